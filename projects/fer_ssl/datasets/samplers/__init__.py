@@ -1,0 +1,9 @@
+from .class_balanced_sampler import ClassBalancedSampler
+from .infinite_shuffle_sampler import InfiniteShuffleSampler
+from .resumable_sampler import ResumableSampler
+
+__all__ = [
+    'ClassBalancedSampler',
+    'InfiniteShuffleSampler',
+    'ResumableSampler',
+]

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import numpy as np
+from mmengine.registry import DATA_SAMPLERS
+
+from .resumable_sampler import ResumableSampler
+
+
+def _labels_of(dataset) -> np.ndarray:
+    """Class indices (N,) of a dataset or of mmengine's ConcatDataset."""
+    if hasattr(dataset, 'get_gt_labels'):
+        return np.asarray(dataset.get_gt_labels())
+    if hasattr(dataset, 'datasets'):
+        return np.concatenate([_labels_of(d) for d in dataset.datasets])
+    raise TypeError(
+        f'ClassBalancedSampler needs labels, but {type(dataset).__name__} has '
+        'no method `get_gt_labels`: use FaceDataset or any dataset of '
+        'mmpretrain.'
+    )
+
+
+@DATA_SAMPLERS.register_module()
+class ClassBalancedSampler(ResumableSampler):
+    """Same number of samples of every class: Smp() of paper A, section 3.2.1.
+
+    Position ``p`` of the stream belongs to class ``p mod C``, so any run of
+    consecutive positions (a rank's batch, or the batch of all ranks) holds
+    every class equally often, up to one where the batch size is no multiple
+    of ``C``; the classes that get the odd sample rotate from batch to batch.
+    Within a class the samples come in random order, each once per pass.
+
+    Raises:
+        ValueError: A class of ``dataset.metainfo['classes']`` has no sample.
+    """
+
+    def __init__(self, dataset, seed=None, batch_size=None) -> None:
+        super().__init__(dataset, seed, batch_size)
+        labels = _labels_of(dataset)
+        classes = dataset.metainfo['classes']
+        self._members = [
+            np.flatnonzero(labels == c) for c in range(len(classes))
+        ]
+        empty = [
+            name
+            for name, members in zip(classes, self._members)
+            if not len(members)
+        ]
+        if empty:
+            raise ValueError(
+                f'No labeled sample of class {", ".join(empty)} in '
+                f'{getattr(dataset, "ann_file", type(dataset).__name__)}: a '
+                'balanced batch cannot be drawn. Add samples, or remove the '
+                'class from `classes`.'
+            )
+        self._orders = [(-1, None)] * len(classes)
+
+    def index_at(self, position: int) -> int:
+        draw, label = divmod(position, len(self._members))
+        members = self._members[label]
+        number, place = divmod(draw, len(members))
+        if self._orders[label][0] != number:
+            rng = np.random.default_rng((self.seed, label, number))
+            self._orders[label] = (number, rng.permutation(members))
+        return int(self._orders[label][1][place])

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import torch
+from mmengine.registry import DATA_SAMPLERS
+
+from .resumable_sampler import ResumableSampler
+
+
+@DATA_SAMPLERS.register_module()
+class InfiniteShuffleSampler(ResumableSampler):
+    """Endless passes over the dataset, each in another random order.
+
+    Every sample is drawn exactly once per pass. Unlike mmengine's
+    ``InfiniteSampler`` it can start at any iteration without replaying the
+    draws before it; the cost of starting is one permutation.
+    """
+
+    _pass = -1
+
+    def index_at(self, position: int) -> int:
+        size = len(self.dataset)
+        number = position // size
+        if number != self._pass:
+            generator = torch.Generator().manual_seed(self.seed + number)
+            self._order = torch.randperm(size, generator=generator)
+            self._pass = number
+        return int(self._order[position % size])

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+
+from mmengine.dist import get_dist_info, sync_random_seed
+from torch.utils.data import Sampler
+
+
+class ResumableSampler(Sampler):
+    """Endless sampler whose draw at any position is a function of the seed.
+
+    Because nothing is carried from draw to draw, resuming at iteration ``t``
+    costs the same for every ``t``: set :attr:`start` to ``t`` before the
+    loader is iterated. One iteration of all ranks together takes
+    ``world_size * batch_size`` consecutive positions, and every rank a
+    contiguous share of them. A run on several ranks therefore sees, step by
+    step, the batches that one rank would see with the whole batch.
+
+    Args:
+        dataset: Sized dataset.
+        seed: Seed of the draws, the same on all ranks. ``None`` draws one and
+            shares it.
+        batch_size: Samples per rank and iteration. Only several ranks need
+            it; :class:`ResumableTrainLoop` sets it from its loader.
+    """
+
+    def __init__(
+        self, dataset, seed: int | None = None, batch_size: int | None = None
+    ) -> None:
+        self.rank, self.world_size = get_dist_info()
+        self.dataset = dataset
+        self.seed = sync_random_seed() if seed is None else seed
+        self.batch_size = batch_size
+        self.start = 0
+
+    def index_at(self, position: int) -> int:
+        """Dataset index of the draw at ``position`` of the common stream."""
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[int]:
+        if self.batch_size is None and self.world_size > 1:
+            raise ValueError(
+                f'{type(self).__name__} on {self.world_size} ranks needs '
+                '`batch_size`: train with ResumableTrainLoop or '
+                'MetaPseudoLabelLoop, which set it, or give it in the '
+                'sampler config.'
+            )
+        batch_size = self.batch_size or 1
+        for step in count(self.start):
+            first = (step * self.world_size + self.rank) * batch_size
+            for position in range(first, first + batch_size):
+                yield self.index_at(position)
+
+    def __len__(self) -> int:
+        """Size of the dataset (the stream itself is endless)."""
+        return len(self.dataset)

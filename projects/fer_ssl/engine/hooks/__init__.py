@@ -1,0 +1,3 @@
+from .feedback_loss_hook import FeedbackLossHook
+
+__all__ = ['FeedbackLossHook']

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from mmengine.registry import LOOPS
+from mmengine.runner import IterBasedTrainLoop
+from mmengine.runner.loops import _InfiniteDataloaderIterator
+from torch.utils.data import DataLoader
+
+from ...datasets.samplers import ResumableSampler
+
+
+@LOOPS.register_module()
+class ResumableTrainLoop(IterBasedTrainLoop):
+    """Iteration-based training that resumes without replaying the data.
+
+    mmengine's loop reads and decodes every batch of the past on resume.
+    Here the samplers of this package are told the iteration instead; a
+    loader with another sampler starts afresh.
+    """
+
+    def __init__(self, runner, dataloader, **kwargs) -> None:
+        super().__init__(
+            runner, self.build_dataloader(runner, dataloader), **kwargs
+        )
+
+    @staticmethod
+    def build_dataloader(runner, dataloader: DataLoader | dict) -> DataLoader:
+        """Build a loader and tell its sampler the batch size."""
+        if isinstance(dataloader, dict):
+            dataloader = runner.build_dataloader(dataloader, seed=runner.seed)
+        if isinstance(dataloader.sampler, ResumableSampler):
+            dataloader.sampler.batch_size = dataloader.batch_size
+        return dataloader
+
+    def iterator_at(self, dataloader: DataLoader, iteration: int):
+        """Endless iterator whose first batch is that of ``iteration``."""
+        if isinstance(dataloader.sampler, ResumableSampler):
+            # A run without a seed of its own resumes with the saved one.
+            dataloader.sampler.seed = self.runner.seed
+            dataloader.sampler.start = iteration
+        return _InfiniteDataloaderIterator(dataloader)
+
+    def resume_data(self) -> None:
+        """Move the loaders to the current iteration."""
+        self.dataloader_iterator = self.iterator_at(
+            self.dataloader, self._iter
+        )
+
+    def run(self):
+        """Train to ``max_iters`` and return the model."""
+        self.runner.call_hook('before_train')
+        self.runner.call_hook('before_train_epoch')
+        if self._iter > 0:
+            self.resume_data()
+        while self._iter < self._max_iters and not self.stop_training:
+            self.runner.model.train()
+            self.run_iter(next(self.dataloader_iterator))
+            self._decide_current_val_interval()
+            if (
+                self.runner.val_loop is not None
+                and self._iter >= self.val_begin
+                and (
+                    self._iter % self.val_interval == 0
+                    or self._iter == self._max_iters
+                )
+            ):
+                self.runner.val_loop.run()
+        self.runner.call_hook('after_train_epoch')
+        self.runner.call_hook('after_train')
+        return self.runner.model

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import torch
+from mmaction.models.recognizers import BaseRecognizer
+from mmengine.model import BaseModule
+from mmengine.registry import MODELS
+
+from .student_checkpoint import file_sha256, load_student_backbone
+
+# Frames per pass of the student: bounds memory, whatever the batch of clips.
+_FRAMES_AT_ONCE = 256
+
+
+@MODELS.register_module()
+class FrameRecognizer(BaseRecognizer):
+    """Phase-1 student, frozen, under a temporal head (paper A, section 3.4).
+
+    One prediction per frame of a clip. Inputs are frames (N, T, 3, H, W) or
+    the same student's cached features (N, T, D). The student is part of the
+    model either way, so a head that was trained on features also runs on
+    frames: the checkpoint holds both.
+
+    Cached features carry the SHA-256 of the checkpoint they were made with.
+    The model remembers its own student's, in its checkpoints too, and refuses
+    features of another.
+
+    Args:
+        backbone: The student's backbone, as in the spatial config with scope:
+            ``dict(type='mmpretrain.ResNet', depth=50)``.
+        cls_head: Head with logits per frame, ``TemporalFrameHead``.
+        student_checkpoint: Checkpoint of the spatial phase. ``None`` where
+            the student comes with a checkpoint of this model.
+        data_preprocessor: Mean and standard deviation of the spatial phase.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        cls_head: dict,
+        student_checkpoint: str | None = None,
+        data_preprocessor: dict | None = None,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(
+            backbone,
+            cls_head=cls_head,
+            train_cfg=train_cfg,
+            test_cfg=test_cfg,
+            data_preprocessor=data_preprocessor
+            or dict(type='FrameDataPreprocessor'),
+        )
+        self.register_buffer(
+            'student_digest', torch.zeros(32, dtype=torch.uint8)
+        )
+        self._student_sha256 = None
+        if student_checkpoint is not None:
+            load_student_backbone(self.backbone, student_checkpoint)
+            digest = bytes.fromhex(file_sha256(student_checkpoint))
+            self.student_digest.copy_(torch.tensor(list(digest)))
+            if isinstance(self.backbone, BaseModule):
+                # Or Runner.train would draw new weights over the student's.
+                self.backbone.is_init = True
+        self.backbone.requires_grad_(False).eval()
+
+    @property
+    def student_sha256(self) -> str | None:
+        """Checkpoint of the student, ``None`` if it has not been loaded."""
+        if self._student_sha256 is None:
+            digest = bytes(self.student_digest.tolist())
+            self._student_sha256 = digest.hex() if any(digest) else None
+        return self._student_sha256
+
+    def _load_from_state_dict(self, *args, **kwargs) -> None:
+        super()._load_from_state_dict(*args, **kwargs)
+        self._student_sha256 = None  # read again: student_digest has changed
+
+    def train(self, mode: bool = True) -> FrameRecognizer:
+        """Set the mode of the head; the student stays in eval mode."""
+        super().train(mode)
+        self.backbone.eval()
+        return self
+
+    @torch.no_grad()
+    def student_features(self, images: torch.Tensor) -> torch.Tensor:
+        """Pooled backbone features (B, D) of normalised images (B, 3, H, W).
+
+        This is what the student's classifier sees, and what
+        ``tools/extract_features.py`` stores.
+        """
+        features = []
+        for chunk in images.split(_FRAMES_AT_ONCE):
+            feature = self.backbone(chunk)
+            if isinstance(feature, tuple):
+                feature = feature[-1]
+            if feature.dim() == 4:
+                feature = feature.mean(dim=(2, 3))
+            features.append(feature.float())
+        return torch.cat(features)
+
+    def extract_feat(
+        self,
+        inputs: torch.Tensor,
+        stage: str = 'backbone',
+        data_samples: list | None = None,
+        test_mode: bool = False,
+    ) -> tuple[torch.Tensor, dict]:
+        """Frame features and what the head needs beside them.
+
+        Args:
+            inputs: Frames (N, T, 3, H, W) or features (N, T, D).
+            stage: ``'backbone'``, or ``'head'`` for logits (N, T, C).
+            data_samples: N samples with ``valid`` (T,). Without them all
+                frames count as valid.
+            test_mode: Part of mmaction2's signature; the student is in eval
+                mode always.
+
+        Returns:
+            Features (N, T, D), zero at frames that are not valid, and
+            ``dict(valid=bool (N, T))``.
+        """
+        if data_samples is None:
+            valid = inputs.new_ones(inputs.shape[:2], dtype=torch.bool)
+        else:
+            valid = torch.stack([sample.valid for sample in data_samples])
+        if inputs.dim() == 5:
+            frames = self.student_features(inputs[valid])
+            features = frames.new_zeros((*valid.shape, frames.size(1)))
+            features[valid] = frames
+        else:
+            self._check_origin(data_samples or [])
+            features = inputs
+        if stage == 'head':
+            return self.cls_head(features, valid), dict()
+        return features, dict(valid=valid)
+
+    def _check_origin(self, data_samples: list) -> None:
+        """Refuse cached features of another student."""
+        stamps = {sample.get('student_sha256') for sample in data_samples}
+        stamps.discard(None)
+        for stamp in stamps - {self.student_sha256}:
+            own = (self.student_sha256 or 'none')[:12]
+            raise ValueError(
+                f'The cached features are of student {stamp[:12]}, but the '
+                f'student of this model is {own} (SHA-256 of the checkpoint '
+                'file). Run tools/extract_features.py with the checkpoint '
+                'that model.student_checkpoint names.'
+            )
+
+    def predict(
+        self, inputs: torch.Tensor, data_samples: list, **kwargs
+    ) -> list:
+        """Class probabilities of every frame, in each sample's pred_score."""
+        features, head_kwargs = self.extract_feat(
+            inputs, data_samples=data_samples, test_mode=True
+        )
+        return self.cls_head.predict(features, data_samples, **head_kwargs)

@@ -1,0 +1,3 @@
+from .temporal_frame_head import TemporalFrameHead
+
+__all__ = ['TemporalFrameHead']

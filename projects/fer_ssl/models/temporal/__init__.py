@@ -1,0 +1,3 @@
+from .transformer_encoder import TransformerEncoder
+
+__all__ = ['TransformerEncoder']

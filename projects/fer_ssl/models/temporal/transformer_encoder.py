@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import math
+
+import torch
+from mmengine.model import BaseModule
+from mmengine.registry import MODELS
+from torch import nn
+
+
+def sinusoidal_positions(
+    length: int, dims: int, device: torch.device | None = None
+) -> torch.Tensor:
+    """Fixed positional encoding (length, dims) of arXiv:1706.03762, 3.5."""
+    position = torch.arange(length, device=device, dtype=torch.float32)
+    exponent = torch.arange(0, dims, 2, device=device, dtype=torch.float32)
+    angle = position[:, None] * torch.exp(exponent * (-math.log(1e4) / dims))
+    return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)
+
+
+@MODELS.register_module()
+class TransformerEncoder(BaseModule):
+    """Self-attention over the frames of a clip (paper A, section 3.4).
+
+    A linear projection, optional positional encoding, then pre-norm layers
+    with a feed-forward width of four times ``embed_dims``. The paper states
+    no sizes.
+
+    Args:
+        in_channels: Width D of the frame features.
+        embed_dims: Width E inside and at the output; even.
+        num_layers: Number of layers.
+        num_heads: Number of attention heads; must divide ``embed_dims``.
+        dropout: Probability, inside the layers and after the projection.
+        positional_encoding: Whether frames know their place in the clip.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        embed_dims: int = 256,
+        num_layers: int = 4,
+        num_heads: int = 4,
+        dropout: float = 0.1,
+        positional_encoding: bool = True,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if embed_dims % 2 or embed_dims % num_heads:
+            raise ValueError(
+                f'embed_dims={embed_dims} must be even and a multiple of '
+                f'num_heads={num_heads}.'
+            )
+        self.embed_dims = embed_dims
+        self.positional_encoding = positional_encoding
+        self.projection = nn.Linear(in_channels, embed_dims)
+        self.dropout = nn.Dropout(dropout)
+        self.layers = nn.TransformerEncoder(
+            nn.TransformerEncoderLayer(
+                embed_dims,
+                num_heads,
+                dim_feedforward=4 * embed_dims,
+                dropout=dropout,
+                activation='gelu',
+                batch_first=True,
+                norm_first=True,
+            ),
+            num_layers,
+            norm=nn.LayerNorm(embed_dims),
+            enable_nested_tensor=False,
+        )
+
+    def forward(self, x: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+        """Encode clips.
+
+        Args:
+            x: Frame features, (N, T, D).
+            valid: Frames that the others may attend to, bool (N, T): not
+                padding and with a face.
+
+        Returns:
+            (N, T, E), finite everywhere, but of use at valid frames only.
+        """
+        x = self.projection(x)
+        if self.positional_encoding:
+            x = x + sinusoidal_positions(x.size(1), self.embed_dims, x.device)
+        # Softmax over no key at all is NaN: without any valid frame in a
+        # clip, its frames attend to each other and nobody reads the result.
+        masked = ~valid & valid.any(dim=1, keepdim=True)
+        return self.layers(self.dropout(x), src_key_padding_mask=masked)
