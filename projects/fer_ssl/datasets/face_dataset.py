@@ -97,7 +97,7 @@ class FaceDataset(BaseDataset):
 
     def load_data_list(self) -> list[dict]:
         rows = self._read_rows()
-        labels = np.array([label for _, label in rows])
+        labels = np.array([label for _, label, _ in rows], dtype=np.int64)
         if self.subset == 'all':
             keep = np.flatnonzero(labels != IGNORE_LABEL)
         else:
@@ -114,15 +114,15 @@ class FaceDataset(BaseDataset):
             )
         prefix = self.data_prefix['img_path']
         return [
-            dict(img_path=join_path(prefix, rows[i][0]), gt_label=rows[i][1])
+            dict(img_path=join_path(prefix, rows[i][0]), gt_label=rows[i][2])
             for i in keep
         ]
 
-    def _read_rows(self) -> list[tuple[str, int]]:
-        """(image, label) of every row of the split."""
-        column = 'expression'
+    def _read_rows(self) -> list[tuple[str, int, int]]:
+        """(image, label, true class) of every row of the split."""
+        columns = ['expression']
         if self.subset == 'unlabeled':
-            column = self.truth_column
+            columns.append(self.truth_column)
         index = {name: i for i, name in enumerate(self.metainfo['classes'])}
         index.update(dict.fromkeys(self.ignore_classes, IGNORE_LABEL))
         index[''] = IGNORE_LABEL
@@ -136,7 +136,7 @@ class FaceDataset(BaseDataset):
             ) from None
         with file:
             reader = csv.DictReader(file)
-            needed = {'image', column}
+            needed = {'image', *columns}
             if self.split is not None:
                 needed.add('split')
             missing = needed.difference(reader.fieldnames or ())
@@ -148,16 +148,18 @@ class FaceDataset(BaseDataset):
             for row in reader:
                 if self.split is not None and row['split'] != self.split:
                     continue
-                name = row[column]
-                if not row['image'] or name not in index:
-                    what = f'unknown class {name!r}' if row['image'] else ''
-                    raise ValueError(
-                        f'{self.ann_file}:{reader.line_num}: '
-                        f'{what or "no image is named"}. Classes are '
-                        f'{", ".join(self.metainfo["classes"])}; other names '
-                        'must stand in `ignore_classes`.'
-                    )
-                rows.append((row['image'], index[name]))
+                where = f'{self.ann_file}:{reader.line_num}'
+                if not row['image']:
+                    raise ValueError(f'{where}: no image is named.')
+                names = [row[column] for column in columns]
+                for name in names:
+                    if name not in index:
+                        raise ValueError(
+                            f'{where}: unknown class {name!r}. Classes are '
+                            f'{", ".join(self.metainfo["classes"])}; other '
+                            'names must stand in `ignore_classes`.'
+                        )
+                rows.append((row['image'], index[names[0]], index[names[-1]]))
         return rows
 
     def _choose_labeled(self, labels: np.ndarray) -> np.ndarray:

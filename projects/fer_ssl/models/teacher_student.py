@@ -38,6 +38,7 @@ class TeacherStudent(BaseModel):
         super().__init__(data_preprocessor, init_cfg)
         self.teacher = MODELS.build(copy.deepcopy(network))
         self.student = MODELS.build(copy.deepcopy(network))
+        self._register_state_dict_hook(_drop_wrapper_prefix)
 
     def forward(self, inputs, data_samples=None, mode: str = 'tensor'):
         """Student's logits (N, C), or data samples with both predictions.
@@ -62,3 +63,17 @@ class TeacherStudent(BaseModel):
         for sample, score in zip(samples, teacher):
             sample.set_field(score, 'teacher_pred_score')
         return samples
+
+
+def _drop_wrapper_prefix(model, state_dict, prefix, local_metadata) -> None:
+    """Keep DDP's ``module.`` out of the names of saved weights.
+
+    With ``MMSeparateDistributedDataParallel`` the networks are wrapped inside
+    the model. Saved as ``teacher.module.*``, the weights would be silently
+    ignored by every later load, which asks for ``teacher.*``.
+    """
+    for name in ('teacher', 'student'):
+        wrapped = f'{prefix}{name}.module.'
+        for key in [key for key in state_dict if key.startswith(wrapped)]:
+            new_key = f'{prefix}{name}.{key[len(wrapped) :]}'
+            state_dict[new_key] = state_dict.pop(key)

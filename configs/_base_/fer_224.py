@@ -1,0 +1,142 @@
+# Data of paper A in one folder (docs/data_preparation.md):
+#   labels.csv + images/     labeled faces (AffectNet, ExpW, Aff-Wild2 frames)
+#   unlabeled.csv + images/  face-recognition faces (MS1MV2) and the rest
+#   frames.csv + frames/     every frame of the Aff-Wild2 videos
+# 256 pixels, cropped to 224 (section 4.2).
+data_root = '{{$FER_SSL_DATA:data/abaw}}'
+classes = (
+    'neutral',
+    'anger',
+    'disgust',
+    'fear',
+    'happiness',
+    'sadness',
+    'surprise',
+    'other',
+)
+num_classes = len(classes)
+metainfo = dict(classes=classes)
+
+load = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=(256, 256)),
+]
+# Flip and colour jitter (section 3.2.2). No hue: mmcv's hue fails on NumPy 2.
+weak_view = [
+    dict(type='RandomCrop', crop_size=224),
+    dict(type='RandomFlip', prob=0.5, direction='horizontal'),
+    dict(type='ColorJitter', brightness=0.2, contrast=0.2, saturation=0.2),
+]
+# RandAugment: rotation, removal and pixel operations (3.2.2, 3.3.2).
+strong_view = [
+    dict(type='RandomCrop', crop_size=224),
+    dict(type='RandomFlip', prob=0.5, direction='horizontal'),
+    dict(
+        type='RandAugment',
+        policies=[
+            dict(type='AutoContrast'),
+            dict(type='Equalize'),
+            dict(type='Brightness', magnitude_range=(0, 0.9)),
+            dict(type='Contrast', magnitude_range=(0, 0.9)),
+            dict(type='ColorTransform', magnitude_range=(0, 0.9)),
+            dict(type='Sharpness', magnitude_range=(0, 0.9)),
+            dict(type='Posterize', magnitude_range=(8, 4)),
+            dict(type='Solarize', magnitude_range=(256, 128)),
+            dict(type='Rotate', magnitude_range=(0, 30)),
+            dict(
+                type='Shear', magnitude_range=(0, 0.3), direction='horizontal'
+            ),
+            dict(type='Shear', magnitude_range=(0, 0.3), direction='vertical'),
+            dict(
+                type='Translate',
+                magnitude_range=(0, 0.2),
+                direction='horizontal',
+            ),
+            dict(
+                type='Translate',
+                magnitude_range=(0, 0.2),
+                direction='vertical',
+            ),
+        ],
+        num_policies=2,
+        magnitude_level=7,
+        magnitude_std=0.5,
+        total_level=10,
+    ),
+    dict(type='RandomErasing', erase_prob=0.5, max_area_ratio=1 / 3),
+]
+clean_view = [dict(type='CenterCrop', crop_size=224)]
+
+loader = dict(
+    batch_size=32,
+    num_workers=8,
+    persistent_workers=True,
+    pin_memory=True,
+    collate_fn=dict(type='default_collate'),
+)
+train_dataloader = dict(
+    **loader,
+    sampler=dict(type='ClassBalancedSampler'),
+    dataset=dict(
+        type='FaceDataset',
+        data_root=data_root,
+        ann_file='labels.csv',
+        metainfo=metainfo,
+        split='train',
+        subset='labeled',
+        on_unreadable='skip',
+        pipeline=load + weak_view + [dict(type='PackInputs')],
+    ),
+)
+unlabeled_dataloader = dict(
+    **loader,
+    sampler=dict(type='InfiniteShuffleSampler'),
+    dataset=dict(
+        type='FaceDataset',
+        data_root=data_root,
+        ann_file='unlabeled.csv',
+        metainfo=metainfo,
+        subset='unlabeled',
+        on_unreadable='skip',
+        pipeline=load
+        + [
+            dict(
+                type='MultiView',
+                num_views=[1, 1],
+                transforms=[weak_view, strong_view],
+            ),
+            dict(type='PackInputs'),
+        ],
+    ),
+)
+val_dataloader = dict(
+    batch_size=128,
+    num_workers=8,
+    persistent_workers=True,
+    pin_memory=True,
+    collate_fn=dict(type='default_collate'),
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='VideoFrameDataset',
+        data_root=data_root,
+        ann_file='frames.csv',
+        metainfo=metainfo,
+        split='val',
+        test_mode=True,
+        pipeline=load
+        + clean_view
+        + [
+            dict(
+                type='PackInputs',
+                meta_keys=('img_path', 'video', 'start', 'num_frames'),
+            ),
+        ],
+    ),
+)
+test_dataloader = val_dataloader
+data_preprocessor = dict(
+    type='ClsDataPreprocessor',
+    mean=[123.675, 116.28, 103.53],
+    std=[58.395, 57.12, 57.375],
+    to_rgb=True,
+)

@@ -1,0 +1,241 @@
+"""Faces CSV from a clone of the collection muxspace/facial_expressions.
+
+The collection (Apache-2.0) holds photographs of 350 x 350 pixels in
+``images/`` and one row per vote in ``data/legend.csv``, with the columns
+``user.id,image,emotion``.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+import shutil
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mmengine.utils import track_iter_progress
+from PIL import Image, ImageOps
+
+#: Expressions of the collection, in the order of the ABAW challenges.
+EXPRESSIONS = (
+    'neutral',
+    'anger',
+    'disgust',
+    'fear',
+    'happiness',
+    'sadness',
+    'surprise',
+)
+#: Other spellings, found in earlier versions of the collection.
+ALIASES = dict(
+    angry='anger',
+    disgusted='disgust',
+    fearful='fear',
+    surprised='surprise',
+)
+#: Votes that count for nothing: too few faces to form a class.
+IGNORED = ('contempt',)
+
+NUM_BUCKETS = 100
+#: The buckets whose people are in ``val``; all others are in ``train``.
+VAL_BUCKETS = range(40, 55)
+
+LABELS_HEADER = ('image', 'identity', 'expression', 'split')
+
+
+@dataclass
+class FacesReport:
+    """What became of the images of a clone.
+
+    Attributes:
+        rows: Rows of ``labels.csv``: image, identity, expression, split.
+        notes: Sentence -> the images that it is about.
+    """
+
+    rows: list[tuple[str, str, str, str]] = field(default_factory=list)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+
+    def note(self, sentence: str, image: str) -> None:
+        self.notes.setdefault(sentence, []).append(image)
+
+    def summary(self, max_names: int = 5) -> str:
+        """Counts per class and split, then the notes with some names."""
+        counts = Counter((row[2], row[3]) for row in self.rows)
+        lines = [f'{"expression":<12}{"train":>7}{"val":>7}']
+        for name in EXPRESSIONS:
+            train, val = counts[name, 'train'], counts[name, 'val']
+            empty = '' if train and val else '  <- empty class'
+            lines.append(f'{name:<12}{train:>7}{val:>7}{empty}')
+        people = {(row[1], row[3]) for row in self.rows}
+        splits = Counter(split for _, split in people)
+        lines.append(f'{"people":<12}{splits["train"]:>7}{splits["val"]:>7}')
+        for sentence, images in self.notes.items():
+            shown = ', '.join(images[:max_names])
+            more = ', ...' if len(images) > max_names else ''
+            lines.append(f'{len(images)} {sentence}: {shown}{more}')
+        return '\n'.join(lines)
+
+
+def identity_of(image: str) -> str | None:
+    """Person of an image: ``Al_Gore_0002.jpg`` -> ``al_gore``.
+
+    Returns:
+        ``None`` where the name does not end in an underscore and a number;
+        then nothing says which person it is.
+    """
+    match = re.fullmatch(r'([^/\\]+)_\d+\.\w+', image)
+    return match[1].lower() if match else None
+
+
+def bucket_of(identity: str) -> int:
+    """Bucket 0 to 99 of a person: MD5 of the name, modulo 100."""
+    digest = hashlib.md5(identity.encode('utf-8')).hexdigest()
+    return int(digest, 16) % NUM_BUCKETS
+
+
+def split_of(identity: str) -> str:
+    """``'val'`` or ``'train'``; depends on nothing but the name."""
+    return 'val' if bucket_of(identity) in VAL_BUCKETS else 'train'
+
+
+def read_legend(path: str | Path) -> dict[str, list[str]]:
+    """Votes of every image, in the order of the file.
+
+    Args:
+        path: ``legend.csv`` with the columns ``image`` and ``emotion``.
+
+    Returns:
+        Image name -> votes, each one of ``EXPRESSIONS`` or ``IGNORED``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: A column is missing or a class is unknown; the message
+            names file and line.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'{path}: no such file. Give the folder of a complete clone of '
+            'https://github.com/muxspace/facial_expressions (it holds '
+            'data/legend.csv and images/).'
+        )
+    votes: dict[str, list[str]] = {}
+    with open(path, newline='', encoding='utf-8-sig') as file:
+        # Some versions of the file separate a part of the rows by tabs.
+        reader = csv.DictReader(line.replace('\t', ',') for line in file)
+        missing = {'image', 'emotion'}.difference(reader.fieldnames or ())
+        if missing:
+            raise ValueError(
+                f'{path}:1: column {", ".join(sorted(missing))} is missing; '
+                f'the header is {reader.fieldnames}, expected '
+                'user.id,image,emotion.'
+            )
+        for row in reader:
+            name = (row['emotion'] or '').strip().lower()
+            name = ALIASES.get(name, name)
+            if name not in EXPRESSIONS + IGNORED:
+                raise ValueError(
+                    f'{path}:{reader.line_num}: unknown class '
+                    f'{row["emotion"]!r} of image {row["image"]!r}. Known '
+                    f'are {", ".join(EXPRESSIONS + IGNORED)}, in any case; '
+                    'correct the line or delete it.'
+                )
+            votes.setdefault(row['image'].strip(), []).append(name)
+    return votes
+
+
+def choose_expression(votes: list[str]) -> str | None:
+    """Most frequent vote, the first one of equals; ``None``: no class."""
+    counts = Counter(vote for vote in votes if vote not in IGNORED)
+    return counts.most_common(1)[0][0] if counts else None
+
+
+def resize_face(source: Path, target: Path, size: int) -> None:
+    """Write the central square of ``source`` as a size x size JPEG.
+
+    Raises:
+        OSError: ``source`` is missing or is no image.
+    """
+    with Image.open(source) as image:
+        face = ImageOps.fit(image.convert('RGB'), (size, size))
+    face.save(target, format='JPEG', quality=88)
+
+
+def prepare_faces(
+    clone: str | Path,
+    out: str | Path,
+    size: int = 112,
+    buckets: range = range(NUM_BUCKETS),
+) -> FacesReport:
+    """Write ``images/``, ``labels.csv`` and ``report.txt`` under ``out``.
+
+    Left out, counted and listed are: images without a person in their name,
+    whose only vote is contempt, or that are missing or unreadable. The rows
+    are sorted by image, so that the file does not depend on the order of
+    the votes. A second run writes the same files again.
+
+    Args:
+        clone: Folder of the clone.
+        out: Folder to write to.
+        size: Side of the square output, pixels.
+        buckets: Take only people of these buckets, see :func:`bucket_of`.
+
+    Raises:
+        FileNotFoundError: ``clone`` has no ``data/legend.csv``.
+        ValueError: The legend is faulty, or no face remains.
+    """
+    clone, out = Path(clone), Path(out)
+    votes = read_legend(clone / 'data' / 'legend.csv')
+    (out / 'images').mkdir(parents=True, exist_ok=True)
+    report = FacesReport()
+    first_with: dict[str, str] = {}
+    for image in track_iter_progress(sorted(votes)):
+        identity = identity_of(image)
+        if identity is None:
+            report.note('left out, no <person>_<number> in the name', image)
+            continue
+        if bucket_of(identity) not in buckets:
+            continue
+        expression = choose_expression(votes[image])
+        if expression is None:
+            report.note(f'left out, voted {" or ".join(IGNORED)}', image)
+            continue
+        source = clone / 'images' / image
+        if not source.is_file():
+            report.note('left out, in the legend but not in images/', image)
+            continue
+        try:
+            resize_face(source, out / 'images' / image, size)
+        except OSError:
+            (out / 'images' / image).unlink(missing_ok=True)
+            report.note('left out, unreadable', image)
+            continue
+        if len(set(votes[image])) > 1:
+            what = f'{image} ({" / ".join(votes[image])} -> {expression})'
+            report.note('with conflicting votes, most frequent kept', what)
+        elif len(votes[image]) > 1:
+            report.note('with repeated equal votes', image)
+        digest = hashlib.sha256(source.read_bytes()).hexdigest()
+        twin = first_with.setdefault(digest, image)
+        if twin != image:
+            report.note('kept, the same file as another', f'{image} = {twin}')
+        row = (image, identity, expression, split_of(identity))
+        report.rows.append(row)
+    if not report.rows:
+        raise ValueError(
+            f'{clone}: none of the {len(votes)} images of data/legend.csv can '
+            f'be used.\n{report.summary()}\nIs the clone complete, and do '
+            'the buckets asked for hold people?'
+        )
+    with open(out / 'labels.csv', 'w', newline='', encoding='utf-8') as file:
+        writer = csv.writer(file, lineterminator='\n')
+        writer.writerow(LABELS_HEADER)
+        writer.writerows(report.rows)
+    (out / 'report.txt').write_text(
+        report.summary(max_names=len(votes)) + '\n', encoding='utf-8'
+    )
+    for path in clone.glob('LICENSE*'):
+        shutil.copy(path, out)
+    return report

@@ -1,0 +1,339 @@
+"""Sequences assembled from labeled stills, as a frames CSV.
+
+They bring the temporal phase to real pixels where no labeled video can be
+had: label segments, people that change, frames without a face. Nothing moves
+in them, see docs/data_preparation.md for what they do and do not show.
+"""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+SPLITS = ('train', 'val')
+FRAMES_HEADER = ('video', 'frame', 'image', 'expression', 'split')
+#: Longest gap drawn, frames; gaps may overlap. Most of a second of video.
+MAX_MISSING_RUN = 20
+
+#: Person -> images, of one class and split.
+People = dict[str, list[str]]
+
+
+def read_stills(
+    path: str | Path, classes: Sequence[str]
+) -> dict[str, dict[str, People]]:
+    """Labeled stills by split, class and person.
+
+    Args:
+        path: Faces CSV with ``image,expression,identity,split``.
+        classes: Names to keep. Rows of other classes and rows without an
+            expression are passed over.
+
+    Returns:
+        Split -> class -> person -> images in the order of the file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: A column is missing, an identity is empty, a split is
+            neither train nor val, a person is in both, or a class has no
+            still in a split. The message names file and line.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'{path}: no such file. The data root must hold labels.csv and '
+            'images/, as tools/dataset/prepare_faces.py writes them.'
+        )
+    stills: dict[str, dict[str, People]] = {
+        split: {name: {} for name in classes} for split in SPLITS
+    }
+    seen = Counter()
+    split_of: dict[str, tuple[str, int]] = {}
+    with open(path, newline='', encoding='utf-8-sig') as file:
+        reader = csv.DictReader(file)
+        needed = {'image', 'expression', 'identity', 'split'}
+        missing = needed.difference(reader.fieldnames or ())
+        if missing:
+            raise ValueError(
+                f'{path}:1: column {", ".join(sorted(missing))} is missing; '
+                f'the header is {reader.fieldnames}. Sequences need all of '
+                'image,expression,identity,split.'
+            )
+        for row in reader:
+            where = f'{path}:{reader.line_num}'
+            name, person, split = (
+                row[column] for column in ('expression', 'identity', 'split')
+            )
+            seen[name] += 1
+            if split not in SPLITS:
+                raise ValueError(
+                    f'{where}: split {split!r} is neither train nor val.'
+                )
+            if not person:
+                raise ValueError(
+                    f'{where}: the identity is empty; name the person, or '
+                    'give every unknown one a name of its own.'
+                )
+            other, line = split_of.setdefault(person, (split, reader.line_num))
+            if other != split:
+                raise ValueError(
+                    f'{where}: {person!r} is in {split} here and in {other} '
+                    f'in line {line}. Put all images of a person in one '
+                    'split.'
+                )
+            if name in stills[split]:
+                people = stills[split][name]
+                people.setdefault(person, []).append(row['image'])
+    for split, by_class in stills.items():
+        empty = [name for name, people in by_class.items() if not people]
+        if empty:
+            raise ValueError(
+                f'{path}: no still of class {", ".join(empty)} in split '
+                f'{split}. Leave the class out, or add faces. The file '
+                f'holds {dict(seen)}.'
+            )
+    return stills
+
+
+def endless_decks(
+    items: Sequence[str], rng: np.random.Generator
+) -> Iterator[str]:
+    """Items in random order, all of them before any of them again.
+
+    Neighbours differ wherever there are two items or more.
+    """
+    last = None
+    while True:
+        deck = [items[i] for i in rng.permutation(len(items))]
+        if deck[0] == last:
+            deck.append(deck.pop(0))
+        yield from deck
+        last = deck[-1]
+
+
+def fill_segment(
+    people: People,
+    order: Iterator[str],
+    length: int,
+    hold: tuple[int, int],
+    rng: np.random.Generator,
+) -> list[str]:
+    """Images of the frames of one label segment.
+
+    A person with several stills of the class has the segment alone.
+    Otherwise people follow one another. Every still is held for some frames.
+
+    Args:
+        people: Stills of the class.
+        order: Next persons to appear, without end.
+        length: Frames of the segment.
+        hold: Shortest and longest time that a still is held, frames.
+        rng: Source of randomness.
+
+    Returns:
+        ``length`` image names.
+    """
+    person = next(order)
+    alone = len(people[person]) > 1
+    images: list[str] = []
+    while True:
+        stills = people[person]
+        for i in rng.permutation(len(stills)):
+            images += [stills[i]] * int(rng.integers(hold[0], hold[1] + 1))
+        if len(images) >= length:
+            return images[:length]
+        if not alone:
+            person = next(order)
+
+
+def missing_frames(
+    num_frames: int, share: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Mask (num_frames,) of frames without a face, in runs."""
+    mask = np.zeros(num_frames, dtype=bool)
+    while mask.sum() < round(share * num_frames):
+        start = rng.integers(num_frames)
+        mask[start : start + rng.integers(1, MAX_MISSING_RUN + 1)] = True
+    return mask
+
+
+def assemble_split(
+    by_class: dict[str, People],
+    num_videos: int,
+    segments: int,
+    segment_length: tuple[int, int],
+    hold: tuple[int, int],
+    missing: float,
+    rng: np.random.Generator,
+) -> list[list[tuple[str, str]]]:
+    """Videos of one split, each a list of (image, expression) per frame.
+
+    The classes of the segments come from decks that go on over the videos,
+    so rare ones are as frequent as common ones. A frame without a face has
+    image ``''`` and keeps its expression.
+    """
+    people_order = {
+        name: endless_decks(list(people), rng)
+        for name, people in by_class.items()
+    }
+    class_order = endless_decks(list(by_class), rng)
+    videos = []
+    for _ in range(num_videos):
+        frames = []
+        for _ in range(segments):
+            name = next(class_order)
+            length = int(
+                rng.integers(segment_length[0], segment_length[1] + 1)
+            )
+            images = fill_segment(
+                by_class[name], people_order[name], length, hold, rng
+            )
+            frames += [(image, name) for image in images]
+        gone = missing_frames(len(frames), missing, rng)
+        videos.append(
+            [
+                ('' if no_face else image, name)
+                for (image, name), no_face in zip(frames, gone)
+            ]
+        )
+    return videos
+
+
+def link_frames(images: Path, out: Path, used: set[str], copy: bool) -> None:
+    """Make ``out/frames``: a link to ``images``, or copies of ``used``.
+
+    Raises:
+        FileNotFoundError: A used image is missing.
+        FileExistsError: ``out/frames`` is a folder of its own already, and
+            a link was asked for.
+    """
+    for image in sorted(used):
+        if not (images / image).is_file():
+            raise FileNotFoundError(
+                f'{images / image}: no such image, though labels.csv names '
+                'it. Delete its row or restore the file.'
+            )
+    frames = out / 'frames'
+    if frames.is_symlink():
+        frames.unlink()
+    if copy:
+        for image in sorted(used):
+            (frames / image).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(images / image, frames / image)
+    elif frames.exists():
+        raise FileExistsError(
+            f'{frames} is a folder already, so no link can take its place. '
+            'Remove it, choose another output folder, or copy the images '
+            '(--copy).'
+        )
+    else:
+        out.mkdir(parents=True, exist_ok=True)
+        frames.symlink_to(images.resolve(), target_is_directory=True)
+
+
+def make_still_sequences(
+    data_root: str | Path,
+    out: str | Path,
+    classes: Sequence[str],
+    num_videos: tuple[int, int] = (40, 15),
+    segments: int = 6,
+    segment_length: tuple[int, int] = (40, 200),
+    hold: tuple[int, int] = (3, 10),
+    missing: float = 0.08,
+    seed: int = 0,
+    copy: bool = False,
+) -> str:
+    """Write ``frames.csv`` and ``frames/`` under ``out``.
+
+    The result depends on the arguments and the file alone; the videos of
+    one split do not change with the number of videos of the other.
+
+    Args:
+        data_root: Folder with ``labels.csv`` and ``images/``.
+        out: Folder to write to, a data root for the video datasets.
+        classes: Names of the classes of the segments.
+        num_videos: Videos in train and in val.
+        segments: Label segments per video.
+        segment_length: Shortest and longest segment, frames.
+        hold: Shortest and longest time that a still is held, frames.
+        missing: Share of the frames without a face, 0 to below 1.
+        seed: Seed of all random choices.
+        copy: Copy the images instead of linking to the folder of them.
+
+    Returns:
+        A summary: videos, frames, stills and people of every class.
+
+    Raises:
+        FileNotFoundError: ``labels.csv`` or an image is missing.
+        ValueError: The file is faulty, a class is empty in a split, or an
+            argument is out of range.
+    """
+    for name, (low, high) in (
+        ('segment_length', segment_length),
+        ('hold', hold),
+    ):
+        if not 1 <= low <= high:
+            raise ValueError(f'{name}={low, high} must be 1 <= low <= high.')
+    if not 0 <= missing < 1:
+        raise ValueError(f'missing={missing} must be from 0 to below 1.')
+    data_root, out = Path(data_root), Path(out)
+    stills = read_stills(data_root / 'labels.csv', classes)
+    videos = {}
+    for index, (split, number) in enumerate(zip(SPLITS, num_videos)):
+        rng = np.random.default_rng([seed, index])
+        videos[split] = assemble_split(
+            stills[split],
+            number,
+            segments,
+            segment_length,
+            hold,
+            missing,
+            rng,
+        )
+    used = {
+        image
+        for split in SPLITS
+        for frames in videos[split]
+        for image, _ in frames
+        if image
+    }
+    link_frames(data_root / 'images', out, used, copy)
+    with open(out / 'frames.csv', 'w', newline='', encoding='utf-8') as file:
+        writer = csv.writer(file, lineterminator='\n')
+        writer.writerow(FRAMES_HEADER)
+        for split in SPLITS:
+            for number, frames in enumerate(videos[split]):
+                writer.writerows(
+                    (f'{split}_{number:03d}', frame, image, name, split)
+                    for frame, (image, name) in enumerate(frames, 1)
+                )
+    return _summary(stills, videos)
+
+
+def _summary(
+    stills: dict[str, dict[str, People]],
+    videos: dict[str, list[list[tuple[str, str]]]],
+) -> str:
+    lines = []
+    for split in SPLITS:
+        frames = [frame for video in videos[split] for frame in video]
+        gone = sum(not image for image, _ in frames)
+        lines.append(
+            f'{split}: {len(videos[split])} videos, {len(frames)} frames, '
+            f'{gone} of them without a face'
+        )
+        counts = Counter(name for _, name in frames)
+        shown = set(frames)
+        for name, people in stills[split].items():
+            faces = [(i, name) for group in people.values() for i in group]
+            lines.append(
+                f'  {name}: {counts[name]} frames, '
+                f'{len(shown.intersection(faces))} of {len(faces)} stills, '
+                f'{len(people)} people'
+            )
+    return '\n'.join(lines)

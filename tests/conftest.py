@@ -1,0 +1,71 @@
+import csv
+
+import numpy as np
+import pytest
+from PIL import Image
+
+CLASSES = ('neutral', 'anger', 'happiness')
+
+
+@pytest.fixture
+def write_videos(tmp_path):
+    """Function that writes ``frames.csv`` and a face per frame.
+
+    A video is a string with one character per frame: '0', '1', '2' the class,
+    '?' a face without annotation, '.' no face (not annotated either).
+    """
+
+    def write(videos, size=32, split='train', root=tmp_path):
+        rng = np.random.default_rng(0)
+        rows = []
+        for video, frames in videos.items():
+            (root / 'frames' / video).mkdir(parents=True, exist_ok=True)
+            for i, kind in enumerate(frames, start=1):
+                image = f'{video}/{i:05d}.png'
+                pixels = rng.integers(0, 256, (size, size, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(root / 'frames' / image)
+                expression = CLASSES[int(kind)] if kind.isdigit() else ''
+                rows.append(
+                    (video, i, '' if kind == '.' else image, expression, split)
+                )
+        with open(root / 'frames.csv', 'w', newline='') as file:
+            writer = csv.writer(file)
+            writer.writerow(('video', 'frame', 'image', 'expression', 'split'))
+            writer.writerows(rows)
+        return dict(
+            ann_file='frames.csv',
+            data_root=str(root),
+            metainfo=dict(classes=CLASSES),
+        )
+
+    return write
+
+
+@pytest.fixture
+def write_faces(tmp_path):
+    """Function that writes ``labels.csv`` and its images.
+
+    Rows are ``(image, expression, split)``; the pixels carry the class, so
+    that a network can learn it.
+    """
+
+    def write(rows, size=32, root=tmp_path):
+        rng = np.random.default_rng(0)
+        (root / 'images').mkdir(parents=True, exist_ok=True)
+        for image, expression, _ in rows:
+            pixels = rng.integers(0, 128, (size, size, 3), dtype=np.uint8)
+            if expression in CLASSES:
+                channel = CLASSES.index(expression)
+                pixels[size // 4 : size // 2, :, channel] += 127
+            Image.fromarray(pixels).save(root / 'images' / image)
+        with open(root / 'labels.csv', 'w', newline='') as file:
+            writer = csv.writer(file)
+            writer.writerow(('image', 'expression', 'split'))
+            writer.writerows(rows)
+        return dict(
+            ann_file='labels.csv',
+            data_root=str(root),
+            metainfo=dict(classes=CLASSES),
+        )
+
+    return write

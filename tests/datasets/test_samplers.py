@@ -1,0 +1,119 @@
+from collections import Counter
+from itertools import islice
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from fer_ssl.datasets import ClassBalancedSampler, InfiniteShuffleSampler
+
+SIZES = (50, 3, 17, 8, 1, 9, 30)
+LABELS = np.repeat(np.arange(len(SIZES)), SIZES)
+
+
+class Labeled:
+    metainfo = dict(classes=tuple('abcdefg'))
+
+    def __init__(self, labels=LABELS):
+        self.labels = labels
+
+    def __len__(self):
+        return len(self.labels)
+
+    def get_gt_labels(self):
+        return self.labels
+
+
+def make(cls, rank=0, world_size=1, batch_size=32, start=0, seed=3):
+    target = 'fer_ssl.datasets.samplers.resumable_sampler.get_dist_info'
+    with patch(target, return_value=(rank, world_size)):
+        sampler = cls(Labeled(), seed=seed)
+    sampler.batch_size = batch_size
+    sampler.start = start
+    return sampler
+
+
+def batches(sampler, count):
+    size = sampler.batch_size
+    draws = list(islice(sampler, size * count))
+    return [draws[i * size : (i + 1) * size] for i in range(count)]
+
+
+@pytest.mark.parametrize('batch_size', [5, 7, 32])
+@pytest.mark.parametrize('world_size', [1, 2, 7])
+def test_balanced_batches(batch_size, world_size):
+    ranks = [
+        batches(
+            make(ClassBalancedSampler, rank, world_size, batch_size), 14
+        )
+        for rank in range(world_size)
+    ]
+    total = Counter()
+    for step in range(14):
+        union = Counter()
+        for rank in ranks:
+            counts = Counter(LABELS[rank[step]].tolist())
+            values = [counts[c] for c in range(7)]
+            assert max(values) - min(values) <= 1
+            union += counts
+        values = [union[c] for c in range(7)]
+        assert max(values) - min(values) <= 1
+        total += union
+    # 14 steps hold a multiple of 7 samples: equal over time, exactly.
+    assert len(set(total.values())) == 1
+
+
+def test_balanced_sampler_uses_every_sample_once_per_pass():
+    draws = np.array(list(islice(make(ClassBalancedSampler), 7 * 50)))
+    of_largest_class = draws[LABELS[draws] == 0]
+    assert sorted(of_largest_class) == list(range(50))
+
+
+def test_shuffle_passes():
+    draws = np.array(list(islice(make(InfiniteShuffleSampler), 3 * 118)))
+    passes = draws.reshape(3, 118)
+    for one in passes:
+        assert sorted(one) == list(range(118))
+    assert not np.array_equal(passes[0], passes[1])
+    assert not np.array_equal(passes[0], np.arange(118))
+
+
+@pytest.mark.parametrize('cls', [ClassBalancedSampler, InfiniteShuffleSampler])
+def test_resume_and_seed(cls):
+    whole = batches(make(cls), 20)
+    assert batches(make(cls, start=13), 7) == whole[13:]
+    assert batches(make(cls, seed=4), 20) != whole
+    assert batches(make(cls), 20) == whole
+
+
+@pytest.mark.parametrize('cls', [ClassBalancedSampler, InfiniteShuffleSampler])
+def test_ranks_share_the_batch_of_one_rank(cls):
+    whole = batches(make(cls, batch_size=32), 6)
+    first = batches(make(cls, 0, 2, batch_size=16), 6)
+    second = batches(make(cls, 1, 2, batch_size=16), 6)
+    assert [a + b for a, b in zip(first, second)] == whole
+
+
+def test_start_costs_the_same_everywhere():
+    calls = []
+    sampler = make(InfiniteShuffleSampler, start=10**9)
+    original = sampler.index_at
+    sampler.index_at = lambda p: calls.append(p) or original(p)
+    next(iter(sampler))
+    assert calls == [32 * 10**9]
+
+
+def test_several_ranks_need_the_batch_size():
+    sampler = make(ClassBalancedSampler, 0, 2, batch_size=None)
+    with pytest.raises(ValueError, match='batch_size'):
+        next(iter(sampler))
+
+
+def test_empty_class_is_named():
+    labels = LABELS[(LABELS != 3)]
+    with pytest.raises(ValueError, match='class d'):
+        ClassBalancedSampler(Labeled(labels), seed=0)
+
+
+def test_dataset_without_labels():
+    with pytest.raises(TypeError, match='get_gt_labels'):
+        ClassBalancedSampler([1, 2, 3], seed=0)

@@ -1,0 +1,228 @@
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from mmengine.hooks import Hook
+from torch.testing import assert_close
+
+
+class Recorder(Hook):
+    """Keeps what a loop hands to its hooks."""
+
+    priority = 'VERY_LOW'
+
+    def __init__(self, at=0):
+        self.at = at
+        self.outputs = []
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if batch_idx == self.at:
+            self.batch = copy.deepcopy(data_batch)
+            self.model = copy.deepcopy(runner.model)
+
+    def after_train_iter(self, runner, batch_idx, data_batch, outputs):
+        self.outputs.append(
+            {k: float(v) for k, v in outputs.items() if v is not None}
+        )
+
+
+def reference_step(model, batch, student_lr, weight, targets_of):
+    """One iteration of paper A written out on copies of the networks."""
+    teacher, student = model.teacher, model.student
+    preprocess = model.data_preprocessor
+    labeled = preprocess(batch['labeled'], True)
+    faces = labeled['inputs']
+    labels = torch.cat([s.gt_label for s in labeled['data_samples']])
+    weak, strong = (
+        preprocess(dict(inputs=v), True)['inputs']
+        for v in batch['unlabeled']['inputs']
+    )
+    logits = teacher(torch.cat([faces, weak, strong]))
+    logits_l, logits_w, logits_s = logits[:6], logits[6:14], logits[14:]
+    targets = targets_of(logits_w)
+    loss_u = F.cross_entropy(student(strong), targets)
+    params = list(student.parameters())
+    grads_u = torch.autograd.grad(loss_u, params)
+    # The first step of SGD with Nesterov momentum .9: g + .9 g.
+    with torch.no_grad():
+        for p, g in zip(params, grads_u):
+            p -= student_lr * 1.9 * g
+    stats = copy.deepcopy(dict(student.named_buffers()))
+    loss_l = F.cross_entropy(student(faces), labels)
+    grads_l = torch.autograd.grad(loss_l, params)
+    for name, value in student.named_buffers():
+        value.copy_(stats[name])
+    feedback = student_lr * sum(
+        (a * b).sum() for a, b in zip(grads_l, grads_u)
+    )
+    losses = dict(
+        loss_supervised=F.cross_entropy(logits_l, labels),
+        loss_consistency=F.cross_entropy(
+            logits_s, logits_w.detach().softmax(1)
+        ),
+        loss_feedback=weight * feedback * F.cross_entropy(logits_w, targets),
+    )
+    grads = torch.autograd.grad(
+        sum(losses.values()), list(teacher.parameters())
+    )
+    with torch.no_grad():
+        for p, g in zip(teacher.parameters(), grads):
+            p -= 0.05 * 1.9 * g
+    return model, loss_u, feedback, losses
+
+
+@pytest.mark.parametrize('kind', ['argmax', 'sample'])
+def test_one_iteration_equals_the_written_out_one(
+    spatial_config, build_runner, kind
+):
+    runner = build_runner(
+        spatial_config,
+        **{'train_cfg.max_iters': 1, 'train_cfg.pseudo_label': kind},
+    )
+    recorder = Recorder()
+    runner.register_hook(recorder)
+    trained = runner.train()
+    loop = runner.train_loop
+    loop._iter = 0
+
+    def targets_of(logits):
+        probs = logits.detach().softmax(1)
+        label = probs.argmax(1)
+        if kind == 'sample':
+            label = (
+                torch.searchsorted(
+                    probs.cumsum(1), loop._uniform(8)[:, None], right=True
+                )
+                .clamp(max=2)
+                .squeeze(1)
+            )
+        return F.one_hot(label, 3).float()
+
+    model, loss_u, feedback, losses = reference_step(
+        recorder.model, recorder.batch, 0.02, 2.0, targets_of
+    )
+    outputs = recorder.outputs[0]
+    assert outputs['student/loss'] == pytest.approx(loss_u.item(), rel=1e-5)
+    assert outputs['feedback'] == pytest.approx(feedback.item(), rel=1e-3)
+    for name, loss in losses.items():
+        assert outputs[f'teacher/{name}'] == pytest.approx(
+            loss.item(), rel=1e-3, abs=1e-7
+        )
+    expected = model.state_dict()
+    for name, value in trained.state_dict().items():
+        if not name.endswith('num_batches_tracked'):
+            assert_close(value, expected[name], rtol=1e-4, atol=1e-6)
+
+
+def test_student_statistics_follow_its_own_faces_alone(
+    spatial_config, build_runner
+):
+    runner = build_runner(spatial_config, **{'train_cfg.max_iters': 4})
+    student = runner.train().student
+    counts = [
+        value.item()
+        for name, value in student.named_buffers()
+        if name.endswith('num_batches_tracked')
+    ]
+    assert set(counts) == {4}
+
+
+def test_resume_equals_an_uninterrupted_run(spatial_config, build_runner):
+    spatial_config.train_cfg.pseudo_label = 'sample'
+    # Without random augmentation, whose state mmengine does not save.
+    for loader in (
+        spatial_config.train_dataloader,
+        spatial_config.train_cfg.unlabeled_dataloader,
+    ):
+        for step in loader.dataset.pipeline:
+            if step.type == 'RandomFlip':
+                step.prob = 0.0
+            if step.type == 'MultiView':
+                step.transforms = [[], []]
+    whole = build_runner(spatial_config).train().state_dict()
+    work_dir = spatial_config.work_dir
+    resumed = build_runner(
+        spatial_config,
+        load_from=f'{work_dir}/iter_3.pth',
+        resume=True,
+        work_dir=f'{work_dir}_2',
+    )
+    for name, value in resumed.train().state_dict().items():
+        assert torch.equal(value, whole[name]), name
+    assert resumed.iter == 6
+
+
+def test_without_hook_no_feedback(spatial_config, build_runner):
+    runner = build_runner(spatial_config, custom_hooks=[])
+    recorder = Recorder()
+    runner.register_hook(recorder)
+    runner.train()
+    assert not any('feedback' in name for name in recorder.outputs[0])
+
+
+def test_logs_and_validation_of_both_networks(spatial_config, build_runner):
+    runner = build_runner(spatial_config, **{'train_cfg.val_interval': 6})
+    recorder = Recorder()
+    runner.register_hook(recorder)
+    runner.train()
+    outputs = recorder.outputs[0]
+    shares = [v for k, v in outputs.items() if k.startswith('pseudo_label/sh')]
+    assert sum(shares) == pytest.approx(1)
+    assert 0 <= outputs['pseudo_label/accuracy'] <= 1
+    assert 1 / 3 <= outputs['pseudo_label/confidence'] <= 1
+    scalars = runner.message_hub.log_scalars
+    for network in ('student', 'teacher'):
+        for name in ('macro_f1', 'uar', 'accuracy', 'f1_anger'):
+            assert f'val/{network}/{name}' in scalars
+
+
+def test_soft_labels_and_weak_view(spatial_config, build_runner):
+    runner = build_runner(
+        spatial_config,
+        **{
+            'train_cfg.pseudo_label': 'soft',
+            'train_cfg.student_view': 'weak',
+            'train_cfg.max_iters': 2,
+        },
+    )
+    runner.train()
+    assert runner.iter == 2
+
+
+def test_nan_stops_with_iteration_network_and_loss(
+    spatial_config, build_runner
+):
+    runner = build_runner(spatial_config)
+
+    class Poison(Hook):
+        def before_train_iter(self, runner, batch_idx, data_batch=None):
+            if batch_idx == 2:
+                head = runner.model.student.head.fc
+                head.weight.data.fill_(float('nan'))
+
+    runner.register_hook(Poison())
+    with pytest.raises(
+        FloatingPointError, match='student/loss is nan at iteration 3'
+    ):
+        runner.train()
+
+
+@pytest.mark.parametrize('name', ['pseudo_label', 'student_view'])
+def test_wrong_option(spatial_config, build_runner, name):
+    runner = build_runner(spatial_config, **{f'train_cfg.{name}': 'hard'})
+    with pytest.raises(ValueError, match=name):
+        runner.train()
+
+
+def test_unlabeled_loader_without_two_views(spatial_config, build_runner):
+    pipeline = spatial_config.val_dataloader.dataset.pipeline
+    spatial_config.train_cfg.unlabeled_dataloader.dataset.pipeline = pipeline
+    with pytest.raises(ValueError, match='two views'):
+        build_runner(spatial_config).train()
+
+
+def test_loss_mode_names_the_loop(spatial_config, build_runner):
+    model = build_runner(spatial_config).model
+    with pytest.raises(ValueError, match='MetaPseudoLabelLoop'):
+        model(torch.zeros(1, 3, 32, 32), mode='loss')

@@ -1,0 +1,72 @@
+"""Sequences for the temporal phase (frames.csv, frames/) from labeled stills.
+
+    python tools/dataset/make_sequences.py FACES OUT \\
+        --classes neutral,anger,happiness,sadness,surprise
+
+FACES holds labels.csv (image,expression,identity,split) and images/. See
+docs/data_preparation.md for what such sequences do and do not show.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from fer_ssl.datasets.still_sequences import make_still_sequences
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('faces', help='folder of labels.csv and images/')
+    parser.add_argument('out', help='folder to write frames.csv and frames/')
+    parser.add_argument(
+        '--classes',
+        required=True,
+        type=lambda text: text.split(','),
+        help='names separated by commas',
+    )
+    pairs = dict(nargs=2, type=int)
+    parser.add_argument(
+        '--num-videos', **pairs, default=(40, 15), metavar=('TRAIN', 'VAL')
+    )
+    parser.add_argument(
+        '--segments', type=int, default=6, help='label segments per video'
+    )
+    parser.add_argument(
+        '--segment-length',
+        **pairs,
+        default=(40, 200),
+        metavar=('MIN', 'MAX'),
+        help='in frames',
+    )
+    parser.add_argument(
+        '--hold',
+        **pairs,
+        default=(3, 10),
+        metavar=('MIN', 'MAX'),
+        help='frames that one still is held',
+    )
+    parser.add_argument(
+        '--missing',
+        type=float,
+        default=0.08,
+        help='share of the frames without a face',
+    )
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--copy',
+        action='store_true',
+        help='copy the images instead of linking to their folder',
+    )
+    args = vars(parser.parse_args())
+    try:
+        summary = make_still_sequences(args.pop('faces'), **args)
+    except (FileNotFoundError, FileExistsError, ValueError) as error:
+        parser.exit(1, f'error: {error}\n')
+    print(summary)
+
+
+if __name__ == '__main__':
+    main()

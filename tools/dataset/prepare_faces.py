@@ -1,0 +1,48 @@
+"""Faces CSV (labels.csv, images/) from a clone of a public collection.
+
+    git clone https://github.com/muxspace/facial_expressions CLONE
+    python tools/dataset/prepare_faces.py CLONE OUT --buckets 40-99
+
+See docs/data_preparation.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from fer_ssl.datasets.prepare_faces import prepare_faces
+
+
+def parse_buckets(text: str) -> range:
+    first, _, last = text.partition('-')
+    return range(int(first), int(last or first) + 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('clone', help='folder of the clone')
+    parser.add_argument('out', help='folder to write labels.csv and images/')
+    parser.add_argument(
+        '--size', type=int, default=112, help='side of the output in pixels'
+    )
+    parser.add_argument(
+        '--buckets',
+        type=parse_buckets,
+        default='0-99',
+        metavar='FIRST-LAST',
+        help='only people whose name hashes to these buckets of 0-99 (val is '
+        '40-54); 40-99 gives the faces of docs/results.md',
+    )
+    args = parser.parse_args()
+    try:
+        report = prepare_faces(args.clone, args.out, args.size, args.buckets)
+    except (FileNotFoundError, ValueError) as error:
+        parser.exit(1, f'error: {error}\n')
+    print(f'\n{report.summary()}\nAll names: {args.out}/report.txt')
+
+
+if __name__ == '__main__':
+    main()
