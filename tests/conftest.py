@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import fer_ssl  # noqa: F401  (repairs mmaction2 before a test imports it)
+
 CLASSES = ('neutral', 'anger', 'happiness')
 
 

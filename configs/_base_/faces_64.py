@@ -71,7 +71,7 @@ train_dataloader = dict(
     ),
 )
 unlabeled_dataloader = dict(
-    batch_size=64,
+    batch_size=32,
     num_workers=2,
     persistent_workers=True,
     sampler=dict(type='InfiniteShuffleSampler'),

@@ -1,20 +1,19 @@
-_base_ = ['../_base_/default_runtime.py', '../_base_/faces_64.py']
+# Semi-supervised training: 60 labeled faces per class, all other faces of
+# split=train unlabeled (paper A, spatial phase).
+#   FER_SSL_FACES=DIR mim train fer_ssl configs/faces/faces_spatial_r18.py
+_base_ = [
+    '../_base_/default_runtime.py',
+    '../_base_/faces_64.py',
+    '../_base_/resnet18_64.py',
+]
 
-network = dict(
-    type='ImageClassifier',
-    backbone=dict(type='ResNet', depth=18),
-    neck=dict(type='GlobalAveragePooling'),
-    head=dict(
-        type='LinearClsHead', num_classes=5, in_channels=512, topk=(1,)
-    ),
-)
 model = dict(
     type='TeacherStudent',
-    network=network,
+    network=_base_.network,
     data_preprocessor=_base_.data_preprocessor,
 )
 
-max_iters = 1200
+max_iters = 600
 train_cfg = dict(
     type='MetaPseudoLabelLoop',
     max_iters=max_iters,
@@ -38,8 +37,12 @@ optim_wrapper = dict(
     teacher=dict(type='OptimWrapper', optimizer=sgd),
     student=dict(type='OptimWrapper', optimizer=sgd),
 )
-cosine = [
-    dict(type='CosineAnnealingLR', by_epoch=False, T_max=max_iters, eta_min=0)
-]
+cosine = dict(type='CosineAnnealingLR', by_epoch=False, T_max=max_iters)
 param_scheduler = dict(teacher=cosine, student=cosine)
 custom_hooks = [dict(type='FeedbackLossHook')]
+default_hooks = dict(
+    checkpoint=dict(
+        interval=300, save_best='student/macro_f1', rule='greater'
+    )
+)
+model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel')

@@ -71,7 +71,7 @@ def _check_architecture(
         ],
     }
     parts = [
-        f'{len(keys)} {what} ({", ".join(keys[:3])}{", ..." * (len(keys) > 3)})'
+        f'{len(keys)} {what} (first {", ".join(keys[:3])})'
         for what, keys in faults.items()
         if keys
     ]

@@ -1,0 +1,51 @@
+# Paper A, spatial phase, on the synthetic faces.
+#   mim train fer_ssl configs/demo/demo_spatial.py
+# About three minutes on 2 cores.
+_base_ = ['../_base_/default_runtime.py', '../_base_/demo_data.py']
+
+model = dict(
+    type='TeacherStudent',
+    network=_base_.network,
+    data_preprocessor=_base_.data_preprocessor,
+)
+
+max_iters = 1200
+train_cfg = dict(
+    type='MetaPseudoLabelLoop',
+    max_iters=max_iters,
+    val_interval=600,
+    unlabeled_dataloader=_base_.unlabeled_dataloader,
+    pseudo_label='sample',
+)
+val_cfg = dict()
+test_cfg = dict()
+val_evaluator = [
+    dict(type='MacroF1Metric', prefix='student'),
+    dict(type='MacroF1Metric', prefix='teacher', network='teacher'),
+]
+test_evaluator = [
+    dict(
+        type='MacroF1Metric',
+        prefix='student',
+        out_file='work_dirs/demo_spatial/predictions.csv',
+    ),
+    dict(type='MacroF1Metric', prefix='teacher', network='teacher'),
+]
+
+sgd = dict(
+    type='SGD', lr=0.03, momentum=0.9, nesterov=True, weight_decay=5e-4
+)
+optim_wrapper = dict(
+    constructor='MultiOptimWrapperConstructor',
+    teacher=dict(type='OptimWrapper', optimizer=sgd),
+    student=dict(type='OptimWrapper', optimizer=sgd),
+)
+cosine = dict(type='CosineAnnealingLR', by_epoch=False, T_max=max_iters)
+param_scheduler = dict(teacher=cosine, student=cosine)
+custom_hooks = [dict(type='FeedbackLossHook')]
+default_hooks = dict(
+    checkpoint=dict(
+        interval=600, save_best='student/macro_f1', rule='greater'
+    )
+)
+model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel')

@@ -1,0 +1,122 @@
+# Paper A (arXiv 2403.11942), temporal phase: frozen student of the spatial
+# phase, temporal Transformer over 64-frame clips, majority over 30 frames.
+#   mim run fer_ssl extract_features configs/temporal_r50.py STUDENT.pth \
+#       --out work_dirs/temporal_r50/features
+#   mim train fer_ssl configs/temporal_r50.py
+#   mim test fer_ssl configs/temporal_r50.py --checkpoint WEIGHTS.pth
+# STUDENT.pth is the best checkpoint of spatial_r50.py, named by the variable
+# FER_SSL_STUDENT. Frames in place of cached features: set feature_store=None
+# and the pipeline of extract_dataloader inside LoadClipFrames. 1 GPU.
+# The paper's own results on Aff-Wild2 (validation): 42.77 macro-F1, 44.43 with
+# post-processing. Depth, width and schedule are not in the paper.
+_base_ = ['_base_/default_runtime.py']
+default_scope = 'mmaction'
+
+data_root = '{{$FER_SSL_DATA:data/abaw}}'
+student_checkpoint = '{{$FER_SSL_STUDENT:work_dirs/spatial_r50/student.pth}}'
+feature_store = '{{$FER_SSL_FEATURES:work_dirs/temporal_r50/features}}'
+classes = (
+    'neutral',
+    'anger',
+    'disgust',
+    'fear',
+    'happiness',
+    'sadness',
+    'surprise',
+    'other',
+)
+
+model = dict(
+    type='FrameRecognizer',
+    backbone=dict(type='mmpretrain.ResNet', depth=50),
+    student_checkpoint=student_checkpoint,
+    data_preprocessor=dict(
+        type='FrameDataPreprocessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        to_rgb=True,
+    ),
+    cls_head=dict(
+        type='TemporalFrameHead',
+        num_classes=8,
+        temporal_encoder=dict(
+            type='TransformerEncoder',
+            in_channels=2048,
+            embed_dims=512,
+            num_layers=4,
+            num_heads=4,
+            dropout=0.3,
+        ),
+        dropout=0.3,
+    ),
+)
+
+clips = dict(
+    type='VideoClipDataset',
+    data_root=data_root,
+    ann_file='frames.csv',
+    metainfo=dict(classes=classes),
+    window=64,
+    feature_store=feature_store,
+    pipeline=[dict(type='PackClipInputs')],
+)
+train_dataloader = dict(
+    batch_size=32,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='InfiniteShuffleSampler'),
+    dataset=dict(**clips, split='train', random_shift=True),
+)
+val_dataloader = dict(
+    batch_size=32,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(**clips, split='val', stride=32, test_mode=True),
+)
+test_dataloader = val_dataloader
+# What tools/extract_features.py reads: the student's own test pipeline.
+extract_dataloader = dict(
+    batch_size=128,
+    num_workers=8,
+    dataset=dict(
+        type='VideoFrameDataset',
+        data_root=data_root,
+        ann_file='frames.csv',
+        metainfo=dict(classes=classes),
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='Resize', scale=(256, 256)),
+            dict(type='CenterCrop', crop_size=224),
+            dict(type='PackInputs'),
+        ],
+    ),
+)
+
+max_iters = 20000
+train_cfg = dict(
+    type='ResumableTrainLoop', max_iters=max_iters, val_interval=1000
+)
+val_cfg = dict()
+test_cfg = dict()
+majority = dict(type='MajoritySmoothing', window=30)
+val_evaluator = [
+    dict(type='MacroF1Metric'),
+    dict(type='MacroF1Metric', prefix='smoothed', post_process=majority),
+]
+test_evaluator = val_evaluator
+
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=1e-4, weight_decay=0.05),
+    clip_grad=dict(max_norm=1.0),
+)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=500),
+    dict(
+        type='CosineAnnealingLR', by_epoch=False, begin=500, end=max_iters
+    ),
+]
+default_hooks = dict(
+    checkpoint=dict(interval=1000, save_best='macro_f1', rule='greater')
+)

@@ -1,0 +1,30 @@
+"""Semi-supervised facial expression recognition for OpenMMLab.
+
+Put ``custom_imports = dict(imports=['fer_ssl'])`` into a config and every
+component of this package can be named in it without a prefix, whatever its
+``default_scope``.
+
+Importing the package is cheap: the repairs of upstream packages wait for the
+module that they repair, and the components are imported at the first lookup
+in a registry.
+"""
+
+from mmengine import registry
+
+from . import compat
+from .version import __version__
+
+__all__ = ['__version__']
+
+compat.apply_repairs()
+
+# Where the components of each root registry live. A child registry (scope
+# mmpretrain or mmaction) falls back to these when a name is not its own.
+for _location, _names in {
+    'fer_ssl.models': ('MODELS',),
+    'fer_ssl.datasets': ('DATASETS', 'DATA_SAMPLERS', 'TRANSFORMS'),
+    'fer_ssl.engine': ('HOOKS', 'LOOPS', 'OPTIM_WRAPPER_CONSTRUCTORS'),
+    'fer_ssl.evaluation': ('METRICS', 'TASK_UTILS'),
+}.items():
+    for _name in _names:
+        compat.add_location(getattr(registry, _name), _location)

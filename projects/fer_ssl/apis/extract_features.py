@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from datetime import timedelta
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.device import get_device
+from mmengine.dist import (
+    barrier,
+    broadcast_object_list,
+    get_dist_info,
+    get_rank,
+)
+from mmengine.registry import (
+    DATASETS,
+    MODELS,
+    DefaultScope,
+    init_default_scope,
+)
+from mmengine.utils import ProgressBar
+from torch.utils.data import DataLoader, Subset
+
+from ..datasets.base_video_dataset import BaseVideoDataset
+from ..datasets.feature_store import (
+    FeatureStore,
+    FeatureStoreWriter,
+    images_digest,
+    read_index,
+)
+from ..models.frame_recognizer import FrameRecognizer
+from ..models.student_checkpoint import file_sha256
+
+
+def init_distributed(launcher: str) -> None:
+    """Join the processes that ``torchrun`` started, one per GPU if any.
+
+    They only wait for each other, so gloo does on GPUs as well.
+    """
+    if launcher == 'none':
+        return
+    if launcher != 'pytorch':
+        raise ValueError(
+            f'--launcher {launcher}: feature extraction is started by '
+            'torchrun, with --launcher pytorch.'
+        )
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ['LOCAL_RANK']))
+    torch.distributed.init_process_group('gloo', timeout=timedelta(days=1))
+
+
+def extract_features(
+    cfg: Config,
+    checkpoint: str,
+    out: str,
+    splits: Sequence[str] | None = None,
+    batch_size: int | None = None,
+) -> FeatureStore:
+    """Run the student over every frame with a face and store its features.
+
+    Reads ``cfg.model`` (a ``FrameRecognizer``) and ``cfg.extract_dataloader``
+    (a ``VideoFrameDataset`` with the student's test pipeline, its names looked
+    up in scope ``mmpretrain``). A finished store of the same checkpoint,
+    config and annotation file is left as it is; any other is replaced. With
+    several processes each writes its share of the rows.
+
+    Args:
+        cfg: Config of the temporal phase.
+        checkpoint: The student's checkpoint.
+        out: Folder of the store.
+        splits: Splits to extract. Defaults to the dataset's own choice.
+        batch_size: Faces per pass, in place of the config's.
+
+    Returns:
+        The finished store.
+    """
+    init_default_scope(cfg.get('default_scope', 'mmaction'))
+    loader_cfg = cfg.extract_dataloader
+    dataset_cfg = dict(loader_cfg.dataset, test_mode=True)
+    if splits:
+        dataset_cfg['split'] = tuple(splits)
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        dataset = DATASETS.build(dataset_cfg)
+    model = MODELS.build(dict(cfg.model, student_checkpoint=checkpoint))
+    model.to(get_device()).eval()
+
+    recipe = dict(
+        student_sha256=model.student_sha256,
+        annotation_sha256=file_sha256(dataset.ann_file),
+        split=dataset.split,
+        backbone=cfg.model.backbone,
+        data_preprocessor=cfg.model.get('data_preprocessor'),
+        pipeline=dataset_cfg['pipeline'],
+    )
+    recipe = json.loads(json.dumps(recipe))  # tuples become lists, as on disk
+    rank, world_size = get_dist_info()
+    writer = FeatureStoreWriter(out)
+    todo = [False]
+    if rank == 0 and (read_index(out) or {}).get('recipe') != recipe:
+        todo = [True]
+        dim = _features(model, pseudo_collate([dataset[0]])).shape[1]
+        writer.create(len(dataset.labels), dim)
+    broadcast_object_list(todo)
+    if todo[0]:
+        # Neighbouring rows: every process writes one stretch of the file.
+        share = np.array_split(np.arange(len(dataset)), world_size)[rank]
+        _write_share(model, dataset, share, writer, loader_cfg, batch_size)
+        barrier()
+        if rank == 0:
+            writer.finish(dict(recipe=recipe, videos=_videos(dataset)))
+        barrier()
+    if rank == 0:
+        what = 'extracted' if todo[0] else 'up to date, left as it is'
+        print(f'{out}: {len(dataset)} faces, {what}.')
+    return FeatureStore(out)
+
+
+def _write_share(
+    model: FrameRecognizer,
+    dataset: BaseVideoDataset,
+    share: np.ndarray,
+    writer: FeatureStoreWriter,
+    loader_cfg: dict,
+    batch_size: int | None,
+) -> None:
+    """Extract the items ``share`` of the dataset; rank 0 shows a bar."""
+    loader = DataLoader(
+        Subset(dataset, share),
+        batch_size or loader_cfg.batch_size,
+        num_workers=loader_cfg.get('num_workers', 0),
+        collate_fn=pseudo_collate,
+    )
+    progress = ProgressBar(len(share)) if get_rank() == 0 else None
+    done = 0
+    for batch in loader:
+        features = _features(model, batch)
+        items = share[done : done + len(features)]
+        writer.write(dataset.data_list[items], features)
+        done += len(features)
+        if progress is not None:
+            progress.update(len(features))
+    if progress is not None:
+        print()
+    writer.flush()
+
+
+def _features(model: FrameRecognizer, batch: dict) -> np.ndarray:
+    """Features float32 (B, D) of a collated batch of faces."""
+    images = model.data_preprocessor(batch)['inputs']
+    return model.student_features(images).cpu().numpy()
+
+
+def _videos(dataset: BaseVideoDataset) -> dict[str, dict]:
+    """Where each video's rows are and which images they came from."""
+    return {
+        name: dict(
+            offset=int(first),
+            num_frames=int(stop - first),
+            images=images_digest(dataset.images[first:stop]),
+        )
+        for name, first, stop in zip(
+            dataset.video_names, dataset.offsets, dataset.offsets[1:]
+        )
+    }

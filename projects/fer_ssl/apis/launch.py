@@ -1,0 +1,235 @@
+"""What the training and the test script share: options, device, errors.
+
+torch is imported inside the functions: ``CUDA_VISIBLE_DEVICES`` has to be set
+before, and ``mim train`` runs ``train.py -h`` each time just to read it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import inspect
+import os
+import os.path as osp
+import sys
+import textwrap
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable
+
+from mmengine.config import Config, ConfigDict, DictAction
+
+if TYPE_CHECKING:
+    from mmengine.runner import Runner
+
+
+class _KeyValueAction(DictAction):
+    """``DictAction`` that names the argument without ``=``."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        for value in values:
+            if '=' not in value:
+                parser.error(f'{option_string}: {value!r} is not key=value')
+        super().__call__(parser, namespace, values, option_string)
+
+
+def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that ``mim`` and the dist/slurm scripts pass."""
+    parser.add_argument(
+        '--work-dir',
+        help='folder of logs and checkpoints; default: work_dir of the '
+        'config, else ./work_dirs/<name of the config>',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=_KeyValueAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='changes to the config, for example '
+        'train_dataloader.batch_size=16 or key="[a,b]"',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=('none', 'pytorch', 'slurm', 'mpi'),
+        default='none',
+        help='what started the processes of a distributed run',
+    )
+    # `mim train` passes these two only where the help text shows them.
+    parser.add_argument(
+        '--gpus',
+        type=int,
+        default=1,
+        help='0 runs on the CPU; more than 1 needs --launcher pytorch',
+    )
+    parser.add_argument(
+        '--device',
+        choices=('auto', 'cpu'),
+        default='auto',
+        help='auto takes a GPU where there is one',
+    )
+    parser.add_argument(
+        '--local_rank',
+        '--local-rank',
+        type=int,
+        default=0,
+        help=argparse.SUPPRESS,
+    )
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """Read the config and apply the launch arguments to it and to CUDA.
+
+    Raises:
+        FileNotFoundError: If there is no such config; names similar ones.
+        ValueError: If a ``--cfg-options`` value does not fit the config.
+    """
+    select_device(args)
+    path = Path(args.config)
+    if not path.is_file():
+        beside = [x.name for x in path.parent.glob('*.py')]
+        raise FileNotFoundError(
+            f'config {path} does not exist{_similar(path.name, beside)}'
+        )
+    cfg = Config.fromfile(path)
+    for key in args.cfg_options:
+        warn_of_new_key(cfg, key)
+    try:
+        cfg.merge_from_dict(args.cfg_options)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f'--cfg-options: {error.args[0]}') from error
+    cfg.launcher = args.launcher
+    if args.work_dir:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = osp.join('./work_dirs', path.stem)
+    return cfg
+
+
+def select_device(args: argparse.Namespace) -> None:
+    """Hide the GPUs from torch if the arguments ask for the CPU."""
+    if args.gpus > 1 and args.launcher == 'none':
+        raise ValueError(
+            f'--gpus {args.gpus} needs one process per GPU: add '
+            '--launcher pytorch to mim, or use tools/dist_train.sh'
+        )
+    if args.device == 'cpu' or args.gpus == 0:
+        os.environ['CUDA_VISIBLE_DEVICES'] = '-1'
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+
+
+def warn_of_new_key(cfg: Config, key: str) -> None:
+    """Say that an option sets a key unknown to the config, likely a typo."""
+    known: Any = cfg
+    for position, name in enumerate(key.split('.')):
+        if not isinstance(known, (Config, ConfigDict)):
+            return  # a list index, which the merge checks itself
+        if name not in known:
+            names = list(known.keys())
+            if position == 0:
+                names += _runner_arguments()
+            if name not in names:
+                print(
+                    f'warning: --cfg-options {key}: the config has no '
+                    f'{name!r} there, it is added{_similar(name, names)}',
+                    file=sys.stderr,
+                )
+            return
+        known = known[name]
+
+
+def _runner_arguments() -> list[str]:
+    from mmengine.runner import Runner
+
+    return list(inspect.signature(Runner.__init__).parameters)
+
+
+def _similar(name: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(name, set(names))
+    return f'; did you mean {" or ".join(near)}?' if near else ''
+
+
+def enable_amp(cfg: Config) -> None:
+    """Turn the optimizer wrapper, or each wrapper of several, into AMP.
+
+    Raises:
+        ValueError: Without an accelerator, or if a wrapper is of a type that
+            has no mixed-precision form.
+    """
+    from mmengine.device import get_device
+
+    if get_device() == 'cpu':
+        raise ValueError('--amp needs a GPU, and none is in use')
+    wrapper = cfg.optim_wrapper
+    parts = [wrapper]
+    if 'optimizer' not in wrapper:  # dict(constructor=, teacher=, student=)
+        parts = [part for part in wrapper.values() if isinstance(part, dict)]
+    for part in parts:
+        kind = part.get('type', 'OptimWrapper')
+        if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
+            raise ValueError(f'--amp cannot replace optim_wrapper {kind}')
+        part.type = 'AmpOptimWrapper'
+        part.setdefault('loss_scale', 'dynamic')
+
+
+def use_gloo_without_gpu(cfg: Config) -> None:
+    """Let ``--launcher pytorch`` work on a machine without a GPU.
+
+    MMEngine would call ``torch.cuda.set_device`` and give the wrapper the
+    local rank as a CUDA device.
+    """
+    from mmengine.device import get_device
+    from torch import distributed
+
+    if cfg.launcher != 'pytorch' or get_device() != 'cpu':
+        return
+    distributed.init_process_group('gloo')
+    if cfg.get('model_wrapper_cfg') is None:  # what the runner would build
+        cfg.model_wrapper_cfg = dict(
+            type='MMDistributedDataParallel',
+            broadcast_buffers=False,
+            find_unused_parameters=cfg.get('find_unused_parameters', False),
+        )
+    cfg.model_wrapper_cfg.device_ids = None
+
+
+def load_strictly(runner: Runner) -> None:
+    """Make ``runner`` refuse a checkpoint that does not fit its model.
+
+    MMEngine only logs missing and unexpected keys, and goes on with random
+    weights.
+    """
+    load = runner.load_checkpoint
+
+    def load_checkpoint(filename: str, *args: Any, **kwargs: Any) -> dict:
+        try:
+            return load(filename, *args, **{**kwargs, 'strict': True})
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f'checkpoint {filename} does not exist'
+            ) from error
+        except RuntimeError as error:
+            if 'do not match exactly' not in str(error):
+                raise
+            lines = [x for x in str(error).splitlines()[1:] if x.strip()]
+            details = [textwrap.shorten(x, 200) for x in lines[:6]]
+            raise ValueError(
+                f'checkpoint {filename} is of another architecture than the '
+                'model of the config:\n  ' + '\n  '.join(details)
+            ) from error
+
+    runner.load_checkpoint = load_checkpoint
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a script; an error that this package words is its only output.
+
+    Any other error keeps its traceback.
+    """
+    try:
+        main()
+    except (FileNotFoundError, ValueError) as error:
+        raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
+        if Path(__file__).parents[1] not in Path(raised_in).parents:
+            raise
+        sys.exit(f'error: {error}')

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import os.path as osp
+from collections.abc import Sequence
+
+import numpy as np
+
+_INDEX, _FEATURES = 'index.json', 'features.npy'
+_PARTIAL = 'features.partial.npy'
+_REMEDY = 'Run tools/extract_features.py again.'
+
+
+class FeatureStore:
+    """Student features of every frame, memory-mapped from a folder.
+
+    ``features.npy`` is one float16 array (F, D), the frames of all videos one
+    after another; frames without a face are zero rows. ``index.json`` says
+    where each video begins and which student made the features. It is written
+    last, so a folder without it is an interrupted extraction.
+
+    Args:
+        path: The folder.
+
+    Raises:
+        FileNotFoundError: The store is missing or was not finished.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        index = read_index(path)
+        if index is None:
+            state = 'not finished' if osp.isdir(path) else 'missing'
+            raise FileNotFoundError(
+                f'{path}: feature store {state}. {_REMEDY}'
+            )
+        self.dim: int = index['dim']
+        self.student_sha256: str = index['recipe']['student_sha256']
+        self._videos = index['videos']
+        self._open()
+
+    def _open(self) -> None:
+        #: All features, float16 (F, D), read from disk where touched.
+        self.features = np.load(osp.join(self.path, _FEATURES), mmap_mode='r')
+
+    def __getstate__(self) -> dict:
+        # A memory map would be pickled as the whole array.
+        return {k: v for k, v in self.__dict__.items() if k != 'features'}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        self._open()
+
+    def rows_of(
+        self, names: Sequence[str], offsets: np.ndarray, images: np.ndarray
+    ) -> np.ndarray:
+        """First row of each of V videos, int64 (V,).
+
+        Args:
+            names: V names.
+            offsets: Bounds of the videos in ``images``, (V + 1,).
+            images: Image names of all frames, bytes (F,).
+
+        Raises:
+            ValueError: A video is not in the store, or had other images when
+                its features were extracted.
+        """
+        rows = []
+        for name, first, stop in zip(names, offsets, offsets[1:]):
+            entry = self._videos.get(name)
+            if entry is None:
+                raise ValueError(
+                    f'{self.path}: no features of video {name!r}. {_REMEDY}'
+                )
+            if entry['images'] != images_digest(images[first:stop]):
+                raise ValueError(
+                    f'{self.path}: video {name!r} had {entry["num_frames"]} '
+                    f'frames when its features were extracted; now it has '
+                    f'{stop - first}, or other images. {_REMEDY}'
+                )
+            rows.append(entry['offset'])
+        return np.array(rows)
+
+
+def images_digest(images: np.ndarray) -> str:
+    """Digest of the image names of one video, so of its frames' order."""
+    return hashlib.sha256(b'\n'.join(images.tolist())).hexdigest()[:16]
+
+
+def read_index(path: str) -> dict | None:
+    """Index of a finished store, ``None`` where there is none."""
+    try:
+        with open(osp.join(path, _INDEX), encoding='utf-8') as file:
+            return json.load(file)
+    except FileNotFoundError:
+        return None
+
+
+class FeatureStoreWriter:
+    """Writes a store; several processes may fill disjoint rows of it.
+
+    One process calls :meth:`create`, then all call :meth:`write`, then (after
+    a barrier) one calls :meth:`finish`.
+
+    Args:
+        path: The folder, on a disk that all processes see.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._features = None
+
+    def _file(self, name: str) -> str:
+        return osp.join(self.path, name)
+
+    def create(self, num_frames: int, dim: int) -> None:
+        """Reserve an array of zeros, float16 (num_frames, dim)."""
+        os.makedirs(self.path, exist_ok=True)
+        if osp.exists(self._file(_INDEX)):
+            os.remove(self._file(_INDEX))
+        np.lib.format.open_memmap(
+            self._file(_PARTIAL), 'w+', np.float16, (num_frames, dim)
+        ).flush()
+        if hasattr(os, 'posix_fallocate'):
+            # A full disk is an error here, but a bus error in a memory map.
+            with open(self._file(_PARTIAL), 'r+b') as file:
+                size = os.fstat(file.fileno()).st_size
+                os.posix_fallocate(file.fileno(), 0, size)
+
+    def write(self, rows: np.ndarray, features: np.ndarray) -> None:
+        """Put features (n, D) into n rows.
+
+        Raises:
+            ValueError: They are not finite in float16.
+        """
+        if self._features is None:
+            self._features = np.lib.format.open_memmap(
+                self._file(_PARTIAL), 'r+'
+            )
+        with np.errstate(over='ignore'):
+            features = features.astype(np.float16)
+        if not np.isfinite(features).all():
+            raise ValueError(
+                f'{self.path}: the student gives features that are not '
+                'finite in float16. Is its checkpoint from a diverged run?'
+            )
+        self._features[rows] = features
+
+    def flush(self) -> None:
+        """Hand what this process wrote to the disk."""
+        if self._features is not None:
+            self._features.flush()
+
+    def finish(self, index: dict) -> None:
+        """Make the store valid: the index appears last, in one step.
+
+        Args:
+            index: ``recipe`` (all that the features depend on, with
+                ``student_sha256``) and ``videos`` (name -> offset, num_frames
+                and images digest).
+        """
+        os.replace(self._file(_PARTIAL), self._file(_FEATURES))
+        dim = np.load(self._file(_FEATURES), mmap_mode='r').shape[1]
+        partial = self._file(_INDEX + '.partial')
+        with open(partial, 'w', encoding='utf-8') as file:
+            json.dump(dict(dim=dim, **index), file, indent=1)
+        os.replace(partial, self._file(_INDEX))

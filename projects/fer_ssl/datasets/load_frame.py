@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from typing import Callable
+
+import cv2
+
+
+def load_frame(pipeline: Callable[[dict], dict], info: dict) -> dict:
+    """Run an image pipeline on one frame, ``info['img_path']``.
+
+    Raises:
+        ValueError: The file is missing or no image; the message names it.
+    """
+    try:
+        return pipeline(info)
+    # What mmcv raises for a missing, undecodable and empty file.
+    except (OSError, AssertionError, cv2.error) as error:
+        if cv2.imread(info['img_path']) is not None:
+            raise  # some other step of the pipeline failed
+        raise ValueError(
+            f'{info["img_path"]}: not a readable image ({error}). Leave the '
+            'field `image` of the frames CSV empty where there is no face.'
+        ) from error

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import torch
+from mmcv.transforms import BaseTransform
+from mmengine.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class PackClipInputs(BaseTransform):
+    """Pack a clip of :class:`VideoClipDataset` for :class:`FrameRecognizer`.
+
+    ``inputs`` are frames uint8 (T, 3, H, W) or cached features float16
+    (T, D). The ``ActionDataSample`` holds ``gt_label`` int64 (T,) and
+    ``valid`` bool (T,), and as metainfo ``video``, ``start``, ``num_frames``
+    and, for cached features, ``student_sha256``.
+    """
+
+    meta_keys = ('video', 'start', 'num_frames', 'student_sha256')
+
+    def transform(self, results: dict) -> dict:
+        # Not at the top: the spatial phase runs without mmaction2.
+        from mmaction.structures import ActionDataSample
+
+        inputs = results['features' if 'features' in results else 'imgs']
+        sample = ActionDataSample(
+            metainfo={k: results[k] for k in self.meta_keys if k in results}
+        )
+        sample.set_gt_label(results['gt_labels'])
+        sample.set_field(torch.from_numpy(results['valid']), 'valid')
+        return dict(inputs=torch.from_numpy(inputs), data_samples=sample)

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import numpy as np
+from mmengine.registry import DATASETS
+
+from .base_video_dataset import BaseVideoDataset
+from .load_frame import load_frame
+
+
+@DATASETS.register_module()
+class VideoFrameDataset(BaseVideoDataset):
+    """Frames of videos as single images: one item per frame WITH A FACE.
+
+    For testing an image classifier on videos frame by frame, and for
+    extracting features. Items are ``img_path``, ``gt_label`` (-1 = not
+    annotated), ``video``, ``start`` (0-based number of the frame) and
+    ``num_frames`` (length of the video). For the metric, name the last three
+    in the packing transform:
+    ``dict(type='PackInputs', meta_keys=('video', 'start', 'num_frames'))``.
+
+    Example:
+        >>> dataset = dict(
+        ...     type='VideoFrameDataset',
+        ...     ann_file='frames.csv',
+        ...     data_root='data/videos',
+        ...     split='val',
+        ...     test_mode=True,
+        ... )
+    """
+
+    def load_items(self) -> np.ndarray:
+        return np.flatnonzero(self.has_face)
+
+    def get_data_info(self, idx: int) -> dict:
+        row = int(self.data_list[idx])
+        video = int(np.searchsorted(self.offsets, row, side='right')) - 1
+        first, stop = self.offsets[video], self.offsets[video + 1]
+        return dict(
+            img_path=self.image_path(row),
+            gt_label=int(self.labels[row]),
+            video=self.video_names[video],
+            start=int(row - first),
+            num_frames=int(stop - first),
+            sample_idx=idx,
+        )
+
+    def get_gt_labels(self) -> np.ndarray:
+        """Class index of every item, (N,), -1 where it is not known."""
+        return self.labels[self.data_list]
+
+    def prepare_data(self, idx: int) -> dict:
+        """Item ``idx`` through the pipeline.
+
+        Raises:
+            ValueError: The image cannot be read.
+        """
+        return load_frame(self.pipeline, self.get_data_info(idx))

@@ -1,0 +1,60 @@
+"""Majority vote of the predicted labels (paper A, section 3.5)."""
+
+from __future__ import annotations
+
+import numpy as np
+from mmengine.registry import TASK_UTILS
+
+from .post_processor import check_window, moving_mean
+
+
+@TASK_UTILS.register_module()
+class MajoritySmoothing:
+    """Replace each frame's label by the most frequent one of its window.
+
+    Paper A: the label that predominates within a window stands for "all
+    frames encompassed by that window"; the window has 30 frames (section
+    4.2). The sentence can be read in two ways, hence two modes:
+
+    - ``'sliding'``: every frame gets the majority of the window centred on
+      it, 15 frames before to 14 after for window 30; at both ends of the
+      video the window is cut (see :func:`moving_mean`).
+    - ``'block'``: the video is cut into consecutive windows, frames 1-30,
+      31-60, ..., and all frames of one get its majority; the last window is
+      shorter when T is no multiple of it.
+
+    Among equally frequent labels the smallest class index wins, as in
+    ``scipy.stats.mode``.
+
+    Args:
+        window: Frames per window.
+        mode: ``'sliding'`` or ``'block'``.
+    """
+
+    def __init__(self, window: int = 30, mode: str = 'sliding') -> None:
+        if mode not in ('sliding', 'block'):
+            raise ValueError(f"mode must be 'sliding' or 'block', got {mode}")
+        self.window = check_window(window)
+        self.mode = mode
+
+    def __call__(self, scores: np.ndarray) -> np.ndarray:
+        """Smooth one video.
+
+        Args:
+            scores: Of every frame, (T, C); only their argmax is used.
+
+        Returns:
+            Share of the votes for each class, (T, C) float64. Rows sum to 1
+            and their argmax is the smoothed label.
+        """
+        votes = np.zeros(scores.shape, dtype=np.int32)
+        votes[np.arange(len(scores)), scores.argmax(axis=1)] = 1
+        if self.mode == 'sliding':
+            return moving_mean(votes, self.window)
+        starts = np.arange(0, len(scores), self.window)
+        lengths = np.diff(starts, append=len(scores))
+        shares = np.add.reduceat(votes, starts) / lengths[:, None]
+        return np.repeat(shares, lengths, axis=0)
+
+    def __repr__(self) -> str:
+        return f'MajoritySmoothing(window={self.window}, mode={self.mode!r})'

@@ -1,0 +1,253 @@
+"""Predictions for every frame of every video of a set, as one object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..labels import IGNORE_LABEL
+from .classification_scores import confusion_matrix
+from .post_processor import PostProcessor
+
+
+@dataclass
+class VideoPrediction:
+    """Predictions for all T frames of one video.
+
+    Attributes:
+        name: Name of the video.
+        scores: Class probabilities, (T, C) float32, finite.
+        labels: Truth, (T,) int64, -1 = not annotated; None = no annotation.
+        has_face: (T,) bool; False where the scores had to be filled in.
+            None = all True.
+    """
+
+    name: str
+    scores: np.ndarray
+    labels: np.ndarray | None = None
+    has_face: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        self.scores = np.asarray(self.scores, dtype=np.float32)
+        if self.scores.ndim != 2 or not self.scores.size:
+            raise ValueError(
+                f'video {self.name}: scores must be (T, C), got '
+                f'{self.scores.shape}'
+            )
+        check_finite(self.scores, f'video {self.name}')
+        if self.has_face is None:
+            self.has_face = np.ones(self.num_frames, dtype=bool)
+        self.has_face = np.asarray(self.has_face, dtype=bool)
+        if self.labels is not None:
+            self.labels = np.asarray(self.labels, dtype=np.int64)
+        for key in ('labels', 'has_face'):
+            value = getattr(self, key)
+            if value is not None and value.shape != (self.num_frames,):
+                raise ValueError(
+                    f'video {self.name}: {key} must be '
+                    f'({self.num_frames},), got {value.shape}'
+                )
+
+    @property
+    def num_frames(self) -> int:
+        """T."""
+        return len(self.scores)
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """Class of the largest score, ties to the smallest index; (T,)."""
+        return self.scores.argmax(axis=1)
+
+
+class VideoPredictions:
+    """An ordered collection of :class:`VideoPrediction`.
+
+    Args:
+        videos: One entry per video, names unique.
+        classes: C class names, the columns of all scores.
+    """
+
+    def __init__(
+        self, videos: Iterable[VideoPrediction], classes: Sequence[str]
+    ) -> None:
+        self.classes = tuple(classes)
+        self._videos: dict[str, VideoPrediction] = {}
+        for video in videos:
+            if video.name in self._videos:
+                raise ValueError(f'video {video.name} is there twice')
+            if video.scores.shape[1] != len(self.classes):
+                raise ValueError(
+                    f'video {video.name}: {video.scores.shape[1]} scores per '
+                    f'frame for {len(self.classes)} classes'
+                )
+            self._videos[video.name] = video
+
+    def __len__(self) -> int:
+        return len(self._videos)
+
+    def __iter__(self) -> Iterator[VideoPrediction]:
+        return iter(self._videos.values())
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._videos
+
+    def __getitem__(self, name: str) -> VideoPrediction:
+        return self._videos[name]
+
+    @classmethod
+    def from_windows(
+        cls,
+        windows: Iterable[Mapping],
+        videos: Mapping[str, Sequence[int]],
+        classes: Sequence[str],
+        weights: str = 'uniform',
+    ) -> VideoPredictions:
+        """Assemble whole videos from the predictions of windows.
+
+        Overlapping windows are averaged. Frames that no window covers, or
+        that are not valid in any, count as frames without a face: their
+        scores are interpolated linearly in time between the neighbours that
+        have a face, and repeated at both ends of the video. A video without
+        any predicted frame gets the uniform distribution.
+
+        Args:
+            windows: Mappings with ``video``, ``start`` (0-based frame),
+                ``scores`` (w, C) and, optionally, ``valid`` (w,) bool. A
+                window may pass the end of its video only with frames that
+                are not valid.
+            videos: Truth (T,) of every video, -1 = not annotated. Also says
+                which videos there are, their order and their length.
+            classes: C class names.
+            weights: How overlaps are averaged: ``'uniform'``, or
+                ``'triangular'``, where a frame in the middle of its window
+                (which sees context on both sides) weighs more.
+
+        Raises:
+            ValueError: If a window belongs to no video, leaves it, or holds a
+                score that is not finite.
+        """
+        if weights not in ('uniform', 'triangular'):
+            raise ValueError(
+                "weights must be 'uniform' or 'triangular', got " + weights
+            )
+        sums = {
+            name: np.zeros((len(labels), len(classes)))
+            for name, labels in videos.items()
+        }
+        mass = {name: np.zeros(len(labels)) for name, labels in videos.items()}
+        for window in windows:
+            name, start = window['video'], int(window['start'])
+            if name not in sums:
+                raise ValueError(f'video {name} is predicted but unknown')
+            scores = np.asarray(window['scores'], dtype=np.float64)
+            size = len(scores)
+            weight = np.ones(size)
+            if weights == 'triangular':
+                ramp = np.arange(1.0, size + 1)
+                weight = np.minimum(ramp, ramp[::-1])
+            valid = window.get('valid')
+            frames = np.arange(start, start + size)
+            if valid is not None:
+                valid = np.asarray(valid, dtype=bool)
+                scores, weight = scores[valid], weight[valid]
+                frames = frames[valid]
+            if frames.size == 0:
+                continue
+            if frames[0] < 0 or frames[-1] >= len(mass[name]):
+                raise ValueError(
+                    f'video {name} has {len(mass[name])} frames, but a '
+                    f'window predicts frames {frames[0] + 1} to '
+                    f'{frames[-1] + 1}'
+                )
+            check_finite(scores, f'video {name}', frames)
+            # a window names each frame once: += needs no np.add.at
+            sums[name][frames] += weight[:, None] * scores
+            mass[name][frames] += weight
+        return cls(
+            (
+                VideoPrediction(
+                    name,
+                    _average_and_fill(sums[name], mass[name]),
+                    labels=labels,
+                    has_face=mass[name] > 0,
+                )
+                for name, labels in videos.items()
+            ),
+            classes,
+        )
+
+    def apply(self, post_processor: PostProcessor | None) -> VideoPredictions:
+        """Post-process each video on its own; None changes nothing."""
+        if post_processor is None:
+            return self
+        return VideoPredictions(
+            (replace(v, scores=post_processor(v.scores)) for v in self),
+            self.classes,
+        )
+
+    def confusion_matrix(self, with_face: bool = False) -> np.ndarray:
+        """Counts over all labeled frames of all videos, (C, C).
+
+        Args:
+            with_face: Count only frames in which a face was found.
+        """
+        total = np.zeros((len(self.classes),) * 2, dtype=np.int64)
+        for video in self:
+            if video.labels is None:
+                continue
+            labels = video.labels
+            if with_face:
+                labels = np.where(video.has_face, labels, IGNORE_LABEL)
+            total += confusion_matrix(
+                labels, video.predicted, len(self.classes)
+            )
+        return total
+
+    def to_csv(self, path: str) -> None:
+        """Write one row per frame, see :mod:`.video_predictions_csv`."""
+        from .video_predictions_csv import write_video_predictions
+
+        write_video_predictions(self, path)
+
+    @classmethod
+    def from_csv(cls, path: str) -> VideoPredictions:
+        """Read what :meth:`to_csv` wrote; all values are equal bit by bit."""
+        from .video_predictions_csv import read_video_predictions
+
+        return read_video_predictions(path)
+
+
+def check_finite(
+    scores: np.ndarray, place: str, frames: np.ndarray | None = None
+) -> None:
+    """Raise a ValueError that names the first frame with a NaN or infinity.
+
+    Args:
+        scores: (n, C).
+        place: What the scores belong to, for the message.
+        frames: 0-based frame of each row; None = 0, 1, ...
+    """
+    finite = np.isfinite(scores).all(axis=1)
+    if finite.all():
+        return
+    row = int(np.argmin(finite))
+    frame = row if frames is None else int(frames[row])
+    raise ValueError(
+        f'{place}, frame {frame + 1}: the scores are {scores[row].tolist()}; '
+        'the model has diverged or its checkpoint is damaged'
+    )
+
+
+def _average_and_fill(sums: np.ndarray, mass: np.ndarray) -> np.ndarray:
+    """Weighted sums (T, C) and weights (T,) -> scores (T, C) without gaps."""
+    num_frames, num_classes = sums.shape
+    known = np.flatnonzero(mass)
+    if known.size == 0:
+        return np.full((num_frames, num_classes), 1 / num_classes)
+    means = sums[known] / mass[known, None]
+    frames = np.arange(num_frames)
+    # np.interp repeats the first and the last known value beyond them
+    columns = [np.interp(frames, known, column) for column in means.T]
+    return np.stack(columns, axis=1)

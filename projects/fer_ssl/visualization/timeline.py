@@ -1,0 +1,123 @@
+"""Timeline of one video: truth and predictions of every frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from ..evaluation import VideoPrediction, VideoPredictions
+from ..labels import IGNORE_LABEL
+from .class_colours import class_colours
+
+NO_FACE_COLOUR = '#333333'
+BAND, FACE_BAND, GAP = 1.0, 0.22, 0.16  # heights
+
+
+def plot_timeline(
+    predictions: Mapping[str, VideoPrediction], classes: Sequence[str]
+) -> Figure:
+    """Draw one coloured band for the truth and one per prediction.
+
+    Frames without a face are pale in the predictions, which had to be filled
+    in there, and dark in the thin band at the bottom. Frames that are not
+    annotated are blank in the truth.
+
+    Args:
+        predictions: The same video by name of the prediction, from top to
+            bottom, such as ``{'raw': ..., 'smoothed': ...}``.
+        classes: C class names.
+
+    Returns:
+        The figure; ``figure.savefig(path)`` writes it.
+    """
+    first = next(iter(predictions.values()))
+    colours = np.array(class_colours(classes))
+    figure = Figure(figsize=(11, 1.5 + 0.62 * len(predictions)), dpi=150)
+    figure.set_layout_engine('constrained')
+    axes = figure.add_subplot()
+
+    bands = []  # (caption, RGB (T, 3), height)
+    if first.labels is not None:  # -1 takes the last colour, white
+        image = np.append(colours, [[1, 1, 1]], axis=0)[first.labels]
+        bands.append(('truth', image, BAND))
+    for name, video in predictions.items():
+        image = colours[video.predicted]
+        image[~video.has_face] = 0.4 * image[~video.has_face] + 0.6
+        bands.append((_caption(name, video), image, BAND))
+    if not first.has_face.all():
+        image = np.ones((first.num_frames, 3))
+        image[~first.has_face] = to_rgb(NO_FACE_COLOUR)
+        bands.append(('no face', image, FACE_BAND))
+
+    top, centres = 0.0, []
+    for _, image, height in bands:
+        extent = (0.5, first.num_frames + 0.5, top + height, top)
+        axes.imshow(
+            image[None], aspect='auto', extent=extent, interpolation='nearest'
+        )
+        axes.plot(
+            *_outline(*extent), color='#999999', linewidth=0.6, clip_on=False
+        )
+        centres.append(top + height / 2)
+        top += height + GAP
+    axes.set_xlim(0.5, first.num_frames + 0.5)
+    axes.set_ylim(top - GAP, 0)
+    axes.set_yticks(centres, [caption for caption, _, _ in bands])
+    axes.tick_params(axis='y', length=0)
+    axes.xaxis.set_major_locator(
+        MaxNLocator(10, integer=True, steps=[1, 2, 5, 10])
+    )
+    axes.set_xlabel('frame')
+    axes.set_title(first.name, loc='left', fontweight='bold')
+    axes.spines[:].set_visible(False)
+    entries = [Patch(color=c, label=n) for c, n in zip(colours, classes)]
+    if first.labels is not None and (first.labels == IGNORE_LABEL).any():
+        entries.append(Patch(fc='w', ec='#999999', label='not annotated'))
+    figure.legend(
+        handles=entries,
+        loc='outside lower center',
+        ncols=min(len(entries), 9),
+        frameon=False,
+        handlelength=1,
+        handleheight=1,
+    )
+    return figure
+
+
+def most_changed_video(raw: VideoPredictions, new: VideoPredictions) -> str:
+    """Name of the video with most frames whose label differs; ties: longest.
+
+    Args:
+        raw: Predictions.
+        new: Predictions for the same videos, such as ``raw`` smoothed.
+    """
+    return max(
+        raw,
+        key=lambda video: (
+            np.sum(video.predicted != new[video.name].predicted),
+            video.num_frames,
+        ),
+    ).name
+
+
+def _caption(name: str, video: VideoPrediction) -> str:
+    """Name of a band and how many of the annotated frames it has right."""
+    if video.labels is None:
+        return name
+    labeled = video.labels != IGNORE_LABEL
+    if not labeled.any():
+        return name
+    right = (video.predicted == video.labels)[labeled].mean()
+    return f'{name}\n{right:.0%} right'
+
+
+def _outline(
+    left: float, right: float, bottom: float, top: float
+) -> tuple[list[float], list[float]]:
+    """x and y of the rectangle's outline."""
+    return [left, right, right, left, left], [top, top, bottom, bottom, top]

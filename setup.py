@@ -1,0 +1,141 @@
+"""Build of ``fer_ssl``, with the files that ``mim`` looks for.
+
+``mim`` runs ``<package>/.mim/tools/train.py`` and finds configs by their base
+names below ``<package>/.mim``. A wheel carries copies. An editable install
+carries stubs that lead back to the checkout.
+"""
+
+import base64
+import hashlib
+import shutil
+import sysconfig
+import zipfile
+from pathlib import Path
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+from setuptools.command.editable_wheel import editable_wheel
+
+ROOT = Path(__file__).resolve().parent
+PACKAGE = ROOT / 'projects' / 'fer_ssl'
+MIM_PARTS = ('configs', 'tools', 'model-index.yml')
+
+
+def read_requirements(name):
+    lines = (ROOT / 'requirements' / f'{name}.txt').read_text().splitlines()
+    lines = [line.partition('#')[0].strip() for line in lines]
+    return [line for line in lines if line]
+
+
+def missing_mmcv():
+    """Ask for mmcv-lite, unless mmcv or mmcv-lite is installed.
+
+    Both install into the folder ``mmcv``, so requiring the lite one would
+    overwrite the compiled one. A build sees only its own isolated packages;
+    the folder tells what the environment behind it has.
+    """
+    installed = {sysconfig.get_path(x) for x in ('purelib', 'platlib')}
+    if any((Path(folder) / 'mmcv').is_dir() for folder in installed):
+        return []
+    return ['mmcv-lite>=2.0,<2.2']  # mmaction2 1.2 refuses 2.2
+
+
+def mim_files():
+    """Yield the files for ``.mim``, as paths relative to the checkout."""
+    for part in MIM_PARTS:
+        path = ROOT / part
+        for file in [path] if path.is_file() else sorted(path.rglob('*')):
+            if file.suffix in ('.py', '.sh', '.yml'):
+                yield file.relative_to(ROOT)
+
+
+class BuildPy(build_py):
+    """Adds ``fer_ssl/.mim`` to a regular build."""
+
+    def run(self):
+        if self.editable_mode:
+            return super().run()
+        # setuptools would pack what an earlier build left in here.
+        shutil.rmtree(self.build_lib, ignore_errors=True)
+        super().run()
+        for file in mim_files():
+            copy = Path(self.build_lib, 'fer_ssl', '.mim', file)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / file, copy)
+
+
+class EditableWheel(editable_wheel):
+    """Adds ``fer_ssl/.mim`` to an editable install, which mim needs twice.
+
+    Plain ``mim`` looks into site-packages: there go stubs that run the tools
+    and include the configs of the checkout. With ``PYTHONPATH=projects`` it
+    looks into the checkout: there go links.
+    """
+
+    def run(self):
+        super().run()
+        (wheel,) = Path(self.dist_dir).glob('fer_ssl-*.whl')
+        stubs = {f'fer_ssl/.mim/{file}': stub(file) for file in mim_files()}
+        add_to_wheel(wheel, stubs)
+        links = PACKAGE / '.mim'
+        shutil.rmtree(links, ignore_errors=True)
+        links.mkdir()
+        for part in MIM_PARTS:
+            (links / part).symlink_to(Path('../../..', part))
+
+
+def stub(file):
+    """Return the text that stands for a file of the checkout."""
+    path = ROOT / file
+    if file.parts[0] == 'configs' and file.suffix == '.py':
+        return f'_base_ = {str(path)!r}\n'
+    if file.suffix == '.py':
+        return (
+            'import runpy\nimport sys\n\n'
+            f'sys.path.insert(0, {str(path.parent)!r})\n'
+            f'runpy.run_path({str(path)!r}, run_name="__main__")\n'
+        )
+    if file.suffix == '.sh':
+        return f'exec bash {str(path)!r} "$@"\n'
+    return path.read_text()
+
+
+def add_to_wheel(wheel, texts):
+    """Add files to a wheel and to its RECORD, so that pip removes them."""
+    with zipfile.ZipFile(wheel) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    (record,) = [x for x in contents if x.endswith('.dist-info/RECORD')]
+    lines = contents.pop(record).decode().splitlines()
+    for name, text in texts.items():
+        data = contents[name] = text.encode()
+        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest())
+        lines.append(
+            f'{name},sha256={digest.decode().rstrip("=")},{len(data)}'
+        )
+    contents[record] = '\n'.join([*lines, '']).encode()
+    with zipfile.ZipFile(wheel, 'w', zipfile.ZIP_DEFLATED) as archive:
+        for name, data in contents.items():
+            archive.writestr(name, data)
+
+
+version = {}
+exec((PACKAGE / 'version.py').read_text(), version)
+
+setup(
+    name='fer_ssl',
+    version=version['__version__'],
+    description='Semi-supervised facial expression recognition in images and '
+    'videos, for OpenMMLab',
+    long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    package_dir={'': 'projects'},
+    packages=find_packages('projects'),
+    python_requires='>=3.9',
+    install_requires=[*read_requirements('runtime'), *missing_mmcv()],
+    extras_require={
+        'optional': read_requirements('optional'),
+        'tests': read_requirements('tests'),
+    },
+    cmdclass={'build_py': BuildPy, 'editable_wheel': EditableWheel},
+)

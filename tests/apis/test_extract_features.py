@@ -1,0 +1,138 @@
+import json
+import os
+import os.path as osp
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+
+import fer_ssl
+from fer_ssl.apis.extract_features import extract_features
+from fer_ssl.datasets.feature_store import FeatureStore, FeatureStoreWriter
+
+ROOT = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))
+
+
+@pytest.fixture
+def cfg(write_videos):
+    files = write_videos({'a': '01.2' * 3, 'b': '.?'}, size=16)
+    pipeline = [dict(type='LoadImageFromFile'), dict(type='PackInputs')]
+    return Config(
+        dict(
+            default_scope='mmaction',
+            custom_imports=dict(imports=['fer_ssl']),
+            model=dict(
+                type='FrameRecognizer',
+                backbone=dict(
+                    type='mmpretrain.ResNet',
+                    depth=18,
+                    stem_channels=4,
+                    base_channels=4,
+                ),
+                cls_head=dict(
+                    type='TemporalFrameHead',
+                    num_classes=3,
+                    temporal_encoder=dict(
+                        type='TransformerEncoder', in_channels=32
+                    ),
+                ),
+                data_preprocessor=dict(
+                    type='FrameDataPreprocessor', mean=[0] * 3, std=[255] * 3
+                ),
+            ),
+            extract_dataloader=dict(
+                batch_size=4,
+                num_workers=0,
+                dataset=dict(
+                    type='VideoFrameDataset', pipeline=pipeline, **files
+                ),
+            ),
+        )
+    )
+
+
+@pytest.fixture
+def student(cfg, tmp_path):
+    return save_student(cfg, tmp_path / 'student.pth', seed=0)
+
+
+def save_student(cfg, path, seed):
+    torch.manual_seed(seed)
+    init_default_scope('mmaction')
+    backbone = MODELS.build(cfg.model).backbone
+    weights = {f'backbone.{k}': v for k, v in backbone.state_dict().items()}
+    torch.save(dict(state_dict=weights), path)
+    return str(path)
+
+
+def test_rows_are_the_frames(cfg, student, tmp_path):
+    store = extract_features(cfg, student, str(tmp_path / 'store'))
+    assert store.features.shape == (14, 32)
+    faces = [i for i, kind in enumerate('01.2' * 3 + '.?') if kind != '.']
+    assert store.features[faces].any(axis=1).all()
+    assert not np.delete(store.features, faces, axis=0).any()
+
+
+def test_up_to_date_store_is_left_and_any_other_replaced(
+    cfg, student, tmp_path, monkeypatch
+):
+    out = str(tmp_path / 'store')
+    extract_features(cfg, student, out)
+    before = FeatureStore(out)
+    with monkeypatch.context() as patch:
+        patch.setattr(FeatureStoreWriter, 'create', None)  # would fail
+        extract_features(cfg, student, out, batch_size=2)
+    other = save_student(cfg, tmp_path / 'other.pth', seed=1)
+    extract_features(cfg, other, out)
+    after = FeatureStore(out)
+    assert after.student_sha256 != before.student_sha256
+    assert (after.features != before.features).any()
+    cfg.model.data_preprocessor.std = [100] * 3
+    extract_features(cfg, other, out)
+    assert (FeatureStore(out).features != after.features).any()
+
+
+def test_interrupted_extraction_is_no_store(cfg, student, tmp_path):
+    out = str(tmp_path / 'store')
+    os.remove(tmp_path / 'frames' / 'b' / '00002.png')
+    with pytest.raises(ValueError, match='00002.png: not a readable'):
+        extract_features(cfg, student, out)
+    with pytest.raises(FileNotFoundError, match='not finished'):
+        FeatureStore(out)
+
+
+def test_split_option(cfg, student, tmp_path, write_videos):
+    with pytest.raises(ValueError, match=r"\['test'\]"):
+        extract_features(cfg, student, str(tmp_path / 'store'), ['test'])
+
+
+def test_two_processes_of_the_command_write_one_store(cfg, student, tmp_path):
+    config = str(tmp_path / 'config.py')
+    cfg.dump(config)
+    alone = extract_features(cfg, student, str(tmp_path / 'alone'))
+    package = osp.dirname(osp.dirname(fer_ssl.__file__))
+    command = [
+        *(sys.executable, '-m', 'torch.distributed.run', '--standalone'),
+        *('--nproc_per_node', '2'),
+        osp.join(ROOT, 'tools', 'extract_features.py'),
+        *(config, student, '--out', str(tmp_path / 'both')),
+        *('--launcher', 'pytorch', '--batch-size', '3'),
+    ]
+    result = subprocess.run(
+        command,
+        env=dict(os.environ, PYTHONPATH=package, CUDA_VISIBLE_DEVICES='-1'),
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert '10 faces, extracted' in result.stdout
+    both = FeatureStore(str(tmp_path / 'both'))
+    np.testing.assert_allclose(
+        both.features, alone.features, rtol=2e-3, atol=1e-4
+    )
+    with open(osp.join(both.path, 'index.json')) as file:
+        assert json.load(file)['videos']['b']['offset'] == 12

@@ -1,0 +1,141 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+import fer_ssl
+from fer_ssl.evaluation import (
+    MajoritySmoothing,
+    VideoPrediction,
+    VideoPredictions,
+)
+from fer_ssl.labels import ABAW_EXPRESSIONS
+from fer_ssl.visualization import (
+    class_colours,
+    most_changed_video,
+    plot_confusion_matrix,
+    plot_timeline,
+)
+
+TOOLS = Path(__file__).parents[2] / 'tools' / 'analysis'
+
+
+def predictions():
+    rng = np.random.default_rng(0)
+    videos = []
+    for name, size in (('a', 40), ('folder/b', 90), ('c', 60)):
+        labels = np.repeat(rng.integers(-1, 8, size // 10), 10)
+        scores = rng.dirichlet(np.ones(8), size)
+        scores[np.arange(size), labels] += 0.4
+        has_face = rng.random(size) < 0.9
+        videos.append(VideoPrediction(name, scores, labels, has_face))
+    return VideoPredictions(videos, ABAW_EXPRESSIONS)
+
+
+def test_colours_are_distinct_and_stable():
+    colours = class_colours((*ABAW_EXPRESSIONS, 'contempt', 'boredom'))
+    assert len(set(colours)) == 10
+    assert class_colours(['fear']) == [colours[3]]
+
+
+def test_timeline_shows_every_band(tmp_path):
+    raw = predictions()
+    smoothed = raw.apply(MajoritySmoothing(9))
+    figure = plot_timeline(
+        {'raw': raw['a'], 'smoothed': smoothed['a']}, raw.classes
+    )
+    captions = [t.get_text() for t in figure.axes[0].get_yticklabels()]
+    assert captions[0] == 'truth'
+    assert captions[1].startswith('raw\n')
+    assert captions[2].startswith('smoothed\n')
+    assert captions[3] == 'no face'
+    truth = figure.axes[0].images[0].get_array()
+    labels = raw['a'].labels
+    colours = np.array(class_colours(raw.classes))
+    np.testing.assert_allclose(
+        truth[0][labels >= 0], colours[labels[labels >= 0]]
+    )
+    figure.savefig(tmp_path / 'timeline.png')
+    assert matplotlib.image.imread(tmp_path / 'timeline.png').std() > 0.05
+
+
+def test_timeline_without_truth():
+    video = VideoPrediction('a', np.eye(2)[[0, 1, 1]])
+    figure = plot_timeline({'raw': video}, ('x', 'y'))
+    captions = [t.get_text() for t in figure.axes[0].get_yticklabels()]
+    assert captions == ['raw']
+
+
+def test_confusion_matrix_shows_shares_and_counts():
+    confusion = np.array([[30, 10, 0], [0, 5, 0], [0, 0, 0]])
+    figure = plot_confusion_matrix(confusion, ('x', 'y', 'z'))
+    axes = figure.axes[0]
+    np.testing.assert_allclose(
+        axes.images[0].get_array(), [[0.75, 0.25, 0], [0, 1, 0], [0, 0, 0]]
+    )
+    texts = [text.get_text() for text in axes.texts]
+    assert texts[:6] == ['75%', '30', '25%', '10', '100%', '5']
+
+
+def test_most_changed_video():
+    raw = predictions()
+    assert most_changed_video(raw, raw) == 'folder/b'  # the longest
+    changed = VideoPredictions(
+        [
+            VideoPrediction(v.name, np.roll(v.scores, v.name == 'c', axis=1))
+            for v in raw
+        ],
+        raw.classes,
+    )
+    assert most_changed_video(raw, changed) == 'c'
+
+
+def run(tool, *args):
+    # the package under test, whether it is installed or not
+    package = Path(fer_ssl.__file__).parents[1]
+    return subprocess.run(
+        [sys.executable, TOOLS / tool, *map(str, args)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'PYTHONPATH': str(package)},
+    )
+
+
+def test_tools(tmp_path):
+    raw = predictions()
+    files = tmp_path / 'raw.csv', tmp_path / 'smoothed.csv'
+    raw.to_csv(files[0])
+    raw.apply(MajoritySmoothing(9)).to_csv(files[1])
+    done = run('plot_predictions.py', *files, '--out-dir', tmp_path / 'out')
+    assert done.returncode == 0, done.stderr
+    assert {p.name for p in (tmp_path / 'out').iterdir()} == {
+        'timeline_folder_b.png',
+        'confusion_matrix.png',
+    }
+    rows = [f'--row={name}={f}' for name, f in zip(('SSL', 'more'), files)]
+    done = run('ablation_table.py', *rows, '--out', tmp_path / 'ablation.csv')
+    assert done.returncode == 0, done.stderr
+    table = (tmp_path / 'ablation.csv').read_text().split()
+    assert table[0] == 'method,macro_f1'
+    assert table[1].split(',')[1] in done.stdout
+
+
+@pytest.mark.parametrize(
+    'tool, args, problem',
+    [
+        ('plot_predictions.py', ['--video', 'zoe'], 'video zoe is not in'),
+        ('ablation_table.py', ['--row', 'x', '--out', 'y'], 'NAME=FILE'),
+    ],
+)
+def test_tool_errors(tmp_path, tool, args, problem):
+    if tool == 'plot_predictions.py':
+        predictions().to_csv(tmp_path / 'raw.csv')
+        args = [tmp_path / 'raw.csv', *args]
+    done = run(tool, *args)
+    assert done.returncode != 0
+    assert problem in done.stderr
+    assert 'Traceback' not in done.stderr

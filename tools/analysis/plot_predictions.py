@@ -1,0 +1,70 @@
+"""Draw the timeline of one video and the confusion matrix of all.
+
+Reads the CSV files that ``MacroF1Metric(out_file=...)`` writes::
+
+    python tools/analysis/plot_predictions.py raw.csv smoothed.csv \
+        --out-dir work_dirs/pictures
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from fer_ssl.evaluation import VideoPredictions
+from fer_ssl.visualization import (
+    most_changed_video,
+    plot_confusion_matrix,
+    plot_timeline,
+)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('raw', help='CSV file of the predictions')
+    parser.add_argument(
+        'smoothed',
+        nargs='?',
+        help='CSV file of the same predictions after post-processing; the '
+        'confusion matrix is of these',
+    )
+    parser.add_argument(
+        '--video',
+        help='video of the timeline (default: the one that smoothing changes '
+        'most, or the longest)',
+    )
+    parser.add_argument('--out-dir', default='.', type=Path)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    predictions = {'raw': VideoPredictions.from_csv(args.raw)}
+    if args.smoothed:
+        predictions['smoothed'] = VideoPredictions.from_csv(args.smoothed)
+    raw, last = predictions['raw'], list(predictions.values())[-1]
+    video = args.video or most_changed_video(raw, last)
+    if video not in raw or video not in last:
+        raise SystemExit(
+            f'video {video} is not in the file; there are: '
+            + ', '.join(v.name for v in raw)
+        )
+    args.out_dir.mkdir(parents=True, exist_ok=True)
+    # names of videos may hold folders
+    timeline = args.out_dir / f'timeline_{video.replace("/", "_")}.png'
+    plot_timeline(
+        {name: videos[video] for name, videos in predictions.items()},
+        raw.classes,
+    ).savefig(timeline)
+    matrix = args.out_dir / 'confusion_matrix.png'
+    plot_confusion_matrix(last.confusion_matrix(), last.classes).savefig(
+        matrix
+    )
+    print(timeline, matrix, sep='\n')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,46 @@
+"""Test a checkpoint: python tools/test.py CONFIG CHECKPOINT."""
+
+import argparse
+
+from fer_ssl.apis.launch import (
+    add_launch_arguments,
+    load_config,
+    load_strictly,
+    run,
+    use_gloo_without_gpu,
+)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Test a model')
+    parser.add_argument('config', help='path of the config')
+    parser.add_argument('checkpoint', help='path or URL of the checkpoint')
+    parser.add_argument(
+        '--out', metavar='FILE.pkl', help='write the predictions here'
+    )
+    add_launch_arguments(parser)
+    args = parser.parse_args()
+    if args.out and not args.out.endswith(('.pkl', '.pickle')):
+        parser.error(f'--out {args.out}: the name must end in .pkl')
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = load_config(args)
+    cfg.load_from = args.checkpoint
+    cfg.resume = False
+    use_gloo_without_gpu(cfg)
+
+    from mmengine.evaluator import DumpResults
+    from mmengine.runner import Runner
+
+    runner = Runner.from_cfg(cfg)
+    load_strictly(runner)
+    if args.out:
+        runner.test_evaluator.metrics.append(DumpResults(args.out))
+    runner.test()
+
+
+if __name__ == '__main__':
+    run(main)
