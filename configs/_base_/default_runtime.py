@@ -24,7 +24,7 @@ vis_backends = [dict(type='LocalVisBackend')]
 # An import statement would make this a lazy-import config for mmengine.
 if __import__('importlib.util').util.find_spec('tensorboard'):
     vis_backends.append(dict(type='TensorboardVisBackend'))
-visualizer = dict(type='UniversalVisualizer', vis_backends=vis_backends)
+visualizer = dict(type='Visualizer', vis_backends=vis_backends)
 log_level = 'INFO'
 load_from = None
 resume = False

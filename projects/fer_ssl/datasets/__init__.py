@@ -1,4 +1,17 @@
 from .face_dataset import FaceDataset
+from .feature_store import FeatureStore
 from .samplers import ClassBalancedSampler, InfiniteShuffleSampler
+from .transforms import LoadClipFrames, PackClipInputs
+from .video_clip_dataset import VideoClipDataset
+from .video_frame_dataset import VideoFrameDataset
 
-__all__ = ['ClassBalancedSampler', 'FaceDataset', 'InfiniteShuffleSampler']
+__all__ = [
+    'ClassBalancedSampler',
+    'FaceDataset',
+    'FeatureStore',
+    'InfiniteShuffleSampler',
+    'LoadClipFrames',
+    'PackClipInputs',
+    'VideoClipDataset',
+    'VideoFrameDataset',
+]

@@ -1,3 +1,13 @@
+from .frame_data_preprocessor import FrameDataPreprocessor
+from .frame_recognizer import FrameRecognizer
+from .heads import TemporalFrameHead
 from .teacher_student import TeacherStudent
+from .temporal import TransformerEncoder
 
-__all__ = ['TeacherStudent']
+__all__ = [
+    'FrameDataPreprocessor',
+    'FrameRecognizer',
+    'TeacherStudent',
+    'TemporalFrameHead',
+    'TransformerEncoder',
+]

@@ -1,0 +1,42 @@
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+
+CONFIGS = sorted(Path(__file__).parents[1].glob('configs/**/*.py'))
+EXPERIMENTS = [path for path in CONFIGS if '_base_' not in path.parts]
+
+
+def test_base_names_are_unique():
+    # mim looks a config up by its base name.
+    names = Counter(path.name for path in CONFIGS)
+    assert len(EXPERIMENTS) >= 8
+    assert max(names.values()) == 1
+
+
+def drop_weights(config):
+    """Keep configs from downloading or reading weights."""
+    if isinstance(config, dict):
+        return {
+            key: None
+            if key in ('init_cfg', 'student_checkpoint')
+            else drop_weights(value)
+            for key, value in config.items()
+        }
+    return config
+
+
+@pytest.mark.parametrize('path', EXPERIMENTS, ids=lambda path: path.stem)
+def test_config_is_complete(path):
+    assert path.read_text().startswith('#'), 'say what it is and how to run it'
+    config = Config.fromfile(path)
+    init_default_scope(config.default_scope)
+    model = MODELS.build(drop_weights(config.model))
+    classes = config.val_dataloader.dataset.metainfo.classes
+    network = getattr(model, 'student', model)
+    head = getattr(network, 'head', None) or network.cls_head
+    assert head.num_classes == len(classes)
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        assert tuple(config[loader].dataset.metainfo.classes) == tuple(classes)
