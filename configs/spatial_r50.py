@@ -44,7 +44,7 @@ optim_wrapper = dict(
         optimizer=dict(type='SGD', lr=1e-3, momentum=0.9, weight_decay=5e-4),
     ),
 )
-cosine = dict(type='CosineAnnealingLR', by_epoch=False, T_max=max_iters)
+cosine = dict(type='CosineAnnealingLR', by_epoch=False)
 param_scheduler = dict(teacher=cosine, student=cosine)
 custom_hooks = [dict(type='FeedbackLossHook', weight=1.0)]
 default_hooks = dict(

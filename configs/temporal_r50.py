@@ -114,7 +114,7 @@ optim_wrapper = dict(
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=500),
     dict(
-        type='CosineAnnealingLR', by_epoch=False, begin=500, end=max_iters
+        type='CosineAnnealingLR', by_epoch=False, begin=500
     ),
 ]
 default_hooks = dict(

@@ -71,3 +71,13 @@ def write_faces(tmp_path):
         )
 
     return write
+
+
+@pytest.fixture(scope='session')
+def synthetic_root(tmp_path_factory):
+    """Data root of about a hundred synthetic faces, shared by all tests."""
+    from fer_ssl.datasets.synthetic import SyntheticSettings, make_synthetic
+
+    root = tmp_path_factory.mktemp('synthetic')
+    make_synthetic(root, SyntheticSettings.tiny(), seed=0)
+    return root

@@ -26,6 +26,6 @@ optim_wrapper = dict(
     ),
 )
 param_scheduler = dict(
-    type='CosineAnnealingLR', by_epoch=False, T_max=max_iters
+    type='CosineAnnealingLR', by_epoch=False
 )
 default_hooks = dict(checkpoint=dict(interval=600))

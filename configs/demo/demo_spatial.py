@@ -40,7 +40,7 @@ optim_wrapper = dict(
     teacher=dict(type='OptimWrapper', optimizer=sgd),
     student=dict(type='OptimWrapper', optimizer=sgd),
 )
-cosine = dict(type='CosineAnnealingLR', by_epoch=False, T_max=max_iters)
+cosine = dict(type='CosineAnnealingLR', by_epoch=False)
 param_scheduler = dict(teacher=cosine, student=cosine)
 custom_hooks = [dict(type='FeedbackLossHook')]
 default_hooks = dict(

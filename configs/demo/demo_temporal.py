@@ -123,7 +123,7 @@ optim_wrapper = dict(
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=40),
     dict(
-        type='CosineAnnealingLR', by_epoch=False, begin=40, end=max_iters
+        type='CosineAnnealingLR', by_epoch=False, begin=40
     ),
 ]
 default_hooks = dict(checkpoint=dict(interval=200))

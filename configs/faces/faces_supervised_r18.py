@@ -28,7 +28,7 @@ optim_wrapper = dict(
     ),
 )
 param_scheduler = dict(
-    type='CosineAnnealingLR', by_epoch=False, T_max=max_iters
+    type='CosineAnnealingLR', by_epoch=False
 )
 default_hooks = dict(
     checkpoint=dict(interval=300, save_best='macro_f1', rule='greater')

@@ -7,6 +7,7 @@ edits an installed file, and nothing turns safe loading off.
 
 from __future__ import annotations
 
+import codecs
 import copyreg
 import importlib
 import importlib.util
@@ -14,6 +15,7 @@ import os
 import os.path as osp
 import pickle
 import re
+import struct
 import sys
 import types
 from importlib.abc import MetaPathFinder
@@ -147,21 +149,25 @@ def safe_load(file: Any, map_location: Any = None, **_: Any) -> Any:
     """
     import torch
 
+    no_checkpoint = f'{file}: this is no checkpoint written by torch.save.'
     try:
         return torch.load(file, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
-        found = re.search(r'GLOBAL (\S+)', str(error))
+        found = re.search(
+            r"(?:GLOBAL|Unsupported class|<class) '?([\w.]+)", str(error)
+        )
         if found is None:
-            raise ValueError(
-                f'{file}: this is no checkpoint written by torch.save.'
-            ) from error
+            raise ValueError(no_checkpoint) from error
         raise ValueError(
             f'{file}: refused, it contains {found[1]}, which is more than '
             'data and could run code while loading. Ask its author for the '
             'state_dict alone, or, if you know and trust that class, allow '
-            'it by torch.serialization.add_safe_globals in a module of your '
-            'custom_imports.'
+            'it (with torch >= 2.4, by torch.serialization.add_safe_globals '
+            'in a module of your custom_imports).'
         ) from error
+    except (LookupError, TypeError, ValueError, struct.error) as error:
+        # what torch's unpickler meets in a text or an image file
+        raise ValueError(no_checkpoint) from error
     except (EOFError, RuntimeError) as error:
         reader = 'PytorchStreamReader' in str(error)
         if not (reader or isinstance(error, EOFError)):
@@ -195,6 +201,7 @@ def allow_checkpoint_globals() -> None:
     These are the logging history (``HistoryBuffer``) and NumPy arrays and
     numbers, under the names of NumPy 1 and 2. None of them can run code.
     """
+    import numpy as np
     import torch
     from mmengine.logging import HistoryBuffer
 
@@ -204,10 +211,19 @@ def allow_checkpoint_globals() -> None:
         return
     # torch 2.1 to 2.3 has no such function, and its loader restores objects
     # by calls only, never by setting their state. So the table that it looks
-    # into is extended, and the history is written as a call.
+    # into is extended, and what this process saves is written as calls.
     table = torch._weights_only_unpickler._get_allowed_globals()
     table.update({f'{x.__module__}.{x.__qualname__}': x for x in allowed})
-    copyreg.pickle(HistoryBuffer, _reduce_history)
+    copyreg.pickle(
+        HistoryBuffer,
+        lambda x: (
+            HistoryBuffer,
+            (*(values.tolist() for values in x.data), x.max_length),
+        ),
+    )
+    for number in allowed:
+        if isinstance(number, type) and issubclass(number, np.generic):
+            copyreg.pickle(number, lambda x: (type(x), (x.item(),)))
 
 
 def checkpoint_globals() -> list[Any]:
@@ -217,13 +233,15 @@ def checkpoint_globals() -> list[Any]:
 
     rebuild_array = np.empty(0).__reduce__()[0]
     rebuild_number = np.float64(0).__reduce__()[0]
-    dtypes = {type(np.dtype(code)) for code in '?bhilqBHILQefd'}
+    dtypes = [np.dtype(code) for code in '?bhilqBHILQefd']
     return [
         HistoryBuffer,
         _alias(_history_attribute, 'builtins', 'getattr'),
+        codecs.encode,  # bytes; torch >= 2.5 allows it by itself
         np.ndarray,
         np.dtype,
-        *sorted(dtypes, key=str),
+        *{type(dtype) for dtype in dtypes},
+        *{dtype.type for dtype in dtypes},
         # The module was renamed in NumPy 2; files of both must load in both.
         *(
             _alias(function, f'numpy.{core}.multiarray', name)
@@ -257,12 +275,6 @@ def _history_attribute(owner: Any, name: str) -> Any:
     if owner is not HistoryBuffer or name.startswith('_'):
         raise pickle.UnpicklingError(f'GLOBAL getattr of {owner!r} refused')
     return getattr(owner, name)
-
-
-def _reduce_history(history: Any) -> tuple:
-    values, counts = history.data
-    arguments = (values.tolist(), counts.tolist(), history.max_length)
-    return type(history), arguments
 
 
 # --------------------------------------------------------------------------

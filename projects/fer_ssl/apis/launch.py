@@ -94,16 +94,34 @@ def load_config(args: argparse.Namespace) -> Config:
     cfg = Config.fromfile(path)
     for key in args.cfg_options:
         warn_of_new_key(cfg, key)
+    data_root = cfg.get('data_root')
     try:
         cfg.merge_from_dict(args.cfg_options)
     except (KeyError, TypeError) as error:
         raise ValueError(f'--cfg-options: {error.args[0]}') from error
+    if 'data_root' in args.cfg_options:
+        replace_data_root(cfg, data_root, cfg.data_root)
     cfg.launcher = args.launcher
     if args.work_dir:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = osp.join('./work_dirs', path.stem)
     return cfg
+
+
+def replace_data_root(node: Any, old: str, new: str) -> None:
+    """Hand a new top-level ``data_root`` on to the datasets of a config.
+
+    By the time of ``--cfg-options`` their values have been filled in.
+    """
+    if isinstance(node, (Config, ConfigDict)):
+        if node.get('data_root') == old:
+            node.data_root = new
+        node = node.values()
+    elif not isinstance(node, (list, tuple)):
+        return
+    for value in node:
+        replace_data_root(value, old, new)
 
 
 def select_device(args: argparse.Namespace) -> None:

@@ -232,8 +232,8 @@ class _Canvas:
     def __init__(self, size: int, conditions: Conditions) -> None:
         self.image = np.empty((size, size, 3), np.uint8)
         self.image[:] = conditions.background
-        # the head (about 2 high) fills 80 % of the picture at scale 1
-        self.zoom = 0.4 * size * conditions.scale
+        # the head (about 2 high) fills the picture at scale 1
+        self.zoom = 0.5 * size * conditions.scale
         self._turn = (conditions.yaw, conditions.pitch)
         cos, sin = np.cos(conditions.roll), np.sin(conditions.roll)
         self._roll = self.zoom * np.array([[cos, sin], [-sin, cos]])
@@ -551,7 +551,9 @@ class _Face:
         if pressed > 0.15:
             # bulges above and below pressed lips
             dent = _curve(
-                (-0.12, bottom + 0.11), (0, bottom + 0.09), (0.12, bottom + 0.11)
+                (-0.12, bottom + 0.11),
+                (0, bottom + 0.09),
+                (0.12, bottom + 0.11),
             )
             canvas.line(dent, self._shade(pressed), 0.03)
 
@@ -589,7 +591,9 @@ def _expose(
     """Apply light, contrast, colour, blur and noise; uint8 as given."""
     size = len(image)
     ramp = np.linspace(-1, 1, size, dtype=np.float32)
-    light = 1 + conditions.light[0] * ramp + conditions.light[1] * ramp[:, None]
+    light = (
+        1 + conditions.light[0] * ramp + conditions.light[1] * ramp[:, None]
+    )
     light = np.clip(light, 0.25, 1.8) * conditions.brightness
     picture = image * light[..., None]
     picture *= np.asarray(conditions.tint, dtype=np.float32)

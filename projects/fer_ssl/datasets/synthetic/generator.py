@@ -1,0 +1,330 @@
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from fer_ssl.labels import ABAW_ACTION_UNITS, ABAW_EXPRESSIONS
+
+from .expressions import sample_still, sample_timeline, smooth_noise
+from .face_renderer import (
+    Conditions,
+    Identity,
+    render_face,
+    sample_occluder,
+)
+
+_FRAMES_HEADER = (
+    'video',
+    'frame',
+    'image',
+    'expression',
+    'split',
+    'valence',
+    'arousal',
+    *ABAW_ACTION_UNITS,
+)
+# Seeds of the parts of the data set never meet.
+_LABELED, _VAL, _UNLABELED, _VIDEO = range(4)
+
+
+@dataclass(frozen=True)
+class SyntheticSettings:
+    """What :func:`make_synthetic` makes.
+
+    The labeled stills are few, imbalanced and taken under tame conditions of
+    few people; the unlabeled ones are of many people, under the conditions of
+    the videos, and most of them are neutral or happy.
+
+    Args:
+        size: Side of the pictures in pixels.
+        labeled: Labeled stills of split=train per class, in the order of
+            ``ABAW_EXPRESSIONS``.
+        labeled_people: People in them.
+        val_per_class: Stills of split=val per class.
+        unlabeled: Number of unlabeled stills, each of another person.
+        unlabeled_shares: Class shares among them.
+        videos: Number of videos of split=train and of split=val, one person
+            each.
+        frames: Shortest and longest video.
+        min_strength: Expression strength below which a face is neutral.
+        labeled_spread: Variation of pose and light in the labeled stills.
+        wild_spread: The same for unlabeled stills and videos.
+        flicker: Variation from frame to frame, by which single frames are
+            ambiguous and neighbours help.
+        missing: Share of frames without a detected face.
+        unannotated: Share of frames without an expression label.
+    """
+
+    size: int = 48
+    labeled: tuple = (400, 60, 30, 25, 250, 80, 50, 120)
+    labeled_people: int = 60
+    val_per_class: int = 100
+    unlabeled: int = 6000
+    unlabeled_shares: tuple = (
+        0.36,
+        0.06,
+        0.05,
+        0.05,
+        0.24,
+        0.08,
+        0.06,
+        0.10,
+    )
+    videos: tuple = (36, 20)
+    frames: tuple = (150, 450)
+    min_strength: float = 0.3
+    labeled_spread: float = 0.6
+    wild_spread: float = 1.0
+    flicker: float = 1.0
+    missing: float = 0.04
+    unannotated: float = 0.03
+
+    @classmethod
+    def tiny(cls) -> SyntheticSettings:
+        """A set for tests: 100 pictures, made in a second."""
+        return cls(
+            size=24,
+            labeled=(4, 2, 2, 2, 3, 2, 2, 2),
+            labeled_people=4,
+            val_per_class=2,
+            unlabeled=16,
+            videos=(2, 1),
+            frames=(20, 30),
+        )
+
+
+def make_synthetic(
+    out: str | Path,
+    settings: SyntheticSettings | None = None,
+    seed: int = 0,
+    processes: int = 2,
+) -> bool:
+    """Write a data root of synthetic faces and videos.
+
+    ``labels.csv``, ``unlabeled.csv`` with ``images/``, and ``frames.csv``
+    with ``frames/``. The files depend on settings and seed alone, not on the
+    number of processes.
+
+    Args:
+        out: Folder to make. Synthetic data of other settings in it are
+            replaced; any other content is refused.
+        settings: Sizes and difficulty.
+        seed: Non-negative.
+        processes: Processes that render.
+
+    Returns:
+        Whether anything was made; ``False`` where the folder already holds
+        the finished data of these settings and this seed.
+
+    Raises:
+        FileExistsError: ``out`` holds something else.
+    """
+    out = Path(out)
+    settings = settings or SyntheticSettings()
+    stamp = json.dumps(dict(seed=seed, **asdict(settings)), indent=1) + '\n'
+    marker, finished = out / 'synthetic.json', out / 'finished'
+    if finished.exists() and marker.read_text() == stamp:
+        return False
+    if out.exists():
+        if any(out.iterdir()) and not marker.exists():
+            raise FileExistsError(
+                f'{out} holds files that are not synthetic data: name '
+                'another folder.'
+            )
+        shutil.rmtree(out)
+    for folder in ('images', 'frames'):
+        (out / folder).mkdir(parents=True)
+    marker.write_text(stamp)
+    jobs = list(_still_jobs(settings)) + [
+        (_VIDEO, number, split, None)
+        for split, numbers in _video_numbers(settings)
+        for number in numbers
+    ]
+    tasks = [(job, out, settings, seed) for job in jobs]
+    if processes > 1:
+        with get_context('fork').Pool(processes) as pool:
+            rows = pool.map(_make, tasks, chunksize=4)
+    else:
+        rows = [_make(task) for task in tasks]
+    made = list(zip(jobs, rows))
+    labeled = [r for j, part in made if j[0] in (_LABELED, _VAL) for r in part]
+    unlabeled = [r for j, part in made if j[0] == _UNLABELED for r in part]
+    frames = [r for j, part in made if j[0] == _VIDEO for r in part]
+    header = ('image', 'expression', 'identity', 'split')
+    _write_csv(out / 'labels.csv', header, labeled)
+    header = ('image', 'expression', 'truth')
+    _write_csv(out / 'unlabeled.csv', header, unlabeled)
+    _write_csv(out / 'frames.csv', _FRAMES_HEADER, frames)
+    finished.touch()
+    return True
+
+
+def _still_jobs(settings: SyntheticSettings) -> Iterator[tuple]:
+    """(part, number, split, expression) of every still."""
+    number = 0
+    for expression, count in zip(ABAW_EXPRESSIONS, settings.labeled):
+        for _ in range(count):
+            yield _LABELED, number, 'train', expression
+            number += 1
+    for number in range(settings.val_per_class * len(ABAW_EXPRESSIONS)):
+        expression = ABAW_EXPRESSIONS[number % len(ABAW_EXPRESSIONS)]
+        yield _VAL, number, 'val', expression
+    for number in range(settings.unlabeled):
+        yield _UNLABELED, number, '', None
+
+
+def _video_numbers(settings: SyntheticSettings) -> Iterator[tuple]:
+    train, val = settings.videos
+    yield 'train', range(train)
+    yield 'val', range(train, train + val)
+
+
+def _make(task: tuple) -> list[tuple]:
+    """Render one job and return its CSV rows."""
+    (part, number, split, expression), out, settings, seed = task
+    cv2.setNumThreads(0)
+    rng = np.random.default_rng((seed, part, number))
+    if part == _VIDEO:
+        return _make_video(number, split, out, settings, rng)
+    if part == _UNLABELED:
+        shares = np.array(settings.unlabeled_shares)
+        expression = str(rng.choice(ABAW_EXPRESSIONS, p=shares))
+    people = {
+        _LABELED: settings.labeled_people,
+        _VAL: max(settings.val_per_class // 2, 1),
+        _UNLABELED: settings.unlabeled,
+    }[part]
+    person = number if part == _UNLABELED else int(rng.integers(people))
+    identity = Identity.sample(np.random.default_rng((seed, 9, part, person)))
+    spread = settings.labeled_spread
+    if part != _LABELED:
+        spread = settings.wild_spread
+    image = render_face(
+        sample_still(expression, settings.min_strength, rng),
+        identity,
+        Conditions.sample(spread, rng),
+        settings.size,
+        rng,
+    )
+    folder = ('labeled', 'val', 'unlabeled')[part]
+    name = f'{folder}/{number:05d}.jpg'
+    _write_image(out / 'images' / name, image)
+    if part == _UNLABELED:
+        return [(name, '', expression)]
+    return [(name, expression, f'{folder}{person:03d}', split)]
+
+
+def _make_video(
+    number: int,
+    split: str,
+    out: Path,
+    settings: SyntheticSettings,
+    rng: np.random.Generator,
+) -> list[tuple]:
+    """Render one video of one person."""
+    video = f'{split}_{number:03d}'
+    num_frames = int(rng.integers(settings.frames[0], settings.frames[1] + 1))
+    emotions = [name for name in ABAW_EXPRESSIONS if name != 'neutral']
+    timeline = sample_timeline(
+        num_frames,
+        tuple(rng.permutation(emotions)),
+        settings.min_strength,
+        rng,
+    )
+    identity = Identity.sample(rng)
+    base = replace(
+        Conditions.sample(settings.wild_spread, rng), occluder=None
+    )
+    pose = 0.12 * np.stack([smooth_noise(num_frames, 20, rng) for _ in '123'])
+    missing = _runs(num_frames, settings.missing, 8, rng)
+    unannotated = _runs(num_frames, settings.unannotated, 15, rng)
+    occluded = _runs(num_frames, 0.08 * settings.flicker, 10, rng)
+    occluder = sample_occluder(rng)
+    rows = []
+    for frame in range(num_frames):
+        image_name = ''
+        if not missing[frame]:
+            image_name = f'{video}/{frame + 1:05d}.jpg'
+            image = render_face(
+                timeline.at(frame),
+                identity,
+                _flickering(
+                    base,
+                    pose[:, frame],
+                    occluder if occluded[frame] else None,
+                    settings.flicker,
+                    rng,
+                ),
+                settings.size,
+                rng,
+            )
+            _write_image(out / 'frames' / image_name, image)
+        expression = timeline.expressions[frame]
+        rows.append(
+            (
+                video,
+                frame + 1,
+                image_name,
+                '' if unannotated[frame] else expression,
+                split,
+                f'{timeline.valence[frame]:.3f}',
+                f'{timeline.arousal[frame]:.3f}',
+                *(f'{x:.2f}' for x in timeline.action_units[frame]),
+            )
+        )
+    return rows
+
+
+def _flickering(
+    base: Conditions,
+    pose: np.ndarray,
+    occluder: tuple | None,
+    flicker: float,
+    rng: np.random.Generator,
+) -> Conditions:
+    """Conditions of one frame: the video's, slow pose, fast noise."""
+    jitter = flicker * rng.standard_normal(8)
+    x, y = base.shift
+    return replace(
+        base,
+        yaw=float(base.yaw + pose[0] + 0.05 * jitter[0]),
+        pitch=float(base.pitch + 0.6 * pose[1] + 0.05 * jitter[1]),
+        roll=float(base.roll + 0.6 * pose[2] + 0.03 * jitter[2]),
+        shift=(x + 0.03 * jitter[3], y + 0.03 * jitter[4]),
+        brightness=base.brightness * float(np.exp(0.12 * jitter[5])),
+        # Motion: every few frames one is badly blurred.
+        blur=base.blur + max(0.0, 0.9 * float(jitter[6])),
+        noise=base.noise + abs(5 * float(jitter[7])),
+        occluder=occluder,
+    )
+
+
+def _runs(
+    length: int, share: float, mean: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Boolean (length,): runs of about ``mean`` frames, ``share`` in all."""
+    mask = np.zeros(length, dtype=bool)
+    for start in np.flatnonzero(rng.random(length) < share / mean):
+        mask[start : start + int(rng.integers(1, 2 * mean))] = True
+    return mask
+
+
+def _write_image(path: Path, image: np.ndarray) -> None:
+    path.parent.mkdir(exist_ok=True)
+    if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, 90]):
+        raise OSError(f'{path}: cannot be written.')
+
+
+def _write_csv(path: Path, header: tuple, rows: list[tuple]) -> None:
+    with open(path, 'w', newline='', encoding='utf-8') as file:
+        writer = csv.writer(file, lineterminator='\n')
+        writer.writerow(header)
+        writer.writerows(rows)

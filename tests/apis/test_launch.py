@@ -1,0 +1,180 @@
+import argparse
+import os
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.device import utils as device_utils
+
+from fer_ssl.apis import launch
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    monkeypatch.setenv('LOCAL_RANK', '0')
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '0')
+
+
+@pytest.fixture
+def parse(tmp_path):
+    config = tmp_path / 'some_config.py'
+    config.write_text(
+        'model = dict(head=dict(num_classes=8))\n'
+        'pipeline = [dict(type="A"), dict(type="B")]\n'
+    )
+
+    def parse(*arguments, config=config):
+        parser = argparse.ArgumentParser()
+        parser.add_argument('config')
+        launch.add_launch_arguments(parser)
+        return parser.parse_args([str(config), *arguments])
+
+    return parse
+
+
+def test_options_change_the_config(parse):
+    cfg = launch.load_config(
+        parse('--cfg-options', 'model.head.num_classes=5', 'pipeline.1.type=C')
+    )
+    assert cfg.model.head.num_classes == 5
+    assert [x.type for x in cfg.pipeline] == ['A', 'C']
+    assert cfg.work_dir == './work_dirs/some_config'
+    assert cfg.launcher == 'none'
+
+
+def test_work_dir(parse):
+    cfg = launch.load_config(parse('--work-dir', 'here'))
+    assert cfg.work_dir == 'here'
+
+
+def test_typo_in_the_config_path_names_the_nearest(parse, tmp_path):
+    args = parse(config=tmp_path / 'sme_config.py')
+    with pytest.raises(FileNotFoundError, match='mean some_config.py'):
+        launch.load_config(args)
+
+
+@pytest.mark.parametrize(
+    'key, hint',
+    [
+        ('modle.head.num_classes', 'did you mean model'),
+        ('model.head.num_clases', 'did you mean num_classes'),
+        ('rndomness.seed', 'did you mean randomness'),
+    ],
+)
+def test_new_key_is_warned_of(parse, capsys, key, hint):
+    launch.load_config(parse('--cfg-options', f'{key}=3'))
+    assert hint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('key', ['randomness.seed', 'model.head.num_classes'])
+def test_known_key_is_not_warned_of(parse, capsys, key):
+    launch.load_config(parse('--cfg-options', f'{key}=3'))
+    assert capsys.readouterr().err == ''
+
+
+def test_list_index_beyond_the_end_is_refused(parse):
+    with pytest.raises(ValueError, match='--cfg-options'):
+        launch.load_config(parse('--cfg-options', 'pipeline.7.type=C'))
+
+
+def test_option_without_value_is_refused(parse, capsys):
+    with pytest.raises(SystemExit):
+        parse('--cfg-options', 'model.head.num_classes')
+    assert 'is not key=value' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('option', [('--gpus', '0'), ('--device', 'cpu')])
+def test_cpu_hides_the_gpus(parse, option):
+    launch.load_config(parse(*option))
+    assert os.environ['CUDA_VISIBLE_DEVICES'] == '-1'
+
+
+def test_several_gpus_need_a_launcher(parse):
+    launch.load_config(parse('--gpus', '2', '--launcher', 'pytorch'))
+    with pytest.raises(ValueError, match='--launcher pytorch'):
+        launch.load_config(parse('--gpus', '2'))
+
+
+def optimizer():
+    return dict(type='SGD', lr=0.1)
+
+
+@pytest.mark.parametrize(
+    'wrapper, parts',
+    [
+        (dict(optimizer=optimizer()), ['']),
+        (dict(type='OptimWrapper', optimizer=optimizer()), ['']),
+        (
+            dict(
+                constructor='MultiOptimWrapperConstructor',
+                teacher=dict(type='OptimWrapper', optimizer=optimizer()),
+                student=dict(optimizer=optimizer()),
+            ),
+            ['teacher', 'student'],
+        ),
+    ],
+)
+def test_amp_reaches_every_wrapper(monkeypatch, wrapper, parts):
+    monkeypatch.setattr(device_utils, 'DEVICE', 'cuda')
+    cfg = Config(dict(optim_wrapper=wrapper))
+    launch.enable_amp(cfg)
+    for part in parts:
+        wrapped = cfg.optim_wrapper[part] if part else cfg.optim_wrapper
+        assert wrapped.type == 'AmpOptimWrapper'
+        assert wrapped.loss_scale == 'dynamic'
+    assert ('type' in cfg.optim_wrapper) == (parts == [''])
+
+
+def test_amp_is_refused_where_it_cannot_work(monkeypatch):
+    cfg = Config(dict(optim_wrapper=dict(optimizer=optimizer(), type='Own')))
+    monkeypatch.setattr(device_utils, 'DEVICE', 'cpu')
+    with pytest.raises(ValueError, match='needs a GPU'):
+        launch.enable_amp(cfg)
+    monkeypatch.setattr(device_utils, 'DEVICE', 'cuda')
+    with pytest.raises(ValueError, match='optim_wrapper Own'):
+        launch.enable_amp(cfg)
+
+
+@pytest.mark.parametrize('wrapper', [None, dict(type='Separate')])
+def test_gloo_gets_no_cuda_device(monkeypatch, wrapper):
+    backends = []
+    monkeypatch.setattr(
+        torch.distributed, 'init_process_group', backends.append
+    )
+    monkeypatch.setattr(device_utils, 'DEVICE', 'cpu')
+    cfg = Config(dict(launcher='pytorch', model_wrapper_cfg=wrapper))
+    launch.use_gloo_without_gpu(cfg)
+    assert backends == ['gloo']
+    assert cfg.model_wrapper_cfg.device_ids is None
+    kind = wrapper['type'] if wrapper else 'MMDistributedDataParallel'
+    assert cfg.model_wrapper_cfg.type == kind
+
+
+def test_gloo_is_only_for_the_cpu(monkeypatch):
+    monkeypatch.setattr(device_utils, 'DEVICE', 'cuda')
+    cfg = Config(dict(launcher='pytorch'))
+    launch.use_gloo_without_gpu(cfg)
+    assert 'model_wrapper_cfg' not in cfg
+
+
+def test_run_shows_only_the_words_of_our_errors(parse, tmp_path):
+    args = parse(config=tmp_path / 'missing.py')
+    with pytest.raises(SystemExit, match='^error: config .*missing.py'):
+        launch.run(lambda: launch.load_config(args))
+
+
+def test_run_keeps_the_traceback_of_other_errors():
+    with pytest.raises(ValueError, match='invalid literal'):
+        launch.run(lambda: int('x'))
+
+
+def test_strict_loading_keeps_other_errors():
+    def load_checkpoint(filename, strict):
+        assert strict
+        raise RuntimeError('CUDA error')
+
+    runner = SimpleNamespace(load_checkpoint=load_checkpoint)
+    launch.load_strictly(runner)
+    with pytest.raises(RuntimeError, match='CUDA error'):
+        runner.load_checkpoint('x.pth')

@@ -1,0 +1,284 @@
+"""The repairs of upstream packages work, and are still needed.
+
+A test named ``..._still_needed`` that fails says: upstream is mended, remove
+the repair and raise the minimum version in ``requirements/runtime.txt``.
+"""
+
+import importlib.util
+import io
+import os
+import subprocess
+import sys
+import types
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer
+from mmengine.registry import HOOKS
+from mmengine.runner import checkpoint as mmengine_checkpoint
+from mmengine.runner import load_checkpoint
+
+from fer_ssl import compat
+
+
+class RunsCode:
+    def __init__(self, command):
+        self.command = command
+
+    def __reduce__(self):
+        return os.system, (self.command,)
+
+
+class ReadsAttribute:
+    def __reduce__(self):
+        return getattr, (torch.nn.Linear, 'forward')
+
+
+@pytest.fixture
+def model():
+    return torch.nn.Linear(2, 1)
+
+
+@pytest.fixture
+def runner_checkpoint(tmp_path, model):
+    """A file with all that a runner of MMEngine may write."""
+    history = HistoryBuffer([1.0, 3.0], [1, 1])
+    file = tmp_path / 'iter_2.pth'
+    torch.save(
+        dict(
+            meta=dict(iter=2, dataset_meta=dict(classes=('a', 'b'))),
+            state_dict=model.state_dict(),
+            message_hub=dict(
+                log_scalars={'train/loss': history},
+                runtime_info=dict(eta=np.float64(2.5), n=np.int64(3)),
+                resumed_keys={'train/loss': True},
+            ),
+            scores=np.arange(4, dtype=np.float32),
+        ),
+        file,
+    )
+    return file
+
+
+def python(code):
+    """Run ``code`` in a fresh interpreter, without the repairs."""
+    return subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', code],
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_import_is_cheap():
+    done = python(
+        'import sys, fer_ssl\n'
+        'print([x for x in ("torch", "mmcv", "mmaction") if x in sys.modules])'
+    )
+    assert done.stdout.strip() == '[]', done.stderr
+
+
+def test_all_components_are_found_through_the_locations():
+    done = python(
+        'import importlib, pkgutil, fer_ssl\n'
+        'from mmengine import registry\n'
+        'def names():\n'
+        '    return {\n'
+        '        (kind, name, cls.__module__)\n'
+        '        for kind, value in vars(registry).items()\n'
+        '        if isinstance(value, registry.Registry)\n'
+        '        for name, cls in value.module_dict.items()\n'
+        '        if cls.__module__.startswith("fer_ssl.")\n'
+        '    }\n'
+        'for value in list(vars(registry).values()):\n'
+        '    if isinstance(value, registry.Registry):\n'
+        '        value.import_from_location()\n'
+        'found = names()\n'
+        'for x in pkgutil.walk_packages(fer_ssl.__path__, "fer_ssl."):\n'
+        '    importlib.import_module(x.name)\n'
+        'print(len(found), names() - found)'
+    )
+    count, missed = done.stdout.splitlines()[-1].split(maxsplit=1)
+    assert int(count) > 0 and missed == 'set()', done.stdout + done.stderr
+
+
+@pytest.mark.parametrize('scope', ['mmpretrain', 'mmaction', 'mmengine'])
+def test_components_are_found_from_every_scope(scope):
+    registry = importlib.import_module(f'{scope}.registry')
+    registry.HOOKS.get('CheckpointHook')  # the first lookup has passed
+    assert registry.HOOKS.get('FeedbackLossHook').__module__.startswith(
+        'fer_ssl.engine'
+    )
+    assert registry.HOOKS.get('NoSuchHook') is None
+
+
+def test_location_is_imported_once_more_after_a_lookup(tmp_path, monkeypatch):
+    (tmp_path / 'late_hooks.py').write_text(
+        'from mmengine.registry import HOOKS\n'
+        '@HOOKS.register_module()\n'
+        'class LateHook: pass\n'
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(HOOKS, '_locations', HOOKS._locations)
+    HOOKS.get('CheckpointHook')
+    compat.add_location(HOOKS, 'late_hooks')
+    assert HOOKS.get('LateHook').__module__ == 'late_hooks'
+    HOOKS.module_dict.pop('LateHook')
+
+
+def test_parent_locations_still_needed():
+    done = python(
+        'import sys\n'
+        'from mmengine.registry import Registry\n'
+        'root = Registry("x", scope="root", locations=["this"])\n'
+        'child = Registry("x", scope="child", parent=root)\n'
+        'child.get("Name")\n'
+        'print("this" in sys.modules)'
+    )
+    assert done.stdout.splitlines()[-1] == 'False', done.stderr
+
+
+def test_runner_checkpoint_loads(runner_checkpoint, model):
+    target = torch.nn.Linear(2, 1)
+    loaded = load_checkpoint(target, str(runner_checkpoint), strict=True)
+    torch.testing.assert_close(target.weight, model.weight)
+    hub = loaded['message_hub']
+    assert hub['log_scalars']['train/loss'].mean() == 2
+    assert hub['runtime_info'] == dict(eta=2.5, n=3)
+    np.testing.assert_array_equal(loaded['scores'], np.arange(4))
+
+
+def test_checkpoint_of_the_other_numpy_loads(runner_checkpoint, tmp_path):
+    names = [b'numpy.core.multiarray', b'numpy._core.multiarray']
+    if np.lib.NumpyVersion(np.__version__) >= '2.0.0':
+        names.reverse()
+    other = tmp_path / 'other.pth'
+    with (
+        zipfile.ZipFile(runner_checkpoint) as old,
+        zipfile.ZipFile(other, 'w') as new,
+    ):
+        for name in old.namelist():
+            data = old.read(name)
+            if name.endswith('data.pkl'):
+                assert names[0] in data
+                data = data.replace(*names)
+            new.writestr(name, data)
+    loaded = load_checkpoint(torch.nn.Linear(2, 1), str(other))
+    np.testing.assert_array_equal(loaded['scores'], np.arange(4))
+
+
+def test_checkpoint_that_runs_code_is_refused(tmp_path, model):
+    file = tmp_path / 'evil.pth'
+    trace = tmp_path / 'trace'
+    torch.save(dict(state_dict={}, x=RunsCode(f'touch {trace}')), file)
+    with pytest.raises(ValueError, match=r'evil.pth: refused.*system'):
+        load_checkpoint(model, str(file))
+    # MMEngine 0.11 asks for unsafe loading, in files and in buffers
+    for source in (file, io.BytesIO(file.read_bytes())):
+        with pytest.raises(ValueError, match='refused'):
+            mmengine_checkpoint.torch.load(source, weights_only=False)
+    assert not trace.exists()
+
+
+def test_attributes_of_other_classes_are_refused(tmp_path, model):
+    file = tmp_path / 'getattr.pth'
+    torch.save(dict(state_dict={}, x=ReadsAttribute()), file)
+    with pytest.raises(ValueError, match='refused'):
+        load_checkpoint(model, str(file))
+
+
+def test_downloaded_checkpoint_is_loaded_safely(
+    tmp_path, monkeypatch, runner_checkpoint
+):
+    def download(url, file, progress):
+        Path(file).write_bytes(sources[url].read_bytes())
+
+    evil = tmp_path / 'evil.pth'
+    torch.save(RunsCode('true'), evil)
+    sources = {'https://a/good.pth': runner_checkpoint, 'https://a/b': evil}
+    monkeypatch.setattr(torch.hub, 'download_url_to_file', download)
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
+    loaded = load_checkpoint(torch.nn.Linear(2, 1), 'https://a/good.pth')
+    assert loaded['meta']['iter'] == 2
+    with pytest.raises(ValueError, match='refused'):
+        load_checkpoint(torch.nn.Linear(2, 1), 'https://a/b')
+
+
+@pytest.mark.parametrize(
+    'content, reason',
+    [
+        (b'hello', 'no checkpoint written by torch.save'),
+        (b'', 'damaged or incomplete'),
+        (None, 'damaged or incomplete'),
+    ],
+)
+def test_broken_checkpoint_is_named(
+    tmp_path, runner_checkpoint, model, content, reason
+):
+    file = tmp_path / 'broken.pth'
+    file.write_bytes(
+        runner_checkpoint.read_bytes()[:1500] if content is None else content
+    )
+    with pytest.raises(ValueError, match=f'broken.pth.*{reason}'):
+        load_checkpoint(model, str(file))
+
+
+def test_safe_loading_still_needed(runner_checkpoint, tmp_path):
+    evil, trace = tmp_path / 'evil.pth', tmp_path / 'trace'
+    torch.save(dict(state_dict={}, x=RunsCode(f'touch {trace}')), evil)
+    load = (
+        'from mmengine.runner.checkpoint import CheckpointLoader\n'
+        'CheckpointLoader.load_checkpoint({!r})'
+    )
+    resumed = python(load.format(str(runner_checkpoint))).returncode == 0
+    python(load.format(str(evil)))
+    assert not resumed or trace.exists()
+
+
+def test_drn_placeholder():
+    from mmaction.models import DRN
+
+    with pytest.raises(ImportError, match='source checkout'):
+        DRN()
+
+
+def test_drn_placeholder_still_needed():
+    folder = importlib.util.find_spec('mmaction').submodule_search_locations
+    assert not Path(folder[0], 'models/localizers/drn/drn.py').exists()
+
+
+@pytest.mark.parametrize(
+    'transformers, timm, stays',
+    [
+        ('4.28.0', True, True),
+        ('4.28.0', False, False),
+        ('4.56.0', True, False),
+    ],
+)
+def test_multimodal_is_off_where_it_would_break(
+    monkeypatch, transformers, timm, stays
+):
+    monkeypatch.setattr(compat, 'version', lambda name: transformers)
+    monkeypatch.setattr(
+        importlib.util, 'find_spec', lambda name: object() if timm else None
+    )
+    dependency = types.SimpleNamespace(WITH_MULTIMODAL=True)
+    compat.switch_off_broken_multimodal(dependency)
+    assert dependency.WITH_MULTIMODAL is stays
+
+
+def test_multimodal_switch_still_needed():
+    (folder,) = importlib.util.find_spec('mmaction').submodule_search_locations
+    bert = Path(folder, 'models/multimodal/vindlu/modeling_bert.py')
+    imports = bert.read_text().partition('from transformers.modeling_utils')[2]
+    assert 'apply_chunking_to_forward' in imports.partition(')')[0]
+
+
+def test_applying_twice_changes_nothing():
+    before = list(sys.meta_path)
+    load = mmengine_checkpoint.torch.load
+    compat.apply_repairs()
+    assert list(sys.meta_path) == before
+    assert mmengine_checkpoint.torch.load is load is compat.safe_load

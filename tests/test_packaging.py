@@ -1,0 +1,121 @@
+"""What is in the repository agrees with what an install carries."""
+
+import base64
+import csv
+import hashlib
+import io
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+BUILT = ('README.md', 'setup.py', 'pyproject.toml', 'MANIFEST.in')
+COPIED = ('projects', 'configs', 'tools', 'requirements')
+
+
+@pytest.fixture(scope='module')
+def checkout(tmp_path_factory):
+    """A copy to build in, as builds write beside the sources."""
+    checkout = tmp_path_factory.mktemp('checkout')
+    for name in (*BUILT, 'model-index.yml', 'LICENSE'):
+        shutil.copy(ROOT / name, checkout)
+    for name in COPIED:
+        ignore = shutil.ignore_patterns('.mim', '*.egg-info', '__pycache__')
+        shutil.copytree(ROOT / name, checkout / name, ignore=ignore)
+    return checkout
+
+
+def build(checkout, kind, out):
+    """Build with the installed setuptools, as there may be no network."""
+    code = f'import setuptools.build_meta as b; b.build_{kind}({str(out)!r})'
+    subprocess.run(
+        [sys.executable, '-c', code], cwd=checkout, check=True, text=True
+    )
+    (file,) = out.iterdir()
+    return file
+
+
+def sources():
+    for folder in ('configs', 'tools'):
+        for file in (ROOT / folder).rglob('*'):
+            if file.suffix in ('.py', '.sh', '.yml'):
+                yield file.relative_to(ROOT).as_posix()
+
+
+def test_wheel_carries_the_files_for_mim(checkout, tmp_path):
+    (checkout / 'build/lib/fer_ssl').mkdir(parents=True)
+    (checkout / 'build/lib/fer_ssl/removed_long_ago.py').touch()
+    names = zipfile.ZipFile(build(checkout, 'wheel', tmp_path)).namelist()
+    for file in (*sources(), 'model-index.yml'):
+        assert f'fer_ssl/.mim/{file}' in names
+    for file in (ROOT / 'projects').rglob('*.py'):
+        assert file.relative_to(ROOT / 'projects').as_posix() in names
+    assert 'fer_ssl/removed_long_ago.py' not in names
+
+
+def test_editable_wheel_leads_back_to_the_checkout(checkout, tmp_path):
+    wheel = zipfile.ZipFile(build(checkout, 'editable', tmp_path))
+    config = wheel.read('fer_ssl/.mim/configs/spatial_r50.py').decode()
+    assert config == f"_base_ = '{checkout}/configs/spatial_r50.py'\n"
+    script = wheel.read('fer_ssl/.mim/tools/train.py').decode()
+    assert f"run_path('{checkout}/tools/train.py'" in script
+    links = checkout / 'projects/fer_ssl/.mim'
+    assert (links / 'tools/train.py').samefile(checkout / 'tools/train.py')
+
+    (record,) = [x for x in wheel.namelist() if x.endswith('RECORD')]
+    rows = csv.reader(io.StringIO(wheel.read(record).decode()))
+    recorded = {name: (digest, size) for name, digest, size in rows}
+    assert set(recorded) == set(wheel.namelist())
+    for name, (digest, size) in recorded.items():
+        if name != record:
+            data = wheel.read(name)
+            raw = base64.urlsafe_b64encode(hashlib.sha256(data).digest())
+            assert digest == 'sha256=' + raw.decode().rstrip('=')
+            assert size == str(len(data))
+
+
+def test_sdist_can_be_built_from(checkout, tmp_path):
+    sdist = build(checkout, 'sdist', tmp_path / 'sdist')
+    shutil.unpack_archive(sdist, tmp_path)
+    unpacked = tmp_path / sdist.name.removesuffix('.tar.gz')
+    wheel = build(unpacked, 'wheel', tmp_path / 'wheel')
+    names = zipfile.ZipFile(wheel).namelist()
+    assert 'fer_ssl/.mim/tools/dist_train.sh' in names
+
+
+def test_every_folder_of_the_package_is_a_package():
+    folders = {x.parent for x in (ROOT / 'projects/fer_ssl').rglob('*.py')}
+    assert [x for x in folders if not (x / '__init__.py').exists()] == []
+
+
+def test_names_that_mim_looks_up_are_unique():
+    names = Counter(x.name for x in (ROOT / 'configs').rglob('*.py'))
+    for folder in ('tools', 'projects/fer_ssl'):
+        names.update({x.name for x in (ROOT / folder).rglob('*.py')})
+    configs = {x.name for x in (ROOT / 'configs').rglob('*.py')}
+    assert [x for x in configs if names[x] > 1] == []
+
+
+def test_model_index_names_configs_that_exist():
+    index = yaml.safe_load((ROOT / 'model-index.yml').read_text())
+    collections = {x['Name'] for x in index['Collections']}
+    for model in index['Models']:
+        assert (ROOT / model['Config']).is_file()
+        assert model['In Collection'] in collections
+
+
+def test_all_requirements_are_pinned():
+    folder = ROOT / 'requirements'
+    pins = (folder / 'constraints.txt').read_text()
+    pinned = set(re.findall(r'^([\w.-]+)==', pins, re.MULTILINE))
+    for name in ('runtime', 'tests', 'optional'):
+        text = (folder / f'{name}.txt').read_text()
+        for wanted in re.findall(r'^([\w-]+)', text, re.MULTILINE):
+            assert wanted.lower().replace('_', '-') in pinned

@@ -1,0 +1,55 @@
+"""tools/train.py and tools/test.py, each call in a process of its own."""
+
+import pickle
+
+import pytest
+
+
+@pytest.fixture(scope='module')
+def trained(call, folder):
+    call('python {tools}/train.py toy.py')
+    return folder / 'work_dirs/toy/iter_2.pth'
+
+
+def test_training_writes_to_the_default_folder(trained):
+    assert trained.exists()
+
+
+def test_resume_goes_on_from_the_latest(trained, call, folder):
+    output = call(
+        'python {tools}/train.py toy.py --resume '
+        '--cfg-options train_cfg.max_iters=4'
+    )
+    assert 'resumed epoch: 0, iter: 2' in output
+    assert 'Iter(train) [3/4]' in output and '[1/4]' not in output
+    assert (trained.parent / 'iter_4.pth').exists()
+
+
+def test_testing_writes_predictions(trained, call, folder):
+    output = call(f'python {{tools}}/test.py toy.py {trained} --out out.pkl')
+    assert 'acc: 1' in output
+    with open(folder / 'out.pkl', 'rb') as file:
+        assert len(pickle.load(file)) == 12
+
+
+@pytest.mark.parametrize(
+    'command',
+    ['test.py other.py {}', 'train.py other.py --resume {}'],
+)
+def test_checkpoint_of_another_architecture(trained, call, folder, command):
+    (folder / 'other.py').write_text(
+        "_base_ = 'toy.py'\n"
+        "model = dict(_delete_=True, _scope_='mmpretrain',\n"
+        "    type='ImageClassifier', backbone=dict(type='LeNet5'))\n"
+    )
+    output = call('python {tools}/' + command.format(trained), status=1)
+    error = output[output.index('error: ') :]
+    assert 'iter_2.pth is of another architecture' in error
+    assert 'unexpected key' in error and 'linear1.weight' in error
+    assert 'missing keys' in error and 'backbone.features' in error
+    assert 'Traceback' not in output
+
+
+def test_missing_checkpoint(call):
+    output = call('python {tools}/test.py toy.py none.pth', status=1)
+    assert output.endswith('error: checkpoint none.pth does not exist\n')

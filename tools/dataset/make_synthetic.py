@@ -1,0 +1,35 @@
+"""Make the synthetic faces and videos that configs/demo trains on."""
+
+import argparse
+import time
+
+from fer_ssl.datasets.synthetic import SyntheticSettings, make_synthetic
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--out', default='data/synthetic', help='folder')
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--processes', type=int, default=2, help='processes that render'
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    settings = SyntheticSettings()
+    start = time.time()
+    if not make_synthetic(args.out, settings, args.seed, args.processes):
+        print(f'{args.out} is up to date, left as it is.')
+        return
+    train, val = settings.videos
+    print(
+        f'{args.out}: {sum(settings.labeled)} labeled and '
+        f'{settings.unlabeled} unlabeled faces, {train} + {val} videos, '
+        f'{time.time() - start:.0f} s.'
+    )
+
+
+if __name__ == '__main__':
+    main()
