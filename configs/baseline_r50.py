@@ -26,9 +26,7 @@ optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.01, momentum=0.9, weight_decay=5e-4),
 )
-param_scheduler = dict(
-    type='CosineAnnealingLR', by_epoch=False
-)
+param_scheduler = dict(type='CosineAnnealingLR', by_epoch=False)
 default_hooks = dict(
     checkpoint=dict(interval=5000, save_best='macro_f1', rule='greater')
 )

@@ -113,9 +113,7 @@ optim_wrapper = dict(
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=500),
-    dict(
-        type='CosineAnnealingLR', by_epoch=False, begin=500
-    ),
+    dict(type='CosineAnnealingLR', by_epoch=False, begin=500),
 ]
 default_hooks = dict(
     checkpoint=dict(interval=1000, save_best='macro_f1', rule='greater')

@@ -3,7 +3,5 @@ network = dict(
     type='ImageClassifier',
     backbone=dict(type='ResNet', depth=18),
     neck=dict(type='GlobalAveragePooling'),
-    head=dict(
-        type='LinearClsHead', num_classes=5, in_channels=512, topk=(1,)
-    ),
+    head=dict(type='LinearClsHead', num_classes=5, in_channels=512, topk=(1,)),
 )

@@ -6,9 +6,7 @@ network = dict(
     backbone=dict(
         type='ResNet',
         depth=50,
-        init_cfg=dict(
-            type='Pretrained', checkpoint='torchvision://resnet50'
-        ),
+        init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50'),
     ),
     neck=dict(type='GlobalAveragePooling'),
     head=dict(

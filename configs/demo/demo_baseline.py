@@ -25,7 +25,5 @@ optim_wrapper = dict(
         type='SGD', lr=0.03, momentum=0.9, nesterov=True, weight_decay=5e-4
     ),
 )
-param_scheduler = dict(
-    type='CosineAnnealingLR', by_epoch=False
-)
+param_scheduler = dict(type='CosineAnnealingLR', by_epoch=False)
 default_hooks = dict(checkpoint=dict(interval=600))

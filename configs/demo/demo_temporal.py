@@ -9,7 +9,7 @@ default_scope = 'mmaction'
 
 data_root = '{{$FER_SSL_DEMO:data/synthetic}}'
 student_checkpoint = (
-    '{{$FER_SSL_STUDENT:work_dirs/demo_spatial/iter_1200.pth}}'
+    '{{$FER_SSL_STUDENT:work_dirs/demo_spatial/iter_1500.pth}}'
 )
 feature_store = '{{$FER_SSL_FEATURES:work_dirs/demo_temporal/features}}'
 classes = (
@@ -26,7 +26,14 @@ classes = (
 model = dict(
     type='FrameRecognizer',
     backbone=dict(
-        type='mmpretrain.ResNet', depth=18, stem_channels=16, base_channels=16
+        type='mmpretrain.ResNet',
+        depth=18,
+        stem_channels=16,
+        base_channels=16,
+        num_stages=3,
+        strides=(1, 2, 2),
+        dilations=(1, 1, 1),
+        out_indices=(2,),
     ),
     student_checkpoint=student_checkpoint,
     data_preprocessor=dict(
@@ -40,7 +47,7 @@ model = dict(
         num_classes=8,
         temporal_encoder=dict(
             type='TransformerEncoder',
-            in_channels=128,
+            in_channels=64,
             embed_dims=128,
             num_layers=2,
             num_heads=4,
@@ -122,8 +129,6 @@ optim_wrapper = dict(
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=40),
-    dict(
-        type='CosineAnnealingLR', by_epoch=False, begin=40
-    ),
+    dict(type='CosineAnnealingLR', by_epoch=False, begin=40),
 ]
 default_hooks = dict(checkpoint=dict(interval=200))

@@ -20,6 +20,7 @@ train_cfg = dict(
     val_interval=300,
     unlabeled_dataloader=_base_.unlabeled_dataloader,
     pseudo_label='sample',
+    consistency=dict(temperature=0.5, threshold=0.7),
 )
 val_cfg = dict()
 test_cfg = dict()
@@ -29,9 +30,7 @@ val_evaluator = [
 ]
 test_evaluator = val_evaluator
 
-sgd = dict(
-    type='SGD', lr=0.03, momentum=0.9, nesterov=True, weight_decay=5e-4
-)
+sgd = dict(type='SGD', lr=0.03, momentum=0.9, nesterov=True, weight_decay=5e-4)
 optim_wrapper = dict(
     constructor='MultiOptimWrapperConstructor',
     teacher=dict(type='OptimWrapper', optimizer=sgd),
@@ -41,8 +40,6 @@ cosine = dict(type='CosineAnnealingLR', by_epoch=False)
 param_scheduler = dict(teacher=cosine, student=cosine)
 custom_hooks = [dict(type='FeedbackLossHook')]
 default_hooks = dict(
-    checkpoint=dict(
-        interval=300, save_best='student/macro_f1', rule='greater'
-    )
+    checkpoint=dict(interval=300, save_best='student/macro_f1', rule='greater')
 )
 model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel')

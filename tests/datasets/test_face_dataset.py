@@ -3,8 +3,9 @@ import os
 
 import numpy as np
 import pytest
-from fer_ssl.datasets import FaceDataset
 from mmengine.registry import init_default_scope
+
+from fer_ssl.datasets import FaceDataset
 
 ROWS = [
     *[(f'n{i}.png', 'neutral', 'train') for i in range(9)],

@@ -4,6 +4,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+
 from fer_ssl.datasets import ClassBalancedSampler, InfiniteShuffleSampler
 
 SIZES = (50, 3, 17, 8, 1, 9, 30)
@@ -42,9 +43,7 @@ def batches(sampler, count):
 @pytest.mark.parametrize('world_size', [1, 2, 7])
 def test_balanced_batches(batch_size, world_size):
     ranks = [
-        batches(
-            make(ClassBalancedSampler, rank, world_size, batch_size), 14
-        )
+        batches(make(ClassBalancedSampler, rank, world_size, batch_size), 14)
         for rank in range(world_size)
     ]
     total = Counter()

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
+from torch.testing import assert_close
+
 from fer_ssl.models.feedback import (
     consistency_loss,
     dot_product,
@@ -11,8 +14,6 @@ from fer_ssl.models.feedback import (
     gradients,
     pseudo_labels,
 )
-from torch import nn
-from torch.testing import assert_close
 
 
 def test_hard_pseudo_labels():

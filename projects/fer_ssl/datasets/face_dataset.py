@@ -226,4 +226,3 @@ class FaceDataset(BaseDataset):
         raise ValueError(
             f'{self.ann_file}: no readable image of class number {label}.'
         )
-

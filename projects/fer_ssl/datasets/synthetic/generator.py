@@ -240,9 +240,7 @@ def _make_video(
         rng,
     )
     identity = Identity.sample(rng)
-    base = replace(
-        Conditions.sample(settings.wild_spread, rng), occluder=None
-    )
+    base = replace(Conditions.sample(settings.wild_spread, rng), occluder=None)
     pose = 0.12 * np.stack([smooth_noise(num_frames, 20, rng) for _ in '123'])
     missing = _runs(num_frames, settings.missing, 8, rng)
     unannotated = _runs(num_frames, settings.unannotated, 15, rng)
