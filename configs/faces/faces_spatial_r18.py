@@ -13,11 +13,11 @@ model = dict(
     data_preprocessor=_base_.data_preprocessor,
 )
 
-max_iters = 600
+max_iters = 400
 train_cfg = dict(
     type='MetaPseudoLabelLoop',
     max_iters=max_iters,
-    val_interval=300,
+    val_interval=200,
     unlabeled_dataloader=_base_.unlabeled_dataloader,
     pseudo_label='sample',
     consistency=dict(temperature=0.5, threshold=0.7),
@@ -40,6 +40,6 @@ cosine = dict(type='CosineAnnealingLR', by_epoch=False)
 param_scheduler = dict(teacher=cosine, student=cosine)
 custom_hooks = [dict(type='FeedbackLossHook')]
 default_hooks = dict(
-    checkpoint=dict(interval=300, save_best='student/macro_f1', rule='greater')
+    checkpoint=dict(interval=200, save_best='student/macro_f1', rule='greater')
 )
 model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel')

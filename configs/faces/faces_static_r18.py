@@ -2,7 +2,7 @@
 # tools/dataset/make_sequences.py, raw and smoothed: the comparison for
 # faces_temporal_r18.py.
 #   FER_SSL_SEQUENCES=DIR mim test fer_ssl configs/faces/faces_static_r18.py \
-#       --checkpoint work_dirs/faces_spatial_r18/iter_600.pth
+#       --checkpoint work_dirs/faces_spatial_r18/iter_400.pth
 _base_ = ['faces_spatial_r18.py']
 
 test_dataloader = dict(

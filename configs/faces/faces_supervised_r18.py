@@ -12,9 +12,9 @@ model = dict(
     data_preprocessor=_base_.data_preprocessor,
 )
 
-max_iters = 600
+max_iters = 400
 train_cfg = dict(
-    type='ResumableTrainLoop', max_iters=max_iters, val_interval=300
+    type='ResumableTrainLoop', max_iters=max_iters, val_interval=200
 )
 val_cfg = dict()
 test_cfg = dict()
@@ -29,5 +29,5 @@ optim_wrapper = dict(
 )
 param_scheduler = dict(type='CosineAnnealingLR', by_epoch=False)
 default_hooks = dict(
-    checkpoint=dict(interval=300, save_best='macro_f1', rule='greater')
+    checkpoint=dict(interval=200, save_best='macro_f1', rule='greater')
 )

@@ -8,7 +8,7 @@ default_scope = 'mmaction'
 
 data_root = '{{$FER_SSL_SEQUENCES:data/sequences}}'
 student_checkpoint = (
-    '{{$FER_SSL_STUDENT:work_dirs/faces_spatial_r18/iter_600.pth}}'
+    '{{$FER_SSL_STUDENT:work_dirs/faces_spatial_r18/iter_400.pth}}'
 )
 feature_store = '{{$FER_SSL_FEATURES:work_dirs/faces_temporal_r18/features}}'
 classes = ('neutral', 'anger', 'happiness', 'sadness', 'surprise')

@@ -43,6 +43,20 @@ def test_options_change_the_config(parse):
     assert cfg.launcher == 'none'
 
 
+def test_data_root_reaches_the_datasets(parse, tmp_path):
+    config = tmp_path / 'with_data.py'
+    config.write_text(
+        "data_root = 'data'\n"
+        'loaders = [dict(dataset=dict(data_root=data_root))]\n'
+        "other = dict(dataset=dict(data_root='elsewhere'))\n"
+    )
+    cfg = launch.load_config(
+        parse('--cfg-options', 'data_root=mine', config=config)
+    )
+    assert cfg.loaders[0].dataset.data_root == 'mine'
+    assert cfg.other.dataset.data_root == 'elsewhere'
+
+
 def test_work_dir(parse):
     cfg = launch.load_config(parse('--work-dir', 'here'))
     assert cfg.work_dir == 'here'

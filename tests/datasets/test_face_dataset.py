@@ -1,5 +1,5 @@
-import logging
 import os
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -53,11 +53,12 @@ def test_labeled_and_unlabeled_complete_each_other(faces):
     assert names(other) != names(labeled)
 
 
-def test_small_class_is_reported(faces, caplog):
-    with caplog.at_level(logging.WARNING):
+def test_small_class_is_reported(faces):
+    with patch('fer_ssl.datasets.face_dataset.print_log') as log:
         dataset = FaceDataset(
             **faces, split='train', subset='labeled', labeled_per_class=5
         )
+    assert 'class anger has 4 faces' in log.call_args.args[0]
     assert np.bincount(dataset.get_gt_labels()).tolist() == [5, 4, 5]
 
 

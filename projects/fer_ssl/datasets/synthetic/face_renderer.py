@@ -505,13 +505,14 @@ class _Face:
         narrow = 1 - 0.15 * self.lip_tight - 0.05 * self.lip_press
         half = 0.27 * who.mouth_width * narrow
         half = half * (1 + 0.28 * self.corner_up - 0.22 * self.jaw)
-        corner_y = base + who.mouth_curve + 0.06 * self.jaw
-        corner_y = corner_y - 0.13 * self.corner_up + 0.11 * self.corner_down
+        gap = 0.05 * self.part + 0.2 * self.jaw * min(1.0, 3 * self.part)
+        # an open mouth without a smile is an O: the corners sink with the jaw
+        corner_y = base + who.mouth_curve + 0.4 * gap
+        corner_y = corner_y - 0.14 * self.corner_up + 0.11 * self.corner_down
         left, right = (-half[0], corner_y[0]), (half[1], corner_y[1])
         smile = float(np.mean(self.corner_up))
         sag = float(np.mean(self.corner_down))
         lift = float(np.max(self.lip_up))
-        gap = 0.05 * self.part + 0.2 * self.jaw * min(1.0, 3 * self.part)
         middle = base + 0.03 * smile - 0.035 * sag
         top = middle - 0.35 * gap - 0.075 * lift * (1 + self.part)
         bottom = middle + gap - 0.02 * lift * (1 - self.part)

@@ -80,9 +80,9 @@ class SyntheticSettings:
     )
     videos: tuple = (36, 20)
     frames: tuple = (150, 450)
-    min_strength: float = 0.3
-    labeled_spread: float = 0.6
-    wild_spread: float = 1.0
+    min_strength: float = 0.5
+    labeled_spread: float = 0.3
+    wild_spread: float = 0.5
     flicker: float = 1.0
     missing: float = 0.04
     unannotated: float = 0.03
@@ -133,14 +133,14 @@ def make_synthetic(
     marker, finished = out / 'synthetic.json', out / 'finished'
     if finished.exists() and marker.read_text() == stamp:
         return False
-    if out.exists():
-        if any(out.iterdir()) and not marker.exists():
-            raise FileExistsError(
-                f'{out} holds files that are not synthetic data: name '
-                'another folder.'
-            )
-        shutil.rmtree(out)
+    if out.exists() and any(out.iterdir()) and not marker.exists():
+        raise FileExistsError(
+            f'{out} holds files that are not synthetic data: name another '
+            'folder.'
+        )
+    finished.unlink(missing_ok=True)
     for folder in ('images', 'frames'):
+        shutil.rmtree(out / folder, ignore_errors=True)
         (out / folder).mkdir(parents=True)
     marker.write_text(stamp)
     jobs = list(_still_jobs(settings)) + [
