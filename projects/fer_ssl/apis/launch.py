@@ -85,12 +85,7 @@ def load_config(args: argparse.Namespace) -> Config:
         ValueError: If a ``--cfg-options`` value does not fit the config.
     """
     select_device(args)
-    path = Path(args.config)
-    if not path.is_file():
-        beside = [x.name for x in path.parent.glob('*.py')]
-        raise FileNotFoundError(
-            f'config {path} does not exist{_similar(path.name, beside)}'
-        )
+    path = find_config(args.config)
     cfg = Config.fromfile(path)
     for key in args.cfg_options:
         warn_of_new_key(cfg, key)
@@ -107,6 +102,29 @@ def load_config(args: argparse.Namespace) -> Config:
     elif cfg.get('work_dir') is None:
         cfg.work_dir = osp.join('./work_dirs', path.stem)
     return cfg
+
+
+def find_config(name: str) -> Path:
+    """Path of a config: a file, or else one of the package by its base name.
+
+    ``mim train`` and ``mim test`` look names up like this by themselves,
+    ``mim run`` does not.
+
+    Raises:
+        FileNotFoundError: If there is none; the message gives similar names.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    package = Path(__file__).parents[1]
+    shipped = list(package.glob('.mim/configs/**/*.py'))
+    for config in shipped:
+        if config.name == path.name:
+            return config
+    known = [x.name for x in [*path.parent.glob('*.py'), *shipped]]
+    raise FileNotFoundError(
+        f'config {path} does not exist{_similar(path.name, known)}'
+    )
 
 
 def replace_data_root(node: Any, old: str, new: str) -> None:

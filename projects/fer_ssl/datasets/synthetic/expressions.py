@@ -270,7 +270,7 @@ def sample_timeline(
         apex = sample_apex(expression, rng)
         curve = episode_curve(
             onset=int(rng.integers(6, 16)),
-            apex=int(rng.integers(20, 70)),
+            apex=int(rng.integers(60, 160)),
             offset=int(rng.integers(10, 26)),
             peak=rng.uniform(min_strength + 0.2, 1),
         )

@@ -55,10 +55,11 @@ class SyntheticSettings:
             each.
         frames: Shortest and longest video.
         min_strength: Expression strength below which a face is neutral.
-        labeled_spread: Variation of pose and light in the labeled stills.
-        wild_spread: The same for unlabeled stills and videos.
+        labeled_spread: Variation of pose and light in the labeled stills and
+            the videos of split=train.
+        wild_spread: The same for everything else.
         flicker: Variation from frame to frame, by which single frames are
-            ambiguous and neighbours help.
+            ambiguous and neighbours help; less in split=train, as the spread.
         missing: Share of frames without a detected face.
         unannotated: Share of frames without an expression label.
     """
@@ -78,12 +79,12 @@ class SyntheticSettings:
         0.06,
         0.10,
     )
-    videos: tuple = (36, 20)
-    frames: tuple = (150, 450)
+    videos: tuple = (28, 16)
+    frames: tuple = (300, 600)
     min_strength: float = 0.5
     labeled_spread: float = 0.3
     wild_spread: float = 0.5
-    flicker: float = 1.0
+    flicker: float = 2.0
     missing: float = 0.04
     unannotated: float = 0.03
 
@@ -240,11 +241,16 @@ def _make_video(
         rng,
     )
     identity = Identity.sample(rng)
-    base = replace(Conditions.sample(settings.wild_spread, rng), occluder=None)
+    # Annotated videos are as tame as the labeled stills.
+    spread, flicker = settings.wild_spread, settings.flicker
+    if split == 'train':
+        spread = settings.labeled_spread
+        flicker *= spread / settings.wild_spread
+    base = replace(Conditions.sample(spread, rng), occluder=None)
     pose = 0.12 * np.stack([smooth_noise(num_frames, 20, rng) for _ in '123'])
     missing = _runs(num_frames, settings.missing, 8, rng)
     unannotated = _runs(num_frames, settings.unannotated, 15, rng)
-    occluded = _runs(num_frames, 0.08 * settings.flicker, 10, rng)
+    occluded = _runs(num_frames, 0.1 * flicker, 10, rng)
     occluder = sample_occluder(rng)
     rows = []
     for frame in range(num_frames):
@@ -258,7 +264,7 @@ def _make_video(
                     base,
                     pose[:, frame],
                     occluder if occluded[frame] else None,
-                    settings.flicker,
+                    flicker,
                     rng,
                 ),
                 settings.size,
