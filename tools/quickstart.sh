@@ -52,12 +52,13 @@ run mim test fer_ssl demo_temporal.py \
 
 run mim run fer_ssl analysis:plot_predictions \
     "$out/temporal.csv" "$out/smoothed.csv" --out-dir "$out"
-echo
-mim run fer_ssl analysis:ablation_table \
+run mim run fer_ssl analysis:ablation_table \
     --row "baseline=$out/baseline.csv" \
     --row "SSL=$out/ssl.csv" \
     --row "SSL + temporal=$out/temporal.csv" \
     --row "SSL + temporal + post-process=$out/smoothed.csv" \
     --out "$out/ablation.csv"
+echo
+grep '^|' "$log" | tail -n 6
 echo
 echo "Table, predictions and pictures: $out (log: $log)"

@@ -58,8 +58,10 @@ class SyntheticSettings:
         labeled_spread: Variation of pose and light in the labeled stills and
             the videos of split=train.
         wild_spread: The same for everything else.
-        flicker: Variation from frame to frame, by which single frames are
-            ambiguous and neighbours help; less in split=train, as the spread.
+        labeled_flicker: Variation from frame to frame in the videos of
+            split=train.
+        flicker: The same in those of split=val, by which single frames are
+            ambiguous and neighbours help.
         missing: Share of frames without a detected face.
         unannotated: Share of frames without an expression label.
     """
@@ -84,7 +86,8 @@ class SyntheticSettings:
     min_strength: float = 0.5
     labeled_spread: float = 0.3
     wild_spread: float = 0.5
-    flicker: float = 2.0
+    labeled_flicker: float = 0.25
+    flicker: float = 1.2
     missing: float = 0.04
     unannotated: float = 0.03
 
@@ -245,7 +248,7 @@ def _make_video(
     spread, flicker = settings.wild_spread, settings.flicker
     if split == 'train':
         spread = settings.labeled_spread
-        flicker *= spread / settings.wild_spread
+        flicker = settings.labeled_flicker
     base = replace(Conditions.sample(spread, rng), occluder=None)
     pose = 0.12 * np.stack([smooth_noise(num_frames, 20, rng) for _ in '123'])
     missing = _runs(num_frames, settings.missing, 8, rng)
