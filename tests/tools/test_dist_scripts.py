@@ -25,7 +25,8 @@ def test_train_then_test_on_two_processes(call, synthetic_root, monkeypatch):
     output = call(
         f'bash {{tools}}/dist_train.sh {config} 2 --work-dir two '
         '--cfg-options train_cfg.max_iters=2 train_dataloader.batch_size=8 '
-        'default_hooks.checkpoint.interval=2 default_hooks.logger.interval=1'
+        'default_hooks.checkpoint.interval=2 default_hooks.logger.interval=1 '
+        'model.network.init_cfg=None'
     )
     assert 'Distributed training: True' in output
     assert 'GPU number: 2' in output and 'Iter(train) [2/2]' in output
