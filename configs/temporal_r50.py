@@ -9,7 +9,7 @@
 # and the pipeline of extract_dataloader inside LoadClipFrames. 1 GPU.
 # The paper's own results on Aff-Wild2 (validation): 42.77 macro-F1, 44.43 with
 # post-processing. Depth, width and schedule are not in the paper.
-_base_ = ['_base_/default_runtime.py']
+_base_ = ['_base_/default_runtime.py', '_base_/temporal_clips.py']
 default_scope = 'mmaction'
 
 data_root = '{{$FER_SSL_DATA:data/abaw}}'
@@ -27,63 +27,25 @@ classes = (
 )
 
 model = dict(
-    type='FrameRecognizer',
     backbone=dict(type='mmpretrain.ResNet', depth=50),
     student_checkpoint=student_checkpoint,
-    data_preprocessor=dict(
-        type='FrameDataPreprocessor',
-        mean=[123.675, 116.28, 103.53],
-        std=[58.395, 57.12, 57.375],
-        to_rgb=True,
-    ),
     cls_head=dict(
-        type='TemporalFrameHead',
         num_classes=8,
-        temporal_encoder=dict(
-            type='TransformerEncoder',
-            in_channels=2048,
-            embed_dims=512,
-            num_layers=4,
-            num_heads=4,
-            dropout=0.3,
-        ),
-        dropout=0.3,
+        temporal_encoder=dict(in_channels=2048, embed_dims=512, num_layers=4),
     ),
 )
 
-clips = dict(
-    type='VideoClipDataset',
-    data_root=data_root,
-    ann_file='frames.csv',
-    metainfo=dict(classes=classes),
-    window=64,
-    feature_store=feature_store,
-    pipeline=[dict(type='PackClipInputs')],
-)
+files = dict(data_root=data_root, metainfo=dict(classes=classes))
+store = dict(**files, feature_store=feature_store)
 train_dataloader = dict(
-    batch_size=32,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='InfiniteShuffleSampler'),
-    dataset=dict(**clips, split='train', random_shift=True),
+    batch_size=32, num_workers=4, persistent_workers=True, dataset=store
 )
-val_dataloader = dict(
-    batch_size=32,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(**clips, split='val', stride=32, test_mode=True),
-)
+val_dataloader = dict(num_workers=4, persistent_workers=True, dataset=store)
 test_dataloader = val_dataloader
-# What tools/extract_features.py reads: the student's own test pipeline.
 extract_dataloader = dict(
-    batch_size=128,
     num_workers=8,
     dataset=dict(
-        type='VideoFrameDataset',
-        data_root=data_root,
-        ann_file='frames.csv',
-        metainfo=dict(classes=classes),
+        **files,
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(type='Resize', scale=(256, 256)),
@@ -93,19 +55,7 @@ extract_dataloader = dict(
     ),
 )
 
-max_iters = 20000
-train_cfg = dict(
-    type='ResumableTrainLoop', max_iters=max_iters, val_interval=1000
-)
-val_cfg = dict()
-test_cfg = dict()
-majority = dict(type='MajoritySmoothing', window=30)
-val_evaluator = [
-    dict(type='MacroF1Metric'),
-    dict(type='MacroF1Metric', prefix='smoothed', post_process=majority),
-]
-test_evaluator = val_evaluator
-
+train_cfg = dict(max_iters=20000, val_interval=1000)
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-4, weight_decay=0.05),

@@ -4,7 +4,7 @@
 #   FER_SSL_STUDENT=STUDENT.pth FER_SSL_FEATURES=DIR \
 #       mim train fer_ssl configs/demo/demo_temporal.py
 # About a minute on 2 cores.
-_base_ = ['../_base_/default_runtime.py']
+_base_ = ['../_base_/default_runtime.py', '../_base_/temporal_clips.py']
 default_scope = 'mmaction'
 
 data_root = '{{$FER_SSL_DEMO:data/synthetic}}'
@@ -24,7 +24,6 @@ classes = (
 )
 
 model = dict(
-    type='FrameRecognizer',
     backbone=dict(
         type='mmpretrain.ResNet',
         depth=18,
@@ -36,14 +35,7 @@ model = dict(
         out_indices=(2,),
     ),
     student_checkpoint=student_checkpoint,
-    data_preprocessor=dict(
-        type='FrameDataPreprocessor',
-        mean=[123.675, 116.28, 103.53],
-        std=[58.395, 57.12, 57.375],
-        to_rgb=True,
-    ),
     cls_head=dict(
-        type='TemporalFrameHead',
         num_classes=8,
         # About the inverse square root of the class frequencies: neutral is
         # a third of all frames, and macro-F1 counts every class alike.
@@ -51,48 +43,21 @@ model = dict(
             type='CrossEntropyLoss',
             class_weight=[0.5, 1.0, 1.0, 1.2, 1.0, 1.0, 1.0, 1.0],
         ),
-        temporal_encoder=dict(
-            type='TransformerEncoder',
-            in_channels=64,
-            embed_dims=128,
-            num_layers=2,
-            num_heads=4,
-            dropout=0.3,
-        ),
-        dropout=0.3,
+        temporal_encoder=dict(in_channels=64, embed_dims=128, num_layers=2),
     ),
 )
 
-clips = dict(
-    type='VideoClipDataset',
-    data_root=data_root,
-    ann_file='frames.csv',
-    metainfo=dict(classes=classes),
-    window=64,
-    feature_store=feature_store,
-    pipeline=[dict(type='PackClipInputs')],
-)
+files = dict(data_root=data_root, metainfo=dict(classes=classes))
+store = dict(**files, feature_store=feature_store)
 train_dataloader = dict(
-    batch_size=16,
-    num_workers=0,
-    sampler=dict(type='InfiniteShuffleSampler'),
-    dataset=dict(**clips, split='train', stride=32, random_shift=True),
+    batch_size=16, num_workers=0, dataset=dict(**store, stride=32)
 )
-val_dataloader = dict(
-    batch_size=32,
-    num_workers=0,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(**clips, split='val', stride=32, test_mode=True),
-)
+val_dataloader = dict(num_workers=0, dataset=store)
 test_dataloader = val_dataloader
 extract_dataloader = dict(
-    batch_size=128,
     num_workers=1,
     dataset=dict(
-        type='VideoFrameDataset',
-        data_root=data_root,
-        ann_file='frames.csv',
-        metainfo=dict(classes=classes),
+        **files,
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(type='CenterCrop', crop_size=44),
@@ -101,20 +66,7 @@ extract_dataloader = dict(
     ),
 )
 
-max_iters = 400
-train_cfg = dict(
-    type='ResumableTrainLoop', max_iters=max_iters, val_interval=200
-)
-val_cfg = dict()
-test_cfg = dict()
-val_evaluator = [
-    dict(type='MacroF1Metric'),
-    dict(
-        type='MacroF1Metric',
-        prefix='smoothed',
-        post_process=dict(type='MajoritySmoothing', window=30),
-    ),
-]
+train_cfg = dict(max_iters=400, val_interval=200)
 test_evaluator = [
     dict(
         type='MacroF1Metric',
@@ -123,11 +75,10 @@ test_evaluator = [
     dict(
         type='MacroF1Metric',
         prefix='smoothed',
-        post_process=dict(type='MajoritySmoothing', window=30),
+        post_process=_base_.majority,
         out_file='work_dirs/demo_temporal/smoothed.csv',
     ),
 ]
-
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.05),
