@@ -4,6 +4,7 @@ import argparse
 
 from fer_ssl.apis.launch import (
     add_launch_arguments,
+    check_start_weights,
     enable_amp,
     load_config,
     load_strictly,
@@ -33,6 +34,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     cfg = load_config(args)
+    check_start_weights(cfg.model)
     if args.resume:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume

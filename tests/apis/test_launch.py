@@ -57,6 +57,21 @@ def test_data_root_reaches_the_datasets(parse, tmp_path):
     assert cfg.other.dataset.data_root == 'elsewhere'
 
 
+def test_missing_start_weights(tmp_path):
+    file = tmp_path / 'weights.pth'
+    part = dict(
+        type='Wrapper',
+        parts=[dict(init_cfg=dict(type='Pretrained', checkpoint=str(file)))],
+    )
+    model = Config(dict(model=part)).model
+    with pytest.raises(FileNotFoundError, match='model.parts.0.init_cfg: .*'):
+        launch.check_start_weights(model)
+    file.touch()
+    launch.check_start_weights(model)
+    model.parts[0].init_cfg.checkpoint = 'https://some.where/weights.pth'
+    launch.check_start_weights(model)
+
+
 def test_work_dir(parse):
     cfg = launch.load_config(parse('--work-dir', 'here'))
     assert cfg.work_dir == 'here'

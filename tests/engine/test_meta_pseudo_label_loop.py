@@ -177,6 +177,47 @@ def test_logs_and_validation_of_both_networks(spatial_config, build_runner):
             assert f'val/{network}/{name}' in scalars
 
 
+def test_logit_adjustment_takes_the_prior_out(spatial_config, build_runner):
+    """L_u of adjusted logits; the prior is kept over a resume."""
+    options = {
+        'train_cfg.logit_adjustment': 0.5,
+        'train_cfg.student_view': 'weak',
+    }
+
+    class Targets(Hook):
+        seen = []
+
+        def before_teacher_step(self, pseudo_label, **kwargs):
+            self.seen.append(pseudo_label)
+
+    runner = build_runner(spatial_config, **options)
+    recorder, targets = Recorder(), Targets()
+    runner.register_hook(recorder)
+    runner.register_hook(targets)
+    runner.train()
+    prior = 0.99 / 3 + 0.01 * targets.seen[0].mean(dim=0)
+    model = recorder.model
+    weak = dict(inputs=recorder.batch['unlabeled']['inputs'][0])
+    logits = model.student(model.data_preprocessor(weak, True)['inputs'])
+    loss = F.cross_entropy(logits + 0.5 * prior.log(), targets.seen[0])
+    assert recorder.outputs[0]['student/loss'] == pytest.approx(
+        loss.item(), rel=1e-5
+    )
+
+    whole = runner.message_hub.get_info('pseudo_label_prior')
+    resumed = build_runner(
+        spatial_config,
+        **options,
+        load_from=f'{spatial_config.work_dir}/iter_3.pth',
+        resume=True,
+        work_dir=f'{spatial_config.work_dir}_2',
+    )
+    resumed.train()
+    prior = resumed.message_hub.get_info('pseudo_label_prior')
+    assert prior.sum() == pytest.approx(1)
+    assert_close(prior, whole, atol=0.02, rtol=0)
+
+
 def test_soft_labels_and_weak_view(spatial_config, build_runner):
     runner = build_runner(
         spatial_config,

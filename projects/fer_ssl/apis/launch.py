@@ -142,6 +142,28 @@ def replace_data_root(node: Any, old: str, new: str) -> None:
         replace_data_root(value, old, new)
 
 
+def check_start_weights(node: Any, name: str = 'model') -> None:
+    """Refuse ``init_cfg=dict(type='Pretrained')`` of a missing local file.
+
+    Raises:
+        FileNotFoundError: Names the key of the config and the file.
+    """
+    if isinstance(node, ConfigDict):
+        path = node.get('checkpoint')
+        if node.get('type') == 'Pretrained' and not (
+            '://' in path or osp.isfile(path)
+        ):
+            raise FileNotFoundError(
+                f'{name}: start weights {path} do not exist: train them '
+                f'first, name another file, or set {name}=None'
+            )
+        for key, value in node.items():
+            check_start_weights(value, f'{name}.{key}')
+    elif isinstance(node, (list, tuple)):
+        for number, value in enumerate(node):
+            check_start_weights(value, f'{name}.{number}')
+
+
 def select_device(args: argparse.Namespace) -> None:
     """Hide the GPUs from torch if the arguments ask for the CPU."""
     if args.gpus > 1 and args.launcher == 'none':

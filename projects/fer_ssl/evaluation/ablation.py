@@ -79,6 +79,52 @@ def ablation_markdown(
     return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
 
 
+def read_ablation(path: str) -> list[tuple[str, float]]:
+    """Rows that :func:`write_ablation` wrote.
+
+    Raises:
+        ValueError: The columns are not ``method,macro_f1``.
+    """
+    with open(path, newline='', encoding='utf-8') as file:
+        reader = csv.reader(file)
+        if next(reader, None) != ['method', 'macro_f1']:
+            raise ValueError(
+                f'{path}: the first line must be method,macro_f1: give files '
+                'that tools/analysis/ablation_table.py wrote'
+            )
+        return [(name, float(score)) for name, score in reader]
+
+
+def spread_markdown(runs: Sequence[Sequence[tuple[str, float]]]) -> str:
+    """Markdown table of the same rows from several seeds.
+
+    Each row ends with mean and standard deviation (n - 1) of its score and
+    of the step to the row above, taken within each run.
+
+    Args:
+        runs: Rows (method, macro-F1 in percent) of at least two runs.
+
+    Raises:
+        ValueError: One run only, or runs with other methods.
+    """
+    methods = [name for name, _ in runs[0]]
+    if len(runs) < 2 or any([n for n, _ in run] != methods for run in runs):
+        raise ValueError('needs two or more runs of the same methods')
+    scores = np.array([[score for _, score in run] for run in runs])
+    names = [f'run {number + 1}' for number in range(len(runs))]
+    head = ['method', *names, 'mean ± std', 'step ± std']
+    lines = [head, ['---', *['---:'] * (len(head) - 1)]]
+    for number, name in enumerate(methods):
+        row = scores[:, number]
+        step = ''
+        if number:
+            steps = row - scores[:, number - 1]
+            step = f'{steps.mean():+.2f} ± {steps.std(ddof=1):.2f}'
+        mean = f'{row.mean():.2f} ± {row.std(ddof=1):.2f}'
+        lines.append([name, *(f'{x:.2f}' for x in row), mean, step])
+    return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
+
+
 def _truth(predictions: VideoPredictions) -> tuple:
     """Everything that must be equal for scores to be comparable."""
     return predictions.classes, {

@@ -81,7 +81,7 @@ class SyntheticSettings:
         0.06,
         0.10,
     )
-    videos: tuple = (28, 16)
+    videos: tuple = (28, 48)
     frames: tuple = (300, 600)
     min_strength: float = 0.5
     labeled_spread: float = 0.3

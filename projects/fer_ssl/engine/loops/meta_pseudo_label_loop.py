@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from mmengine.dist import get_dist_info
+from mmengine.dist import all_reduce, get_dist_info
 from mmengine.model import is_model_wrapper
 from mmengine.registry import LOOPS
 from torch import Tensor
@@ -53,6 +53,12 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
             L_f are always the same.
         student_view: View that the student learns from, ``'strong'`` or
             ``'weak'``.
+        logit_adjustment: Factor tau of the log class shares of the pseudo-
+            labels that are added to the student's logits in Eq. 1 (Menon et
+            al., arXiv 2007.07314). Unlabeled faces are mostly neutral and
+            happy; 1 keeps the student from learning that prior, so that its
+            bare logits suit balanced classes as the teacher's do. The paper
+            has none, which is 0.
         consistency: Options of :func:`consistency_loss` and ``weight``, the
             factor of L_c in Eq. 2.
     """
@@ -65,6 +71,7 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         pseudo_label: str = 'sample',
         student_view: str = 'strong',
         consistency: dict | None = None,
+        logit_adjustment: float = 0.0,
         **kwargs,
     ) -> None:
         for name, value, choices in (
@@ -79,6 +86,7 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         super().__init__(runner, dataloader, **kwargs)
         self.pseudo_label = pseudo_label
         self.student_view = student_view
+        self.logit_adjustment = logit_adjustment
         self.consistency = dict(consistency or {})
         self.consistency_weight = self.consistency.pop('weight', 1.0)
         self.unlabeled_dataloader = self.build_dataloader(
@@ -124,9 +132,11 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         # 2. The student learns the pseudo-labels, Eq. 1.
         view = strong if self.student_view == 'strong' else weak
         with student_optim.optim_context(student):
-            loss_u = F.cross_entropy(
-                student(view, mode='tensor').float(), targets
-            )
+            logits_u = student(view, mode='tensor').float()
+            if self.logit_adjustment:
+                prior = self._update_prior(targets).clamp(min=1e-6)
+                logits_u = logits_u + self.logit_adjustment * prior.log()
+            loss_u = F.cross_entropy(logits_u, targets)
         self._check_finite('student', dict(loss=loss_u))
         student_optim.backward(loss_u)
         needs_feedback = any(
@@ -213,6 +223,20 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
             )
         )
         return labeled['inputs'], labels, weak, strong, truth
+
+    def _update_prior(self, targets: Tensor) -> Tensor:
+        """Running class shares (C,) of the pseudo-labels of all ranks.
+
+        They live in the message hub, which is saved with the checkpoint.
+        """
+        share = targets.mean(dim=0)
+        all_reduce(share, op='mean')
+        hub = self.runner.message_hub
+        prior = torch.full_like(share, 1 / len(share))
+        prior = hub.get_info('pseudo_label_prior', prior).to(share)
+        prior = torch.lerp(prior, share, 0.01)
+        hub.update_info('pseudo_label_prior', prior)
+        return prior
 
     def _uniform(self, count: int) -> Tensor:
         """Random numbers in [0, 1), (count,), that decide the pseudo-labels.
