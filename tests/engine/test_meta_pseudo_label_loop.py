@@ -187,7 +187,7 @@ def test_logit_adjustment_takes_the_prior_out(spatial_config, build_runner):
     class Targets(Hook):
         seen = []
 
-        def before_teacher_step(self, pseudo_label, **kwargs):
+        def before_teacher_step(self, runner, pseudo_label, **kwargs):
             self.seen.append(pseudo_label)
 
     runner = build_runner(spatial_config, **options)
