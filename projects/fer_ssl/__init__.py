@@ -21,7 +21,7 @@ compat.apply_repairs()
 # Where the components of each root registry live. A child registry (scope
 # mmpretrain or mmaction) falls back to these when a name is not its own.
 for _location, _names in {
-    'fer_ssl.models': ('MODELS',),
+    'fer_ssl.models': ('MODELS', 'TASK_UTILS'),
     'fer_ssl.datasets': ('DATASETS', 'DATA_SAMPLERS', 'TRANSFORMS'),
     'fer_ssl.engine': ('HOOKS', 'LOOPS', 'OPTIM_WRAPPER_CONSTRUCTORS'),
     'fer_ssl.evaluation': ('METRICS', 'TASK_UTILS'),

@@ -1,6 +1,7 @@
 from .face_dataset import FaceDataset
 from .feature_store import FeatureStore
 from .samplers import ClassBalancedSampler, InfiniteShuffleSampler
+from .seeded_draws import SeededDraws
 from .transforms import LoadClipFrames, PackClipInputs
 from .video_clip_dataset import VideoClipDataset
 from .video_frame_dataset import VideoFrameDataset
@@ -12,6 +13,7 @@ __all__ = [
     'InfiniteShuffleSampler',
     'LoadClipFrames',
     'PackClipInputs',
+    'SeededDraws',
     'VideoClipDataset',
     'VideoFrameDataset',
 ]

@@ -6,6 +6,8 @@ from itertools import count
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
+from ..seeded_draws import SeededDraws
+
 
 class ResumableSampler(Sampler):
     """Endless sampler whose draw at any position is a function of the seed.
@@ -38,7 +40,7 @@ class ResumableSampler(Sampler):
         """Dataset index of the draw at ``position`` of the common stream."""
         raise NotImplementedError
 
-    def __iter__(self) -> Iterator[int]:
+    def __iter__(self) -> Iterator[int | tuple[int, int, int]]:
         if self.batch_size is None and self.world_size > 1:
             raise ValueError(
                 f'{type(self).__name__} on {self.world_size} ranks needs '
@@ -47,10 +49,12 @@ class ResumableSampler(Sampler):
                 'sampler config.'
             )
         batch_size = self.batch_size or 1
+        seeded = isinstance(self.dataset, SeededDraws)
         for step in count(self.start):
             first = (step * self.world_size + self.rank) * batch_size
             for position in range(first, first + batch_size):
-                yield self.index_at(position)
+                index = self.index_at(position)
+                yield (index, self.seed, position) if seeded else index
 
     def __len__(self) -> int:
         """Size of the dataset (the stream itself is endless)."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-import torch.nn.functional as F
+import torch
+from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from torch import Tensor
@@ -8,36 +9,87 @@ from torch import Tensor
 
 @HOOKS.register_module()
 class FeedbackLossHook(Hook):
-    """Adds the feedback loss L_f to the teacher's losses (paper A, Eq. 5).
+    """Changes the feedback coefficient f before it enters L_f, and logs it.
 
-    L_f = weight * f * CE(y, T(x_FR)), with y the very label that the student
-    was trained with and T's weak view, from which y was made. Remove the hook
-    from the config for training without feedback.
+    L_f = f * CE(y, T(x_FR)) (paper A, Eq. 5). Since f carries the student's
+    learning rate, L_f is small beside the other losses: ``weight`` and
+    ``normalize`` are there to let it act. In this order::
+
+        f <- f - running mean       with moving_baseline
+        f <- f / running RMS        with normalize
+        f <- clamp(f, -clip, clip)  with clip
+        f <- f * weight * min(1, iteration / ramp_up)
+
+    Running mean and RMS are over all coefficients of all ranks, with the
+    given momentum; they are saved with the checkpoint.
 
     Args:
-        weight: Factor of L_f. The paper's is 1; since f carries the student's
-            learning rate, L_f is then small beside the other losses.
+        weight: Factor of L_f. The paper's is 1.
+        moving_baseline: Subtract the running mean of earlier iterations. It
+            does not change the expectation of the gradient where labels are
+            sampled, and takes noise out.
+        normalize: Divide by the running root mean square, so that ``weight``
+            means the same for every estimator and learning rate.
+        clip: Largest absolute value, after the two steps above.
+        ramp_up: Iterations over which the weight grows from 0.
+        momentum: Of the running mean and RMS.
     """
 
-    def __init__(self, weight: float = 1.0) -> None:
+    def __init__(
+        self,
+        weight: float = 1.0,
+        moving_baseline: bool = False,
+        normalize: bool = False,
+        clip: float | None = None,
+        ramp_up: int = 0,
+        momentum: float = 0.01,
+    ) -> None:
         self.weight = weight
+        self.moving_baseline = moving_baseline
+        self.normalize = normalize
+        self.clip = clip
+        self.ramp_up = ramp_up
+        self.momentum = momentum
 
     def before_teacher_step(
-        self,
-        runner,
-        batch_idx: int,
-        feedback: Tensor,
-        losses: dict,
-        weak_logits: Tensor,
-        pseudo_label: Tensor,
+        self, runner, batch_idx: int, feedback: list[Tensor], outputs: dict
     ) -> None:
-        """Put ``loss_feedback`` into ``losses``.
+        """Replace the coefficients in ``feedback`` and log them.
 
         Args:
-            feedback: Coefficient f, a scalar without gradient.
-            losses: Teacher's losses so far, changed in place.
-            weak_logits: Teacher's logits of the weak view, (N, C).
-            pseudo_label: Targets of the student, (N, C).
+            feedback: Coefficients of each micro-batch, any shape.
+            outputs: Values to log: mean over this batch and share of positive
+                coefficients, and their running standard deviation.
         """
-        loss = F.cross_entropy(weak_logits, pseudo_label)
-        losses['loss_feedback'] = self.weight * feedback * loss
+        hub = runner.message_hub
+        values = torch.cat([f.flatten() for f in feedback])
+        moments = torch.stack([values.mean(), values.square().mean()])
+        all_reduce(moments, op='mean')
+        state = hub.get_info('feedback_moments')
+        if state is None:
+            state = dict(running=torch.zeros_like(moments), weight=0.0)
+        running, weight = state['running'].to(moments), state['weight']
+        # The mean of earlier iterations only: a baseline must not depend on
+        # the draw that it is subtracted from.
+        baseline = running[0] / weight if weight else torch.zeros(())
+        running = torch.lerp(running, moments, self.momentum)
+        weight += self.momentum * (1 - weight)
+        hub.update_info(
+            'feedback_moments', dict(running=running, weight=weight)
+        )
+        mean, square = running / weight
+        outputs['feedback/mean'] = values.mean()
+        outputs['feedback/spread'] = (square - mean**2).clamp(min=0).sqrt()
+        outputs['feedback/positive'] = (values > 0).float().mean()
+
+        factor = self.weight
+        if self.ramp_up:
+            factor *= min(1.0, (batch_idx + 1) / self.ramp_up)
+        for number, value in enumerate(feedback):
+            if self.moving_baseline:
+                value = value - baseline.to(value)
+            if self.normalize:
+                value = value / square.sqrt().clamp(min=1e-20)
+            if self.clip is not None:
+                value = value.clamp(-self.clip, self.clip)
+            feedback[number] = factor * value

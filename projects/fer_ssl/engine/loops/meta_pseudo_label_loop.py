@@ -1,19 +1,21 @@
 from __future__ import annotations
 
+import os.path as osp
+
 import torch
 import torch.nn.functional as F
 from mmengine.dist import all_reduce, get_dist_info
 from mmengine.model import is_model_wrapper
-from mmengine.registry import LOOPS
-from torch import Tensor
+from mmengine.registry import LOOPS, TASK_UTILS
+from mmengine.runner.checkpoint import save_checkpoint
+from torch import Tensor, nn
 
 from ...labels import IGNORE_LABEL
-from ...models.feedback import (
+from ...models.feedback import MetaBatch
+from ...models.feedback.probes import frozen_running_statistics
+from ...models.pseudo_labels import (
     PSEUDO_LABELS,
     consistency_loss,
-    dot_product,
-    frozen_running_statistics,
-    gradients,
     pseudo_labels,
 )
 from .resumable_train_loop import ResumableTrainLoop
@@ -38,10 +40,10 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
     """Spatial phase of paper A (arXiv 2403.11942, section 3.3).
 
     One iteration updates the student once and the teacher once. The model is
-    a :class:`TeacherStudent`, ``optim_wrapper`` holds one wrapper for each
-    network, and a hook with a method ``before_teacher_step`` (see
-    :class:`FeedbackLossHook`) turns the feedback coefficient into a loss.
-    Without such a hook the coefficient is not computed.
+    a :class:`TeacherStudent`, and ``optim_wrapper`` holds one wrapper for
+    each network. Between steps 3 and 4 every hook that has a method
+    ``before_teacher_step`` may change the feedback coefficient (see
+    :class:`FeedbackLossHook`).
 
     Args:
         dataloader: Labeled faces (the runner's ``train_dataloader``).
@@ -53,6 +55,10 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
             L_f are always the same.
         student_view: View that the student learns from, ``'strong'`` or
             ``'weak'``.
+        feedback: Estimator of the coefficient: ``'dot'`` (the paper's),
+            ``'jvp'``, ``'finite_difference'``, ``'expected'``,
+            ``'per_sample'``, or the config of a :class:`BaseFeedback`.
+            ``None`` trains without feedback.
         logit_adjustment: Factor tau of the log class shares of the pseudo-
             labels that are added to the student's logits in Eq. 1 (Menon et
             al., arXiv 2007.07314). Unlabeled faces are mostly neutral and
@@ -61,6 +67,8 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
             has none, which is 0.
         consistency: Options of :func:`consistency_loss` and ``weight``, the
             factor of L_c in Eq. 2.
+        accumulation: Micro-batches into which both batches are split, for
+            less memory at the same step. BatchNorm sees the micro-batches.
     """
 
     def __init__(
@@ -70,8 +78,10 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         unlabeled_dataloader,
         pseudo_label: str = 'sample',
         student_view: str = 'strong',
-        consistency: dict | None = None,
+        feedback: str | dict | None = 'dot',
         logit_adjustment: float = 0.0,
+        consistency: dict | None = None,
+        accumulation: int = 1,
         **kwargs,
     ) -> None:
         for name, value, choices in (
@@ -86,12 +96,21 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         super().__init__(runner, dataloader, **kwargs)
         self.pseudo_label = pseudo_label
         self.student_view = student_view
+        self.feedback = _build_feedback(feedback, pseudo_label)
         self.logit_adjustment = logit_adjustment
         self.consistency = dict(consistency or {})
         self.consistency_weight = self.consistency.pop('weight', 1.0)
         self.unlabeled_dataloader = self.build_dataloader(
-            runner, unlabeled_dataloader
+            runner, unlabeled_dataloader, stream=1
         )
+        self.accumulation = accumulation
+        for loader in (self.dataloader, self.unlabeled_dataloader):
+            if loader.batch_size % accumulation:
+                raise ValueError(
+                    f'MetaPseudoLabelLoop: batch_size={loader.batch_size} '
+                    f'cannot be split into accumulation={accumulation} equal '
+                    'parts.'
+                )
         self.classes = self.dataloader.dataset.metainfo['classes']
         self.dataloader_iterator = PairedIterator(
             self.dataloader_iterator,
@@ -113,76 +132,78 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         model = runner.model
         if is_model_wrapper(model):
             model = model.module
-        teacher, student = model.teacher, model.student
         teacher_optim = runner.optim_wrapper['teacher']
         student_optim = runner.optim_wrapper['student']
-        faces, labels, weak, strong, truth = self._unpack(model, data_batch)
+        outputs = {}
 
-        # 1. The teacher sees all faces in one pass (so that its BatchNorm
-        # sees both domains) and labels the unlabeled ones by the weak view.
-        with teacher_optim.optim_context(teacher):
-            logits = teacher(torch.cat([faces, weak, strong]), mode='tensor')
-        logits_l, logits_w, logits_s = logits.float().split(
-            [len(faces), len(weak), len(strong)]
-        )
-        targets = pseudo_labels(
-            logits_w, self.pseudo_label, self._uniform(len(weak))
-        )
-
-        # 2. The student learns the pseudo-labels, Eq. 1.
-        view = strong if self.student_view == 'strong' else weak
-        with student_optim.optim_context(student):
-            logits_u = student(view, mode='tensor').float()
-            if self.logit_adjustment:
-                prior = self._update_prior(targets).clamp(min=1e-6)
-                logits_u = logits_u + self.logit_adjustment * prior.log()
-            loss_u = F.cross_entropy(logits_u, targets)
-        self._check_finite('student', dict(loss=loss_u))
-        student_optim.backward(loss_u)
-        needs_feedback = any(
-            hasattr(hook, 'before_teacher_step') for hook in runner.hooks
-        )
-        if needs_feedback:
-            params = [p for p in student.parameters() if p.requires_grad]
-            grads_u = gradients(params, self._loss_scale(student_optim))
+        batches = self._unpack(model, data_batch)
+        loss_u = 0.0
+        for batch in batches:
+            # 1. The teacher labels the unlabeled faces by their weak view.
+            self._predict(
+                model.teacher, teacher_optim, batch, len(batches) == 1
+            )
+            batch.targets = pseudo_labels(
+                batch.logits[1], self.pseudo_label, batch.uniform
+            )
+            # 2. The student learns the pseudo-labels, Eq. 1.
+            with student_optim.optim_context(model.student):
+                logits = model.student(batch.view, mode='tensor').float()
+            batch.bias = self._logit_bias(batch.targets)
+            loss = F.cross_entropy(logits + batch.bias, batch.targets)
+            self._check_finite('student', dict(loss=loss))
+            student_optim.backward(loss / len(batches))
+            loss_u += loss.detach() / len(batches)
+        student = _unwrapped(model.student)
+        scaler = getattr(student_optim, 'loss_scaler', None)
+        if self.feedback is not None:
+            scale = scaler.get_scale() if scaler is not None else 1.0
+            self.feedback.before_student_step(student, batches, scale)
+        # Loss scaling skips the step where a gradient has overflowed.
+        stepped = scaler is None or _finite_gradients(student)
         student_optim.step()
         student_optim.zero_grad()
 
         # 3. The new student on the labeled faces gives the feedback, Eq. 6.
-        losses = dict(
-            loss_supervised=F.cross_entropy(logits_l, labels)  # Eq. 3
-        )
-        consistency, confident = consistency_loss(
-            logits_w, logits_s, **self.consistency
-        )  # Eq. 4
-        losses['loss_consistency'] = self.consistency_weight * consistency
-        outputs = {}
-        if needs_feedback:
+        feedback = None
+        if self.feedback is not None and stepped:
             learning_rate = student_optim.get_lr()['lr'][0]
-            grads_l = self._labeled_gradients(
-                student, student_optim, params, faces, labels
+            feedback = self.feedback.after_student_step(
+                student, batches, learning_rate
             )
-            feedback = learning_rate * dot_product(grads_l, grads_u)
-            self._check_finite('student', dict(feedback=feedback))
-            outputs['feedback'] = feedback.detach()
+            for coefficient in feedback:
+                self._check_finite('student', dict(feedback=coefficient))
             runner.call_hook(
                 'before_teacher_step',
                 batch_idx=self._iter,
                 feedback=feedback,
-                losses=losses,
-                weak_logits=logits_w,
-                pseudo_label=targets,
-            )  # adds Eq. 5
+                outputs=outputs,
+            )
+        elif not stepped:
+            self._count_skipped_step(outputs)
 
         # 4. The teacher learns from all its losses, Eq. 2.
-        self._check_finite('teacher', losses)
-        teacher_optim.update_params(sum(losses.values()))
+        losses_t: dict = {}
+        for number, batch in enumerate(batches):
+            if len(batches) > 1:
+                self._predict(model.teacher, teacher_optim, batch, True)
+            losses, confident = self._teacher_losses(batch)
+            if feedback is not None:
+                losses['loss_feedback'] = self.feedback.loss(
+                    feedback[number], batch
+                )  # Eq. 5
+            self._check_finite('teacher', losses)
+            teacher_optim.backward(sum(losses.values()) / len(batches))
+            for name, loss in dict(losses, confident=confident).items():
+                share = loss.detach() / len(batches)
+                losses_t[name] = losses_t.get(name, 0.0) + share
+        teacher_optim.step()
+        teacher_optim.zero_grad()
 
-        outputs['student/loss'] = loss_u.detach()
-        for name, loss in losses.items():
-            outputs[f'teacher/{name}'] = loss.detach()
-        outputs['pseudo_label/confident'] = confident
-        outputs.update(self._describe(logits_w, targets, truth))
+        outputs['student/loss'] = loss_u
+        outputs['pseudo_label/confident'] = losses_t.pop('confident')
+        outputs.update((f'teacher/{k}', v) for k, v in losses_t.items())
+        outputs.update(self._describe(batches))
         runner.call_hook(
             'after_train_iter',
             batch_idx=self._iter,
@@ -191,15 +212,8 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         )
         self._iter += 1
 
-    @staticmethod
-    def _unpack(model, data_batch: dict):
-        """Normalised faces and labels on the device.
-
-        Returns:
-            Labeled faces (N, 3, H, W) and labels (N,), weak and strong views
-            (M, 3, H, W) of the unlabeled faces and their true labels (M,),
-            -1 where the truth is not known.
-        """
+    def _unpack(self, model, data_batch: dict) -> list[MetaBatch]:
+        """Normalised faces and labels on the device, in micro-batches."""
         preprocess = model.data_preprocessor
         labeled = preprocess(data_batch['labeled'], True)
         unlabeled = data_batch['unlabeled']
@@ -222,13 +236,50 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
                 unlabeled['data_samples'],
             )
         )
-        return labeled['inputs'], labels, weak, strong, truth
+        view = strong if self.student_view == 'strong' else weak
+        uniform = self._uniform(len(weak))
+        parts = [
+            tensor.chunk(self.accumulation)
+            for tensor in (
+                labeled['inputs'],
+                labels,
+                weak,
+                strong,
+                view,
+                truth,
+                uniform,
+            )
+        ]
+        return [MetaBatch(*part) for part in zip(*parts)]
 
-    def _update_prior(self, targets: Tensor) -> Tensor:
-        """Running class shares (C,) of the pseudo-labels of all ranks.
+    def _predict(self, teacher, optim, batch: MetaBatch, graph: bool) -> None:
+        """Teacher's logits of all faces, in one pass.
 
-        They live in the message hub, which is saved with the checkpoint.
+        So its BatchNorm sees both domains.
+
+        Args:
+            graph: Without it nothing is kept for ``backward`` or recorded in
+                the running statistics.
         """
+        faces = torch.cat([batch.faces, batch.weak, batch.strong])
+        with optim.optim_context(teacher), torch.set_grad_enabled(graph):
+            if graph:
+                logits = teacher(faces, mode='tensor')
+            else:
+                with frozen_running_statistics(teacher):
+                    logits = teacher(faces, mode='tensor')
+        batch.logits = logits.float().split(
+            [len(batch.faces), len(batch.weak), len(batch.strong)]
+        )
+
+    def _logit_bias(self, targets: Tensor) -> Tensor | float:
+        """Logit adjustment: tau * log of the running shares, (C,).
+
+        The shares are of the pseudo-labels of all ranks. They live in the
+        message hub, which is saved with the checkpoint.
+        """
+        if not self.logit_adjustment:
+            return 0.0
         share = targets.mean(dim=0)
         all_reduce(share, op='mean')
         hub = self.runner.message_hub
@@ -236,7 +287,19 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         prior = hub.get_info('pseudo_label_prior', prior).to(share)
         prior = torch.lerp(prior, share, 0.01)
         hub.update_info('pseudo_label_prior', prior)
-        return prior
+        return self.logit_adjustment * prior.clamp(min=1e-6).log()
+
+    def _teacher_losses(self, batch: MetaBatch) -> tuple[dict, Tensor]:
+        """L_s (Eq. 3) and L_c (Eq. 4), and the share of faces in L_c."""
+        labeled, weak, strong = batch.logits
+        consistency, confident = consistency_loss(
+            weak, strong, **self.consistency
+        )
+        losses = dict(
+            loss_supervised=F.cross_entropy(labeled, batch.labels),
+            loss_consistency=self.consistency_weight * consistency,
+        )
+        return losses, confident
 
     def _uniform(self, count: int) -> Tensor:
         """Random numbers in [0, 1), (count,), that decide the pseudo-labels.
@@ -251,46 +314,83 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         numbers = torch.rand(count * world_size, generator=generator)
         return numbers[rank * count : (rank + 1) * count]
 
-    def _labeled_gradients(self, student, optim, params, faces, labels):
-        """Gradient of the labeled loss at the new student, no trace left."""
-        with frozen_running_statistics(student):
-            with optim.optim_context(student):
-                loss = F.cross_entropy(
-                    student(faces, mode='tensor').float(), labels
-                )
-            self._check_finite('student', dict(loss_labeled=loss))
-            scale = self._loss_scale(optim)
-            (loss * scale).backward()
-        grads = gradients(params, scale)
-        optim.zero_grad()
-        return grads
-
-    @staticmethod
-    def _loss_scale(optim) -> float:
-        """Factor by which mixed-precision training scales gradients."""
-        scaler = getattr(optim, 'loss_scaler', None)
-        return scaler.get_scale() if scaler is not None else 1.0
+    def _count_skipped_step(self, outputs: dict) -> None:
+        """Log the number of student steps, and so feedbacks, left out."""
+        hub = self.runner.message_hub
+        count = hub.get_info('skipped_student_steps', 0) + 1
+        hub.update_info('skipped_student_steps', count)
+        outputs['student/skipped_steps'] = count
 
     def _check_finite(self, network: str, values: dict) -> None:
-        """Stop before a step that would destroy the weights."""
-        for name, value in values.items():
-            if not torch.isfinite(value):
-                raise FloatingPointError(
-                    f'{network}/{name} is {value.item()} at iteration '
-                    f'{self._iter + 1}: lower the learning rate or clip the '
-                    'gradients (clip_grad in optim_wrapper), and look at the '
-                    'faces of this batch.'
-                )
+        """Stop before a step that would destroy the weights.
 
-    def _describe(self, logits: Tensor, targets: Tensor, truth: Tensor):
+        Raises:
+            FloatingPointError: A value is NaN or infinite. The weights of
+                the moment are in the file that the message names.
+        """
+        for name, value in values.items():
+            if torch.isfinite(value).all():
+                continue
+            runner = self.runner
+            reason = f'{network}/{name} is {value.sum().item()}'
+            iteration = self._iter + 1
+            rank, _ = get_dist_info()
+            path = osp.join(
+                runner.work_dir, f'nonfinite_iter_{iteration}_rank_{rank}.pth'
+            )
+            save_checkpoint(
+                dict(
+                    meta=dict(iter=self._iter, reason=reason),
+                    state_dict=runner.model.state_dict(),
+                    optimizer=runner.optim_wrapper.state_dict(),
+                ),
+                path,
+            )
+            raise FloatingPointError(
+                f'{reason} at iteration {iteration}: lower the learning rate '
+                'or clip the gradients (clip_grad in optim_wrapper), and look '
+                f'at the faces of this batch and at the weights in {path}.'
+            )
+
+    def _describe(self, batches: list[MetaBatch]) -> dict:
         """Confidence, class shares and accuracy of the pseudo-labels."""
-        probs = logits.detach().softmax(dim=1)
-        shares = targets.mean(dim=0)
+        probs = torch.cat([b.logits[1].detach() for b in batches]).softmax(1)
+        targets = torch.cat([b.targets for b in batches])
+        truth = torch.cat([b.truth for b in batches])
         outputs = {'pseudo_label/confidence': probs.amax(dim=1).mean()}
-        for name, share in zip(self.classes, shares):
+        for name, share in zip(self.classes, targets.mean(dim=0)):
             outputs[f'pseudo_label/share_{name}'] = share
         known = truth != IGNORE_LABEL
         if known.any():
             hits = targets[known].argmax(dim=1) == truth[known]
             outputs['pseudo_label/accuracy'] = hits.float().mean()
         return outputs
+
+
+def _build_feedback(feedback: str | dict | None, pseudo_label: str):
+    """Estimator from its config or short name."""
+    if feedback is None:
+        return None
+    if isinstance(feedback, str):
+        words = feedback.split('_')
+        feedback = dict(type=''.join(w.title() for w in words) + 'Feedback')
+    feedback = TASK_UTILS.build(feedback)
+    if pseudo_label == 'soft' and not feedback.takes_soft_labels:
+        raise ValueError(
+            "MetaPseudoLabelLoop: with pseudo_label='soft' the L_f of "
+            f'{type(feedback).__name__} has no gradient: use '
+            "feedback='expected', or None."
+        )
+    return feedback
+
+
+def _unwrapped(network: nn.Module) -> nn.Module:
+    """The network inside of DDP: probes are none of its business."""
+    return network.module if is_model_wrapper(network) else network
+
+
+def _finite_gradients(network: nn.Module) -> bool:
+    largest = [
+        p.grad.abs().amax() for p in network.parameters() if p.grad is not None
+    ]
+    return bool(torch.stack(largest).isfinite().all())

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
-from mmengine.registry import LOOPS
-from mmengine.runner import IterBasedTrainLoop
+from mmengine.dist import get_rank
+from mmengine.registry import DATA_SAMPLERS, LOOPS
+from mmengine.runner import IterBasedTrainLoop, set_random_seed
 from mmengine.runner.loops import _InfiniteDataloaderIterator
 from torch.utils.data import DataLoader
 
 from ...datasets.samplers import ResumableSampler
+from ...datasets.seeded_draws import mixed_seed
 
 
 @LOOPS.register_module()
@@ -14,7 +16,9 @@ class ResumableTrainLoop(IterBasedTrainLoop):
 
     mmengine's loop reads and decodes every batch of the past on resume.
     Here the samplers of this package are told the iteration instead; a
-    loader with another sampler starts afresh.
+    loader with another sampler starts afresh. All random numbers are
+    functions of the seed, the iteration and the draw, so that a resumed run
+    is the uninterrupted one, bit for bit.
     """
 
     def __init__(self, runner, dataloader, **kwargs) -> None:
@@ -23,9 +27,24 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         )
 
     @staticmethod
-    def build_dataloader(runner, dataloader: DataLoader | dict) -> DataLoader:
-        """Build a loader and tell its sampler the batch size."""
+    def build_dataloader(
+        runner, dataloader: DataLoader | dict, stream: int = 0
+    ) -> DataLoader:
+        """Build a loader and tell its sampler the batch size.
+
+        Args:
+            stream: Tells the loaders of a loop apart: their augmentations
+                draw other random numbers.
+        """
         if isinstance(dataloader, dict):
+            kind = DATA_SAMPLERS.get(dataloader['sampler']['type'])
+            if kind is not None and issubclass(kind, ResumableSampler):
+                dataset = dict(
+                    type='SeededDraws',
+                    dataset=dataloader['dataset'],
+                    stream=stream,
+                )
+                dataloader = dict(dataloader, dataset=dataset)
             dataloader = runner.build_dataloader(dataloader, seed=runner.seed)
         if isinstance(dataloader.sampler, ResumableSampler):
             dataloader.sampler.batch_size = dataloader.batch_size
@@ -53,7 +72,12 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             self.resume_data()
         while self._iter < self._max_iters and not self.stop_training:
             self.runner.model.train()
-            self.run_iter(next(self.dataloader_iterator))
+            data_batch = next(self.dataloader_iterator)
+            # Dropout and the like: a function of seed, iteration and rank.
+            set_random_seed(
+                mixed_seed(self.runner.seed, self._iter, get_rank())
+            )
+            self.run_iter(data_batch)
             self._decide_current_val_interval()
             if (
                 self.runner.val_loop is not None

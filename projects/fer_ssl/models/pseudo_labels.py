@@ -1,23 +1,9 @@
-"""The feedback of paper A (arXiv 2403.11942, section 3.3.2) as functions.
-
-How much did learning the pseudo-labels help the student on the balanced
-labeled faces? To first order in the student's learning rate ``eta``, the
-labeled loss falls by
-
-    L_l(theta) - L_l(theta') ~ eta * grad L_l(theta') . grad L_u(theta),
-
-where ``theta' = theta - eta * grad L_u(theta)``. The right side is Eq. 6.
-"""
+"""Targets of the student and of the teacher's consistency (paper A, 3.3)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-
-import torch
 import torch.nn.functional as F
-from mmengine.utils.dl_utils.parrots_wrapper import _BatchNorm
-from torch import Tensor, nn
+from torch import Tensor
 
 PSEUDO_LABELS = ('sample', 'argmax', 'soft')
 
@@ -74,45 +60,3 @@ def consistency_loss(
     confident = weak_logits.softmax(dim=1).amax(dim=1) >= threshold
     loss = F.cross_entropy(strong_logits, target, reduction='none')
     return (loss * confident).mean(), confident.float().mean()
-
-
-def gradients(
-    parameters: Sequence[nn.Parameter], scale: float = 1.0
-) -> list[Tensor | None]:
-    """Copies of the gradients that ``backward`` left, divided by ``scale``.
-
-    A copy, because optimizers may change ``.grad`` in place (Nesterov
-    momentum, gradient clipping, a fused step under loss scaling).
-    """
-    return [
-        None if p.grad is None else p.grad.detach() / scale for p in parameters
-    ]
-
-
-def dot_product(
-    first: Sequence[Tensor | None], second: Sequence[Tensor | None]
-) -> Tensor:
-    """Sum over all parameters of the products of two gradients, a scalar."""
-    products = [
-        torch.dot(a.flatten().float(), b.flatten().float())
-        for a, b in zip(first, second)
-        if a is not None and b is not None
-    ]
-    return torch.stack(products).sum()
-
-
-@contextmanager
-def frozen_running_statistics(module: nn.Module) -> Iterator[None]:
-    """BatchNorm layers normalise as in training but record nothing."""
-    layers = [
-        layer
-        for layer in module.modules()
-        if isinstance(layer, _BatchNorm) and layer.track_running_stats
-    ]
-    for layer in layers:
-        layer.track_running_stats = False
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.track_running_stats = True

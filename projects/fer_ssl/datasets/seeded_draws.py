@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import torch
+from mmengine.registry import DATASETS
+from torch.utils.data import Dataset
+
+
+def mixed_seed(*numbers: int) -> int:
+    """Seed below 2**32 that is a function of all the numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
+
+
+@DATASETS.register_module()
+class SeededDraws(Dataset):
+    """A dataset whose random augmentation depends on the draw alone.
+
+    A draw is ``(index, seed, position)`` of a :class:`ResumableSampler`. The
+    global generators of Python, NumPy and PyTorch are seeded with it, so the
+    sample is the same whether the run was resumed or not, in which worker
+    process it is made and on how many ranks the run is.
+
+    Args:
+        dataset: Config of a dataset; its attributes are reachable from here.
+        stream: Tells the datasets of one run apart.
+    """
+
+    def __init__(self, dataset: dict, stream: int = 0) -> None:
+        self.dataset = DATASETS.build(dataset)
+        self.stream = stream
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, draw: tuple[int, int, int]):
+        index, seed, position = draw
+        seed = mixed_seed(seed, self.stream, position)
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.default_generator.manual_seed(seed)
+        return self.dataset[index]
+
+    def __getattr__(self, name: str):
+        if name == 'dataset':  # not set yet, while unpickling
+            raise AttributeError(name)
+        return getattr(self.dataset, name)

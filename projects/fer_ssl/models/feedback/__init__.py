@@ -1,0 +1,17 @@
+from .base_feedback import BaseFeedback
+from .dot_feedback import DotFeedback
+from .expected_feedback import ExpectedFeedback
+from .finite_difference_feedback import FiniteDifferenceFeedback
+from .jvp_feedback import JvpFeedback
+from .meta_batch import MetaBatch
+from .per_sample_feedback import PerSampleFeedback
+
+__all__ = [
+    'BaseFeedback',
+    'DotFeedback',
+    'ExpectedFeedback',
+    'FiniteDifferenceFeedback',
+    'JvpFeedback',
+    'MetaBatch',
+    'PerSampleFeedback',
+]

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from mmengine.registry import TASK_UTILS
+
+from .base_feedback import BaseFeedback
+from .probes import (
+    directional_derivative,
+    labeled_gradients,
+    logits_of,
+    trained_weights,
+)
+
+
+@TASK_UTILS.register_module()
+class ExpectedFeedback(BaseFeedback):
+    """One coefficient for every face and class, without any draw.
+
+    A student that learns soft labels T(x) takes the step theta' = theta +
+    eta / M * sum_i sum_c T_c(x_i) * grad log S_c(x_i; theta), so that
+
+        dL_l(theta') / dT_c(x_i) = eta / M * s_ic,
+        s_ic = grad L_l(theta') . grad log S_c(x_i; theta).
+
+    All s are one forward-mode pass of the student's log-probabilities along
+    grad L_l(theta'). f_ic = -eta * s_ic, and L_f = -mean_i sum_c f_ic *
+    T_c(x_i) has the exact gradient of the labeled loss after one step: no
+    sampling, hence no noise of it, and no baseline to subtract. With hard
+    labels it is the same to first order in eta.
+
+    Cost: a forward and a backward pass of the labeled faces, one
+    forward-mode pass of the unlabeled ones (about two forward passes), a copy
+    of the weights, and under DDP one reduction of all gradients.
+    """
+
+    takes_soft_labels = True
+
+    def before_student_step(self, student, batches, scale) -> None:
+        self.old_weights = {
+            name: p.detach().clone()
+            for name, p in trained_weights(student).items()
+        }
+
+    def after_student_step(self, student, batches, learning_rate):
+        direction = labeled_gradients(student, batches)
+        return [
+            -learning_rate * self._slopes(student, batch, direction)
+            for batch in batches
+        ]
+
+    def _slopes(self, student, batch, direction):
+        """s of every face and class, (M, C)."""
+
+        def log_probs(weights):
+            logits = logits_of(student, batch.view, weights)
+            return (logits + batch.bias).log_softmax(dim=1)
+
+        return directional_derivative(
+            log_probs, student, self.old_weights, direction
+        )

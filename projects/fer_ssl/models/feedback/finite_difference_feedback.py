@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import torch
+from mmengine.registry import TASK_UTILS
+
+from .base_feedback import BaseFeedback
+from .probes import frozen_running_statistics, labeled_loss, mean_over_ranks
+
+
+@TASK_UTILS.register_module()
+class FiniteDifferenceFeedback(BaseFeedback):
+    """The fall of the student's labeled loss, f = L_l(theta) - L_l(theta').
+
+    Exact for the step that the optimizer really took, momentum and weight
+    decay included, where the other estimators look at a plain gradient step.
+    Both losses are of the same faces in the same mode. Cost: two forward
+    passes of the labeled faces.
+    """
+
+    def before_student_step(self, student, batches, scale) -> None:
+        self.old_loss = self._loss(student, batches)
+
+    def after_student_step(self, student, batches, learning_rate):
+        fall = self.old_loss - self._loss(student, batches)
+        return [fall] * len(batches)
+
+    @staticmethod
+    @torch.no_grad()
+    def _loss(student, batches):
+        with frozen_running_statistics(student):
+            return mean_over_ranks(labeled_loss(student, batches))

@@ -1,0 +1,129 @@
+"""Losses, gradients and derivatives of the student that leave no trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from mmengine.dist import all_reduce, all_reduce_params
+from mmengine.utils.dl_utils.parrots_wrapper import _BatchNorm
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+from torch.func import functional_call
+
+from .meta_batch import MetaBatch
+
+Weights = dict[str, Tensor]
+
+
+@contextmanager
+def frozen_running_statistics(module: nn.Module) -> Iterator[None]:
+    """BatchNorm layers normalise as in training but record nothing."""
+    layers = [
+        layer
+        for layer in module.modules()
+        if isinstance(layer, _BatchNorm) and layer.track_running_stats
+    ]
+    for layer in layers:
+        layer.track_running_stats = False
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.track_running_stats = True
+
+
+def trained_weights(student: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters that are trained, by name."""
+    return {n: p for n, p in student.named_parameters() if p.requires_grad}
+
+
+def copied_gradients(student: nn.Module, scale: float = 1.0) -> Weights:
+    """Copies of the gradients that ``backward`` left, divided by ``scale``.
+
+    Copies, because optimizers may change ``.grad`` in place (Nesterov
+    momentum, gradient clipping, a fused step under loss scaling).
+    """
+    return {
+        name: p.grad.detach() / scale
+        for name, p in trained_weights(student).items()
+        if p.grad is not None
+    }
+
+
+def dot_product(first: Mapping, second: Mapping) -> Tensor:
+    """Sum over all parameters of the products of two gradients, a scalar."""
+    products = [
+        torch.dot(first[name].flatten(), second[name].flatten())
+        for name in first
+        if name in second
+    ]
+    return torch.stack(products).sum()
+
+
+def logits_of(student: nn.Module, faces: Tensor, weights=None) -> Tensor:
+    """Student's logits (N, C), with other weights where they are given."""
+    if weights is None:
+        return student(faces, mode='tensor').float()
+    arguments = (student, weights, (faces,), dict(mode='tensor'))
+    return functional_call(*arguments).float()
+
+
+def labeled_loss(
+    student: nn.Module, batches: Sequence[MetaBatch], weights=None
+) -> Tensor:
+    """L_l, the cross-entropy on the labeled faces of this rank, a scalar."""
+    losses = [
+        F.cross_entropy(logits_of(student, b.faces, weights), b.labels)
+        for b in batches
+    ]
+    return torch.stack(losses).mean()
+
+
+def labeled_gradients(
+    student: nn.Module, batches: Sequence[MetaBatch]
+) -> Weights:
+    """Gradient of L_l, averaged over all ranks."""
+    weights = trained_weights(student)
+    total = {name: torch.zeros_like(p) for name, p in weights.items()}
+    with frozen_running_statistics(student):
+        for batch in batches:  # one by one, for the memory
+            loss = labeled_loss(student, [batch]) / len(batches)
+            grads = torch.autograd.grad(
+                loss, list(weights.values()), allow_unused=True
+            )
+            for name, grad in zip(weights, grads):
+                if grad is not None:
+                    total[name] += grad
+    all_reduce_params(list(total.values()), op='mean')
+    return total
+
+
+def directional_derivative(
+    function: Callable[[Weights], Tensor],
+    student: nn.Module,
+    weights: Mapping[str, Tensor],
+    direction: Mapping[str, Tensor],
+) -> Tensor:
+    """d/de function(weights + e * direction) at e = 0, of the output's shape.
+
+    One forward-mode pass: no graph is kept and nothing goes backward.
+    """
+    with torch.no_grad(), frozen_running_statistics(student):
+        with forward_ad.dual_level():
+            duals = {
+                name: forward_ad.make_dual(weight.detach(), direction[name])
+                for name, weight in weights.items()
+                if name in direction
+            }
+            tangent = forward_ad.unpack_dual(function(duals)).tangent
+    return tangent
+
+
+def mean_over_ranks(value: Tensor) -> Tensor:
+    """Mean of a scalar over all ranks."""
+    value = value.detach().clone()
+    all_reduce(value, op='mean')
+    return value

@@ -1,0 +1,205 @@
+"""Every estimator against derivatives by differences, in float64."""
+
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.testing import assert_close
+
+from fer_ssl.models.feedback import (
+    DotFeedback,
+    ExpectedFeedback,
+    FiniteDifferenceFeedback,
+    JvpFeedback,
+    PerSampleFeedback,
+)
+from fer_ssl.models.feedback.probes import (
+    copied_gradients,
+    frozen_running_statistics,
+    trained_weights,
+)
+
+ESTIMATORS = (
+    DotFeedback,
+    JvpFeedback,
+    FiniteDifferenceFeedback,
+    ExpectedFeedback,
+    PerSampleFeedback,
+)
+
+
+@pytest.fixture(autouse=True)
+def exact_logits(monkeypatch):
+    """Keep float64 where training has float32."""
+    monkeypatch.setattr(torch.Tensor, 'float', torch.Tensor.double)
+
+
+def unlabeled_loss(student, batches):
+    losses = [
+        F.cross_entropy(student(b.view, mode='tensor') + b.bias, b.targets)
+        for b in batches
+    ]
+    return torch.stack(losses).mean()
+
+
+def labeled_loss(student, batches):
+    with frozen_running_statistics(student):
+        losses = [
+            F.cross_entropy(student(b.faces, mode='tensor'), b.labels)
+            for b in batches
+        ]
+    return torch.stack(losses).mean()
+
+
+def coefficients(estimator, student, batches, eta, scale=1.0):
+    """What ``estimator`` says of one plain gradient step of ``student``."""
+    (unlabeled_loss(student, batches) * scale).backward()
+    estimator.before_student_step(student, batches, scale)
+    with torch.no_grad():
+        for p in student.parameters():
+            p -= eta * p.grad / scale
+            p.grad = None
+    return estimator.after_student_step(student, batches, eta)
+
+
+def fall(student, batches, eta):
+    """L_l(theta) - L_l(theta') for one plain gradient step."""
+    student = copy.deepcopy(student)
+    old = labeled_loss(student, batches).item()
+    params = list(student.parameters())
+    grads = torch.autograd.grad(unlabeled_loss(student, batches), params)
+    with torch.no_grad():
+        for p, g in zip(params, grads):
+            p -= eta * g
+    return old - labeled_loss(student, batches).item()
+
+
+@pytest.mark.parametrize('kind', ESTIMATORS)
+@pytest.mark.parametrize('parts', [1, 2])
+def test_mean_coefficient_is_the_fall(student, make_batch, kind, parts):
+    """To first order in eta; sign and scale included."""
+    batches = [make_batch(seed) for seed in range(parts)]
+    true = fall(student, batches, 1e-6)
+    found = coefficients(kind(), student, batches, 1e-6)
+    assert not any(value.requires_grad for value in found)
+    if found[0].ndim == 2:
+        found = [(v * b.targets).sum(1) for v, b in zip(found, batches)]
+    mean = torch.stack([value.mean() for value in found]).mean()
+    assert mean.item() == pytest.approx(true, rel=1e-3)
+
+
+def test_shapes(student, make_batch):
+    shapes = {
+        kind: coefficients(kind(), student, [make_batch()], 0.1)[0].shape
+        for kind in ESTIMATORS
+    }
+    assert shapes[DotFeedback] == shapes[JvpFeedback] == ()
+    assert shapes[FiniteDifferenceFeedback] == ()
+    assert shapes[PerSampleFeedback] == (12,)
+    assert shapes[ExpectedFeedback] == (12, 4)
+
+
+def test_dot_and_jvp_are_the_same_number(student, make_batch):
+    batches = [make_batch(0), make_batch(1)]
+    other = copy.deepcopy(student)
+    dot = coefficients(DotFeedback(), student, batches, 0.1)
+    jvp = coefficients(JvpFeedback(), other, batches, 0.1)
+    assert_close(dot, jvp, rtol=1e-9, atol=0)
+
+
+def test_finite_difference_is_exact_for_a_large_step(student, make_batch):
+    batches = [make_batch()]
+    true = fall(student, batches, 0.5)
+    (found,) = coefficients(FiniteDifferenceFeedback(), student, batches, 0.5)
+    assert found.item() == pytest.approx(true, rel=1e-9)
+
+
+@pytest.mark.parametrize('biased', [False, True])
+def test_expected_is_the_derivative_of_the_labeled_loss(
+    student, make_batch, biased
+):
+    """dL_l(theta') / d(teacher's logits), by central differences."""
+    batch = make_batch(soft=True)
+    if biased:
+        batch.bias = torch.tensor([0.3, -1.0, 0.0, 2.0]).double()
+    eta = 0.3
+    start = copy.deepcopy(student)
+    (coefficient,) = coefficients(ExpectedFeedback(), student, [batch], eta)
+    loss = ExpectedFeedback().loss(coefficient, batch)
+    (found,) = torch.autograd.grad(loss, batch.logits[1])
+    logits = batch.logits[1].detach()
+    true = torch.zeros_like(logits)
+    for index in [(0, 0), (3, 2), (7, 1), (11, 3)]:
+        falls = []
+        for change in (1e-5, -1e-5):
+            moved = logits.clone()
+            moved[index] += change
+            batch.targets = moved.softmax(1)
+            falls.append(fall(start, [batch], eta))
+        true[index] = -(falls[0] - falls[1]) / 2e-5
+        assert found[index].item() == pytest.approx(
+            true[index].item(), rel=1e-5, abs=1e-12
+        )
+
+
+def test_per_sample_is_expected_at_the_label(student, make_batch):
+    batch = make_batch()
+    other = copy.deepcopy(student)
+    (every,) = coefficients(ExpectedFeedback(), student, [batch], 0.1)
+    (own,) = coefficients(PerSampleFeedback(), other, [batch], 0.1)
+    assert_close(own, every[batch.targets.bool()])
+
+
+def test_cosine_has_no_scale(student, make_batch):
+    batches = [make_batch()]
+    other = copy.deepcopy(student)
+    (small,) = coefficients(DotFeedback(cosine=True), student, batches, 1e-9)
+    (dot,) = coefficients(DotFeedback(), other, batches, 1e-9)
+    assert -1 <= small <= 1 and (small > 0) == (dot > 0)
+    assert abs(small) > 1e3 * abs(dot)
+
+
+@pytest.mark.parametrize('kind', ESTIMATORS)
+def test_loss_scale_cancels_and_nothing_is_left_behind(
+    student, make_batch, kind
+):
+    batches = [make_batch()]
+    other = copy.deepcopy(student)
+    statistics = {n: b.clone() for n, b in student.named_buffers()}
+    plain = coefficients(kind(), student, batches, 0.1)
+    scaled = coefficients(kind(), other, batches, 0.1, scale=2.0**10)
+    assert_close(plain, scaled, rtol=1e-9, atol=1e-15)
+    assert all(p.grad is None for p in student.parameters())
+    steps = student.layers[1].num_batches_tracked
+    assert steps == statistics['layers.1.num_batches_tracked'] + 1
+    assert student.layers[1].track_running_stats
+
+
+def test_hard_label_loss_is_eq_5(make_batch):
+    batch = make_batch()
+    loss = DotFeedback().loss(torch.tensor(0.7), batch)
+    assert_close(loss, 0.7 * F.cross_entropy(batch.logits[1], batch.targets))
+
+
+def test_frozen_parameters_take_no_part(student, make_batch):
+    student.layers[0].weight.requires_grad_(False)
+    (loss := unlabeled_loss(student, [make_batch()])).backward()
+    assert loss > 0
+    names = set(copied_gradients(student))
+    assert names == set(trained_weights(student))
+    assert 'layers.0.weight' not in names
+
+
+def test_probe_leaves_no_trace_and_uses_batch_statistics(student):
+    faces = torch.randn(32, 6).double() + 5
+    reference = copy.deepcopy(student)
+    before = copy.deepcopy(student.state_dict())
+    with frozen_running_statistics(student):
+        probed = student(faces, mode='tensor')
+    assert_close(probed, reference(faces, mode='tensor'))
+    for name, value in student.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    student(faces, mode='tensor')
+    mean = student.layers[1].running_mean
+    assert not torch.equal(mean, before['layers.1.running_mean'])
