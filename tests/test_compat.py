@@ -4,6 +4,7 @@ A test named ``..._still_needed`` that fails says: upstream is mended, remove
 the repair and raise the minimum version in ``requirements/runtime.txt``.
 """
 
+import errno
 import importlib.util
 import io
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.fileio import LocalBackend
 from mmengine.logging import HistoryBuffer
 from mmengine.registry import HOOKS
 from mmengine.runner import checkpoint as mmengine_checkpoint
@@ -126,6 +128,59 @@ def test_location_is_imported_once_more_after_a_lookup(tmp_path, monkeypatch):
     compat.add_location(HOOKS, 'late_hooks')
     assert HOOKS.get('LateHook').__module__ == 'late_hooks'
     HOOKS.module_dict.pop('LateHook')
+
+
+def write_half(self, content, filepath):
+    """``LocalBackend.put`` on a disk that is full halfway."""
+    with open(filepath, 'wb') as file:
+        file.write(content[: len(content) // 2])
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_checkpoint_is_written_whole(model, tmp_path, monkeypatch):
+    file = str(tmp_path / 'iter_1.pth')
+    mmengine_checkpoint.save_checkpoint(dict(state_dict=1), file)
+    monkeypatch.setattr(LocalBackend, 'put', write_half)
+    with pytest.raises(OSError, match='No space left'):
+        mmengine_checkpoint.save_checkpoint(dict(state_dict=2), file)
+    assert torch.load(file) == dict(state_dict=1)
+    assert os.listdir(tmp_path) == ['iter_1.pth']
+
+
+def test_checkpoint_is_written_whole_if_mmengine_was_first():
+    done = python(
+        'from mmengine.runner import checkpoint, runner\n'
+        'import fer_ssl\n'
+        'print(runner.save_checkpoint is checkpoint.save_checkpoint)\n'
+        'print(hasattr(runner.save_checkpoint, "__wrapped__"))\n'
+        'print(hasattr(runner.find_latest_checkpoint, "__wrapped__"))'
+    )
+    assert done.stdout.split()[-3:] == ['True'] * 3, done.stderr
+
+
+def test_writing_whole_still_needed(tmp_path, monkeypatch):
+    file = str(tmp_path / 'iter_1.pth')
+    save = mmengine_checkpoint.save_checkpoint.__wrapped__
+    save(dict(state_dict=1), file)
+    monkeypatch.setattr(LocalBackend, 'put', write_half)
+    with pytest.raises(OSError, match='No space left'):
+        save(dict(state_dict=2), file)
+    with pytest.raises(Exception, match='archive|corrupt|zip'):
+        torch.load(file)
+
+
+def test_latest_checkpoint_when_its_name_was_not_written(tmp_path):
+    find = mmengine_checkpoint.find_latest_checkpoint
+    assert find(str(tmp_path)) is None
+    (tmp_path / 'last_checkpoint').write_text('')
+    assert find(str(tmp_path)) is None
+    for age, name in enumerate(['iter_20.pth', 'iter_9.pth', 'best_x.pth']):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (1000 - age, 1000 - age))
+    assert find(str(tmp_path)) == str(tmp_path / 'iter_20.pth')
+    (tmp_path / 'last_checkpoint').write_text('iter_9.pth')
+    assert find(str(tmp_path)) == 'iter_9.pth'
+    assert find.__wrapped__(str(tmp_path)) == 'iter_9.pth'
 
 
 def test_parent_locations_still_needed():

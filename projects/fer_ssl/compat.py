@@ -8,7 +8,10 @@ edits an installed file, and nothing turns safe loading off.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import copyreg
+import functools
+import glob
 import importlib
 import importlib.util
 import os
@@ -30,6 +33,7 @@ def apply_repairs() -> None:
     """Arrange all repairs; a second call changes nothing."""
     import_parent_locations()
     when_imported('mmengine.runner.checkpoint', load_checkpoints_safely)
+    when_imported('mmengine.runner.checkpoint', write_checkpoints_whole)
     for name in ('mmaction', 'mmpretrain'):
         when_imported(f'{name}.utils.dependency', switch_off_broken_multimodal)
     provide_drn()
@@ -134,6 +138,53 @@ def load_checkpoints_safely(checkpoint: types.ModuleType) -> None:
     allow_checkpoint_globals()
     checkpoint.torch = TorchWithSafeLoad('torch')
     checkpoint.load_url = safe_load_url
+
+
+def write_checkpoints_whole(checkpoint: types.ModuleType) -> None:
+    """Let a checkpoint file appear whole or not at all.
+
+    Symptom: MMEngine writes a checkpoint in place, after every validation
+    with a new best score even over the latest one; killed there, or on a full
+    disk, the run cannot be resumed. The same holds for ``last_checkpoint``,
+    the file that names the latest one, which may be left empty.
+    Upstream: ``mmengine/runner/checkpoint.py``, all versions up to 0.11.
+
+    Args:
+        checkpoint: The module ``mmengine.runner.checkpoint``.
+    """
+    save, find = checkpoint.save_checkpoint, checkpoint.find_latest_checkpoint
+
+    @functools.wraps(save)
+    def save_checkpoint(content, filename, *args, **kwargs) -> None:
+        if '://' in filename:  # not on a file system
+            save(content, filename, *args, **kwargs)
+            return
+        part = f'{filename}.part'
+        try:
+            save(content, part, *args, **kwargs)
+            os.replace(part, filename)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.remove(part)
+            raise
+
+    @functools.wraps(find)
+    def find_latest_checkpoint(path: str) -> str | None:
+        latest = find(path)
+        if latest == '':
+            files = [
+                file
+                for kind in ('iter', 'epoch')
+                for file in glob.glob(osp.join(path, f'{kind}_*.pth'))
+            ]
+            latest = max(files, key=osp.getmtime, default=None)
+        return latest
+
+    # Modules that were imported earlier have their own names for the two.
+    for module in [m for n, m in sys.modules.items() if 'mmengine' in n]:
+        for new in (save_checkpoint, find_latest_checkpoint):
+            if vars(module).get(new.__name__) is new.__wrapped__:
+                setattr(module, new.__name__, new)
 
 
 def safe_load(file: Any, map_location: Any = None, **_: Any) -> Any:

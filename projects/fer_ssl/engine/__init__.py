@@ -1,4 +1,8 @@
-from .hooks import FeedbackLossHook
+from .hooks import (
+    FeedbackLossHook,
+    PseudoLabelCollapseHook,
+    SafeCheckpointHook,
+)
 from .loops import MetaPseudoLabelLoop, ResumableTrainLoop
 from .optim_wrapper_constructor import MultiOptimWrapperConstructor
 
@@ -6,5 +10,7 @@ __all__ = [
     'FeedbackLossHook',
     'MetaPseudoLabelLoop',
     'MultiOptimWrapperConstructor',
+    'PseudoLabelCollapseHook',
     'ResumableTrainLoop',
+    'SafeCheckpointHook',
 ]

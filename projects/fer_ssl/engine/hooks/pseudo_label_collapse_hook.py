@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import logging
+
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.registry import HOOKS
+
+
+@HOOKS.register_module()
+class PseudoLabelCollapseHook(Hook):
+    """Warns when nearly all pseudo-labels are of one class.
+
+    A teacher that has collapsed looks fine in its losses: student and
+    consistency agree with it perfectly.
+
+    Args:
+        share: Share of one class above which to warn.
+        interval: Iterations over which the share is averaged.
+    """
+
+    def __init__(self, share: float = 0.95, interval: int = 500) -> None:
+        self.share = share
+        self.interval = interval
+        self.sums: dict = {}
+
+    def after_train_iter(
+        self, runner, batch_idx: int, data_batch=None, outputs=None
+    ) -> None:
+        for name, value in outputs.items():
+            if name.startswith('pseudo_label/share_'):
+                self.sums[name] = self.sums.get(name, 0) + value.detach()
+        if not self.every_n_train_iters(runner, self.interval):
+            return
+        for name, total in self.sums.items():
+            mean = float(total) / self.interval
+            if mean > self.share:
+                label = name.removeprefix('pseudo_label/share_')
+                print_log(
+                    f'{mean:.1%} of the pseudo-labels of the last '
+                    f'{self.interval} iterations are {label!r}: the teacher '
+                    'may have collapsed. Look at its macro-F1; a lower '
+                    'learning rate, a higher consistency threshold or start '
+                    'weights help.',
+                    logger='current',
+                    level=logging.WARNING,
+                )
+        self.sums = {}
