@@ -4,7 +4,7 @@ import os.path as osp
 
 import torch
 import torch.nn.functional as F
-from mmengine.dist import all_reduce, get_dist_info
+from mmengine.dist import all_reduce, all_reduce_dict, get_dist_info
 from mmengine.model import is_model_wrapper
 from mmengine.registry import LOOPS, TASK_UTILS
 from mmengine.runner.checkpoint import save_checkpoint
@@ -137,20 +137,23 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         outputs = {}
 
         batches = self._unpack(model, data_batch)
-        loss_u = 0.0
+        # 1. The teacher labels the unlabeled faces by their weak view.
         for batch in batches:
-            # 1. The teacher labels the unlabeled faces by their weak view.
             self._predict(
                 model.teacher, teacher_optim, batch, len(batches) == 1
             )
             batch.targets = pseudo_labels(
                 batch.logits[1], self.pseudo_label, batch.uniform
             )
-            # 2. The student learns the pseudo-labels, Eq. 1.
+        bias = self._logit_bias(torch.cat([b.targets for b in batches]))
+
+        # 2. The student learns the pseudo-labels, Eq. 1.
+        loss_u = 0.0
+        for batch in batches:
+            batch.bias = bias
             with student_optim.optim_context(model.student):
                 logits = model.student(batch.view, mode='tensor').float()
-            batch.bias = self._logit_bias(batch.targets)
-            loss = F.cross_entropy(logits + batch.bias, batch.targets)
+            loss = F.cross_entropy(logits + bias, batch.targets)
             self._check_finite('student', dict(loss=loss))
             student_optim.backward(loss / len(batches))
             loss_u += loss.detach() / len(batches)
@@ -180,7 +183,8 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
                 outputs=outputs,
             )
         elif not stepped:
-            self._count_skipped_step(outputs)
+            skipped = self._count_skipped_step()
+            outputs['student/skipped_steps'] = torch.full_like(loss_u, skipped)
 
         # 4. The teacher learns from all its losses, Eq. 2.
         losses_t: dict = {}
@@ -204,6 +208,7 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         outputs['pseudo_label/confident'] = losses_t.pop('confident')
         outputs.update((f'teacher/{k}', v) for k, v in losses_t.items())
         outputs.update(self._describe(batches))
+        self._reduce(outputs)
         runner.call_hook(
             'after_train_iter',
             batch_idx=self._iter,
@@ -314,12 +319,12 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         numbers = torch.rand(count * world_size, generator=generator)
         return numbers[rank * count : (rank + 1) * count]
 
-    def _count_skipped_step(self, outputs: dict) -> None:
-        """Log the number of student steps, and so feedbacks, left out."""
+    def _count_skipped_step(self) -> int:
+        """Number of student steps, and so feedbacks, left out so far."""
         hub = self.runner.message_hub
         count = hub.get_info('skipped_student_steps', 0) + 1
         hub.update_info('skipped_student_steps', count)
-        outputs['student/skipped_steps'] = count
+        return count
 
     def _check_finite(self, network: str, values: dict) -> None:
         """Stop before a step that would destroy the weights.
@@ -360,11 +365,19 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         outputs = {'pseudo_label/confidence': probs.amax(dim=1).mean()}
         for name, share in zip(self.classes, targets.mean(dim=0)):
             outputs[f'pseudo_label/share_{name}'] = share
-        known = truth != IGNORE_LABEL
-        if known.any():
-            hits = targets[known].argmax(dim=1) == truth[known]
-            outputs['pseudo_label/accuracy'] = hits.float().mean()
+        hits = targets.argmax(dim=1) == truth
+        outputs['pseudo_label/known'] = (truth != IGNORE_LABEL).float().mean()
+        outputs['pseudo_label/accuracy'] = hits.float().mean()
         return outputs
+
+    @staticmethod
+    def _reduce(outputs: dict) -> None:
+        """Means over all ranks, so that the log is that of the whole batch."""
+        all_reduce_dict(outputs, op='mean')
+        known = outputs.pop('pseudo_label/known')
+        hits = outputs.pop('pseudo_label/accuracy')
+        if known > 0:
+            outputs['pseudo_label/accuracy'] = hits / known
 
 
 def _build_feedback(feedback: str | dict | None, pseudo_label: str):

@@ -1,0 +1,60 @@
+"""Two ranks with half of each batch are one rank with the whole batch."""
+
+import pytest
+from ranks import train_here, train_on_ranks
+from torch.testing import assert_close
+
+ESTIMATORS = ('dot', 'jvp', 'finite_difference', 'expected', 'per_sample')
+
+
+@pytest.fixture
+def config(spatial_config):
+    """BatchNorm in eval mode: it sees no batch, whole or half."""
+    cfg = spatial_config
+    cfg.model.network.backbone.norm_eval = True
+    cfg.train_cfg.update(max_iters=5, logit_adjustment=1.0)
+    cfg.default_hooks.checkpoint.interval = 100
+    cfg.custom_hooks = [
+        dict(type='FeedbackLossHook', moving_baseline=True, normalize=True)
+    ]
+    cfg.model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel')
+    return cfg
+
+
+def batch_sizes(config, labeled, unlabeled):
+    config.train_dataloader.batch_size = labeled
+    config.train_cfg.unlabeled_dataloader.batch_size = unlabeled
+    return config._cfg_dict.to_dict()
+
+
+@pytest.mark.parametrize('estimator', ESTIMATORS)
+def test_two_ranks_equal_one(config, tmp_path, estimator):
+    """Weights and every logged number, feedback included, after 5 steps."""
+    config.train_cfg.feedback = estimator
+    logs, weights = train_here(
+        batch_sizes(config, 12, 16) | dict(experiment_name=str(tmp_path))
+    )
+    logs_2, weights_2 = train_on_ranks(
+        batch_sizes(config, 6, 8), 2, str(tmp_path / 'result.pth')
+    )
+    assert len(logs) == len(logs_2) == 5
+    assert {'feedback/mean', 'feedback/spread'} < set(logs[0])
+    for one, two in zip(logs, logs_2):
+        assert_close(two, one, rtol=1e-3, atol=1e-6)
+    assert list(weights_2) == list(weights)
+    assert_close(weights_2, weights, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize('estimator', ESTIMATORS)
+def test_micro_batches_equal_the_whole_batch(config, tmp_path, estimator):
+    config.train_cfg.feedback = estimator
+    sizes = batch_sizes(config, 12, 16)
+    logs, weights = train_here(sizes | dict(experiment_name=f'a{tmp_path}'))
+    config.train_cfg.accumulation = 2
+    sizes = batch_sizes(config, 12, 16)
+    logs_2, weights_2 = train_here(
+        sizes | dict(experiment_name=f'b{tmp_path}')
+    )
+    for one, two in zip(logs, logs_2):
+        assert_close(two, one, rtol=1e-3, atol=1e-6)
+    assert_close(weights_2, weights, rtol=1e-4, atol=1e-6)
