@@ -23,6 +23,7 @@ train_cfg = dict(
     unlabeled_dataloader=_base_.unlabeled_dataloader,
     pseudo_label='sample',
     student_view='strong',
+    feedback='dot',
     consistency=dict(weight=1.0, temperature=1.0, threshold=0.0),
 )
 val_cfg = dict()
@@ -46,7 +47,10 @@ optim_wrapper = dict(
 )
 cosine = dict(type='CosineAnnealingLR', by_epoch=False)
 param_scheduler = dict(teacher=cosine, student=cosine)
-custom_hooks = [dict(type='FeedbackLossHook', weight=1.0)]
+custom_hooks = [
+    dict(type='FeedbackLossHook', weight=1.0),
+    dict(type='PseudoLabelCollapseHook'),
+]
 default_hooks = dict(
     checkpoint=dict(
         interval=5000, save_best='student/macro_f1', rule='greater'

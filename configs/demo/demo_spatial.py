@@ -2,7 +2,7 @@
 # weights of demo_baseline.py: so short a run has no time to spare for pseudo-
 # labels of an untrained teacher (FER_SSL_BASELINE names their file).
 #   mim train fer_ssl configs/demo/demo_spatial.py
-# About three minutes on 2 cores.
+# About five minutes on 2 cores.
 _base_ = ['../_base_/default_runtime.py', '../_base_/demo_data.py']
 
 baseline = '{{$FER_SSL_BASELINE:work_dirs/demo_baseline/iter_1200.pth}}'
@@ -15,14 +15,15 @@ model = dict(
     data_preprocessor=_base_.data_preprocessor,
 )
 
-max_iters = 1500
+max_iters = 2500
 train_cfg = dict(
     type='MetaPseudoLabelLoop',
     max_iters=max_iters,
-    val_interval=500,
+    val_interval=1250,
     unlabeled_dataloader=_base_.unlabeled_dataloader,
-    pseudo_label='argmax',
-    student_view='weak',
+    pseudo_label='soft',
+    feedback='expected',
+    logit_adjustment=1.0,
     consistency=dict(temperature=0.5, threshold=0.7),
 )
 val_cfg = dict()
@@ -48,8 +49,13 @@ optim_wrapper = dict(
 )
 cosine = dict(type='CosineAnnealingLR', by_epoch=False)
 param_scheduler = dict(teacher=cosine, student=cosine)
-custom_hooks = [dict(type='FeedbackLossHook')]
+custom_hooks = [
+    dict(type='FeedbackLossHook'),
+    dict(type='PseudoLabelCollapseHook'),
+]
 default_hooks = dict(
-    checkpoint=dict(interval=500, save_best='student/macro_f1', rule='greater')
+    checkpoint=dict(
+        interval=1250, save_best='student/macro_f1', rule='greater'
+    )
 )
 model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel')

@@ -38,7 +38,10 @@ optim_wrapper = dict(
 )
 cosine = dict(type='CosineAnnealingLR', by_epoch=False)
 param_scheduler = dict(teacher=cosine, student=cosine)
-custom_hooks = [dict(type='FeedbackLossHook')]
+custom_hooks = [
+    dict(type='FeedbackLossHook'),
+    dict(type='PseudoLabelCollapseHook'),
+]
 default_hooks = dict(
     checkpoint=dict(interval=200, save_best='student/macro_f1', rule='greater')
 )

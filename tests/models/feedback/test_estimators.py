@@ -29,12 +29,6 @@ ESTIMATORS = (
 )
 
 
-@pytest.fixture(autouse=True)
-def exact_logits(monkeypatch):
-    """Keep float64 where training has float32."""
-    monkeypatch.setattr(torch.Tensor, 'float', torch.Tensor.double)
-
-
 def unlabeled_loss(student, batches):
     losses = [
         F.cross_entropy(student(b.view, mode='tensor') + b.bias, b.targets)

@@ -5,6 +5,7 @@ from .finite_difference_feedback import FiniteDifferenceFeedback
 from .jvp_feedback import JvpFeedback
 from .meta_batch import MetaBatch
 from .per_sample_feedback import PerSampleFeedback
+from .public_recipe_feedback import PublicRecipeFeedback
 
 __all__ = [
     'BaseFeedback',
@@ -14,4 +15,5 @@ __all__ = [
     'JvpFeedback',
     'MetaBatch',
     'PerSampleFeedback',
+    'PublicRecipeFeedback',
 ]

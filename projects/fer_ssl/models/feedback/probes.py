@@ -66,9 +66,8 @@ def dot_product(first: Mapping, second: Mapping) -> Tensor:
 def logits_of(student: nn.Module, faces: Tensor, weights=None) -> Tensor:
     """Student's logits (N, C), with other weights where they are given."""
     if weights is None:
-        return student(faces, mode='tensor').float()
-    arguments = (student, weights, (faces,), dict(mode='tensor'))
-    return functional_call(*arguments).float()
+        return student(faces, mode='tensor')
+    return functional_call(student, weights, (faces,), dict(mode='tensor'))
 
 
 def labeled_loss(

@@ -1,0 +1,285 @@
+"""How close is each feedback to the derivative that it stands for?
+
+The teacher should lower J(theta_T) = L_l(theta'), the student's loss on the
+labeled faces after one step on the teacher's labels. On networks small enough
+for central differences in float64, this module compares the gradient that an
+estimator hands to the teacher with the gradient of J.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..models.feedback import (
+    BaseFeedback,
+    DotFeedback,
+    ExpectedFeedback,
+    FiniteDifferenceFeedback,
+    JvpFeedback,
+    MetaBatch,
+    PerSampleFeedback,
+    PublicRecipeFeedback,
+)
+
+INPUTS, HIDDEN, CLASSES, LABELED = 8, 8, 3, 32
+ESTIMATORS: dict[str, tuple[type[BaseFeedback], str]] = {
+    'dot': (DotFeedback, 'sample'),
+    'jvp': (JvpFeedback, 'sample'),
+    'finite_difference': (FiniteDifferenceFeedback, 'sample'),
+    'per_sample': (PerSampleFeedback, 'sample'),
+    'expected': (ExpectedFeedback, 'soft'),
+    'public_recipe': (PublicRecipeFeedback, 'argmax'),
+}
+
+
+class BatchNormNetwork(nn.Sequential):
+    """Linear, BatchNorm, ReLU, linear; called like an mmpretrain model."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            nn.Linear(INPUTS, HIDDEN),
+            nn.BatchNorm1d(HIDDEN),
+            nn.ReLU(),
+            nn.Linear(HIDDEN, CLASSES),
+        )
+
+    def forward(self, faces: Tensor, mode: str = 'tensor') -> Tensor:
+        return super().forward(faces)
+
+
+@dataclass
+class Problem:
+    """A student, a teacher, and one labeled and one unlabeled batch."""
+
+    student: nn.Module
+    teacher: nn.Module
+    batch: MetaBatch
+
+    @classmethod
+    def random(cls, seed: int, unlabeled: int, shift: float) -> Problem:
+        """Draw one.
+
+        Args:
+            seed: Of everything.
+            unlabeled: Number of unlabeled samples.
+            shift: Distance of their mean from that of the labeled ones.
+        """
+        torch.manual_seed(seed)
+        weak = shift + torch.randn(unlabeled, INPUTS).double()
+        strong = weak + 0.3 * torch.randn(unlabeled, INPUTS).double()
+        batch = MetaBatch(
+            faces=torch.randn(LABELED, INPUTS).double(),
+            labels=torch.arange(LABELED) % CLASSES,
+            weak=weak,
+            strong=strong,
+            view=strong,
+            truth=torch.full((unlabeled,), -1),
+            uniform=torch.empty(unlabeled),
+        )
+        teacher = nn.Sequential(
+            nn.Linear(INPUTS, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, CLASSES)
+        )
+        return cls(BatchNormNetwork().double(), teacher.double(), batch)
+
+    def predict(self) -> None:
+        """Put the teacher's logits into the batch."""
+        self.batch.logits = tuple(
+            self.teacher(x)
+            for x in (self.batch.faces, self.batch.weak, self.batch.strong)
+        )
+
+    def true_gradient(self, learning_rate: float) -> Tensor:
+        """dL_l(theta') / dtheta_T of soft labels, by central differences."""
+        step = 1e-5
+        vector = nn.utils.parameters_to_vector(self.teacher.parameters())
+        vector = vector.detach()
+        gradient = torch.empty_like(vector)
+        for number in range(len(vector)):
+            losses = []
+            for sign in (1, -1):
+                moved = vector.clone()
+                moved[number] += sign * step
+                self._set_teacher(moved)
+                with torch.no_grad():
+                    self.predict()
+                targets = self.batch.logits[1].softmax(dim=1)
+                losses.append(self.loss_after_step(targets, learning_rate))
+            gradient[number] = (losses[0] - losses[1]) / (2 * step)
+        self._set_teacher(vector)
+        return gradient
+
+    def _set_teacher(self, vector: Tensor) -> None:
+        nn.utils.vector_to_parameters(vector, self.teacher.parameters())
+
+    def loss_after_step(self, targets: Tensor, learning_rate: float) -> float:
+        """L_l(theta') after one plain gradient step on ``targets``."""
+        student = self._stepped(targets, learning_rate)
+        with torch.no_grad():
+            logits = student(self.batch.faces)
+        return F.cross_entropy(logits, self.batch.labels).item()
+
+    def _stepped(
+        self,
+        targets: Tensor,
+        learning_rate: float,
+        before: Callable[[nn.Module], None] | None = None,
+    ) -> nn.Module:
+        student = copy.deepcopy(self.student)
+        F.cross_entropy(student(self.batch.view), targets).backward()
+        if before is not None:
+            before(student)
+        with torch.no_grad():
+            for parameter in student.parameters():
+                parameter -= learning_rate * parameter.grad
+        return student
+
+    def coefficient(
+        self, estimator: BaseFeedback, targets: Tensor, learning_rate: float
+    ) -> Tensor:
+        """What the estimator says of one step on ``targets``."""
+        self.batch.targets = targets
+        student = self._stepped(
+            targets,
+            learning_rate,
+            lambda old: estimator.before_student_step(old, [self.batch], 1.0),
+        )
+        (coefficient,) = estimator.after_student_step(
+            student, [self.batch], learning_rate
+        )
+        return coefficient
+
+    def teacher_gradient(
+        self, estimator: BaseFeedback, targets: Tensor, learning_rate: float
+    ) -> Tensor:
+        """Gradient of the estimator's L_f with respect to theta_T."""
+        coefficient = self.coefficient(estimator, targets, learning_rate)
+        self.predict()
+        loss = estimator.loss(coefficient, self.batch)
+        gradients = torch.autograd.grad(loss, list(self.teacher.parameters()))
+        return nn.utils.parameters_to_vector(gradients)
+
+    def labels(self, kind: str) -> tuple[Tensor, Tensor]:
+        """Targets of ``'soft'`` or ``'argmax'``, and the probabilities."""
+        with torch.no_grad():
+            self.predict()
+        probs = self.batch.logits[1].softmax(dim=1)
+        if kind == 'argmax':
+            return F.one_hot(probs.argmax(dim=1), CLASSES).double(), probs
+        return probs, probs
+
+    def all_draws(self) -> Iterator[tuple[float, Tensor]]:
+        """Every joint draw of the labels with its probability."""
+        _, probs = self.labels('soft')
+        rows = range(len(probs))
+        for labels in itertools.product(range(CLASSES), repeat=len(probs)):
+            labels = torch.tensor(labels)
+            share = probs[rows, labels].prod().item()
+            yield share, F.one_hot(labels, CLASSES).double()
+
+
+def cosine(first: Tensor, second: Tensor) -> float:
+    return F.cosine_similarity(first, second, dim=0).item()
+
+
+def cosine_of_expectation(
+    name: str, learning_rate: float, seed: int, unlabeled: int = 5
+) -> float:
+    """Expectation over all CLASSES ** unlabeled joint draws, no sampling."""
+    kind, labels = ESTIMATORS[name]
+    problem = Problem.random(seed, unlabeled, shift=0.5)
+    true = problem.true_gradient(learning_rate)
+    if labels == 'sample':
+        draws = list(problem.all_draws())
+    else:
+        draws = [(1.0, problem.labels(labels)[0])]
+    expectation = sum(
+        share * problem.teacher_gradient(kind(), targets, learning_rate)
+        for share, targets in draws
+    )
+    return cosine(expectation, true)
+
+
+def cosine_of_single_draws(
+    name: str,
+    learning_rate: float,
+    seed: int,
+    unlabeled: int = 32,
+    draws: int = 200,
+) -> float:
+    """Mean cosine of the gradient of one draw, as one iteration has it."""
+    kind, labels = ESTIMATORS[name]
+    problem = Problem.random(seed, unlabeled, shift=0.5)
+    true = problem.true_gradient(learning_rate)
+    targets, probs = problem.labels(labels)
+    if labels != 'sample':
+        draws = 1  # every draw is the same
+    cosines = []
+    for _ in range(draws):
+        if labels == 'sample':
+            label = torch.multinomial(probs, 1).squeeze(dim=1)
+            targets = F.one_hot(label, CLASSES).double()
+        gradient = problem.teacher_gradient(kind(), targets, learning_rate)
+        cosines.append(cosine(gradient, true))
+    return float(np.mean(cosines))
+
+
+def batch_norm_bias(
+    name: str,
+    learning_rate: float,
+    seed: int,
+    unlabeled: int = 32,
+    shift: float = 0.5,
+) -> float:
+    """|f of a step of length zero| / |fall of the labeled loss|.
+
+    An unbiased coefficient of no step is 0.
+    """
+    kind, labels = ESTIMATORS[name]
+    problem = Problem.random(seed, unlabeled, shift)
+    targets, _ = problem.labels('argmax' if labels == 'argmax' else 'soft')
+    bias = problem.coefficient(kind(), targets, 0.0).abs().max().item()
+    old = problem.loss_after_step(targets, 0.0)
+    signal = abs(old - problem.loss_after_step(targets, learning_rate))
+    return bias / signal
+
+
+def compare_estimators(
+    learning_rates: tuple[float, ...] = (1e-3, 1e-2), problems: int = 5
+) -> list[dict]:
+    """Rows of the table, one per estimator and learning rate of the student.
+
+    Args:
+        learning_rates: Of the student.
+        problems: Random problems over which the numbers are averaged (the
+            median for the bias, which is a quotient).
+    """
+    rows = []
+    for name in ESTIMATORS:
+        for rate in learning_rates:
+            numbers = [
+                (
+                    cosine_of_expectation(name, rate, seed),
+                    cosine_of_single_draws(name, rate, seed),
+                    batch_norm_bias(name, rate, seed),
+                )
+                for seed in range(problems)
+            ]
+            expectation, single, bias = zip(*numbers)
+            rows.append(
+                dict(
+                    estimator=name,
+                    student_lr=rate,
+                    cosine_expectation=float(np.mean(expectation)),
+                    cosine_single_draw=float(np.mean(single)),
+                    bn_bias_over_signal=float(np.median(bias)),
+                )
+            )
+    return rows
