@@ -4,31 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from mmengine.hooks import Hook
+from recorder import Recorder
 from torch.testing import assert_close
-
-
-class Recorder(Hook):
-    """Keeps what a loop hands to its hooks."""
-
-    priority = 'VERY_LOW'
-
-    def __init__(self, at=0):
-        self.at = at
-        self.outputs = []
-        self.feedback = []
-
-    def before_train_iter(self, runner, batch_idx, data_batch=None):
-        if batch_idx == self.at:
-            self.batch = copy.deepcopy(data_batch)
-            self.model = copy.deepcopy(runner.model)
-
-    def before_teacher_step(self, runner, batch_idx, feedback, outputs):
-        self.feedback.append(torch.cat([f.flatten() for f in feedback]))
-
-    def after_train_iter(self, runner, batch_idx, data_batch, outputs):
-        self.outputs.append(
-            {k: float(v) for k, v in outputs.items() if v is not None}
-        )
 
 
 def reference_step(model, batch, student_lr, weight, targets_of):

@@ -6,23 +6,11 @@ import socket
 
 import torch
 from mmengine.config import Config
-from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from recorder import Recorder
 
 import fer_ssl  # noqa: F401
 from fer_ssl.apis.launch import use_gloo_without_gpu
-
-
-class KeepOutputs(Hook):
-    """What the loop logs, as numbers."""
-
-    priority = 'VERY_LOW'
-
-    def __init__(self):
-        self.outputs = []
-
-    def after_train_iter(self, runner, batch_idx, data_batch, outputs):
-        self.outputs.append({k: float(v) for k, v in outputs.items()})
 
 
 def train_here(config):
@@ -32,7 +20,7 @@ def train_here(config):
         Logged outputs of each iteration, and the final weights.
     """
     runner = Runner.from_cfg(Config(config))
-    keep = KeepOutputs()
+    keep = Recorder()
     runner.register_hook(keep)
     runner.train()
     weights = runner.model
