@@ -46,9 +46,9 @@ def main() -> None:
         cells = ' | '.join(f'{value:.3f}' for value in values)
         print(f'| {name} | {rate:g} | {cells} |')
     if args.plot:
-        from fer_ssl.visualization.estimator_comparison import plot_estimators
+        from fer_ssl.visualization import plot_estimators
 
-        plot_estimators(rows, args.plot)
+        plot_estimators(rows).savefig(args.plot)
 
 
 if __name__ == '__main__':

@@ -1,10 +1,12 @@
 from .class_colours import class_colours
 from .confusion_matrix import plot_confusion_matrix
+from .estimator_comparison import plot_estimators
 from .timeline import most_changed_video, plot_timeline
 
 __all__ = [
     'class_colours',
     'most_changed_video',
     'plot_confusion_matrix',
+    'plot_estimators',
     'plot_timeline',
 ]
