@@ -2,7 +2,11 @@
 
 import os
 import re
+import signal
 import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -61,3 +65,55 @@ def test_slurm_call(call, tmp_path, monkeypatch, name, last, command):
     assert '--partition=gpu --job-name=job --gres=gpu:4 --ntasks=4' in output
     assert '--kill-on-bad-exit=1 --mem=8G --quiet python -u' in output
     assert f'{TOOLS}/{command} --launcher slurm --amp' in output
+
+
+def test_killed_rank_ends_the_run_and_loses_nothing(
+    folder, synthetic_root, monkeypatch, call
+):
+    """The other rank does not wait for ever; --resume goes on."""
+    monkeypatch.setenv('FER_SSL_DEMO', str(synthetic_root))
+    config = TOOLS.parent / 'configs/demo/demo_spatial.py'
+    command = (
+        f'bash {TOOLS}/dist_train.sh {config} 2 --work-dir killed '
+        '--cfg-options train_dataloader.batch_size=8 '
+        'default_hooks.checkpoint.interval=2 model.network.init_cfg=None '
+    )
+    path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
+    process = subprocess.Popen(
+        (command + 'train_cfg.max_iters=1000').split(),
+        cwd=folder,
+        env=dict(os.environ, PATH=path, OMP_NUM_THREADS='1'),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    pointer = folder / 'killed' / 'last_checkpoint'
+    while not pointer.exists():
+        assert process.poll() is None, process.communicate()[0][-3000:]
+        time.sleep(0.2)
+    ranks = [
+        int(pid)
+        for pid in os.listdir('/proc')
+        if pid.isdigit() and _is_child(pid, process.pid, 'train.py')
+    ]
+    assert len(ranks) == 2
+    os.kill(max(ranks), signal.SIGKILL)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert 'Signal 9 (SIGKILL)' in output
+    last = int(re.search(r'iter_(\d+)\.pth', pointer.read_text())[1])
+    output = call(f'{command} train_cfg.max_iters={last + 2} --resume')
+    assert f'resumed epoch: 0, iter: {last}' in output
+    assert (folder / 'killed' / f'iter_{last + 2}.pth').exists()
+
+
+def _is_child(pid, parent, script):
+    """Whether a process runs ``script`` and was started by ``parent``."""
+    try:
+        status = Path(f'/proc/{pid}/stat').read_text().rsplit(') ')[1]
+        words = Path(f'/proc/{pid}/cmdline').read_text().split('\0')
+    except OSError:
+        return False
+    return int(status.split()[1]) == parent and any(
+        word.endswith(script) for word in words
+    )
