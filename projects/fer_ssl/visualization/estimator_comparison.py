@@ -36,7 +36,7 @@ def plot_estimators(rows: Sequence[dict]) -> Figure:
         )
         left.bar_label(bars, fmt='%.2f', padding=3, fontsize=8)
     left.set_yticks(places, [row['estimator'] for row in rows])
-    left.set_xlim(min(0.0, *(r['cosine_single_draw'] for r in rows)), 1.2)
+    left.margins(x=0.2)  # room for the numbers
     left.axvline(0, color='#888888', linewidth=0.8)
     left.set_xlabel('cosine with the true gradient')
     left.legend(fontsize=8, loc='lower right')
