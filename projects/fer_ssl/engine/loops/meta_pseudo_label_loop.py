@@ -123,6 +123,15 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
             self.iterator_at(self.unlabeled_dataloader, self._iter),
         )
 
+    def run(self) -> nn.Module:
+        for name, optim in self.runner.optim_wrapper.items():
+            if optim._accumulative_counts != 1:
+                raise ValueError(
+                    f'optim_wrapper.{name}.accumulative_counts must be 1: '
+                    'set train_cfg.accumulation instead.'
+                )
+        return super().run()
+
     def run_iter(self, data_batch: dict) -> None:
         """Steps 1 to 4 of the method on one pair of batches."""
         runner = self.runner
@@ -132,81 +141,14 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         model = runner.model
         if is_model_wrapper(model):
             model = model.module
-        teacher_optim = runner.optim_wrapper['teacher']
-        student_optim = runner.optim_wrapper['student']
-        outputs = {}
-
+        outputs: dict = {}
         batches = self._unpack(model, data_batch)
-        # 1. The teacher labels the unlabeled faces by their weak view.
-        for batch in batches:
-            self._predict(
-                model.teacher, teacher_optim, batch, len(batches) == 1
-            )
-            batch.targets = pseudo_labels(
-                batch.logits[1], self.pseudo_label, batch.uniform
-            )
-        bias = self._logit_bias(torch.cat([b.targets for b in batches]))
-
-        # 2. The student learns the pseudo-labels, Eq. 1.
-        loss_u = 0.0
-        for batch in batches:
-            batch.bias = bias
-            with student_optim.optim_context(model.student):
-                logits = model.student(batch.view, mode='tensor').float()
-            loss = F.cross_entropy(logits + bias, batch.targets)
-            self._check_finite('student', dict(loss=loss))
-            student_optim.backward(loss / len(batches))
-            loss_u += loss.detach() / len(batches)
-        student = _unwrapped(model.student)
-        scaler = getattr(student_optim, 'loss_scaler', None)
-        if self.feedback is not None:
-            scale = scaler.get_scale() if scaler is not None else 1.0
-            self.feedback.before_student_step(student, batches, scale)
-        # Loss scaling skips the step where a gradient has overflowed.
-        stepped = scaler is None or _finite_gradients(student)
-        student_optim.step()
-        student_optim.zero_grad()
-
-        # 3. The new student on the labeled faces gives the feedback, Eq. 6.
+        self._label(model.teacher, batches)  # 1.
+        stepped = self._train_student(model.student, batches, outputs)  # 2.
         feedback = None
-        if self.feedback is not None and stepped:
-            learning_rate = student_optim.get_lr()['lr'][0]
-            feedback = self.feedback.after_student_step(
-                student, batches, learning_rate
-            )
-            for coefficient in feedback:
-                self._check_finite('student', dict(feedback=coefficient))
-            runner.call_hook(
-                'before_teacher_step',
-                batch_idx=self._iter,
-                feedback=feedback,
-                outputs=outputs,
-            )
-        elif not stepped:
-            skipped = self._count_skipped_step()
-            outputs['student/skipped_steps'] = torch.full_like(loss_u, skipped)
-
-        # 4. The teacher learns from all its losses, Eq. 2.
-        losses_t: dict = {}
-        for number, batch in enumerate(batches):
-            if len(batches) > 1:
-                self._predict(model.teacher, teacher_optim, batch, True)
-            losses, confident = self._teacher_losses(batch)
-            if feedback is not None:
-                losses['loss_feedback'] = self.feedback.loss(
-                    feedback[number], batch
-                )  # Eq. 5
-            self._check_finite('teacher', losses)
-            teacher_optim.backward(sum(losses.values()) / len(batches))
-            for name, loss in dict(losses, confident=confident).items():
-                share = loss.detach() / len(batches)
-                losses_t[name] = losses_t.get(name, 0.0) + share
-        teacher_optim.step()
-        teacher_optim.zero_grad()
-
-        outputs['student/loss'] = loss_u
-        outputs['pseudo_label/confident'] = losses_t.pop('confident')
-        outputs.update((f'teacher/{k}', v) for k, v in losses_t.items())
+        if stepped and self.feedback is not None:
+            feedback = self._judge(model.student, batches, outputs)  # 3.
+        self._train_teacher(model.teacher, batches, feedback, outputs)  # 4.
         outputs.update(self._describe(batches))
         self._reduce(outputs)
         runner.call_hook(
@@ -216,6 +158,100 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
             outputs=outputs,
         )
         self._iter += 1
+
+    def _label(self, teacher, batches: list[MetaBatch]) -> None:
+        """1. The teacher labels the unlabeled faces by their weak view."""
+        for batch in batches:
+            # Of several micro-batches only one graph fits into memory: the
+            # teacher predicts again before its own step.
+            self._predict(teacher, batch, graph=len(batches) == 1)
+            batch.targets = pseudo_labels(
+                batch.logits[1], self.pseudo_label, batch.uniform
+            )
+        bias = self._logit_bias(torch.cat([b.targets for b in batches]))
+        for batch in batches:
+            batch.bias = bias
+
+    def _train_student(
+        self, student, batches: list[MetaBatch], outputs: dict
+    ) -> bool:
+        """2. The student learns the pseudo-labels, Eq. 1.
+
+        Returns:
+            Whether it took a step: loss scaling skips the step where a
+            gradient has overflowed.
+        """
+        optim = self.runner.optim_wrapper['student']
+        losses = []
+        for batch in batches:
+            with optim.optim_context(student):
+                logits = student(batch.view, mode='tensor').float()
+            loss = F.cross_entropy(logits + batch.bias, batch.targets)
+            self._check_finite('student', dict(loss=loss))
+            optim.backward(loss / len(batches))
+            losses.append(loss.detach())
+        outputs['student/loss'] = torch.stack(losses).mean()
+        student = _unwrapped(student)
+        scaler = getattr(optim, 'loss_scaler', None)
+        if self.feedback is not None:
+            scale = scaler.get_scale() if scaler is not None else 1.0
+            self.feedback.before_student_step(student, batches, scale)
+        stepped = scaler is None or _finite_gradients(student)
+        optim.step()
+        optim.zero_grad()
+        if not stepped:
+            self._count_skipped_step(outputs)
+        return stepped
+
+    def _judge(
+        self, student, batches: list[MetaBatch], outputs: dict
+    ) -> list[Tensor]:
+        """3. The new student on the labeled faces gives the feedback, Eq. 6.
+
+        Returns:
+            A coefficient for each micro-batch, as the hooks have left it.
+        """
+        optim = self.runner.optim_wrapper['student']
+        feedback = self.feedback.after_student_step(
+            _unwrapped(student), batches, optim.get_lr()['lr'][0]
+        )
+        for coefficient in feedback:
+            self._check_finite('student', dict(feedback=coefficient))
+        self.runner.call_hook(
+            'before_teacher_step',
+            batch_idx=self._iter,
+            feedback=feedback,
+            outputs=outputs,
+        )
+        return feedback
+
+    def _train_teacher(
+        self,
+        teacher,
+        batches: list[MetaBatch],
+        feedback: list[Tensor] | None,
+        outputs: dict,
+    ) -> None:
+        """4. The teacher learns from all its losses, Eq. 2."""
+        optim = self.runner.optim_wrapper['teacher']
+        sums: dict = {}
+        for number, batch in enumerate(batches):
+            if len(batches) > 1:
+                self._predict(teacher, batch, graph=True)
+            losses, confident = self._teacher_losses(batch)
+            if feedback is not None:
+                losses['loss_feedback'] = self.feedback.loss(
+                    feedback[number], batch
+                )  # Eq. 5
+            self._check_finite('teacher', losses)
+            optim.backward(sum(losses.values()) / len(batches))
+            logged = {f'teacher/{name}': x for name, x in losses.items()}
+            logged['pseudo_label/confident'] = confident
+            for name, value in logged.items():
+                sums[name] = sums.get(name, 0.0) + value.detach()
+        optim.step()
+        optim.zero_grad()
+        outputs.update((k, total / len(batches)) for k, total in sums.items())
 
     def _unpack(self, model, data_batch: dict) -> list[MetaBatch]:
         """Normalised faces and labels on the device, in micro-batches."""
@@ -257,7 +293,7 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         ]
         return [MetaBatch(*part) for part in zip(*parts)]
 
-    def _predict(self, teacher, optim, batch: MetaBatch, graph: bool) -> None:
+    def _predict(self, teacher, batch: MetaBatch, graph: bool) -> None:
         """Teacher's logits of all faces, in one pass.
 
         So its BatchNorm sees both domains.
@@ -266,6 +302,7 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
             graph: Without it nothing is kept for ``backward`` or recorded in
                 the running statistics.
         """
+        optim = self.runner.optim_wrapper['teacher']
         faces = torch.cat([batch.faces, batch.weak, batch.strong])
         with optim.optim_context(teacher), torch.set_grad_enabled(graph):
             if graph:
@@ -319,12 +356,14 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         numbers = torch.rand(count * world_size, generator=generator)
         return numbers[rank * count : (rank + 1) * count]
 
-    def _count_skipped_step(self) -> int:
-        """Number of student steps, and so feedbacks, left out so far."""
+    def _count_skipped_step(self, outputs: dict) -> None:
+        """Log the number of student steps, and so feedbacks, left out."""
         hub = self.runner.message_hub
         count = hub.get_info('skipped_student_steps', 0) + 1
         hub.update_info('skipped_student_steps', count)
-        return count
+        outputs['student/skipped_steps'] = torch.full_like(
+            outputs['student/loss'], count
+        )
 
     def _check_finite(self, network: str, values: dict) -> None:
         """Stop before a step that would destroy the weights.

@@ -1,0 +1,130 @@
+"""Train a spatial config with every feedback and compare the results.
+
+Each training is a ``train.py`` process in a folder of its own below
+``--work-dir``; finished ones are not repeated. Scores are those of the last
+validation, of student and teacher. Options after ``--`` go to every training::
+
+    python tools/analysis/feedback_study.py configs/demo/demo_spatial.py \
+        --seeds 0 1 2 --work-dir work_dirs/study -- max_iters=1500
+"""
+
+import argparse
+import csv
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+LOOP, HOOK = 'train_cfg', 'custom_hooks.0'
+NORMALIZED = f'{HOOK}.normalize=True'
+#: name -> options. L_f of the last three has the size of the other losses.
+VARIANTS = {
+    'none, argmax': (f'{LOOP}.pseudo_label=argmax', f'{LOOP}.feedback=None'),
+    'none, sample': (f'{LOOP}.pseudo_label=sample', f'{LOOP}.feedback=None'),
+    'none, soft': (f'{LOOP}.pseudo_label=soft', f'{LOOP}.feedback=None'),
+    'public_recipe, argmax': (
+        f'{LOOP}.pseudo_label=argmax',
+        f'{LOOP}.feedback=public_recipe',
+    ),
+    'dot, argmax': (f'{LOOP}.pseudo_label=argmax', f'{LOOP}.feedback=dot'),
+    'dot, sample': (f'{LOOP}.pseudo_label=sample', f'{LOOP}.feedback=dot'),
+    'per_sample, sample': (
+        f'{LOOP}.pseudo_label=sample',
+        f'{LOOP}.feedback=per_sample',
+    ),
+    'expected, soft': (
+        f'{LOOP}.pseudo_label=soft',
+        f'{LOOP}.feedback=expected',
+    ),
+    'dot, sample, normalized': (
+        f'{LOOP}.pseudo_label=sample',
+        f'{LOOP}.feedback=dot',
+        f'{HOOK}.moving_baseline=True',
+        NORMALIZED,
+    ),
+    'per_sample, sample, normalized': (
+        f'{LOOP}.pseudo_label=sample',
+        f'{LOOP}.feedback=per_sample',
+        NORMALIZED,
+    ),
+    'expected, soft, normalized': (
+        f'{LOOP}.pseudo_label=soft',
+        f'{LOOP}.feedback=expected',
+        NORMALIZED,
+    ),
+}
+COLUMNS = [
+    f'{network}/{score}'
+    for network in ('student', 'teacher')
+    for score in ('macro_f1', 'uar')
+]
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('config', help='config of the spatial phase')
+    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
+    parser.add_argument('--work-dir', required=True, type=Path)
+    parser.add_argument(
+        '--only', nargs='+', choices=VARIANTS, default=list(VARIANTS)
+    )
+    parser.add_argument(
+        'options',
+        nargs='*',
+        help='KEY=VALUE; {seed} stands for the seed',
+    )
+    return parser.parse_args()
+
+
+def train(config: str, folder: Path, options: list[str]) -> dict:
+    """Scores of the last validation of one training."""
+    scores = folder / 'scores.json'
+    if not scores.exists():
+        tool = Path(__file__).parents[1] / 'train.py'
+        command = [sys.executable, str(tool), config]
+        command += ['--work-dir', str(folder), '--cfg-options', *options]
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder / 'log.txt', 'w', encoding='utf-8') as log:
+            done = subprocess.run(command, stdout=log, stderr=log)
+        if done.returncode:
+            sys.exit(f'error: training failed, see {log.name}')
+        latest = max(folder.glob('*/vis_data/scalars.json'))
+        lines = map(json.loads, latest.read_text().splitlines())
+        last = [line for line in lines if COLUMNS[0] in line][-1]
+        scores.write_text(json.dumps({name: last[name] for name in COLUMNS}))
+    return json.loads(scores.read_text())
+
+
+def main() -> None:
+    args = parse_args()
+    rows = []
+    for name in args.only:
+        for seed in args.seeds:
+            options = [x.format(seed=seed) for x in args.options]
+            options += [f'randomness.seed={seed}', *VARIANTS[name]]
+            folder = args.work_dir / name.replace(', ', '_') / str(seed)
+            scores = train(args.config, folder, options)
+            rows.append(dict(variant=name, seed=seed, **scores))
+    with open(args.work_dir / 'study.csv', 'w', newline='') as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator='\n')
+        writer.writeheader()
+        writer.writerows(rows)
+    print('| feedback, labels | ' + ' | '.join(COLUMNS) + ' |')
+    print('| --- ' + '| ---: ' * len(COLUMNS) + '|')
+    for name in args.only:
+        cells = [name]
+        for column in COLUMNS:
+            values = [r[column] for r in rows if r['variant'] == name]
+            cell = f'{statistics.mean(values):.2f}'
+            if len(values) > 1:
+                cell += f' ± {statistics.stdev(values):.2f}'
+            cells.append(cell)
+        print('| ' + ' | '.join(cells) + ' |')
+
+
+if __name__ == '__main__':
+    main()
