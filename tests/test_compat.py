@@ -337,3 +337,19 @@ def test_applying_twice_changes_nothing():
     compat.apply_repairs()
     assert list(sys.meta_path) == before
     assert mmengine_checkpoint.torch.load is load is compat.safe_load
+
+
+@pytest.mark.skipif(
+    not hasattr(torch.nn, 'attention'), reason='torch < 2.3 on the CPU'
+)
+def test_differentiable_attention_still_needed():
+    from torch.autograd import forward_ad
+
+    attention = torch.nn.functional.scaled_dot_product_attention
+    with forward_ad.dual_level():
+        query = forward_ad.make_dual(*torch.randn(2, 1, 2, 4, 8))
+        with pytest.raises(NotImplementedError, match='forward AD'):
+            attention(query, query, query)
+        with compat.differentiable_attention():
+            output = attention(query, query, query)
+        assert forward_ad.unpack_dual(output).tangent is not None

@@ -376,3 +376,25 @@ def switch_off_broken_multimodal(dependency: types.ModuleType) -> None:
         or digit_version(version('transformers')) >= digit_version('4.56')
     ):
         dependency.WITH_MULTIMODAL = False
+
+
+# --------------------------------------------------------------------------
+# torch: attention without forward-mode derivative
+# --------------------------------------------------------------------------
+def differentiable_attention() -> contextlib.AbstractContextManager:
+    """Context in which attention has a forward-mode derivative.
+
+    Symptom: ``NotImplementedError: Trying to use forward AD with
+    _scaled_dot_product_flash_attention``, of every vision transformer: the
+    fused kernels have none, the plain one has.
+    Upstream: all versions of torch up to 2.14. Before 2.3 there is nothing
+    but the switch for CUDA.
+    """
+    import torch
+
+    if hasattr(torch.nn, 'attention'):
+        kernel = torch.nn.attention.SDPBackend.MATH
+        return torch.nn.attention.sdpa_kernel(kernel)
+    return torch.backends.cuda.sdp_kernel(
+        enable_flash=False, enable_mem_efficient=False
+    )

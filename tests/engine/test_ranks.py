@@ -58,3 +58,23 @@ def test_micro_batches_equal_the_whole_batch(config, tmp_path, estimator):
     for one, two in zip(logs, logs_2):
         assert_close(two, one, rtol=1e-3, atol=1e-6)
     assert_close(weights_2, weights, rtol=1e-4, atol=1e-6)
+
+
+def test_two_ranks_with_micro_batches(config, tmp_path):
+    """Several forward passes of a DDP network before its step."""
+    sizes = batch_sizes(config, 12, 16) | dict(experiment_name=str(tmp_path))
+    logs, weights = train_here(sizes)
+    config.train_cfg.accumulation = 2
+    logs_2, weights_2 = train_on_ranks(
+        batch_sizes(config, 6, 8), 2, str(tmp_path / 'result.pth')
+    )
+    for one, two in zip(logs, logs_2):
+        assert_close(two, one, rtol=1e-3, atol=1e-6)
+    assert_close(weights_2, weights, rtol=1e-4, atol=1e-6)
+
+
+def test_accumulation_belongs_to_the_loop(config, tmp_path):
+    config.optim_wrapper.teacher.accumulative_counts = 2
+    sizes = batch_sizes(config, 12, 16) | dict(experiment_name=str(tmp_path))
+    with pytest.raises(ValueError, match='train_cfg.accumulation'):
+        train_here(sizes)

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
+from mmengine.registry import MODELS, init_default_scope
 from torch.testing import assert_close
 
 from fer_ssl.models.feedback import (
@@ -12,6 +13,7 @@ from fer_ssl.models.feedback import (
     ExpectedFeedback,
     FiniteDifferenceFeedback,
     JvpFeedback,
+    MetaBatch,
     PerSampleFeedback,
 )
 from fer_ssl.models.feedback.probes import (
@@ -197,3 +199,38 @@ def test_probe_leaves_no_trace_and_uses_batch_statistics(student):
     student(faces, mode='tensor')
     mean = student.layers[1].running_mean
     assert not torch.equal(mean, before['layers.1.running_mean'])
+
+
+def test_students_with_attention():
+    """Forward mode of a vision transformer, against two gradients."""
+    init_default_scope('mmpretrain')
+    torch.manual_seed(0)
+    arch = dict(
+        embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=32
+    )
+    student = MODELS.build(
+        dict(
+            type='ImageClassifier',
+            backbone=dict(
+                type='VisionTransformer', arch=arch, img_size=32, patch_size=8
+            ),
+            head=dict(
+                type='VisionTransformerClsHead', num_classes=4, in_channels=16
+            ),
+        )
+    ).double()
+    faces, weak, strong = torch.randn(3, 6, 3, 32, 32).double()
+    batch = MetaBatch(
+        faces=faces,
+        labels=torch.arange(6) % 4,
+        weak=weak,
+        strong=strong,
+        view=strong,
+        truth=torch.full((6,), -1),
+        uniform=torch.rand(6),
+        targets=torch.eye(4).double()[torch.arange(6) % 3],
+    )
+    other = copy.deepcopy(student)
+    (dot,) = coefficients(DotFeedback(), student, [batch], 1e-3)
+    (jvp,) = coefficients(JvpFeedback(), other, [batch], 1e-3)
+    assert_close(dot, jvp, rtol=1e-9, atol=0)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.func import functional_call
 
+from ...compat import differentiable_attention
 from .meta_batch import MetaBatch
 
 Weights = dict[str, Tensor]
@@ -111,7 +112,7 @@ def directional_derivative(
     One forward-mode pass: no graph is kept and nothing goes backward.
     """
     with torch.no_grad(), frozen_running_statistics(student):
-        with forward_ad.dual_level():
+        with forward_ad.dual_level(), differentiable_attention():
             duals = {
                 name: forward_ad.make_dual(weight.detach(), direction[name])
                 for name, weight in weights.items()
