@@ -5,7 +5,8 @@ _base_ = ['baseline_r50.py']
 
 student = '{{$FER_SSL_STUDENT:work_dirs/spatial_r50/iter_100000.pth}}'
 model = dict(
-    init_cfg=dict(type='Pretrained', checkpoint=student, prefix='student')
+    backbone=dict(init_cfg=None),
+    init_cfg=dict(type='Pretrained', checkpoint=student, prefix='student'),
 )
 train_cfg = dict(max_iters=5000, val_interval=1000)
 optim_wrapper = dict(optimizer=dict(lr=1e-3))

@@ -51,7 +51,7 @@ cosine = dict(type='CosineAnnealingLR', by_epoch=False)
 param_scheduler = dict(teacher=cosine, student=cosine)
 custom_hooks = [
     dict(type='FeedbackLossHook'),
-    dict(type='PseudoLabelCollapseHook'),
+    dict(type='PseudoLabelCollapseHook', interval=100),
 ]
 default_hooks = dict(
     checkpoint=dict(

@@ -40,7 +40,7 @@ cosine = dict(type='CosineAnnealingLR', by_epoch=False)
 param_scheduler = dict(teacher=cosine, student=cosine)
 custom_hooks = [
     dict(type='FeedbackLossHook'),
-    dict(type='PseudoLabelCollapseHook'),
+    dict(type='PseudoLabelCollapseHook', interval=100),
 ]
 default_hooks = dict(
     checkpoint=dict(interval=200, save_best='student/macro_f1', rule='greater')

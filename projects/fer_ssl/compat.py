@@ -34,6 +34,7 @@ def apply_repairs() -> None:
     import_parent_locations()
     when_imported('mmengine.runner.checkpoint', load_checkpoints_safely)
     when_imported('mmengine.runner.checkpoint', write_checkpoints_whole)
+    when_imported('mmengine.hooks.ema_hook', resume_averages_of_wrapped_parts)
     for name in ('mmaction', 'mmpretrain'):
         when_imported(f'{name}.utils.dependency', switch_off_broken_multimodal)
     provide_drn()
@@ -153,6 +154,8 @@ def write_checkpoints_whole(checkpoint: types.ModuleType) -> None:
         checkpoint: The module ``mmengine.runner.checkpoint``.
     """
     save, find = checkpoint.save_checkpoint, checkpoint.find_latest_checkpoint
+    if hasattr(save, '__wrapped__'):
+        return
 
     @functools.wraps(save)
     def save_checkpoint(content, filename, *args, **kwargs) -> None:
@@ -185,6 +188,35 @@ def write_checkpoints_whole(checkpoint: types.ModuleType) -> None:
         for new in (save_checkpoint, find_latest_checkpoint):
             if vars(module).get(new.__name__) is new.__wrapped__:
                 setattr(module, new.__name__, new)
+
+
+def resume_averages_of_wrapped_parts(ema_hook: types.ModuleType) -> None:
+    """Let ``EMAHook`` resume a model whose parts are wrapped for DDP.
+
+    Symptom: under ``MMSeparateDistributedDataParallel`` the averaged weights
+    of a resumed run are the initial ones, without any message: their names
+    in the file have no ``module.``, and torch's own loading, not strict, drops
+    them. MMEngine's loading sees through wrappers.
+    Upstream: ``mmengine/hooks/ema_hook.py``, all versions up to 0.11.
+
+    Args:
+        ema_hook: The module ``mmengine.hooks.ema_hook``.
+    """
+    hook = ema_hook.EMAHook
+    resume = hook.after_load_checkpoint
+    if hasattr(resume, '__wrapped__'):
+        return
+
+    @functools.wraps(resume)
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        from mmengine.runner.checkpoint import load_state_dict
+
+        resume(self, runner, checkpoint)
+        if 'ema_state_dict' in checkpoint and runner._resume:
+            average = checkpoint['ema_state_dict']
+            load_state_dict(self.ema_model, average, strict=self.strict_load)
+
+    hook.after_load_checkpoint = after_load_checkpoint
 
 
 def safe_load(file: Any, map_location: Any = None, **_: Any) -> Any:

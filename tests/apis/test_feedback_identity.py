@@ -39,7 +39,6 @@ def test_public_recipe_is_biased():
     assert cosine_of_expectation('public_recipe', 1e-3, 0, 3) < 0.9
     assert batch_norm_bias('public_recipe', 1e-3, seed=0) > 5
     assert batch_norm_bias('finite_difference', 1e-3, seed=0) == 0
-    assert batch_norm_bias('expected', 1e-3, seed=0) == 0
 
 
 def test_true_gradient_is_a_descent_direction():
@@ -50,7 +49,7 @@ def test_true_gradient_is_a_descent_direction():
     falls = []
     for step in (0.0, 1e-3):
         problem._set_teacher((vector - step * gradient).detach())
-        targets, _ = problem.labels('soft')
+        targets, _ = problem.targets_and_probs('soft')
         falls.append(problem.loss_after_step(targets, 0.1))
     slope = (falls[1] - falls[0]) / 1e-3
     assert slope == pytest.approx(-gradient.square().sum().item(), rel=1e-3)

@@ -14,6 +14,8 @@ from mmengine.registry import TRANSFORMS
 
 from fer_ssl.engine import PseudoLabelCollapseHook
 
+MIXUP = dict(augments=dict(type='Mixup', alpha=0.8), probs=1.0)
+
 
 class At(Hook):
     """Calls a function with the runner before an iteration."""
@@ -109,7 +111,8 @@ def test_full_disk_keeps_the_checkpoint_before(
     kept = f'{config.work_dir}/iter_2.pth'
     with pytest.raises(OSError) as caught:
         runner.train()
-    assert 'iter_4.pth cannot be written (No space left' in str(caught.value)
+    assert 'cannot be written' in str(caught.value)
+    assert 'No space left' in str(caught.value)
     assert f'{kept} is intact: --resume' in str(caught.value)
     monkeypatch.undo()
     names = [n for n in os.listdir(config.work_dir) if '.pth' in n]
@@ -182,6 +185,23 @@ def test_batch_that_cannot_be_split(spatial_config, build_runner):
     spatial_config.train_cfg.accumulation = 4
     with pytest.raises(ValueError, match='batch_size=6 .* accumulation=4'):
         build_runner(spatial_config).train()
+
+
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (dict(optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1))), 'each'),
+        ({'model.data_preprocessor.batch_augments': MIXUP}, 'mixes labels'),
+        ({'train_cfg.accumulation': 0}, 'accumulation=0'),
+    ],
+)
+def test_parts_that_do_not_fit(spatial_config, build_runner, change, message):
+    if 'optim_wrapper' in change:
+        spatial_config.optim_wrapper = change['optim_wrapper']
+        spatial_config.param_scheduler = None
+        change = {}
+    with pytest.raises(ValueError, match=message):
+        build_runner(spatial_config, **change).train()
 
 
 def test_soft_labels_need_a_feedback_that_takes_them(

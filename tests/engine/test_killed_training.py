@@ -11,7 +11,7 @@ from killed_training import train
 
 ITERATIONS = 8
 COMPARED = ('state_dict', 'ema_state_dict', 'optimizer', 'param_schedulers')
-KEPT = ('feedback_moments', 'pseudo_label_prior')
+KEPT = ('feedback_moments', 'pseudo_label_prior', 'best_score')
 
 
 @pytest.fixture(scope='module')

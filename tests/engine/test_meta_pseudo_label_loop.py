@@ -3,7 +3,6 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
-from mmengine.hooks import Hook
 from recorder import Recorder
 from torch.testing import assert_close
 
@@ -185,7 +184,7 @@ def test_logit_adjustment_takes_the_prior_out(spatial_config, build_runner):
     resumed.train()
     prior = resumed.message_hub.get_info('pseudo_label_prior')
     assert prior.sum() == pytest.approx(1)
-    assert_close(prior, whole, atol=0.02, rtol=0)
+    assert_close(prior, whole, atol=0, rtol=0)
 
 
 def test_soft_labels_and_weak_view(spatial_config, build_runner):
@@ -200,24 +199,6 @@ def test_soft_labels_and_weak_view(spatial_config, build_runner):
     )
     runner.train()
     assert runner.iter == 2
-
-
-def test_nan_stops_with_iteration_network_and_loss(
-    spatial_config, build_runner
-):
-    runner = build_runner(spatial_config)
-
-    class Poison(Hook):
-        def before_train_iter(self, runner, batch_idx, data_batch=None):
-            if batch_idx == 2:
-                head = runner.model.student.head.fc
-                head.weight.data.fill_(float('nan'))
-
-    runner.register_hook(Poison())
-    with pytest.raises(
-        FloatingPointError, match='student/loss is nan at iteration 3'
-    ):
-        runner.train()
 
 
 @pytest.mark.parametrize('name', ['pseudo_label', 'student_view'])

@@ -4,7 +4,14 @@ import pytest
 from ranks import train_here, train_on_ranks
 from torch.testing import assert_close
 
-ESTIMATORS = ('dot', 'jvp', 'finite_difference', 'expected', 'per_sample')
+ESTIMATORS = (
+    'dot',
+    'jvp',
+    'finite_difference',
+    'expected',
+    'per_sample',
+    'public_recipe',
+)
 
 
 @pytest.fixture

@@ -151,8 +151,9 @@ class Problem:
             learning_rate,
             lambda old: estimator.before_student_step(old, [self.batch], 1.0),
         )
+        names = dict(student.named_parameters())
         (coefficient,) = estimator.after_student_step(
-            student, [self.batch], learning_rate
+            student, [self.batch], dict.fromkeys(names, learning_rate)
         )
         return coefficient
 
@@ -166,7 +167,7 @@ class Problem:
         gradients = torch.autograd.grad(loss, list(self.teacher.parameters()))
         return nn.utils.parameters_to_vector(gradients)
 
-    def labels(self, kind: str) -> tuple[Tensor, Tensor]:
+    def targets_and_probs(self, kind: str) -> tuple[Tensor, Tensor]:
         """Targets of ``'soft'`` or ``'argmax'``, and the probabilities."""
         with torch.no_grad():
             self.predict()
@@ -177,7 +178,7 @@ class Problem:
 
     def all_draws(self) -> Iterator[tuple[float, Tensor]]:
         """Every joint draw of the labels with its probability."""
-        _, probs = self.labels('soft')
+        _, probs = self.targets_and_probs('soft')
         rows = range(len(probs))
         for labels in itertools.product(range(CLASSES), repeat=len(probs)):
             labels = torch.tensor(labels)
@@ -199,7 +200,7 @@ def cosine_of_expectation(
     if labels == 'sample':
         draws = list(problem.all_draws())
     else:
-        draws = [(1.0, problem.labels(labels)[0])]
+        draws = [(1.0, problem.targets_and_probs(labels)[0])]
     expectation = sum(
         share * problem.teacher_gradient(kind(), targets, learning_rate)
         for share, targets in draws
@@ -218,7 +219,7 @@ def cosine_of_single_draws(
     kind, labels = ESTIMATORS[name]
     problem = Problem.random(seed, unlabeled, shift=0.5)
     true = problem.true_gradient(learning_rate)
-    targets, probs = problem.labels(labels)
+    targets, probs = problem.targets_and_probs(labels)
     if labels != 'sample':
         draws = 1  # every draw is the same
     cosines = []
@@ -244,7 +245,9 @@ def batch_norm_bias(
     """
     kind, labels = ESTIMATORS[name]
     problem = Problem.random(seed, unlabeled, shift)
-    targets, _ = problem.labels('argmax' if labels == 'argmax' else 'soft')
+    targets, _ = problem.targets_and_probs(
+        'argmax' if labels == 'argmax' else 'soft'
+    )
     bias = problem.coefficient(kind(), targets, 0.0).abs().max().item()
     old = problem.loss_after_step(targets, 0.0)
     signal = abs(old - problem.loss_after_step(targets, learning_rate))

@@ -7,10 +7,7 @@ import torch
 from mmengine.registry import DATASETS
 from torch.utils.data import Dataset
 
-
-def mixed_seed(*numbers: int) -> int:
-    """Seed below 2**32 that is a function of all the numbers."""
-    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
+from ..randomness import mixed_seed
 
 
 @DATASETS.register_module()
@@ -41,6 +38,10 @@ class SeededDraws(Dataset):
         np.random.seed(seed)
         torch.default_generator.manual_seed(seed)
         return self.dataset[index]
+
+    def __setattr__(self, name: str, value) -> None:
+        own = name in ('dataset', 'stream')
+        object.__setattr__(self if own else self.dataset, name, value)
 
     def __getattr__(self, name: str):
         if name == 'dataset':  # not set yet, while unpickling

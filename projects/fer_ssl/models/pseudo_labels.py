@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch.nn.functional as F
 from torch import Tensor
+
+from ..labels import IGNORE_LABEL
 
 PSEUDO_LABELS = ('sample', 'argmax', 'soft')
 
@@ -60,3 +64,29 @@ def consistency_loss(
     confident = weak_logits.softmax(dim=1).amax(dim=1) >= threshold
     loss = F.cross_entropy(strong_logits, target, reduction='none')
     return (loss * confident).mean(), confident.float().mean()
+
+
+def describe_pseudo_labels(
+    logits: Tensor, targets: Tensor, truth: Tensor, classes: Sequence[str]
+) -> dict[str, Tensor]:
+    """Means over the faces, to be logged: confidence, class shares, hits.
+
+    Args:
+        logits: Teacher's logits, (N, C).
+        targets: Pseudo-labels, (N, C).
+        truth: True classes, (N,), -1 where not known.
+        classes: C names.
+
+    Returns:
+        ``pseudo_label/confidence`` and ``pseudo_label/share_NAME``, and of
+        all faces the share with known truth, ``pseudo_label/known``, and with
+        a pseudo-label that is right, ``pseudo_label/hits``.
+    """
+    probs = logits.detach().softmax(dim=1)
+    outputs = {'pseudo_label/confidence': probs.amax(dim=1).mean()}
+    for name, share in zip(classes, targets.mean(dim=0)):
+        outputs[f'pseudo_label/share_{name}'] = share
+    hits = targets.argmax(dim=1) == truth
+    outputs['pseudo_label/known'] = (truth != IGNORE_LABEL).float().mean()
+    outputs['pseudo_label/hits'] = hits.float().mean()
+    return outputs

@@ -56,7 +56,8 @@ def coefficients(estimator, student, batches, eta, scale=1.0):
         for p in student.parameters():
             p -= eta * p.grad / scale
             p.grad = None
-    return estimator.after_student_step(student, batches, eta)
+    rates = dict.fromkeys(dict(student.named_parameters()), eta)
+    return estimator.after_student_step(student, batches, rates)
 
 
 def fall(student, batches, eta):
@@ -234,3 +235,43 @@ def test_students_with_attention():
     (dot,) = coefficients(DotFeedback(), student, [batch], 1e-3)
     (jvp,) = coefficients(JvpFeedback(), other, [batch], 1e-3)
     assert_close(dot, jvp, rtol=1e-9, atol=0)
+
+
+def test_every_parameter_has_its_own_learning_rate(student, make_batch):
+    """A layer with learning rate 0 takes no part in the step."""
+    batches = [make_batch()]
+    rates = {
+        name: 0.0 if '.3.' in name else 1e-6
+        for name, _ in student.named_parameters()
+    }
+    start = copy.deepcopy(student)
+    found = []
+    for kind in (DotFeedback, JvpFeedback, PerSampleFeedback):
+        other = copy.deepcopy(start)
+        estimator = kind()
+        unlabeled_loss(other, batches).backward()
+        estimator.before_student_step(other, batches, 1.0)
+        old = labeled_loss(other, batches).item()
+        with torch.no_grad():
+            for name, p in other.named_parameters():
+                p -= rates[name] * p.grad
+        new = labeled_loss(other, batches).item()
+        (value,) = estimator.after_student_step(other, batches, rates)
+        found.append(value.mean().item())
+    assert found == pytest.approx([old - new] * 3, rel=1e-3)
+
+
+def test_finite_difference_of_no_step_is_zero_with_dropout(make_batch):
+    torch.manual_seed(0)
+
+    class Dropped(torch.nn.Linear):
+        def forward(self, faces, mode):
+            return F.dropout(super().forward(faces), 0.5)
+
+    student, batches = Dropped(6, 4).double(), [make_batch()]
+    estimator = FiniteDifferenceFeedback()
+    state = torch.get_rng_state()
+    estimator.before_student_step(student, batches, 1.0)
+    (fall,) = estimator.after_student_step(student, batches, {})
+    assert fall == 0
+    assert torch.equal(torch.get_rng_state(), state)

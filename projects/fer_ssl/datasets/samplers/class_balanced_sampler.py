@@ -52,13 +52,14 @@ class ClassBalancedSampler(ResumableSampler):
                 'balanced batch cannot be drawn. Add samples, or remove the '
                 'class from `classes`.'
             )
-        self._orders = [(-1, None)] * len(classes)
+        self._orders: list[tuple] = [((), None)] * len(classes)
 
     def index_at(self, position: int) -> int:
         draw, label = divmod(position, len(self._members))
         members = self._members[label]
         number, place = divmod(draw, len(members))
-        if self._orders[label][0] != number:
-            rng = np.random.default_rng((self.seed, label, number))
-            self._orders[label] = (number, rng.permutation(members))
+        key = (self.seed, label, number)
+        if self._orders[label][0] != key:
+            rng = np.random.default_rng(key)
+            self._orders[label] = (key, rng.permutation(members))
         return int(self._orders[label][1][place])

@@ -15,13 +15,13 @@ class InfiniteShuffleSampler(ResumableSampler):
     draws before it; the cost of starting is one permutation.
     """
 
-    _pass = -1
+    _drawn: tuple[int, int] | None = None
 
     def index_at(self, position: int) -> int:
         size = len(self.dataset)
         number = position // size
-        if number != self._pass:
+        if self._drawn != (self.seed, number):
             generator = torch.Generator().manual_seed(self.seed + number)
             self._order = torch.randperm(size, generator=generator)
-            self._pass = number
+            self._drawn = self.seed, number
         return int(self._order[position % size])

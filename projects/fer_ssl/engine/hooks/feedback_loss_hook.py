@@ -16,7 +16,7 @@ class FeedbackLossHook(Hook):
     ``normalize`` are there to let it act. In this order::
 
         f <- f - running mean       with moving_baseline
-        f <- f / running RMS        with normalize
+        f <- f / running RMS        with normalize (of the f above)
         f <- clamp(f, -clip, clip)  with clip
         f <- f * weight * min(1, iteration / ramp_up)
 
@@ -28,8 +28,9 @@ class FeedbackLossHook(Hook):
         moving_baseline: Subtract the running mean of earlier iterations. It
             does not change the expectation of the gradient where labels are
             sampled, and takes noise out.
-        normalize: Divide by the running root mean square, so that ``weight``
-            means the same for every estimator and learning rate.
+        normalize: Divide by the running root mean square, this iteration
+            included, so that ``weight`` means the same for every estimator
+            and learning rate.
         clip: Largest absolute value, after the two steps above.
         ramp_up: Iterations over which the weight grows from 0.
         momentum: Of the running mean and RMS.
@@ -79,9 +80,11 @@ class FeedbackLossHook(Hook):
         )
         mean, square = running / weight
         outputs['feedback/mean'] = values.mean()
-        outputs['feedback/spread'] = (square - mean**2).clamp(min=0).sqrt()
+        spread = (square - mean**2).clamp(min=0).sqrt()
+        outputs['feedback/spread'] = spread
         outputs['feedback/positive'] = (values > 0).float().mean()
 
+        scale = spread if self.moving_baseline else square.sqrt()
         factor = self.weight
         if self.ramp_up:
             factor *= min(1.0, (batch_idx + 1) / self.ramp_up)
@@ -89,7 +92,7 @@ class FeedbackLossHook(Hook):
             if self.moving_baseline:
                 value = value - baseline.to(value)
             if self.normalize:
-                value = value / square.sqrt().clamp(min=1e-20)
+                value = value / scale.clamp(min=1e-20)
             if self.clip is not None:
                 value = value.clamp(-self.clip, self.clip)
             feedback[number] = factor * value

@@ -22,27 +22,32 @@ class PseudoLabelCollapseHook(Hook):
     def __init__(self, share: float = 0.95, interval: int = 500) -> None:
         self.share = share
         self.interval = interval
+        self._restart()
+
+    def _restart(self) -> None:
         self.sums: dict = {}
+        self.count = 0
 
     def after_train_iter(
         self, runner, batch_idx: int, data_batch=None, outputs=None
     ) -> None:
+        self.count += 1
         for name, value in outputs.items():
             if name.startswith('pseudo_label/share_'):
                 self.sums[name] = self.sums.get(name, 0) + value.detach()
         if not self.every_n_train_iters(runner, self.interval):
             return
         for name, total in self.sums.items():
-            mean = float(total) / self.interval
+            mean = float(total) / self.count
             if mean > self.share:
                 label = name.removeprefix('pseudo_label/share_')
                 print_log(
                     f'{mean:.1%} of the pseudo-labels of the last '
-                    f'{self.interval} iterations are {label!r}: the teacher '
+                    f'{self.count} iterations are {label!r}: the teacher '
                     'may have collapsed. Look at its macro-F1; a lower '
                     'learning rate, a higher consistency threshold or start '
                     'weights help.',
                     logger='current',
                     level=logging.WARNING,
                 )
-        self.sums = {}
+        self._restart()

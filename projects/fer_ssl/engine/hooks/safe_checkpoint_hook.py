@@ -24,32 +24,33 @@ class SafeCheckpointHook(CheckpointHook):
     """
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict):
-        previous = runner.message_hub.runtime_info.get('last_ckpt')
-        with self._removals_last():
-            try:
-                super()._save_checkpoint_with_step(runner, step, meta)
-            except OSError as error:
-                kept = 'there is no earlier one'
-                if previous and osp.isfile(previous):
-                    kept = f'{previous} is intact: --resume goes on from it'
-                raise OSError(
-                    error.errno,
-                    f'checkpoint {self.last_ckpt} cannot be written '
-                    f'({error.strerror}); {kept}',
-                ) from error
+        with self._removals_last(runner):
+            super()._save_checkpoint_with_step(runner, step, meta)
 
     def _save_best_checkpoint(self, runner, metrics: dict) -> None:
-        with self._removals_last():
+        with self._removals_last(runner):
             super()._save_best_checkpoint(runner, metrics)
 
     @contextmanager
-    def _removals_last(self) -> Iterator[None]:
+    def _removals_last(self, runner) -> Iterator[None]:
         """Put off what the hook removes until all is written."""
+        previous = runner.message_hub.runtime_info.get('last_ckpt')
         backend, outdated = self.file_backend, []
         self.file_backend = copy.copy(backend)
         self.file_backend.remove = outdated.append
         try:
             yield
+        except OSError as error:
+            if error.errno is None or 'cannot be written' in str(error):
+                raise
+            kept = 'there is no earlier one'
+            if previous and osp.isfile(previous):
+                kept = f'{previous} is intact: --resume goes on from it'
+            raise OSError(
+                error.errno,
+                f'a checkpoint of iteration {runner.iter} cannot be written '
+                f'to {self.out_dir} ({error.strerror}); {kept}',
+            ) from error
         finally:
             self.file_backend = backend
         for path in outdated:

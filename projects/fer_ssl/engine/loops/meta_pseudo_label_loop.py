@@ -1,23 +1,28 @@
 from __future__ import annotations
 
-import os.path as osp
-
 import torch
 import torch.nn.functional as F
-from mmengine.dist import all_reduce, all_reduce_dict, get_dist_info
+from mmengine.dist import (
+    all_reduce,
+    all_reduce_dict,
+    get_dist_info,
+    get_world_size,
+)
 from mmengine.model import is_model_wrapper
+from mmengine.optim import OptimWrapperDict
 from mmengine.registry import LOOPS, TASK_UTILS
-from mmengine.runner.checkpoint import save_checkpoint
 from torch import Tensor, nn
 
-from ...labels import IGNORE_LABEL
 from ...models.feedback import MetaBatch
 from ...models.feedback.probes import frozen_running_statistics
 from ...models.pseudo_labels import (
     PSEUDO_LABELS,
     consistency_loss,
+    describe_pseudo_labels,
     pseudo_labels,
 )
+from ...randomness import mixed_seed
+from .non_finite import check_finite
 from .resumable_train_loop import ResumableTrainLoop
 
 
@@ -57,8 +62,8 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
             ``'weak'``.
         feedback: Estimator of the coefficient: ``'dot'`` (the paper's),
             ``'jvp'``, ``'finite_difference'``, ``'expected'``,
-            ``'per_sample'``, or the config of a :class:`BaseFeedback`.
-            ``None`` trains without feedback.
+            ``'per_sample'``, ``'public_recipe'``, or the config of a
+            :class:`BaseFeedback`. ``None`` trains without feedback.
         logit_adjustment: Factor tau of the log class shares of the pseudo-
             labels that are added to the student's logits in Eq. 1 (Menon et
             al., arXiv 2007.07314). Unlabeled faces are mostly neutral and
@@ -105,7 +110,7 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         )
         self.accumulation = accumulation
         for loader in (self.dataloader, self.unlabeled_dataloader):
-            if loader.batch_size % accumulation:
+            if accumulation < 1 or loader.batch_size % accumulation:
                 raise ValueError(
                     f'MetaPseudoLabelLoop: batch_size={loader.batch_size} '
                     f'cannot be split into accumulation={accumulation} equal '
@@ -124,13 +129,47 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         )
 
     def run(self) -> nn.Module:
-        for name, optim in self.runner.optim_wrapper.items():
+        self._check_parts()
+        return super().run()
+
+    def _check_parts(self) -> None:
+        """Refuse what the steps of this loop would get wrong."""
+        optims = self.runner.optim_wrapper
+        if not isinstance(optims, OptimWrapperDict):
+            raise ValueError(
+                'MetaPseudoLabelLoop needs an optimizer for each network: '
+                "optim_wrapper=dict(constructor='MultiOptimWrapperConstructor'"
+                ', teacher=..., student=...).'
+            )
+        for name, optim in optims.items():
             if optim._accumulative_counts != 1:
                 raise ValueError(
                     f'optim_wrapper.{name}.accumulative_counts must be 1: '
                     'set train_cfg.accumulation instead.'
                 )
-        return super().run()
+        model = self.runner.model
+        if is_model_wrapper(model):
+            model = model.module
+        preprocessor = model.data_preprocessor
+        if getattr(preprocessor, 'batch_augments', None) is not None:
+            raise ValueError(
+                'data_preprocessor.batch_augments mixes labels, which '
+                'MetaPseudoLabelLoop does not support: remove it.'
+            )
+        synchronized = any(
+            isinstance(layer, nn.SyncBatchNorm)
+            for layer in model.student.modules()
+        )
+        if (
+            synchronized
+            and get_world_size() > 1
+            and getattr(self.feedback, 'forward_mode', False)
+        ):
+            raise ValueError(
+                f'{type(self.feedback).__name__} differentiates in forward '
+                'mode, which SyncBatchNorm does not: use feedback='
+                "'dot' or 'finite_difference', or BatchNorm."
+            )
 
     def run_iter(self, data_batch: dict) -> None:
         """Steps 1 to 4 of the method on one pair of batches."""
@@ -147,9 +186,18 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         stepped = self._train_student(model.student, batches, outputs)  # 2.
         feedback = None
         if stepped and self.feedback is not None:
-            feedback = self._judge(model.student, batches, outputs)  # 3.
+            feedback = self._compute_feedback(  # 3.
+                model.student, batches, outputs
+            )
         self._train_teacher(model.teacher, batches, feedback, outputs)  # 4.
-        outputs.update(self._describe(batches))
+        outputs.update(
+            describe_pseudo_labels(
+                torch.cat([b.logits[1] for b in batches]),
+                torch.cat([b.targets for b in batches]),
+                torch.cat([b.truth for b in batches]),
+                self.classes,
+            )
+        )
         self._reduce(outputs)
         runner.call_hook(
             'after_train_iter',
@@ -187,12 +235,14 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
             with optim.optim_context(student):
                 logits = student(batch.view, mode='tensor').float()
             loss = F.cross_entropy(logits + batch.bias, batch.targets)
-            self._check_finite('student', dict(loss=loss))
+            check_finite(self.runner, 'student', dict(loss=loss))
             optim.backward(loss / len(batches))
             losses.append(loss.detach())
         outputs['student/loss'] = torch.stack(losses).mean()
         student = _unwrapped(student)
         scaler = getattr(optim, 'loss_scaler', None)
+        if scaler is not None and not scaler.is_enabled():
+            scaler = None
         if self.feedback is not None:
             scale = scaler.get_scale() if scaler is not None else 1.0
             self.feedback.before_student_step(student, batches, scale)
@@ -203,7 +253,7 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
             self._count_skipped_step(outputs)
         return stepped
 
-    def _judge(
+    def _compute_feedback(
         self, student, batches: list[MetaBatch], outputs: dict
     ) -> list[Tensor]:
         """3. The new student on the labeled faces gives the feedback, Eq. 6.
@@ -212,11 +262,12 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
             A coefficient for each micro-batch, as the hooks have left it.
         """
         optim = self.runner.optim_wrapper['student']
+        student = _unwrapped(student)
         feedback = self.feedback.after_student_step(
-            _unwrapped(student), batches, optim.get_lr()['lr'][0]
+            student, batches, _learning_rates(student, optim)
         )
         for coefficient in feedback:
-            self._check_finite('student', dict(feedback=coefficient))
+            check_finite(self.runner, 'student', dict(feedback=coefficient))
         self.runner.call_hook(
             'before_teacher_step',
             batch_idx=self._iter,
@@ -243,7 +294,7 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
                 losses['loss_feedback'] = self.feedback.loss(
                     feedback[number], batch
                 )  # Eq. 5
-            self._check_finite('teacher', losses)
+            check_finite(self.runner, 'teacher', losses)
             optim.backward(sum(losses.values()) / len(batches))
             logged = {f'teacher/{name}': x for name, x in losses.items()}
             logged['pseudo_label/confident'] = confident
@@ -350,9 +401,8 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         that neither resuming nor the number of ranks changes a draw.
         """
         rank, world_size = get_dist_info()
-        generator = torch.Generator().manual_seed(
-            (self.runner.seed * 1_000_003 + self._iter) % 2**63
-        )
+        seed = mixed_seed(self.runner.seed, self._iter)
+        generator = torch.Generator().manual_seed(seed)
         numbers = torch.rand(count * world_size, generator=generator)
         return numbers[rank * count : (rank + 1) * count]
 
@@ -365,56 +415,12 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
             outputs['student/loss'], count
         )
 
-    def _check_finite(self, network: str, values: dict) -> None:
-        """Stop before a step that would destroy the weights.
-
-        Raises:
-            FloatingPointError: A value is NaN or infinite. The weights of
-                the moment are in the file that the message names.
-        """
-        for name, value in values.items():
-            if torch.isfinite(value).all():
-                continue
-            runner = self.runner
-            reason = f'{network}/{name} is {value.sum().item()}'
-            iteration = self._iter + 1
-            rank, _ = get_dist_info()
-            path = osp.join(
-                runner.work_dir, f'nonfinite_iter_{iteration}_rank_{rank}.pth'
-            )
-            save_checkpoint(
-                dict(
-                    meta=dict(iter=self._iter, reason=reason),
-                    state_dict=runner.model.state_dict(),
-                    optimizer=runner.optim_wrapper.state_dict(),
-                ),
-                path,
-            )
-            raise FloatingPointError(
-                f'{reason} at iteration {iteration}: lower the learning rate '
-                'or clip the gradients (clip_grad in optim_wrapper), and look '
-                f'at the faces of this batch and at the weights in {path}.'
-            )
-
-    def _describe(self, batches: list[MetaBatch]) -> dict:
-        """Confidence, class shares and accuracy of the pseudo-labels."""
-        probs = torch.cat([b.logits[1].detach() for b in batches]).softmax(1)
-        targets = torch.cat([b.targets for b in batches])
-        truth = torch.cat([b.truth for b in batches])
-        outputs = {'pseudo_label/confidence': probs.amax(dim=1).mean()}
-        for name, share in zip(self.classes, targets.mean(dim=0)):
-            outputs[f'pseudo_label/share_{name}'] = share
-        hits = targets.argmax(dim=1) == truth
-        outputs['pseudo_label/known'] = (truth != IGNORE_LABEL).float().mean()
-        outputs['pseudo_label/accuracy'] = hits.float().mean()
-        return outputs
-
     @staticmethod
     def _reduce(outputs: dict) -> None:
         """Means over all ranks, so that the log is that of the whole batch."""
         all_reduce_dict(outputs, op='mean')
         known = outputs.pop('pseudo_label/known')
-        hits = outputs.pop('pseudo_label/accuracy')
+        hits = outputs.pop('pseudo_label/hits')
         if known > 0:
             outputs['pseudo_label/accuracy'] = hits / known
 
@@ -439,6 +445,20 @@ def _build_feedback(feedback: str | dict | None, pseudo_label: str):
 def _unwrapped(network: nn.Module) -> nn.Module:
     """The network inside of DDP: probes are none of its business."""
     return network.module if is_model_wrapper(network) else network
+
+
+def _learning_rates(student: nn.Module, optim) -> dict[str, float]:
+    """Learning rate of every trained parameter, by its name."""
+    rates = {
+        id(parameter): group['lr']
+        for group in optim.param_groups
+        for parameter in group['params']
+    }
+    return {
+        name: rates.get(id(parameter), 0.0)
+        for name, parameter in student.named_parameters()
+        if parameter.requires_grad
+    }
 
 
 def _finite_gradients(network: nn.Module) -> bool:

@@ -7,7 +7,7 @@ from mmengine.runner.loops import _InfiniteDataloaderIterator
 from torch.utils.data import DataLoader
 
 from ...datasets.samplers import ResumableSampler
-from ...datasets.seeded_draws import mixed_seed
+from ...randomness import mixed_seed
 
 
 @LOOPS.register_module()
@@ -37,7 +37,9 @@ class ResumableTrainLoop(IterBasedTrainLoop):
                 draw other random numbers.
         """
         if isinstance(dataloader, dict):
-            kind = DATA_SAMPLERS.get(dataloader['sampler']['type'])
+            kind = dataloader['sampler']['type']
+            if isinstance(kind, str):
+                kind = DATA_SAMPLERS.get(kind)
             if kind is not None and issubclass(kind, ResumableSampler):
                 dataset = dict(
                     type='SeededDraws',
@@ -70,6 +72,8 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         self.runner.call_hook('before_train_epoch')
         if self._iter > 0:
             self.resume_data()
+            # The checkpoint is older than the validation it was due for.
+            self._validate_if_due()
         while self._iter < self._max_iters and not self.stop_training:
             self.runner.model.train()
             data_batch = next(self.dataloader_iterator)
@@ -78,16 +82,19 @@ class ResumableTrainLoop(IterBasedTrainLoop):
                 mixed_seed(self.runner.seed, self._iter, get_rank())
             )
             self.run_iter(data_batch)
-            self._decide_current_val_interval()
-            if (
-                self.runner.val_loop is not None
-                and self._iter >= self.val_begin
-                and (
-                    self._iter % self.val_interval == 0
-                    or self._iter == self._max_iters
-                )
-            ):
-                self.runner.val_loop.run()
+            self._validate_if_due()
         self.runner.call_hook('after_train_epoch')
         self.runner.call_hook('after_train')
         return self.runner.model
+
+    def _validate_if_due(self) -> None:
+        self._decide_current_val_interval()
+        if (
+            self.runner.val_loop is not None
+            and self._iter >= self.val_begin
+            and (
+                self._iter % self.val_interval == 0
+                or self._iter == self._max_iters
+            )
+        ):
+            self.runner.val_loop.run()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,13 +19,16 @@ class BaseFeedback(metaclass=ABCMeta):
 
     The loop calls :meth:`before_student_step` when the student's gradients
     are there and its weights still old, and :meth:`after_student_step` when
-    its weights are new. All probes run in float32, outside of autocast, in
-    the student's own mode (batch statistics where it trains with them), and
-    leave its running statistics alone.
+    its weights are new. All probes run outside of autocast, in the student's
+    own mode (batch statistics where it trains with them), and leave its
+    running statistics alone.
     """
 
     #: Whether the teacher gets a gradient from soft pseudo-labels, too.
     takes_soft_labels = False
+    #: Whether the student is differentiated in forward mode, which
+    #: SyncBatchNorm cannot be.
+    forward_mode = False
 
     @abstractmethod
     def before_student_step(
@@ -45,9 +48,14 @@ class BaseFeedback(metaclass=ABCMeta):
         self,
         student: nn.Module,
         batches: Sequence[MetaBatch],
-        learning_rate: float,
+        learning_rates: Mapping[str, float],
     ) -> list[Tensor]:
         """Coefficients f without gradient, one tensor per micro-batch.
+
+        Args:
+            student: As above, after the step.
+            batches: As above.
+            learning_rates: Of every trained parameter, by its name.
 
         Returns:
             Scalars (the same on every rank and for every micro-batch), (M,)

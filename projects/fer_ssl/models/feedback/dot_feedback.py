@@ -3,7 +3,7 @@ from __future__ import annotations
 from mmengine.registry import TASK_UTILS
 
 from .base_feedback import BaseFeedback
-from .probes import copied_gradients, dot_product, labeled_gradients
+from .probes import copied_gradients, dot_product, labeled_gradients, scaled
 
 
 @TASK_UTILS.register_module()
@@ -11,8 +11,9 @@ class DotFeedback(BaseFeedback):
     """Eq. 6 of paper A: the dot product of two gradients of the student.
 
     f = eta * grad L_l(theta') . grad L_u(theta), with theta the old and
-    theta' the new weights. Cost: a forward and a backward pass of the labeled
-    faces, a copy of the gradients, and under DDP one reduction of all of them.
+    theta' the new weights (eta by parameter, where it differs). Cost: a
+    forward and a backward pass of the labeled faces, a copy of the gradients,
+    and under DDP one reduction of all of them.
 
     Args:
         cosine: The cosine of the two gradients, in [-1, 1], instead: free of
@@ -25,12 +26,11 @@ class DotFeedback(BaseFeedback):
     def before_student_step(self, student, batches, scale) -> None:
         self.gradients = copied_gradients(student, scale)
 
-    def after_student_step(self, student, batches, learning_rate):
+    def after_student_step(self, student, batches, learning_rates):
         labeled = labeled_gradients(student, batches)
-        feedback = dot_product(labeled, self.gradients)
+        step = scaled(self.gradients, learning_rates)
+        feedback = dot_product(labeled, step)
         if self.cosine:
-            norms = [dot_product(g, g) for g in (labeled, self.gradients)]
-            feedback = feedback / (norms[0] * norms[1]).sqrt().clamp(min=1e-20)
-        else:
-            feedback = learning_rate * feedback
+            norms = dot_product(labeled, labeled) * dot_product(step, step)
+            feedback = feedback / norms.sqrt().clamp(min=1e-20)
         return [feedback] * len(batches)

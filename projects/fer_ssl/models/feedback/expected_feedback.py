@@ -7,6 +7,7 @@ from .probes import (
     directional_derivative,
     labeled_gradients,
     logits_of,
+    scaled,
     trained_weights,
 )
 
@@ -23,9 +24,11 @@ class ExpectedFeedback(BaseFeedback):
 
     All s are one forward-mode pass of the student's log-probabilities along
     grad L_l(theta'). f_ic = -eta * s_ic, and L_f = -mean_i sum_c f_ic *
-    T_c(x_i) has the exact gradient of the labeled loss after one step: no
+    T_c(x_i) has the exact gradient of the labeled loss after that step: no
     sampling, hence no noise of it, and no baseline to subtract. With hard
-    labels it is the same to first order in eta.
+    labels it is the same to first order in eta. (The step is that of plain
+    gradient descent: what momentum and clipping make of it is left out, and
+    the shares of ``logit_adjustment`` count as constants.)
 
     Cost: a forward and a backward pass of the labeled faces, one
     forward-mode pass of the unlabeled ones (about two forward passes), a copy
@@ -33,6 +36,7 @@ class ExpectedFeedback(BaseFeedback):
     """
 
     takes_soft_labels = True
+    forward_mode = True
 
     def before_student_step(self, student, batches, scale) -> None:
         self.old_weights = {
@@ -40,20 +44,15 @@ class ExpectedFeedback(BaseFeedback):
             for name, p in trained_weights(student).items()
         }
 
-    def after_student_step(self, student, batches, learning_rate):
-        direction = labeled_gradients(student, batches)
-        return [
-            -learning_rate * self._slopes(student, batch, direction)
-            for batch in batches
-        ]
+    def after_student_step(self, student, batches, learning_rates):
+        direction = scaled(labeled_gradients(student, batches), learning_rates)
+        return [-self._slopes(student, batch, direction) for batch in batches]
 
     def _slopes(self, student, batch, direction):
-        """s of every face and class, (M, C)."""
+        """eta * s of every face and class, (M, C)."""
 
         def log_probs(weights):
             logits = logits_of(student, batch.view, weights)
             return (logits + batch.bias).log_softmax(dim=1)
 
-        return directional_derivative(
-            log_probs, student, self.old_weights, direction
-        )
+        return directional_derivative(log_probs, self.old_weights, direction)

@@ -8,6 +8,7 @@ from .probes import (
     directional_derivative,
     labeled_loss,
     mean_over_ranks,
+    scaled,
     trained_weights,
 )
 
@@ -22,14 +23,15 @@ class JvpFeedback(BaseFeedback):
     reduction of one scalar.
     """
 
+    forward_mode = True
+
     def before_student_step(self, student, batches, scale) -> None:
         self.gradients = copied_gradients(student, scale)
 
-    def after_student_step(self, student, batches, learning_rate):
+    def after_student_step(self, student, batches, learning_rates):
         slope = directional_derivative(
             lambda weights: labeled_loss(student, batches, weights),
-            student,
             trained_weights(student),
-            self.gradients,
+            scaled(self.gradients, learning_rates),
         )
-        return [learning_rate * mean_over_ranks(slope)] * len(batches)
+        return [mean_over_ranks(slope)] * len(batches)

@@ -19,9 +19,9 @@ class PerSampleFeedback(ExpectedFeedback):
 
     takes_soft_labels = False
 
-    def after_student_step(self, student, batches, learning_rate):
+    def after_student_step(self, student, batches, learning_rates):
         every_class = super().after_student_step(
-            student, batches, learning_rate
+            student, batches, learning_rates
         )
         return [
             (feedback * batch.targets).sum(dim=1)

@@ -16,7 +16,7 @@ from torch.func import functional_call
 from ...compat import differentiable_attention
 from .meta_batch import MetaBatch
 
-Weights = dict[str, Tensor]
+Tensors = dict[str, Tensor]  # by the name of a parameter
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def trained_weights(student: nn.Module) -> dict[str, nn.Parameter]:
     return {n: p for n, p in student.named_parameters() if p.requires_grad}
 
 
-def copied_gradients(student: nn.Module, scale: float = 1.0) -> Weights:
+def copied_gradients(student: nn.Module, scale: float = 1.0) -> Tensors:
     """Copies of the gradients that ``backward`` left, divided by ``scale``.
 
     Copies, because optimizers may change ``.grad`` in place (Nesterov
@@ -52,6 +52,11 @@ def copied_gradients(student: nn.Module, scale: float = 1.0) -> Weights:
         for name, p in trained_weights(student).items()
         if p.grad is not None
     }
+
+
+def scaled(tensors: Tensors, factors: Mapping[str, float]) -> Tensors:
+    """Each tensor times the factor of its name."""
+    return {name: factors[name] * x for name, x in tensors.items()}
 
 
 def dot_product(first: Mapping, second: Mapping) -> Tensor:
@@ -66,9 +71,9 @@ def dot_product(first: Mapping, second: Mapping) -> Tensor:
 
 def logits_of(student: nn.Module, faces: Tensor, weights=None) -> Tensor:
     """Student's logits (N, C), with other weights where they are given."""
-    if weights is None:
-        return student(faces, mode='tensor')
-    return functional_call(student, weights, (faces,), dict(mode='tensor'))
+    arguments = (student, weights or {}, (faces,), dict(mode='tensor'))
+    with frozen_running_statistics(student):
+        return functional_call(*arguments)
 
 
 def labeled_loss(
@@ -84,26 +89,24 @@ def labeled_loss(
 
 def labeled_gradients(
     student: nn.Module, batches: Sequence[MetaBatch]
-) -> Weights:
+) -> Tensors:
     """Gradient of L_l, averaged over all ranks."""
     weights = trained_weights(student)
     total = {name: torch.zeros_like(p) for name, p in weights.items()}
-    with frozen_running_statistics(student):
-        for batch in batches:  # one by one, for the memory
-            loss = labeled_loss(student, [batch]) / len(batches)
-            grads = torch.autograd.grad(
-                loss, list(weights.values()), allow_unused=True
-            )
-            for name, grad in zip(weights, grads):
-                if grad is not None:
-                    total[name] += grad
+    for batch in batches:  # one by one, for the memory
+        loss = labeled_loss(student, [batch]) / len(batches)
+        grads = torch.autograd.grad(
+            loss, list(weights.values()), allow_unused=True
+        )
+        for name, grad in zip(weights, grads):
+            if grad is not None:
+                total[name] += grad
     all_reduce_params(list(total.values()), op='mean')
     return total
 
 
 def directional_derivative(
-    function: Callable[[Weights], Tensor],
-    student: nn.Module,
+    function: Callable[[Tensors], Tensor],
     weights: Mapping[str, Tensor],
     direction: Mapping[str, Tensor],
 ) -> Tensor:
@@ -111,15 +114,13 @@ def directional_derivative(
 
     One forward-mode pass: no graph is kept and nothing goes backward.
     """
-    with torch.no_grad(), frozen_running_statistics(student):
-        with forward_ad.dual_level(), differentiable_attention():
-            duals = {
-                name: forward_ad.make_dual(weight.detach(), direction[name])
-                for name, weight in weights.items()
-                if name in direction
-            }
-            tangent = forward_ad.unpack_dual(function(duals)).tangent
-    return tangent
+    with torch.no_grad(), forward_ad.dual_level(), differentiable_attention():
+        duals = {
+            name: forward_ad.make_dual(weight.detach(), direction[name])
+            for name, weight in weights.items()
+            if name in direction
+        }
+        return forward_ad.unpack_dual(function(duals)).tangent
 
 
 def mean_over_ranks(value: Tensor) -> Tensor:

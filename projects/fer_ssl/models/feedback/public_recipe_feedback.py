@@ -4,17 +4,12 @@ import torch
 import torch.nn.functional as F
 from mmengine.registry import TASK_UTILS
 
-from .base_feedback import BaseFeedback
-from .probes import (
-    frozen_running_statistics,
-    labeled_loss,
-    logits_of,
-    mean_over_ranks,
-)
+from .finite_difference_feedback import FiniteDifferenceFeedback
+from .probes import logits_of, mean_over_ranks
 
 
 @TASK_UTILS.register_module()
-class PublicRecipeFeedback(BaseFeedback):
+class PublicRecipeFeedback(FiniteDifferenceFeedback):
     """What public implementations do. Biased: for comparison, not for use.
 
     f = (labeled loss of the old student within the concatenated batch of
@@ -24,19 +19,14 @@ class PublicRecipeFeedback(BaseFeedback):
     has learned. Train with ``pseudo_label='argmax'`` for the whole recipe.
     """
 
+    @torch.no_grad()
     def before_student_step(self, student, batches, scale) -> None:
         losses = []
-        with torch.no_grad(), frozen_running_statistics(student):
-            for batch in batches:
-                faces = torch.cat([batch.faces, batch.strong])
-                logits = logits_of(student, faces)[: len(batch.faces)]
-                losses.append(F.cross_entropy(logits, batch.labels))
+        for batch in batches:
+            faces = torch.cat([batch.faces, batch.strong])
+            logits = logits_of(student, faces)[: len(batch.faces)]
+            losses.append(F.cross_entropy(logits, batch.labels))
         self.old_loss = mean_over_ranks(torch.stack(losses).mean())
-
-    def after_student_step(self, student, batches, learning_rate):
-        with torch.no_grad(), frozen_running_statistics(student):
-            new_loss = mean_over_ranks(labeled_loss(student, batches))
-        return [self.old_loss - new_loss] * len(batches)
 
     def loss(self, coefficient, batch):
         strong_logits = batch.logits[2]
