@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.fileio import LocalBackend
+from mmengine.hooks import EMAHook
 from mmengine.logging import HistoryBuffer
 from mmengine.registry import HOOKS
 from mmengine.runner import checkpoint as mmengine_checkpoint
@@ -334,7 +335,11 @@ def test_multimodal_switch_still_needed():
 def test_applying_twice_changes_nothing():
     before = list(sys.meta_path)
     load = mmengine_checkpoint.torch.load
+    resume = EMAHook.after_load_checkpoint
+    save = mmengine_checkpoint.save_checkpoint
     compat.apply_repairs()
+    assert mmengine_checkpoint.save_checkpoint is save
+    assert EMAHook.after_load_checkpoint is resume
     assert list(sys.meta_path) == before
     assert mmengine_checkpoint.torch.load is load is compat.safe_load
 

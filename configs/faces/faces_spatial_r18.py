@@ -1,5 +1,7 @@
 # Semi-supervised training: 60 labeled faces per class, all other faces of
-# split=train unlabeled (paper A, spatial phase).
+# split=train unlabeled (paper A, spatial phase). Both networks start from the
+# weights of faces_supervised_r18.py (FER_SSL_BASELINE names their file): the
+# pseudo-labels of an untrained teacher are of no use to a short run.
 #   FER_SSL_FACES=DIR mim train fer_ssl configs/faces/faces_spatial_r18.py
 _base_ = [
     '../_base_/default_runtime.py',
@@ -7,9 +9,13 @@ _base_ = [
     '../_base_/resnet18_64.py',
 ]
 
+baseline = '{{$FER_SSL_BASELINE:work_dirs/faces_supervised_r18/iter_400.pth}}'
 model = dict(
     type='TeacherStudent',
-    network=_base_.network,
+    network=dict(
+        **_base_.network,
+        init_cfg=dict(type='Pretrained', checkpoint=baseline),
+    ),
     data_preprocessor=_base_.data_preprocessor,
 )
 
@@ -19,7 +25,9 @@ train_cfg = dict(
     max_iters=max_iters,
     val_interval=200,
     unlabeled_dataloader=_base_.unlabeled_dataloader,
-    pseudo_label='sample',
+    pseudo_label='soft',
+    feedback='expected',
+    logit_adjustment=1.0,
     consistency=dict(temperature=0.5, threshold=0.7),
 )
 val_cfg = dict()

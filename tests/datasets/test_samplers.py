@@ -116,3 +116,14 @@ def test_empty_class_is_named():
 def test_dataset_without_labels():
     with pytest.raises(TypeError, match='get_gt_labels'):
         ClassBalancedSampler([1, 2, 3], seed=0)
+
+
+@pytest.mark.parametrize('cls', [ClassBalancedSampler, InfiniteShuffleSampler])
+def test_a_new_seed_takes_effect_within_a_pass(cls):
+    """As when a run without a seed of its own resumes with the saved one."""
+    sampler = make(cls, seed=1)
+    sampler.index_at(5)
+    sampler.seed = 2
+    fresh = make(cls, seed=2)
+    found = [sampler.index_at(p) for p in range(40)]
+    assert found == [fresh.index_at(p) for p in range(40)]

@@ -1,6 +1,7 @@
 """Two ranks with half of each batch are one rank with the whole batch."""
 
 import pytest
+import torch
 from ranks import train_here, train_on_ranks
 from torch.testing import assert_close
 
@@ -85,3 +86,27 @@ def test_accumulation_belongs_to_the_loop(config, tmp_path):
     sizes = batch_sizes(config, 12, 16) | dict(experiment_name=str(tmp_path))
     with pytest.raises(ValueError, match='train_cfg.accumulation'):
         train_here(sizes)
+
+
+def test_averages_resume_on_two_ranks(config, tmp_path):
+    """EMAHook: the resumed averages are the saved ones, not the first."""
+    config.custom_hooks.append(
+        dict(type='EMAHook', momentum=0.1, update_buffers=True)
+    )
+    config.default_hooks.checkpoint.interval = 1
+    sizes = batch_sizes(config, 6, 8)
+    train_on_ranks(sizes, 2, str(tmp_path / 'whole.pth'))
+    work_dir = sizes['work_dir']
+    resumed = dict(
+        sizes,
+        work_dir=f'{work_dir}_2',
+        load_from=f'{work_dir}/iter_2.pth',
+        resume=True,
+    )
+    train_on_ranks(resumed, 2, str(tmp_path / 'resumed.pth'))
+    whole, again = (
+        torch.load(f'{folder}/iter_5.pth', weights_only=False)
+        for folder in (work_dir, resumed['work_dir'])
+    )
+    for name in ('state_dict', 'ema_state_dict'):
+        assert_close(again[name], whole[name], rtol=1e-5, atol=1e-7)

@@ -1,11 +1,12 @@
 """Train a spatial config with every feedback and compare the results.
 
 Each training is a ``train.py`` process in a folder of its own below
-``--work-dir``; finished ones are not repeated. Scores are those of the last
-validation, of student and teacher. Options after ``--`` go to every training::
+``--work-dir``; those finished with the same options are not repeated. Scores
+are those of the last validation, of student and teacher::
 
     python tools/analysis/feedback_study.py configs/demo/demo_spatial.py \
-        --seeds 0 1 2 --work-dir work_dirs/study -- max_iters=1500
+        --seeds 0 1 2 --work-dir work_dirs/study \
+        --cfg-options train_cfg.max_iters=1000
 """
 
 import argparse
@@ -73,30 +74,35 @@ def parse_args() -> argparse.Namespace:
         '--only', nargs='+', choices=VARIANTS, default=list(VARIANTS)
     )
     parser.add_argument(
-        'options',
-        nargs='*',
-        help='KEY=VALUE; {seed} stands for the seed',
+        '--cfg-options',
+        nargs='+',
+        default=[],
+        metavar='KEY=VALUE',
+        help='for every training; {seed} in it stands for the seed',
     )
     return parser.parse_args()
 
 
 def train(config: str, folder: Path, options: list[str]) -> dict:
     """Scores of the last validation of one training."""
-    scores = folder / 'scores.json'
-    if not scores.exists():
+    file = folder / 'scores.json'
+    done = json.loads(file.read_text()) if file.exists() else {}
+    if done.get('options') != options:
         tool = Path(__file__).parents[1] / 'train.py'
         command = [sys.executable, str(tool), config]
         command += ['--work-dir', str(folder), '--cfg-options', *options]
         folder.mkdir(parents=True, exist_ok=True)
         with open(folder / 'log.txt', 'w', encoding='utf-8') as log:
-            done = subprocess.run(command, stdout=log, stderr=log)
-        if done.returncode:
+            status = subprocess.run(command, stdout=log, stderr=log).returncode
+        if status:
             sys.exit(f'error: training failed, see {log.name}')
         latest = max(folder.glob('*/vis_data/scalars.json'))
         lines = map(json.loads, latest.read_text().splitlines())
         last = [line for line in lines if COLUMNS[0] in line][-1]
-        scores.write_text(json.dumps({name: last[name] for name in COLUMNS}))
-    return json.loads(scores.read_text())
+        scores = {name: last[name] for name in COLUMNS}
+        done = dict(options=options, scores=scores)
+        file.write_text(json.dumps(done))
+    return done['scores']
 
 
 def main() -> None:
@@ -104,7 +110,7 @@ def main() -> None:
     rows = []
     for name in args.only:
         for seed in args.seeds:
-            options = [x.format(seed=seed) for x in args.options]
+            options = [x.format(seed=seed) for x in args.cfg_options]
             options += [f'randomness.seed={seed}', *VARIANTS[name]]
             folder = args.work_dir / name.replace(', ', '_') / str(seed)
             scores = train(args.config, folder, options)
