@@ -34,7 +34,8 @@ def apply_repairs() -> None:
     import_parent_locations()
     when_imported('mmengine.runner.checkpoint', load_checkpoints_safely)
     when_imported('mmengine.runner.checkpoint', write_checkpoints_whole)
-    when_imported('mmengine.hooks.ema_hook', resume_averages_of_wrapped_parts)
+    for name in ('mmengine.hooks', 'mmpretrain.engine.hooks'):
+        when_imported(f'{name}.ema_hook', resume_averages_of_wrapped_parts)
     for name in ('mmaction', 'mmpretrain'):
         when_imported(f'{name}.utils.dependency', switch_off_broken_multimodal)
     provide_drn()
@@ -197,10 +198,11 @@ def resume_averages_of_wrapped_parts(ema_hook: types.ModuleType) -> None:
     of a resumed run are the initial ones, without any message: their names
     in the file have no ``module.``, and torch's own loading, not strict, drops
     them. MMEngine's loading sees through wrappers.
-    Upstream: ``mmengine/hooks/ema_hook.py``, all versions up to 0.11.
+    Upstream: ``ema_hook.py`` of mmengine (all versions up to 0.11) and of
+    mmpretrain (1.2.0), whose hook replaces the former's.
 
     Args:
-        ema_hook: The module ``mmengine.hooks.ema_hook``.
+        ema_hook: One of the two modules.
     """
     hook = ema_hook.EMAHook
     resume = hook.after_load_checkpoint
@@ -212,7 +214,9 @@ def resume_averages_of_wrapped_parts(ema_hook: types.ModuleType) -> None:
         from mmengine.runner.checkpoint import load_state_dict
 
         resume(self, runner, checkpoint)
-        if 'ema_state_dict' in checkpoint and runner._resume:
+        # When it resumes; mmpretrain's hook also when it tests.
+        loaded = runner._resume or getattr(self, 'load_ema_from_ckpt', False)
+        if 'ema_state_dict' in checkpoint and loaded:
             average = checkpoint['ema_state_dict']
             load_state_dict(self.ema_model, average, strict=self.strict_load)
 

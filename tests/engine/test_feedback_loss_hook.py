@@ -62,3 +62,18 @@ def test_clip_and_ramp_up(runner):
     assert second.tolist() == pytest.approx([-1.0, 0.1])
     (first, _), _ = apply(hook, runner, values, iteration=9)
     assert first.tolist() == pytest.approx([2.0, -1.0])
+
+
+def test_normalized_with_a_baseline(runner):
+    """By the RMS around the baseline, from the first iteration on."""
+    hook = FeedbackLossHook(
+        normalize=True, moving_baseline=True, momentum=0.05
+    )
+    values = np.random.default_rng(0).normal(1.0, 0.01, 500)
+    found = [
+        apply(hook, runner, [v])[0][0].item()
+        for v in values.astype(np.float32)
+    ]
+    assert found[0] == pytest.approx(1.0)
+    assert np.std(found[250:]) == pytest.approx(1.0, rel=0.3)
+    assert abs(np.mean(found[250:])) < 0.3

@@ -60,7 +60,7 @@ def test_one_iteration_equals_the_written_out_one(
         spatial_config,
         **{'train_cfg.max_iters': 1, 'train_cfg.pseudo_label': kind},
     )
-    recorder = Recorder()
+    recorder = Recorder(at=0)
     runner.register_hook(recorder)
     trained = runner.train()
     loop = runner.train_loop
@@ -124,7 +124,7 @@ def test_resume_equals_an_uninterrupted_run(spatial_config, build_runner):
 
 def test_without_feedback(spatial_config, build_runner):
     runner = build_runner(spatial_config, **{'train_cfg.feedback': None})
-    recorder = Recorder()
+    recorder = Recorder(at=0)
     runner.register_hook(recorder)
     runner.train()
     assert not any('feedback' in name for name in recorder.outputs[0])
@@ -132,7 +132,7 @@ def test_without_feedback(spatial_config, build_runner):
 
 def test_logs_and_validation_of_both_networks(spatial_config, build_runner):
     runner = build_runner(spatial_config, **{'train_cfg.val_interval': 6})
-    recorder = Recorder()
+    recorder = Recorder(at=0)
     runner.register_hook(recorder)
     runner.train()
     outputs = recorder.outputs[0]
@@ -154,7 +154,7 @@ def test_logit_adjustment_takes_the_prior_out(spatial_config, build_runner):
         'train_cfg.pseudo_label': 'argmax',
     }
     runner = build_runner(spatial_config, **options)
-    recorder = Recorder()
+    recorder = Recorder(at=0)
     runner.register_hook(recorder)
     runner.train()
     names = runner.train_loop.classes

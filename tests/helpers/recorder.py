@@ -4,11 +4,11 @@ from mmengine.hooks import Hook
 
 
 class Recorder(Hook):
-    """Keeps what a loop hands to its hooks."""
+    """Keeps what a loop logs, and batch and model before one iteration."""
 
     priority = 'VERY_LOW'
 
-    def __init__(self, at=0):
+    def __init__(self, at=None):
         self.at = at
         self.outputs = []
 

@@ -63,36 +63,35 @@ class FeedbackLossHook(Hook):
                 coefficients, and their running standard deviation.
         """
         hub = runner.message_hub
-        values = torch.cat([f.flatten() for f in feedback])
-        moments = torch.stack([values.mean(), values.square().mean()])
-        all_reduce(moments, op='mean')
-        state = hub.get_info('feedback_moments')
-        if state is None:
-            state = dict(running=torch.zeros_like(moments), weight=0.0)
-        running, weight = state['running'].to(moments), state['weight']
+        state = hub.get_info('feedback_moments', dict(weight=0.0, running=[0]))
         # The mean of earlier iterations only: a baseline must not depend on
         # the draw that it is subtracted from.
-        baseline = running[0] / weight if weight else torch.zeros(())
-        running = torch.lerp(running, moments, self.momentum)
-        weight += self.momentum * (1 - weight)
-        hub.update_info(
-            'feedback_moments', dict(running=running, weight=weight)
+        baseline = 0.0
+        if self.moving_baseline and state['weight']:
+            baseline = float(state['running'][0]) / state['weight']
+        values = torch.cat([f.flatten() for f in feedback])
+        centred = values - baseline
+        moments = torch.stack(
+            [x.mean() for x in (values, values.square(), centred.square())]
         )
-        mean, square = running / weight
+        all_reduce(moments, op='mean')
+        running = torch.as_tensor(state['running']).to(moments)
+        running = torch.lerp(running.expand(3), moments, self.momentum)
+        weight = state['weight'] + self.momentum * (1 - state['weight'])
+        state = dict(weight=weight, running=running)
+        hub.update_info('feedback_moments', state)
+        mean, square, scale = running / weight
         outputs['feedback/mean'] = values.mean()
-        spread = (square - mean**2).clamp(min=0).sqrt()
-        outputs['feedback/spread'] = spread
+        outputs['feedback/spread'] = (square - mean**2).clamp(min=0).sqrt()
         outputs['feedback/positive'] = (values > 0).float().mean()
 
-        scale = spread if self.moving_baseline else square.sqrt()
         factor = self.weight
         if self.ramp_up:
             factor *= min(1.0, (batch_idx + 1) / self.ramp_up)
         for number, value in enumerate(feedback):
-            if self.moving_baseline:
-                value = value - baseline.to(value)
+            value = value - baseline
             if self.normalize:
-                value = value / scale.clamp(min=1e-20)
+                value = value / scale.sqrt().clamp(min=1e-20)
             if self.clip is not None:
                 value = value.clamp(-self.clip, self.clip)
             feedback[number] = factor * value
