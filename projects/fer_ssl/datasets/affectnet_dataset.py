@@ -165,14 +165,14 @@ def read_csv_release(path: str) -> tuple[FaceTable, list[str]]:
         check_code(where, code, TAXONOMIES['affectnet'])
         face = (x, y, width, height)
         if any(text.strip() in ('', 'NULL') for text in face):
-            without_box.append(where)
+            without_box.append(f'line {line}')
             continue
         x, y, width, height = whole_numbers(where, face)
         box = (x, y, x + width, y + height)
         try:
             check_box(where, box)
         except EmptyBoxError:
-            without_box.append(where)
+            without_box.append(f'line {line}')
             continue
         images.append(image)
         labels.append(code)
@@ -249,8 +249,10 @@ def _decode_npy(content: bytes) -> int:
         raise ValueError(f'no array of one value ({error}).') from None
     if isinstance(value, str):
         (code,) = whole_numbers('expression', [value])
-    elif isinstance(value, (int, float)) and value == int(value):
+    elif isinstance(value, float) and value.is_integer():
         code = int(value)
+    elif type(value) is int:  # no bool
+        code = value
     else:
         raise ValueError(f'expression {value!r} is not a whole number.')
     check_code('expression', code, TAXONOMIES['affectnet'])

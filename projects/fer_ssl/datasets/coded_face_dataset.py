@@ -73,11 +73,11 @@ class CodedFaceDataset(BaseFaceDataset):
                 'to that of its images.'
             )
 
-    def warn_left_out(self, reason: str, where: list[str]) -> None:
-        """Log how many rows are left out, if any, and the first of them."""
-        if where:
-            more = ', ...' if len(where) > 3 else ''
+    def warn_left_out(self, reason: str, places: list[str]) -> None:
+        """Log how many faces are left out, if any, and the first of them."""
+        if places:
+            more = ', ...' if len(places) > 3 else ''
             self.warn(
-                f'{len(where)} faces are left out as {reason}: '
-                f'{", ".join(where[:3])}{more}'
+                f'{len(places)} faces are left out as {reason}: '
+                f'{", ".join(places[:3])}{more}.'
             )

@@ -109,6 +109,8 @@ class DFEWVideos:
                     "on_missing='skip'."
                 )
             print_log(f'{message} Left out.', 'current', logging.WARNING)
+        if len(missing) == len(clips):
+            raise ValueError(f'{self.ann_file}: no clip is left.')
         return {
             f'{clip:05d}': VideoAnnotation(
                 f'{clip:05d}',

@@ -110,13 +110,13 @@ def read_label_list(path: str) -> tuple[FaceTable, list[str], list[str]]:
             ) from None
         check_code(where, code, TAXONOMIES['expw'])
         if (image, number) in seen:
-            repeated.append(where)
+            repeated.append(f'line {line}')
             continue
         seen.add((image, number))
         try:
             check_box(where, (left, top, right, bottom))
         except EmptyBoxError:
-            empty.append(where)
+            empty.append(f'line {line}')
             continue
         stem, extension = os.path.splitext(image)
         images.append(image)
