@@ -66,7 +66,8 @@ def final_state(config):
     checkpoint = torch.load(path, weights_only=False)
     state = {name: checkpoint[name] for name in COMPARED}
     info = checkpoint['message_hub']['runtime_info']
-    state.update({name: info[name] for name in KEPT})
+    state.update({name: info[name] for name in KEPT if name in info})
+    assert 'feedback_moments' in state and 'pseudo_label_prior' in state
     return state
 
 
