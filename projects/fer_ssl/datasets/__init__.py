@@ -1,3 +1,4 @@
+from .aff_wild2 import AffWild2Reader
 from .face_dataset import FaceDataset
 from .feature_store import FeatureStore
 from .samplers import ClassBalancedSampler, InfiniteShuffleSampler
@@ -7,6 +8,7 @@ from .video_clip_dataset import VideoClipDataset
 from .video_frame_dataset import VideoFrameDataset
 
 __all__ = [
+    'AffWild2Reader',
     'ClassBalancedSampler',
     'FaceDataset',
     'FeatureStore',
