@@ -7,6 +7,7 @@ few would move every later label to another frame. Nothing is skipped here.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Callable
 
 import numpy as np
@@ -67,10 +68,6 @@ def read_annotation(path: str, track: str) -> np.ndarray:
     return np.array([labels[line] for line in lines], dtype=dtype)
 
 
-def _cells(line: str) -> list[str]:
-    return [cell.strip(' \t') for cell in line.split(',')]
-
-
 def _parse_expression(line: str) -> int:
     label = _EXPRESSIONS.get(line.strip(' \t'))
     if label is None:
@@ -81,20 +78,27 @@ def _parse_expression(line: str) -> int:
     return label
 
 
+@lru_cache(maxsize=2**16)  # numbers of few digits: they come back
+def _valence_or_arousal(cell: str) -> float | None:
+    """Number of a cell, None if it is not one that may stand there."""
+    cell = cell.strip(' \t')
+    value = float(cell) if is_number(cell) else np.nan
+    allowed = -1 <= value <= 1 or value == IGNORE_VALENCE_AROUSAL
+    return value if allowed else None
+
+
 def _parse_valence_arousal(line: str) -> list[float]:
-    cells = _cells(line)
-    if len(cells) == 2 and all(map(is_number, cells)):
-        values = [float(cell) for cell in cells]
-        if all(-1 <= x <= 1 or x == IGNORE_VALENCE_AROUSAL for x in values):
-            return values
-    raise ValueError(
-        f'{line!r:.80} is no valence,arousal: two numbers from -1 to 1, or '
-        '-5 (not annotated).'
-    )
+    values = [_valence_or_arousal(cell) for cell in line.split(',')]
+    if len(values) != 2 or None in values:
+        raise ValueError(
+            f'{line!r:.80} is no valence,arousal: two numbers from -1 to 1, '
+            'or -5 (not annotated).'
+        )
+    return values
 
 
 def _parse_action_units(line: str) -> list[int]:
-    values = [_ACTIVATIONS.get(cell) for cell in _cells(line)]
+    values = [_ACTIVATIONS.get(cell.strip(' \t')) for cell in line.split(',')]
     if len(values) != len(ABAW_TRACKS['AU']) or None in values:
         raise ValueError(
             f'{line!r:.80} is no row of action units: '

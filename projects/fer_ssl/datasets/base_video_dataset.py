@@ -77,8 +77,11 @@ class BaseVideoDataset(BaseDataset):
         self.labels = np.concatenate([v.labels for v in videos.values()])
         lengths = [len(video.labels) for video in videos.values()]
         self.offsets = np.cumsum([0, *lengths])
-        self.images = np.array(
-            [name.encode() for v in videos.values() for name in v.images]
+        self.images = np.concatenate(
+            [
+                np.array([name.encode() for name in video.images])
+                for video in videos.values()
+            ]
         )
         self.has_face = self.images != b''
         if self.test_mode:

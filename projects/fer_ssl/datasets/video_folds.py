@@ -18,7 +18,7 @@ _HEADER = ['video', 'fold']
 _SIDE = re.compile(r'_(?:left|right)$')
 # Clips that Aff-Wild2 cut from one video: 5-60-1920x1080-2, video10_1.
 _CLIP = re.compile(r'^(\d+-\d+-\d+x\d+)-\d+$|^(video\d+)_\d+$', re.ASCII)
-#: Grid over valence and arousal in which frames are counted, per dimension.
+# Cells per dimension of the grid over valence and arousal.
 _CELLS = 4
 
 Video = TypeVar('Video')
@@ -36,26 +36,37 @@ def source_video(name: str) -> str:
     return (match[1] or match[2]) if match else name
 
 
-def label_counts(labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """How often each kind of label occurs in a video.
+def frame_counts(labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """What to spread of one video: its frames, and the kinds of its labels.
 
     Args:
         labels: In a form of :func:`.abaw_annotation.read_annotation`.
         num_classes: C: classes, or action units.
 
     Returns:
-        Frames of each class, (C,); or, of valence and arousal, frames in each
-        cell of a 4 x 4 grid, (16,); or active frames of each unit, (C,).
+        (1 + K,) int64: all frames; then the frames of each class (C,), or
+        those with each action unit active (C,), or, of valence and arousal,
+        those in each cell of a 4 x 4 grid (16,).
     """
     if labels.ndim == 1:
         known = labels[labels != IGNORE_LABEL]
-        return np.bincount(known, minlength=num_classes)
-    if np.issubdtype(labels.dtype, np.floating):
+        counts = np.bincount(known, minlength=num_classes)
+    elif np.issubdtype(labels.dtype, np.floating):
         known = labels[is_annotated(labels)]
         cells = ((known + 1) / 2 * _CELLS).astype(np.int64)
         cells = cells.clip(0, _CELLS - 1) @ [_CELLS, 1]
-        return np.bincount(cells, minlength=_CELLS**2)
-    return (labels == 1).sum(axis=0)
+        counts = np.bincount(cells, minlength=_CELLS**2)
+    else:
+        counts = (labels == 1).sum(axis=0)
+    return np.array([len(labels), *counts])
+
+
+def count_names(labels: np.ndarray, classes: Sequence[str]) -> list[str]:
+    """Names of the counts that :func:`frame_counts` gives."""
+    if np.issubdtype(labels.dtype, np.floating):
+        edges = [f'{2 * i / _CELLS - 1:g}' for i in range(_CELLS)]
+        classes = [f'v{v} a{a}' for v in edges for a in edges]
+    return ['frames', *classes]
 
 
 def make_folds(
@@ -69,8 +80,8 @@ def make_folds(
     long as that makes the shares more even.
 
     Args:
-        counts: What to spread of each video, (K,): its number of frames and
-            :func:`label_counts`.
+        counts: What to spread of each video, (K,), of
+            :func:`frame_counts`.
         num_folds: Number of folds.
         seed: Seed of the order among equals.
 
