@@ -75,7 +75,7 @@ def make_folds(
     """Spread videos over folds as evenly as whole groups allow.
 
     A group is all videos of one source video. Each fold should get the same
-    share of every count. Groups go, the largest first, where they keep the
+    share of every count. Groups go, large ones first, where they keep the
     shares most even; then single groups are moved and pairs exchanged for as
     long as that makes the shares more even.
 
@@ -83,7 +83,7 @@ def make_folds(
         counts: What to spread of each video, (K,), of
             :func:`frame_counts`.
         num_folds: Number of folds.
-        seed: Seed of the order among equals.
+        seed: Another seed gives other folds, about as even.
 
     Returns:
         Fold of each video, from 0, in the order of ``counts``.
@@ -116,12 +116,12 @@ def _spread(
     """
     fold_of = np.full(len(shares), -1)
     total = np.zeros((num_folds, shares.shape[1]))
-    order = rng.permutation(len(shares))
-    order = order[np.argsort(-shares[order].max(axis=1), kind='stable')]
+    size = shares.max(axis=1) * rng.uniform(0.5, 1, len(shares))
+    order = np.argsort(-size, kind='stable')
     for group in order:
-        size = np.bincount(fold_of[fold_of >= 0], minlength=num_folds)
+        used = np.bincount(fold_of[fold_of >= 0], minlength=num_folds)
         cost = (total * shares[group]).sum(axis=1)
-        fold = np.lexsort((size, cost))[0]
+        fold = np.lexsort((used, cost))[0]
         fold_of[group] = fold
         total[fold] += shares[group]
     improved = True
@@ -244,7 +244,7 @@ def folds_table(
     shares = 100 * sums / np.maximum(sums.sum(axis=0), 1)
     lines = [
         '| ' + ' | '.join(['fold', 'videos', *(f'{n} %' for n in names)]),
-        '| ---: ' * (len(names) + 2),
+        '| ' + ' | '.join(['---:'] * (len(names) + 2)),
     ]
     for fold in range(num_folds):
         size = sum(f == fold for f in folds.values())

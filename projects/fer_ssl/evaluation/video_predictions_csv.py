@@ -51,7 +51,7 @@ def write_video_predictions(predictions: VideoPredictions, path: str) -> None:
             'file with others'
         )
     if True in forms:
-        header = (*TARGET_COLUMNS, *(f'truth_{x}' for x in classes), *classes)
+        header = _target_header(classes)
         rows_of = _target_rows
     else:
         header = (*COLUMNS, *classes)
@@ -114,7 +114,7 @@ def read_video_predictions(path: str) -> VideoPredictions:
         text = file.read()
     lines, rows = _rows(text)
     header = _cells(rows[0]) if rows else []
-    first, classes = _parse_header(path, header)
+    classes, has_targets = _parse_header(path, header)
     names = ['', *(_name(row) for row in rows[1:])]
     videos = {}
     for name, group in groupby(range(1, len(rows)), names.__getitem__):
@@ -129,7 +129,7 @@ def read_video_predictions(path: str) -> VideoPredictions:
                 'piece',
             )
         videos[name] = _parse_video(
-            path, name, lines[block], columns, classes, first
+            path, name, lines[block], columns, classes, has_targets
         )
     return VideoPredictions(videos.values(), classes)
 
@@ -181,17 +181,13 @@ def _columns(
 
 def _parse_header(
     path: str, header: Sequence[str]
-) -> tuple[int, tuple[str, ...]]:
-    """Column of the first score, and the names of the scores."""
+) -> tuple[tuple[str, ...], bool]:
+    """Names of the scores, and whether there is a truth for each of them."""
     classes = tuple(header[len(COLUMNS) :])
-    first = len(COLUMNS)
-    if tuple(header[:first]) != COLUMNS:
-        # half of the columns that are left are truths
-        num_truths = (len(header) - len(TARGET_COLUMNS)) // 2
-        first = len(TARGET_COLUMNS) + num_truths
-        classes = tuple(header[first:])
-        wanted = (*TARGET_COLUMNS, *(f'truth_{x}' for x in classes))
-        if tuple(header[:first]) != wanted:
+    has_targets = tuple(header[: len(COLUMNS)]) != COLUMNS
+    if has_targets:
+        classes = tuple(header[(len(header) + len(TARGET_COLUMNS)) // 2 :])
+        if tuple(header) != _target_header(classes):
             classes = ()
     if len(classes) < 2:
         _refuse(
@@ -203,7 +199,11 @@ def _parse_header(
         )
     if len(set(classes)) != len(classes):
         _refuse(path, 1, 'two columns have the same name')
-    return first, classes
+    return classes, has_targets
+
+
+def _target_header(names: Sequence[str]) -> tuple[str, ...]:
+    return (*TARGET_COLUMNS, *(f'truth_{name}' for name in names), *names)
 
 
 def _parse_video(
@@ -212,7 +212,7 @@ def _parse_video(
     lines: Sequence[int],
     columns: Sequence[Sequence[str]],
     classes: Sequence[str],
-    first: int,
+    has_targets: bool,
 ) -> VideoPrediction:
     """Columns of the rows of one video -> VideoPrediction."""
     frame, face = columns[1], columns[2]
@@ -227,9 +227,10 @@ def _parse_video(
         )
     _check_cells(path, lines, face, ('0', '1'), 'face must be 0 or 1, got {}')
     has_face = np.array(face) == '1'
-    scores = _numbers(path, lines, columns[first:])
-    if first != len(COLUMNS):
-        truth = _numbers(path, lines, columns[len(TARGET_COLUMNS) : first])
+    scores = _numbers(path, lines, columns[-len(classes) :])
+    if has_targets:
+        truth = columns[len(TARGET_COLUMNS) : -len(classes)]
+        truth = _numbers(path, lines, truth)
         return VideoPrediction(name, scores, labels=truth, has_face=has_face)
     label, truth = columns[3], columns[4]
     _check_cells(path, lines, label, classes, 'label {} is no column')
