@@ -360,6 +360,9 @@ GOOD = [
         (3, 'a,3,0,-5,-5,-0.25,1', "frame is '3' where 2 is due"),
         (3, 'a,2,0,-5,,-0.25,1', 'not all scores are numbers'),
         (3, 'a,2,0,-5,-5,-0.25,1e39', 'a score is not finite'),
+        (3, 'a,2,0,-5,-5,-0.25,1_0', 'not all scores are numbers'),
+        (3, 'a,2,0,-5,-5,-0.25,"1,0"', 'not all scores are numbers'),
+        (3, 'a,2,0,-5,-5,-0.25,#1', 'not all scores are numbers'),
         (3, 'a,2,x,-5,-5,-0.25,1', "face must be 0 or 1, got 'x'"),
     ],
 )

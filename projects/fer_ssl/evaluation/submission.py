@@ -397,8 +397,14 @@ def _values(
     if track == 'VA':
         bounded = scores.clip(-1, 1).tolist()
         return [f'{valence:.6f},{arousal:.6f}' for valence, arousal in bounded]
-    active = (scores > np.asarray(threshold)).astype(int)
-    return [','.join(map(str, row)) for row in active.tolist()]
+    active = (scores > np.asarray(threshold)).astype(np.int64)
+    _, first, inverse = np.unique(
+        active @ 2 ** np.arange(len(columns)),
+        return_index=True,
+        return_inverse=True,
+    )
+    texts = [','.join(map(str, row)) for row in active[first].tolist()]
+    return [texts[i] for i in inverse.tolist()]
 
 
 def _compare_lengths(

@@ -115,12 +115,13 @@ def read_video_predictions(path: str) -> VideoPredictions:
     lines, rows = _rows(text)
     header = _cells(rows[0]) if rows else []
     classes, has_targets = _parse_header(path, header)
+    num_text = len(TARGET_COLUMNS if has_targets else COLUMNS)
     names = ['', *(_name(row) for row in rows[1:])]
     videos = {}
     for name, group in groupby(range(1, len(rows)), names.__getitem__):
         block = list(group)
         block = slice(block[0], block[-1] + 1)
-        columns = _columns(path, lines[block], rows[block], len(header))
+        cells = _split(path, lines[block], rows[block], len(header), num_text)
         if name in videos:
             _refuse(
                 path,
@@ -129,7 +130,7 @@ def read_video_predictions(path: str) -> VideoPredictions:
                 'piece',
             )
         videos[name] = _parse_video(
-            path, name, lines[block], columns, classes, has_targets
+            path, name, lines[block], cells, classes, has_targets
         )
     return VideoPredictions(videos.values(), classes)
 
@@ -137,8 +138,7 @@ def read_video_predictions(path: str) -> VideoPredictions:
 def _rows(text: str) -> tuple[Sequence[int], list]:
     """Line of each row, and the rows: lists of cells.
 
-    Without quotes in the text the rows are left in one piece, and a million
-    of them take seconds; see :func:`_columns`.
+    Without quotes in the text the rows are left in one piece, for speed.
     """
     if '"' in text or '\r' in text:
         reader = csv.reader(io.StringIO(text, newline=''))
@@ -162,20 +162,28 @@ def _name(row: str | list[str]) -> str:
     return row[0] if row else ''
 
 
-def _columns(
-    path: str, lines: Sequence[int], rows: list, width: int
+def _split(
+    path: str,
+    lines: Sequence[int],
+    rows: list,
+    width: int,
+    num_text: int,
 ) -> list[Sequence[str]]:
-    """Rows of one video -> ``width`` columns of cells."""
-    if isinstance(rows[0], str):
-        widths = [row.count(',') + 1 if row else 0 for row in rows]
-    else:
-        widths = list(map(len, rows))
-    for line, found in zip(lines, widths):
+    """Rows of one video -> columns of text, and last the joined numbers.
+
+    Args:
+        width: Cells of each row.
+        num_text: Those that are no numbers.
+    """
+    is_text = isinstance(rows[0], str)
+    for line, row in zip(lines, rows):
+        found = row.count(',') + bool(row) if is_text else len(row)
         if found != width:
             _refuse(path, line, f'{found} cells, but the header has {width}')
-    if isinstance(rows[0], str):
-        cells = ','.join(rows).split(',')
-        return [cells[column::width] for column in range(width)]
+    if is_text:
+        rows = [row.split(',', num_text) for row in rows]
+    else:
+        rows = [[*row[:num_text], ','.join(row[num_text:])] for row in rows]
     return list(zip(*rows))
 
 
@@ -210,12 +218,12 @@ def _parse_video(
     path: str,
     name: str,
     lines: Sequence[int],
-    columns: Sequence[Sequence[str]],
+    cells: Sequence[Sequence[str]],
     classes: Sequence[str],
     has_targets: bool,
 ) -> VideoPrediction:
-    """Columns of the rows of one video -> VideoPrediction."""
-    frame, face = columns[1], columns[2]
+    """What :func:`_split` gives of one video -> VideoPrediction."""
+    _, frame, face, *names, numbers = cells
     expected = list(map(str, range(1, len(lines) + 1)))
     if list(frame) != expected:
         i = next(i for i, x in enumerate(frame) if x != expected[i])
@@ -227,12 +235,13 @@ def _parse_video(
         )
     _check_cells(path, lines, face, ('0', '1'), 'face must be 0 or 1, got {}')
     has_face = np.array(face) == '1'
-    scores = _numbers(path, lines, columns[-len(classes) :])
+    num_numbers = len(classes) * (1 + has_targets)
+    numbers = _numbers(path, lines, numbers, num_numbers)
+    scores = numbers[:, -len(classes) :]
     if has_targets:
-        truth = columns[len(TARGET_COLUMNS) : -len(classes)]
-        truth = _numbers(path, lines, truth)
+        truth = numbers[:, : len(classes)]
         return VideoPrediction(name, scores, labels=truth, has_face=has_face)
-    label, truth = columns[3], columns[4]
+    label, truth = names
     _check_cells(path, lines, label, classes, 'label {} is no column')
     _check_cells(path, lines, truth, ('', *classes), 'truth {} is no column')
     index = {class_name: i for i, class_name in enumerate(classes)}
@@ -266,23 +275,28 @@ def _check_cells(
 
 
 def _numbers(
-    path: str, lines: Sequence[int], columns: Sequence[Sequence[str]]
+    path: str, lines: Sequence[int], rows: Sequence[str], width: int
 ) -> np.ndarray:
-    """C columns of T cells each -> float32 (T, C), finite."""
-    try:
-        values = np.array([list(map(float, column)) for column in columns])
-    except ValueError:
-        for line, row in zip(lines, zip(*columns)):
-            try:
-                list(map(float, row))
-            except ValueError:
+    """T rows of ``width`` numbers each -> float32 (T, width), finite."""
+    values = _load(rows, width)
+    if values is None:
+        for line, row in zip(lines, rows):
+            if _load([row], width) is None:
                 _refuse(path, line, f'not all scores are numbers: {row}')
-    with np.errstate(over='ignore'):
-        values = values.astype(np.float32)
-    finite = np.isfinite(values).all(axis=0)
+    finite = np.isfinite(values).all(axis=1)
     if not finite.all():
         _refuse(path, lines[int(np.argmin(finite))], 'a score is not finite')
-    return values.T
+    return values
+
+
+def _load(rows: Sequence[str], width: int) -> np.ndarray | None:
+    try:
+        values = np.loadtxt(
+            rows, np.float32, comments=None, delimiter=',', ndmin=2
+        )
+    except ValueError:
+        return None
+    return values if values.shape == (len(rows), width) else None
 
 
 def _refuse(path: str, line: int, problem: str) -> NoReturn:
