@@ -2,9 +2,18 @@ import time
 
 import numpy as np
 import pytest
-from aff_wild2_files import EXAMPLE_VALUES, example_header, write_example
+import torch
+from aff_wild2_files import (
+    EXAMPLE_VALUES,
+    TRACK_FOLDERS,
+    example_header,
+    write_aff_wild2,
+    write_example,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mmengine.evaluator import Evaluator
+from mmengine.registry import DATASETS
 
 from fer_ssl.datasets.frame_list import FrameList, read_frame_list
 from fer_ssl.evaluation import VideoPrediction, VideoPredictions
@@ -383,6 +392,56 @@ def test_one_fault_is_always_found(check, data, track):
             assert all(-1 <= x <= 7 for x in values)
     else:
         assert bare != '\n'.join(lines)
+
+
+# ------------------------------------------------- from the data set to a file
+
+
+@pytest.mark.parametrize('track', TRACKS)
+@pytest.mark.parametrize('kind', ['VideoClipDataset', 'VideoFrameDataset'])
+def test_from_the_test_set_to_a_submission(tmp_path, track, kind):
+    """No frame is lost on the way, with or without a face."""
+    write_aff_wild2(tmp_path / 'data', {track: TRACK_FOLDERS[track]})
+    example = f'6th_ABAW_Annotations/example_{track}.txt'
+    window = dict(window=4, stride=2) if kind == 'VideoClipDataset' else {}
+    dataset = DATASETS.build(
+        dict(
+            type=kind,
+            data_root=str(tmp_path / 'data'),
+            reader=dict(type='AffWild2Reader', track=track, test_set=example),
+            split='test',
+            test_mode=True,
+            **window,
+        )
+    )
+    name = {
+        'EXPR': 'MacroF1Metric',
+        'VA': 'ValenceArousalMetric',
+        'AU': 'ActionUnitMetric',
+    }[track]
+    path = str(tmp_path / 'predictions.csv')
+    evaluator = Evaluator(dict(type=name, out_file=path))
+    evaluator.dataset_meta = dataset.metainfo
+    for i in range(len(dataset)):
+        item = dataset.get_data_info(i)
+        # a score that says which frame it is of
+        frames = item['start'] + np.arange(len(item.get('valid', [1])))
+        scores = np.zeros((len(frames), len(dataset.metainfo['classes'])))
+        scores[:, 1] = frames / 10
+        item.update(pred_score=torch.tensor(scores))
+        evaluator.process([item])
+    assert evaluator.evaluate(len(dataset)) == {}
+    expected = read_frame_list(str(tmp_path / 'data' / example))
+    predictions = VideoPredictions.from_csv(path)
+    out = str(tmp_path / 'submission.txt')
+    assert write_submission(predictions, expected, out) == []
+    assert check_submission(out, expected).is_valid
+    # of 9 frames the 5th and the last have no crop
+    found = predictions['2-30-640x360']
+    np.testing.assert_array_equal(found.has_face, [1, 1, 1, 1, 0, 1, 1, 1, 0])
+    np.testing.assert_allclose(
+        found.scores[:, 1], [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.7]
+    )
 
 
 # --------------------------------------------------------------------- speed
