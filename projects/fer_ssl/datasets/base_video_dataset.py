@@ -32,7 +32,8 @@ class BaseVideoDataset(BaseDataset):
             ``data_root`` itself by default.
         data_prefix: ``dict(img_path=...)``, the folder of the frames. With a
             ``reader``: ``data_root`` by default.
-        split: Value(s) of column ``split`` to keep. ``None`` keeps all.
+        split: Value(s) of column ``split``, or split(s) of the ``reader``, to
+            keep. ``None`` keeps all.
         reader: Config of what reads a data set in the form that its owners
             ship, :class:`AffWild2Reader`. ``None`` reads a frames CSV.
         folds: CSV file ``video,fold``, relative to ``data_root``, as written
