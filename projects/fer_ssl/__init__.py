@@ -22,7 +22,12 @@ compat.apply_repairs()
 # mmpretrain or mmaction) falls back to these when a name is not its own.
 for _location, _names in {
     'fer_ssl.models': ('MODELS', 'TASK_UTILS'),
-    'fer_ssl.datasets': ('DATASETS', 'DATA_SAMPLERS', 'TRANSFORMS'),
+    'fer_ssl.datasets': (
+        'DATASETS',
+        'DATA_SAMPLERS',
+        'TASK_UTILS',
+        'TRANSFORMS',
+    ),
     'fer_ssl.engine': ('HOOKS', 'LOOPS', 'OPTIM_WRAPPER_CONSTRUCTORS'),
     'fer_ssl.evaluation': ('METRICS', 'TASK_UTILS'),
 }.items():

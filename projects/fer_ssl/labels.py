@@ -42,6 +42,16 @@ ABAW_ACTION_UNITS = (
     'AU26',
 )
 
+#: The two dimensions of the ABAW estimation challenge, in its column order.
+ABAW_VALENCE_AROUSAL = ('valence', 'arousal')
+
+#: Columns of a prediction in each track of the ABAW challenges.
+ABAW_TRACKS = {
+    'EXPR': ABAW_EXPRESSIONS,
+    'VA': ABAW_VALENCE_AROUSAL,
+    'AU': ABAW_ACTION_UNITS,
+}
+
 #: Label of a sample that carries no annotation.
 IGNORE_LABEL = -1
 
@@ -236,3 +246,7 @@ def label_mapping(
         [index.get(targets.get(name, name), IGNORE_LABEL) for name in names],
         dtype=np.int64,
     )
+
+
+#: Valence and arousal of a frame that carries no annotation.
+IGNORE_VALENCE_AROUSAL = -5.0

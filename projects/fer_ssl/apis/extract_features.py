@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -65,7 +66,7 @@ def extract_features(
     Reads ``cfg.model`` (a ``FrameRecognizer``) and ``cfg.extract_dataloader``
     (a ``VideoFrameDataset`` with the student's test pipeline, its names looked
     up in scope ``mmpretrain``). A finished store of the same checkpoint,
-    config and annotation file is left as it is; any other is replaced. With
+    config and annotation is left as it is; any other is replaced. With
     several processes each writes its share of the rows.
 
     Args:
@@ -90,7 +91,7 @@ def extract_features(
 
     recipe = dict(
         student_sha256=model.student_sha256,
-        annotation_sha256=file_sha256(dataset.ann_file),
+        annotation_sha256=_annotation_sha256(dataset),
         split=dataset.split,
         backbone=cfg.model.backbone,
         data_preprocessor=cfg.model.get('data_preprocessor'),
@@ -152,6 +153,16 @@ def _features(model: FrameRecognizer, batch: dict) -> np.ndarray:
     """Features float32 (B, D) of a collated batch of faces."""
     images = model.data_preprocessor(batch)['inputs']
     return model.student_features(images).cpu().numpy()
+
+
+def _annotation_sha256(dataset: BaseVideoDataset) -> str:
+    """What decides which frames there are: a file, or what was read."""
+    if dataset.reader is None and dataset.folds is None:
+        return file_sha256(dataset.ann_file)
+    parts = json.dumps([dataset.video_names, dataset.offsets.tolist()])
+    digest = hashlib.sha256(parts.encode())
+    digest.update(b'\n'.join(dataset.images.tolist()))
+    return digest.hexdigest()
 
 
 def _videos(dataset: BaseVideoDataset) -> dict[str, dict]:

@@ -1,3 +1,4 @@
+from .aff_wild2 import AffWild2Reader
 from .affectnet_dataset import AffectNetDataset
 from .backends import PixelTextBackend
 from .base_face_dataset import BaseFaceDataset
@@ -19,6 +20,7 @@ from .video_frame_dataset import VideoFrameDataset
 __all__ = [
     'AffectNetDataset',
     'BaseFaceDataset',
+    'AffWild2Reader',
     'ClassBalancedSampler',
     'CodedFaceDataset',
     'CropFace',

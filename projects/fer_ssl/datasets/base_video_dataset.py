@@ -5,18 +5,22 @@ from collections.abc import Sequence
 import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.fileio import join_path
+from mmengine.registry import TASK_UTILS
 
 from ..labels import ABAW_EXPRESSIONS
 from .frames_csv import VideoAnnotation, read_frames_csv
+from .video_folds import read_folds, select_folds
 
 
 class BaseVideoDataset(BaseDataset):
-    """Videos of a frames CSV, held as a few long arrays.
+    """Videos of a frames CSV or of a reader, held as a few long arrays.
 
     All frames of all videos stand one after another, so that neither start-up
     nor the copies in the workers grow with a Python object per frame:
     ``labels`` int64 (F,), ``has_face`` bool (F,), ``images`` bytes (F,).
-    Video v covers the rows ``offsets[v]`` to ``offsets[v + 1]``.
+    Video v covers the rows ``offsets[v]`` to ``offsets[v + 1]``. Labels of
+    valence and arousal are float32 (F, 2), of action units int64 (F, 12); see
+    :func:`.abaw_annotation.read_annotation`.
 
     With ``test_mode=True``, ``metainfo['videos']`` holds the labels (T,) of
     every frame of every video, so that a metric can score whole videos. In
@@ -24,24 +28,43 @@ class BaseVideoDataset(BaseDataset):
 
     Args:
         ann_file: CSV file, relative to ``data_root``; see
-            :func:`read_frames_csv`.
-        data_prefix: ``dict(img_path=...)``, the folder of the frames.
-        split: Value(s) of column ``split`` to keep. ``None`` keeps all.
+            :func:`read_frames_csv`. With a ``reader``: what it reads,
+            ``data_root`` itself by default.
+        data_prefix: ``dict(img_path=...)``, the folder of the frames. With a
+            ``reader``: ``data_root`` by default.
+        split: Value(s) of column ``split``, or split(s) of the ``reader``, to
+            keep. ``None`` keeps all.
+        reader: Config of what reads a data set in the form that its owners
+            ship, :class:`AffWild2Reader`. ``None`` reads a frames CSV.
+        folds: CSV file ``video,fold``, relative to ``data_root``, as written
+            by ``tools/abaw/make_folds.py``. ``split`` then names folds in
+            place of splits.
     """
 
     METAINFO = dict(classes=ABAW_EXPRESSIONS)
 
     def __init__(
         self,
-        ann_file: str,
+        ann_file: str = '',
         data_prefix: dict | None = None,
         split: str | Sequence[str] | None = None,
+        reader: dict | None = None,
+        folds: str | None = None,
+        metainfo: dict | None = None,
         **kwargs,
     ) -> None:
         self.split = split
+        self.reader = TASK_UTILS.build(reader) if reader else None
+        self.folds = folds
+        if self.reader is not None:
+            metainfo = dict(
+                dict(classes=self.reader.classes), **metainfo or {}
+            )
+        default = dict(img_path='frames' if self.reader is None else '')
         super().__init__(
             ann_file=ann_file,
-            data_prefix=data_prefix or dict(img_path='frames'),
+            metainfo=metainfo,
+            data_prefix=data_prefix or default,
             # The arrays below are already compact and shared with workers.
             serialize_data=False,
             **kwargs,
@@ -55,8 +78,11 @@ class BaseVideoDataset(BaseDataset):
         self.labels = np.concatenate([v.labels for v in videos.values()])
         lengths = [len(video.labels) for video in videos.values()]
         self.offsets = np.cumsum([0, *lengths])
-        self.images = np.array(
-            [name.encode() for v in videos.values() for name in v.images]
+        self.images = np.concatenate(
+            [
+                np.array([name.encode() for name in video.images])
+                for video in videos.values()
+            ]
         )
         self.has_face = self.images != b''
         if self.test_mode:
@@ -69,7 +95,7 @@ class BaseVideoDataset(BaseDataset):
         items = self.load_items()
         if not len(items):
             raise ValueError(
-                f'{self.ann_file}: no frame with a face'
+                f'{self.ann_file or self.data_root}: no frame with a face'
                 f'{"" if self.test_mode else " and a label"} in split='
                 f'{self.split!r}.'
             )
@@ -80,9 +106,21 @@ class BaseVideoDataset(BaseDataset):
 
         A subclass for another form of annotation replaces this method.
         """
-        return read_frames_csv(
-            self.ann_file, self._metainfo['classes'], self.split
-        )
+        classes = self._metainfo['classes']
+        split = self.split if self.folds is None else None
+        if self.reader is None:
+            videos = read_frames_csv(self.ann_file, classes, split)
+        else:
+            videos = self.reader.read(
+                self.ann_file or self.data_root,
+                self.data_prefix['img_path'],
+                classes,
+                split,
+            )
+        if self.folds is None:
+            return videos
+        path = join_path(self.data_root or '', self.folds)
+        return select_folds(videos, read_folds(path), self.split)
 
     def load_items(self) -> np.ndarray:
         """Items as rows of an array, to be decoded by get_data_info."""

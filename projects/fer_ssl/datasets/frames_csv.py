@@ -19,7 +19,9 @@ class VideoAnnotation:
         name: Name of the video.
         images: T paths relative to the folder of frames; '' where no face
             was found.
-        labels: Class of every frame, int64 (T,), -1 where not annotated.
+        labels: Class of every frame, int64 (T,), -1 where not annotated. Or
+            valence and arousal (T, 2), or action units (T, 12), as
+            :func:`.abaw_annotation.read_annotation` gives them.
     """
 
     name: str

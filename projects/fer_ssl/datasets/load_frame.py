@@ -19,5 +19,6 @@ def load_frame(pipeline: Callable[[dict], dict], info: dict) -> dict:
             raise  # some other step of the pipeline failed
         raise ValueError(
             f'{info["img_path"]}: not a readable image ({error}). Leave the '
-            'field `image` of the frames CSV empty where there is no face.'
+            'field `image` of the frames CSV empty where there is no face; '
+            'from a folder of crops, delete the file.'
         ) from error

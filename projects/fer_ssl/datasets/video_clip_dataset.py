@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 from mmengine.registry import DATASETS
 
-from ..labels import IGNORE_LABEL
+from .abaw_annotation import ignore_label, is_annotated
 from .base_video_dataset import BaseVideoDataset
 from .feature_store import FeatureStore
 
@@ -27,7 +27,9 @@ class VideoClipDataset(BaseVideoDataset):
     (length of the video), ``gt_labels`` int64 (window,), ``valid`` bool
     (window,) and ``features`` float16 (window, D) or ``img_paths`` (window
     strings). ``valid`` marks real frames with a face: a short video is padded
-    with label -1, valid False, zero features and '' paths.
+    with label -1, valid False, zero features and '' paths. Valence and arousal
+    are float32 (window, 2) in ``gt_labels``, padded with -5, action units
+    int64 (window, 12).
 
     Clips that nothing can be learned from (in training: no labeled face) or
     predicted for (in test: no face) are left out.
@@ -56,7 +58,7 @@ class VideoClipDataset(BaseVideoDataset):
 
     def __init__(
         self,
-        ann_file: str,
+        ann_file: str = '',
         window: int = 64,
         stride: int | None = None,
         random_shift: bool = False,
@@ -75,7 +77,7 @@ class VideoClipDataset(BaseVideoDataset):
         """(video, start) of every clip, int64 (N, 2)."""
         usable = self.has_face.copy()
         if not self.test_mode:
-            usable &= self.labels != IGNORE_LABEL
+            usable &= is_annotated(self.labels)
         # Usable frames before each frame: a clip's count is a difference.
         self._num_usable = np.concatenate([[0], np.cumsum(usable)])
         if self.store is not None:
@@ -109,7 +111,10 @@ class VideoClipDataset(BaseVideoDataset):
         begin = self.offsets[video] + start
         end = min(begin + self.window, self.offsets[video + 1])
         length = end - begin
-        gt_labels = np.full(self.window, IGNORE_LABEL, dtype=np.int64)
+        shape = self.window, *self.labels.shape[1:]
+        gt_labels = np.full(
+            shape, ignore_label(self.labels), self.labels.dtype
+        )
         gt_labels[:length] = self.labels[begin:end]
         valid = np.zeros(self.window, dtype=bool)
         valid[:length] = self.has_face[begin:end]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from mmengine.registry import DATASETS
 
 from .base_video_dataset import BaseVideoDataset
@@ -14,8 +15,9 @@ class VideoFrameDataset(BaseVideoDataset):
     For testing an image classifier on videos frame by frame, and for
     extracting features. Items are ``img_path``, ``gt_label`` (-1 = not
     annotated), ``video``, ``start`` (0-based number of the frame) and
-    ``num_frames`` (length of the video). For the metric, name the last three
-    in the packing transform:
+    ``num_frames`` (length of the video). Valence and arousal are a tensor
+    float32 (2,) in ``gt_label``, action units one int64 (12,). For the
+    metric, name the last three in the packing transform:
     ``dict(type='PackInputs', meta_keys=('video', 'start', 'num_frames'))``.
 
     Example:
@@ -35,9 +37,13 @@ class VideoFrameDataset(BaseVideoDataset):
         row = int(self.data_list[idx])
         video = int(np.searchsorted(self.offsets, row, side='right')) - 1
         first, stop = self.offsets[video], self.offsets[video + 1]
+        if self.labels.ndim == 1:
+            gt_label = int(self.labels[row])
+        else:  # PackInputs would round an array to whole numbers
+            gt_label = torch.tensor(self.labels[row])
         return dict(
             img_path=self.image_path(row),
-            gt_label=int(self.labels[row]),
+            gt_label=gt_label,
             video=self.video_names[video],
             start=int(row - first),
             num_frames=int(stop - first),
@@ -45,7 +51,10 @@ class VideoFrameDataset(BaseVideoDataset):
         )
 
     def get_gt_labels(self) -> np.ndarray:
-        """Class index of every item, (N,), -1 where it is not known."""
+        """Class index of every item, (N,), -1 where it is not known.
+
+        Of valence and arousal (N, 2), of action units (N, 12).
+        """
         return self.labels[self.data_list]
 
     def prepare_data(self, idx: int) -> dict:

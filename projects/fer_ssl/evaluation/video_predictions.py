@@ -18,8 +18,11 @@ class VideoPrediction:
 
     Attributes:
         name: Name of the video.
-        scores: Class probabilities, (T, C) float32, finite.
+        scores: Class probabilities, (T, C) float32, finite; or valence and
+            arousal, or probabilities of action units.
         labels: Truth, (T,) int64, -1 = not annotated; None = no annotation.
+            Or one target per column, (T, C) float32: valence and arousal, -5
+            = not annotated, or action units, -1 = not annotated.
         has_face: (T,) bool; False where the scores had to be filled in.
             None = all True.
     """
@@ -40,15 +43,21 @@ class VideoPrediction:
         if self.has_face is None:
             self.has_face = np.ones(self.num_frames, dtype=bool)
         self.has_face = np.asarray(self.has_face, dtype=bool)
-        if self.labels is not None:
+        shape = (self.num_frames,)
+        if self.labels is not None and np.ndim(self.labels) == 2:
+            self.labels = np.asarray(self.labels, dtype=np.float32)
+            self._check_shape('labels', self.scores.shape)
+        elif self.labels is not None:
             self.labels = np.asarray(self.labels, dtype=np.int64)
-        for key in ('labels', 'has_face'):
-            value = getattr(self, key)
-            if value is not None and value.shape != (self.num_frames,):
-                raise ValueError(
-                    f'video {self.name}: {key} must be '
-                    f'({self.num_frames},), got {value.shape}'
-                )
+            self._check_shape('labels', shape)
+        self._check_shape('has_face', shape)
+
+    def _check_shape(self, key: str, shape: tuple) -> None:
+        value = getattr(self, key)
+        if value.shape != shape:
+            raise ValueError(
+                f'video {self.name}: {key} must be {shape}, got {value.shape}'
+            )
 
     @property
     def num_frames(self) -> int:
@@ -66,7 +75,8 @@ class VideoPredictions:
 
     Args:
         videos: One entry per video, names unique.
-        classes: C class names, the columns of all scores.
+        classes: C names, the columns of all scores: classes, or valence and
+            arousal, or action units.
     """
 
     def __init__(
@@ -103,6 +113,7 @@ class VideoPredictions:
         videos: Mapping[str, Sequence[int]],
         classes: Sequence[str],
         weights: str = 'uniform',
+        no_face_score: float | None = None,
     ) -> VideoPredictions:
         """Assemble whole videos from the predictions of windows.
 
@@ -110,19 +121,22 @@ class VideoPredictions:
         that are not valid in any, count as frames without a face: their
         scores are interpolated linearly in time between the neighbours that
         have a face, and repeated at both ends of the video. A video without
-        any predicted frame gets the uniform distribution.
+        any predicted frame gets ``no_face_score``.
 
         Args:
             windows: Mappings with ``video``, ``start`` (0-based frame),
                 ``scores`` (w, C) and, optionally, ``valid`` (w,) bool. A
                 window may pass the end of its video only with frames that
                 are not valid.
-            videos: Truth (T,) of every video, -1 = not annotated. Also says
-                which videos there are, their order and their length.
-            classes: C class names.
+            videos: Truth (T,) of every video, -1 = not annotated, or (T, C);
+                see :class:`VideoPrediction`. Also says which videos there
+                are, their order and their length.
+            classes: C names.
             weights: How overlaps are averaged: ``'uniform'``, or
                 ``'triangular'``, where a frame in the middle of its window
                 (which sees context on both sides) weighs more.
+            no_face_score: All scores of a video without any predicted frame;
+                ``None`` is 1 / C, the uniform distribution over classes.
 
         Raises:
             ValueError: If a window belongs to no video, leaves it, or holds a
@@ -132,6 +146,8 @@ class VideoPredictions:
             raise ValueError(
                 "weights must be 'uniform' or 'triangular', got " + weights
             )
+        if no_face_score is None:
+            no_face_score = 1 / len(classes)
         sums = {
             name: np.zeros((len(labels), len(classes)))
             for name, labels in videos.items()
@@ -169,7 +185,7 @@ class VideoPredictions:
             (
                 VideoPrediction(
                     name,
-                    _average_and_fill(sums[name], mass[name]),
+                    _average_and_fill(sums[name], mass[name], no_face_score),
                     labels=labels,
                     has_face=mass[name] > 0,
                 )
@@ -240,12 +256,14 @@ def check_finite(
     )
 
 
-def _average_and_fill(sums: np.ndarray, mass: np.ndarray) -> np.ndarray:
+def _average_and_fill(
+    sums: np.ndarray, mass: np.ndarray, no_face_score: float
+) -> np.ndarray:
     """Weighted sums (T, C) and weights (T,) -> scores (T, C) without gaps."""
-    num_frames, num_classes = sums.shape
+    num_frames = len(sums)
     known = np.flatnonzero(mass)
     if known.size == 0:
-        return np.full((num_frames, num_classes), 1 / num_classes)
+        return np.full(sums.shape, no_face_score)
     means = sums[known] / mass[known, None]
     frames = np.arange(num_frames)
     # np.interp repeats the first and the last known value beyond them

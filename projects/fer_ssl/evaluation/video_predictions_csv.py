@@ -1,6 +1,6 @@
 """The CSV form of VideoPredictions.
 
-One row per frame of every video, frames ascending without gaps::
+One row per frame of every video, frames ascending without gaps. Of classes::
 
     video,frame,face,label,truth,neutral,anger,...
     a,1,1,neutral,neutral,0.75,0.25,...
@@ -8,12 +8,20 @@ One row per frame of every video, frames ascending without gaps::
 
 ``frame`` counts from 1, ``face`` is 1 where a face was found, ``label`` is
 the predicted class, ``truth`` is empty where the frame is not annotated, and
-there is one column of probabilities per class, named after it.
+there is one column of probabilities per class, named after it. With one
+target per column (valence and arousal, action units)::
+
+    video,frame,face,truth_valence,truth_arousal,valence,arousal
+    a,1,1,0.3,-0.1,0.25,0.05
+    a,2,0,-5,-5,0.3,0.1
+
+the truth is a number in each of them, -5 or -1 where not annotated.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Sequence
 from itertools import groupby
@@ -25,120 +33,218 @@ from ..labels import IGNORE_LABEL
 from .video_predictions import VideoPrediction, VideoPredictions
 
 COLUMNS = ('video', 'frame', 'face', 'label', 'truth')
+#: Before the truths and the scores of targets.
+TARGET_COLUMNS = COLUMNS[:3]
 
 
 def write_video_predictions(predictions: VideoPredictions, path: str) -> None:
-    """Write ``predictions`` to the CSV file ``path``; folders are made."""
+    """Write ``predictions`` to the CSV file ``path``; folders are made.
+
+    Raises:
+        ValueError: Some videos have a target per column and others do not.
+    """
     classes = predictions.classes
+    forms = {_has_targets(video) for video in predictions}
+    if len(forms) > 1:
+        raise ValueError(
+            f'{path}: videos with one target per column cannot stand in one '
+            'file with others'
+        )
+    if True in forms:
+        header = _target_header(classes)
+        rows_of = _target_rows
+    else:
+        header = (*COLUMNS, *classes)
+        rows_of = _class_rows
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    # 9 significant digits bring back every float32 exactly
-    row_format = ','.join(['%.9g'] * len(classes))
     with open(path, 'w', newline='', encoding='utf-8') as file:
         writer = csv.writer(file, lineterminator='\n')
-        writer.writerow((*COLUMNS, *classes))
+        writer.writerow(header)
         for video in predictions:
-            labels = video.labels
-            if labels is None:
-                labels = np.full(video.num_frames, IGNORE_LABEL)
-            names = (*classes, '')  # index -1 = not annotated
-            scores = '\n'.join([row_format] * video.num_frames) % tuple(
-                video.scores.ravel().tolist()
-            )
-            writer.writerows(
-                (
-                    video.name,
-                    frame,
-                    int(face),
-                    names[label],
-                    names[truth],
-                    *row,
-                )
-                for frame, face, label, truth, row in zip(
-                    range(1, video.num_frames + 1),
-                    video.has_face.tolist(),
-                    video.predicted.tolist(),
-                    labels.tolist(),
-                    (line.split(',') for line in scores.split('\n')),
-                )
-            )
+            writer.writerows(rows_of(video, classes))
+
+
+def _has_targets(video: VideoPrediction) -> bool:
+    return video.labels is not None and video.labels.ndim == 2
+
+
+def _class_rows(video: VideoPrediction, classes: Sequence[str]):
+    labels = video.labels
+    if labels is None:
+        labels = np.full(video.num_frames, IGNORE_LABEL)
+    names = (*classes, '')  # index -1 = not annotated
+    for frame, face, label, truth, row in zip(
+        range(1, video.num_frames + 1),
+        video.has_face.tolist(),
+        video.predicted.tolist(),
+        labels.tolist(),
+        _number_cells(video.scores),
+    ):
+        yield (video.name, frame, int(face), names[label], names[truth], *row)
+
+
+def _target_rows(video: VideoPrediction, classes: Sequence[str]):
+    for frame, face, truth, row in zip(
+        range(1, video.num_frames + 1),
+        video.has_face.tolist(),
+        _number_cells(video.labels),
+        _number_cells(video.scores),
+    ):
+        yield (video.name, frame, int(face), *truth, *row)
+
+
+def _number_cells(values: np.ndarray):
+    """Rows of cells; 9 significant digits bring every float32 back exactly."""
+    row_format = ','.join(['%.9g'] * values.shape[1])
+    text = '\n'.join([row_format] * len(values))
+    lines = (text % tuple(values.ravel().tolist())).split('\n')
+    return (line.split(',') for line in lines)
 
 
 def read_video_predictions(path: str) -> VideoPredictions:
     """Read the CSV file ``path``.
 
-    A video none of whose frames is annotated gets ``labels=None``.
+    A video none of whose frames is annotated gets ``labels=None``, unless it
+    has a target per column.
 
     Raises:
         ValueError: If a row is malformed; the message names file and line.
     """
     with open(path, newline='', encoding='utf-8') as file:
-        reader = csv.reader(file)
-        header = next(reader, [])
-        classes = tuple(header[len(COLUMNS) :])
-        if tuple(header[: len(COLUMNS)]) != COLUMNS or len(classes) < 2:
+        text = file.read()
+    lines, rows = _rows(text)
+    header = _cells(rows[0]) if rows else []
+    classes, has_targets = _parse_header(path, header)
+    num_text = len(TARGET_COLUMNS if has_targets else COLUMNS)
+    names = ['', *(_name(row) for row in rows[1:])]
+    videos = {}
+    for name, group in groupby(range(1, len(rows)), names.__getitem__):
+        block = list(group)
+        block = slice(block[0], block[-1] + 1)
+        cells = _split(path, lines[block], rows[block], len(header), num_text)
+        if name in videos:
             _refuse(
                 path,
-                1,
-                f'the header must be {",".join(COLUMNS)} and then one column '
-                f'per class, got {",".join(header)!r}',
+                lines[block][0],
+                f'video {name} goes on here, but its rows must be in one '
+                'piece',
             )
-        if len(set(classes)) != len(classes):
-            _refuse(path, 1, 'two columns have the same name')
-        videos = {}
-        numbered = ((reader.line_num, row) for row in reader)
-        for name, group in groupby(numbered, lambda item: item[1][:1]):
-            lines, rows = zip(*group)
-            for line, row in zip(lines, rows):
-                if len(row) != len(header):
-                    _refuse(
-                        path,
-                        line,
-                        f'{len(row)} cells, but the header has {len(header)}',
-                    )
-            name = name[0]
-            if name in videos:
-                _refuse(
-                    path,
-                    lines[0],
-                    f'video {name} goes on here, but its rows must be in one '
-                    'piece',
-                )
-            videos[name] = _parse_video(path, name, lines, rows, classes)
+        videos[name] = _parse_video(
+            path, name, lines[block], cells, classes, has_targets
+        )
     return VideoPredictions(videos.values(), classes)
+
+
+def _rows(text: str) -> tuple[Sequence[int], list]:
+    """Line of each row, and the rows: lists of cells.
+
+    Without quotes in the text the rows are left in one piece, for speed.
+    """
+    if '"' in text or '\r' in text:
+        reader = csv.reader(io.StringIO(text, newline=''))
+        numbered = [(reader.line_num, row) for row in reader]
+        return [line for line, _ in numbered], [row for _, row in numbered]
+    rows = text.split('\n')
+    if not rows[-1]:
+        rows.pop()
+    return range(1, len(rows) + 1), rows
+
+
+def _cells(row: str | list[str]) -> list[str]:
+    if isinstance(row, str):
+        return row.split(',') if row else []
+    return row
+
+
+def _name(row: str | list[str]) -> str:
+    if isinstance(row, str):
+        return row.partition(',')[0]
+    return row[0] if row else ''
+
+
+def _split(
+    path: str,
+    lines: Sequence[int],
+    rows: list,
+    width: int,
+    num_text: int,
+) -> list[Sequence[str]]:
+    """Rows of one video -> columns of text, and last the joined numbers.
+
+    Args:
+        width: Cells of each row.
+        num_text: Those that are no numbers.
+    """
+    is_text = isinstance(rows[0], str)
+    for line, row in zip(lines, rows):
+        found = row.count(',') + bool(row) if is_text else len(row)
+        if found != width:
+            _refuse(path, line, f'{found} cells, but the header has {width}')
+    if is_text:
+        rows = [row.split(',', num_text) for row in rows]
+    else:
+        rows = [[*row[:num_text], ','.join(row[num_text:])] for row in rows]
+    return list(zip(*rows))
+
+
+def _parse_header(
+    path: str, header: Sequence[str]
+) -> tuple[tuple[str, ...], bool]:
+    """Names of the scores, and whether there is a truth for each of them."""
+    classes = tuple(header[len(COLUMNS) :])
+    has_targets = tuple(header[: len(COLUMNS)]) != COLUMNS
+    if has_targets:
+        classes = tuple(header[(len(header) + len(TARGET_COLUMNS)) // 2 :])
+        if tuple(header) != _target_header(classes):
+            classes = ()
+    if len(classes) < 2:
+        _refuse(
+            path,
+            1,
+            f'the header must be {",".join(COLUMNS)} and then one column per '
+            f'class, or {",".join(TARGET_COLUMNS)} and then truth_<name> of '
+            f'each target and <name> of each; it is {",".join(header)!r}',
+        )
+    if len(set(classes)) != len(classes):
+        _refuse(path, 1, 'two columns have the same name')
+    return classes, has_targets
+
+
+def _target_header(names: Sequence[str]) -> tuple[str, ...]:
+    return (*TARGET_COLUMNS, *(f'truth_{name}' for name in names), *names)
 
 
 def _parse_video(
     path: str,
     name: str,
     lines: Sequence[int],
-    rows: Sequence[Sequence[str]],
+    cells: Sequence[Sequence[str]],
     classes: Sequence[str],
+    has_targets: bool,
 ) -> VideoPrediction:
-    """Rows of one video (all of the right length) -> VideoPrediction."""
-    _, frame, face, label, truth = list(zip(*rows))[: len(COLUMNS)]
+    """What :func:`_split` gives of one video -> VideoPrediction."""
+    _, frame, face, *names, numbers = cells
+    expected = list(map(str, range(1, len(lines) + 1)))
+    if list(frame) != expected:
+        i = next(i for i, x in enumerate(frame) if x != expected[i])
+        _refuse(
+            path,
+            lines[i],
+            f'frame is {frame[i]!r} where {expected[i]} is due: every frame '
+            'needs a row, from 1 on, in order',
+        )
+    _check_cells(path, lines, face, ('0', '1'), 'face must be 0 or 1, got {}')
+    has_face = np.array(face) == '1'
+    num_numbers = len(classes) * (1 + has_targets)
+    numbers = _numbers(path, lines, numbers, num_numbers)
+    scores = numbers[:, -len(classes) :]
+    if has_targets:
+        truth = numbers[:, : len(classes)]
+        return VideoPrediction(name, scores, labels=truth, has_face=has_face)
+    label, truth = names
+    _check_cells(path, lines, label, classes, 'label {} is no column')
+    _check_cells(path, lines, truth, ('', *classes), 'truth {} is no column')
     index = {class_name: i for i, class_name in enumerate(classes)}
-    for i, line in enumerate(lines):
-        if frame[i] != str(i + 1):
-            _refuse(
-                path,
-                line,
-                f'frame is {frame[i]!r} where {i + 1} is due: every frame '
-                'needs a row, from 1 on, in order',
-            )
-        if face[i] not in ('0', '1'):
-            _refuse(path, line, f'face must be 0 or 1, got {face[i]!r}')
-        if label[i] not in index:
-            _refuse(path, line, f'label {label[i]!r} is no column')
-        if truth[i] and truth[i] not in index:
-            _refuse(path, line, f'truth {truth[i]!r} is no column')
-    cells = [row[len(COLUMNS) :] for row in rows]
-    try:
-        scores = np.array(cells, dtype=np.float32)
-    except ValueError:
-        scores = _scores_by_row(path, lines, cells)
-    finite = np.isfinite(scores).all(axis=1)
-    if not finite.all():
-        _refuse(path, lines[np.argmin(finite)], 'a score is not finite')
     predicted = np.array([index[cell] for cell in label])
     wrong = predicted != scores.argmax(axis=1)
     if wrong.any():
@@ -151,21 +257,46 @@ def _parse_video(
     labels = None
     if any(truth):
         labels = np.array([index.get(cell, IGNORE_LABEL) for cell in truth])
-    return VideoPrediction(
-        name, scores, labels=labels, has_face=np.array(face) == '1'
-    )
+    return VideoPrediction(name, scores, labels=labels, has_face=has_face)
 
 
-def _scores_by_row(
-    path: str, lines: Sequence[int], cells: Sequence[Sequence[str]]
+def _check_cells(
+    path: str,
+    lines: Sequence[int],
+    cells: Sequence[str],
+    allowed: Sequence[str],
+    problem: str,
+) -> None:
+    if set(cells) <= set(allowed):
+        return
+    for line, cell in zip(lines, cells):
+        if cell not in allowed:
+            _refuse(path, line, problem.format(repr(cell)))
+
+
+def _numbers(
+    path: str, lines: Sequence[int], rows: Sequence[str], width: int
 ) -> np.ndarray:
-    """The slow way, to find the line of the cell that is no number."""
-    for line, row in zip(lines, cells):
-        try:
-            np.array(row, dtype=np.float32)
-        except ValueError:
-            _refuse(path, line, f'not all scores are numbers: {row}')
-    raise AssertionError('unreachable: some row was refused above')
+    """T rows of ``width`` numbers each -> float32 (T, width), finite."""
+    values = _load(rows, width)
+    if values is None:
+        for line, row in zip(lines, rows):
+            if _load([row], width) is None:
+                _refuse(path, line, f'not all scores are numbers: {row}')
+    finite = np.isfinite(values).all(axis=1)
+    if not finite.all():
+        _refuse(path, lines[int(np.argmin(finite))], 'a score is not finite')
+    return values
+
+
+def _load(rows: Sequence[str], width: int) -> np.ndarray | None:
+    try:
+        values = np.loadtxt(
+            rows, np.float32, comments=None, delimiter=',', ndmin=2
+        )
+    except ValueError:
+        return None
+    return values if values.shape == (len(rows), width) else None
 
 
 def _refuse(path: str, line: int, problem: str) -> NoReturn:

@@ -12,7 +12,8 @@ class PackClipInputs(BaseTransform):
     ``inputs`` are frames uint8 (T, 3, H, W) or cached features float16
     (T, D). The ``ActionDataSample`` holds ``gt_label`` int64 (T,) and
     ``valid`` bool (T,), and as metainfo ``video``, ``start``, ``num_frames``
-    and, for cached features, ``student_sha256``.
+    and, for cached features, ``student_sha256``. Valence and arousal are
+    float32 (T, 2) in ``gt_label``, action units int64 (T, 12).
     """
 
     meta_keys = ('video', 'start', 'num_frames', 'student_sha256')
@@ -25,6 +26,7 @@ class PackClipInputs(BaseTransform):
         sample = ActionDataSample(
             metainfo={k: results[k] for k in self.meta_keys if k in results}
         )
-        sample.set_gt_label(results['gt_labels'])
+        # set_gt_label would round valence and arousal to whole numbers.
+        sample.set_field(torch.from_numpy(results['gt_labels']), 'gt_label')
         sample.set_field(torch.from_numpy(results['valid']), 'valid')
         return dict(inputs=torch.from_numpy(inputs), data_samples=sample)

@@ -1,0 +1,400 @@
+from __future__ import annotations
+
+import logging
+import os
+import os.path as osp
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from mmengine.logging import print_log
+from mmengine.registry import TASK_UTILS
+
+from ..labels import ABAW_TRACKS, IGNORE_LABEL
+from .abaw_annotation import ignored_labels, is_annotated, read_annotation
+from .frame_list import read_frame_list
+from .frames_csv import VideoAnnotation
+
+_TRACK_FOLDERS = {
+    'EXPR': ('EXPR_Recognition_Challenge', 'EXPR_Classification_Challenge'),
+    'VA': ('VA_Estimation_Challenge',),
+    'AU': ('AU_Detection_Challenge',),
+}
+_SET_FOLDERS = {'train': 'Train_Set', 'val': 'Validation_Set'}
+_IMAGE_TYPES = ('jpg', 'jpeg', 'png')
+# A folder with more subfolders holds videos; none is searched for others.
+_MOST_FOLDERS = 100
+
+
+class StillFaces(NamedTuple):
+    """N labeled frames with a crop.
+
+    Attributes:
+        images: N paths relative to the folder of images.
+        labels: int64 (N,), or as :func:`read_annotation` gives them.
+        videos: N names of the videos that the frames are from.
+    """
+
+    images: list[str]
+    labels: np.ndarray
+    videos: list[str]
+
+
+@TASK_UTILS.register_module()
+class AffWild2Reader:
+    """Reads Aff-Wild2 as its owners ship it, for the video data sets.
+
+    The annotations are a text per video in ``Train_Set/`` and
+    ``Validation_Set/`` of a folder per track, the images ``00001.jpg`` of
+    frame 1, and so on, in a folder per video. Both are looked up by name, in
+    the folders given and one level below.
+
+    A video is as long as its annotation, which is what the challenges score.
+    A frame without an image is a frame without a face. Images beyond the
+    annotation are left out; a few are usual, as the owners' frame counts
+    differ by one. More of them mean that labels and images do not belong
+    together.
+
+    Args:
+        track: ``'EXPR'``, ``'VA'`` or ``'AU'``.
+        crops: Names of the folders of images. They are merged: the owners
+            shipped 50 videos later, in a folder of their own. Where two hold
+            the same frame, the first counts.
+        test_set: File that says which videos and frames split ``'test'`` has:
+            the official example of a submission, or a list of videos with
+            numbers of frames (see :func:`read_frame_list`). Relative to the
+            folder of annotations.
+        tolerance: How many images a video may have beyond its annotation.
+        on_mismatch: What to do where a video has more, or no folder of
+            images: ``'raise'`` or ``'warn'``.
+
+    Example:
+        >>> dataset = dict(
+        ...     type='VideoClipDataset',
+        ...     data_root='data/Aff-Wild2',
+        ...     reader=dict(type='AffWild2Reader', track='EXPR'),
+        ...     split='train',
+        ... )
+    """
+
+    def __init__(
+        self,
+        track: str = 'EXPR',
+        crops: Sequence[str] = (
+            'cropped_aligned',
+            'cropped_aligned_new_50_vids',
+        ),
+        test_set: str | None = None,
+        tolerance: int = 1,
+        on_mismatch: str = 'raise',
+    ) -> None:
+        for name, value, choices in (
+            ('track', track, tuple(ABAW_TRACKS)),
+            ('on_mismatch', on_mismatch, ('raise', 'warn')),
+        ):
+            if value not in choices:
+                raise ValueError(
+                    f'AffWild2Reader: {name}={value!r} is none of {choices}.'
+                )
+        self.track = track
+        self.crops = tuple(crops)
+        self.test_set = test_set
+        self.tolerance = tolerance
+        self.on_mismatch = on_mismatch
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Columns of a prediction: the class names of the track."""
+        return ABAW_TRACKS[self.track]
+
+    def read(
+        self,
+        annotations: str,
+        images: str,
+        classes: Sequence[str] | None = None,
+        split: str | Sequence[str] | None = None,
+    ) -> dict[str, VideoAnnotation]:
+        """Every frame of every video, with the image where there is one.
+
+        Args:
+            annotations: Folder with the annotation folder of the track, or
+                that folder itself.
+            images: Folder with the folders of crops.
+            classes: Class names in label order. Those of ABAW in another
+                order are allowed for expressions.
+            split: ``'train'``, ``'val'``, ``'test'`` or several of them;
+                ``None`` is the first two.
+
+        Returns:
+            Videos by name, sorted within each split; ``labels`` in the forms
+            of :func:`read_annotation`, ``images`` relative to ``images``.
+
+        Raises:
+            FileNotFoundError: A folder is missing.
+            ValueError: Content is wrong (the message names file and line),
+                or images and annotations do not fit.
+        """
+        order = self._label_order(classes or self.classes)
+        videos = self.read_labels(annotations, split)
+        folders = self._crop_folders(images)
+        result, beyond, missing, repeated = {}, {}, [], []
+        for name, labels in videos.items():
+            if order is not None:
+                labels = np.where(labels < 0, IGNORE_LABEL, order[labels])
+            homes = [path for path, names in folders.items() if name in names]
+            if not homes:
+                missing.append(name)
+            if len(homes) > 1:
+                repeated.append(name)
+            paths = [''] * len(labels)
+            last = 0
+            for home in reversed(homes):  # the first counts: it comes last
+                folder = osp.join(home, name)
+                prefix = f'{osp.relpath(folder, images)}/'
+                for frame, file in list_crops(folder).items():
+                    last = max(last, frame)
+                    if frame <= len(paths):
+                        paths[frame - 1] = prefix + file
+            if last > len(labels) + self.tolerance:
+                beyond[name] = (len(labels), last)
+            result[name] = VideoAnnotation(name, paths, labels)
+        self._report(images, len(result), beyond, missing, repeated)
+        return result
+
+    def read_labels(
+        self,
+        annotations: str,
+        split: str | Sequence[str] | None = None,
+    ) -> dict[str, np.ndarray]:
+        """Labels of every video by name; no image is looked for."""
+        splits = [split] if isinstance(split, str) else split
+        videos: dict[str, np.ndarray] = {}
+        for part in splits or tuple(_SET_FOLDERS):
+            if part == 'test':
+                labels = self._test_labels(annotations)
+            elif part in _SET_FOLDERS:
+                folder = osp.join(
+                    self._track_folder(annotations), _SET_FOLDERS[part]
+                )
+                labels = read_annotations(folder, self.track)
+            else:
+                raise ValueError(
+                    f"split {part!r} is none of 'train', 'val' and 'test'."
+                )
+            twice = sorted(labels.keys() & videos.keys())
+            if twice:
+                raise ValueError(
+                    f'{annotations}: {_some(twice)} in more than one of the '
+                    f'splits {splits or list(_SET_FOLDERS)}.'
+                )
+            videos.update(labels)
+        return videos
+
+    def read_faces(
+        self,
+        annotations: str,
+        images: str,
+        classes: Sequence[str] | None = None,
+        split: str | Sequence[str] | None = 'train',
+    ) -> StillFaces:
+        """The labeled frames with a crop, as stills for the spatial phase.
+
+        Arguments are those of :meth:`read`.
+        """
+        stills, labels, names = [], [], []
+        for video in self.read(annotations, images, classes, split).values():
+            use = is_annotated(video.labels)
+            use &= np.array([image != '' for image in video.images])
+            rows = np.flatnonzero(use)
+            stills += [video.images[row] for row in rows]
+            labels.append(video.labels[rows])
+            names += [video.name] * len(rows)
+        return StillFaces(stills, np.concatenate(labels), names)
+
+    def _label_order(self, classes: Sequence[str]) -> np.ndarray | None:
+        """Label of each expression of ABAW; None where they are the same."""
+        classes = tuple(classes)
+        if classes == self.classes:
+            return None
+        if self.track != 'EXPR' or set(self.classes) - set(classes):
+            raise ValueError(
+                f'AffWild2Reader: track {self.track} is annotated with '
+                f'{", ".join(self.classes)}, but metainfo has the classes '
+                f'{", ".join(classes)}.'
+            )
+        return np.array([classes.index(name) for name in self.classes])
+
+    def _track_folder(self, annotations: str) -> str:
+        if osp.isdir(osp.join(annotations, _SET_FOLDERS['train'])):
+            return annotations
+        names = _TRACK_FOLDERS[self.track]
+        found = find_folders(annotations, names)
+        if len(found) != 1:
+            problem = f'{len(found)} folders' if found else 'no folder'
+            raise FileNotFoundError(
+                f'{annotations}: {problem} named {" or ".join(names)}, here '
+                'or one level below. Set `ann_file` to the folder of the '
+                'annotations to read, relative to `data_root`.'
+            )
+        return found[0]
+
+    def _test_labels(self, annotations: str) -> dict[str, np.ndarray]:
+        if self.test_set is None:
+            raise ValueError(
+                "AffWild2Reader: split 'test' has no annotation. Name the "
+                'official example file, or a list of its videos with their '
+                'numbers of frames, by `test_set`.'
+            )
+        path = osp.join(annotations, self.test_set)
+        frames = read_frame_list(path)
+        if not frames.has_lengths:
+            raise ValueError(
+                f'{path}:1: the list has no numbers of frames. Use the '
+                'official example file, or write `<video>,<frames>`.'
+            )
+        return {
+            name: ignored_labels(self.track, length)
+            for name, length in frames.num_frames().items()
+        }
+
+    def _crop_folders(self, images: str) -> dict[str, frozenset[str]]:
+        """Names of the videos in each folder of crops."""
+        if osp.basename(osp.normpath(images)) in self.crops:
+            found = [images]
+        else:
+            found = find_folders(images, self.crops)
+        if not found:
+            raise FileNotFoundError(
+                f'{images}: no folder named {" or ".join(self.crops)}, here '
+                "or one level below. Set `data_prefix=dict(img_path='...')` "
+                'to the folder that holds them, or `crops` of the reader to '
+                'their names.'
+            )
+        found.sort(key=lambda path: self.crops.index(osp.basename(path)))
+        return {path: frozenset(os.listdir(path)) for path in found}
+
+    def _report(
+        self,
+        images: str,
+        num_videos: int,
+        beyond: dict[str, tuple[int, int]],
+        missing: list[str],
+        repeated: list[str],
+    ) -> None:
+        if repeated:
+            print_log(
+                f'{images}: {_some(repeated)} in several folders of crops; '
+                f'of frames in several, those of {self.crops[0]} are used.',
+                'current',
+            )
+        problems = []
+        if missing:
+            problems.append(f'no folder of crops for {_some(missing)}')
+        if beyond:
+            shown = [
+                f'{name}: {length} lines, image {last}'
+                for name, (length, last) in beyond.items()
+            ]
+            problems.append(
+                f'images more than {self.tolerance} beyond the annotation of '
+                f'{_some(shown)}'
+            )
+        if not problems:
+            return
+        message = f'{images}: {"; ".join(problems)}.'
+        if self.on_mismatch == 'raise' or len(missing) == num_videos:
+            raise ValueError(
+                f"{message} Is the download complete? on_mismatch='warn' of "
+                'the reader takes videos without crops as videos without '
+                'faces, and leaves out images beyond the annotation.'
+            )
+        print_log(message, 'current', logging.WARNING)
+
+
+def read_annotations(folder: str, track: str) -> dict[str, np.ndarray]:
+    """Labels of the videos of one set, by name, sorted.
+
+    Raises:
+        FileNotFoundError: There is no such folder, or no text in it.
+        ValueError: Content is wrong; the message names file and line.
+    """
+    names = [
+        name
+        for name in sorted(os.listdir(folder))
+        if name.endswith('.txt') and not name.startswith('.')
+    ]
+    if not names:
+        raise FileNotFoundError(f'{folder}: no annotation <video>.txt in it.')
+    return {
+        name[: -len('.txt')]: read_annotation(osp.join(folder, name), track)
+        for name in names
+    }
+
+
+def list_crops(folder: str) -> dict[int, str]:
+    """File of each frame of a video, by the number of the frame.
+
+    One listing of the folder; no file is looked at. Other files than images
+    named by a number are left out.
+
+    Raises:
+        ValueError: Frames do not count from 1, or a frame has two images.
+    """
+    frames: dict[int, str] = {}
+    for name in os.listdir(folder):
+        stem, _, kind = name.rpartition('.')
+        if not (stem.isascii() and stem.isdigit()):
+            continue
+        if kind not in _IMAGE_TYPES and kind.lower() not in _IMAGE_TYPES:
+            continue
+        frame = int(stem)
+        if not frame or frame in frames:
+            other = f' and {frames[frame]}' if frame in frames else ''
+            raise ValueError(
+                f'{folder}: {name}{other}: frames count from 1, each with '
+                'one image. Labels cannot be matched with these.'
+            )
+        frames[frame] = name
+    return frames
+
+
+def find_folders(root: str, names: Sequence[str]) -> list[str]:
+    """Folders with one of the names in ``root`` or one level below it.
+
+    A folder that holds others of them and nothing else is the wrapping that
+    unpacking an archive often leaves: they count and it does not.
+
+    Raises:
+        FileNotFoundError: There is no folder ``root``.
+    """
+    try:
+        inside = _subfolders(root)
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f'{root}: no such folder. Set `data_root` to the folder that '
+            'holds annotations and crops.'
+        ) from None
+    found = []
+    for folder in inside:
+        below = _subfolders(folder) if len(inside) <= _MOST_FOLDERS else []
+        inner = [path for path in below if osp.basename(path) in names]
+        found += inner
+        is_wrapping = inner and len(inner) == len(below)
+        if osp.basename(folder) in names and not is_wrapping:
+            found.append(folder)
+    return found
+
+
+def _subfolders(folder: str) -> list[str]:
+    with os.scandir(folder) as entries:
+        return sorted(
+            entry.path
+            for entry in entries
+            if not entry.name.startswith(('.', '__MACOSX')) and entry.is_dir()
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    """'3 videos (a, b, c)', with the first few of many."""
+    shown = ', '.join(names[:5]) + (', ...' if len(names) > 5 else '')
+    return f'{len(names)} video{"s" * (len(names) != 1)} ({shown})'

@@ -1,0 +1,161 @@
+"""Which frames a submission must hold: the example file, or a video list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .text_lines import read_lines
+
+#: First column of the header of every submission and example.
+LOCATION = 'image_location'
+# Nothing is longer (nine hours at 30 frames per second); keeps a misread
+# number from filling the memory.
+_MAX_FRAMES = 999_999
+_FRAME_FILE = re.compile(r'(\d{5,6})\.jpg', re.ASCII).fullmatch
+_LISTED = re.compile(r'([^\s,/]+)(?:[\s,]+(\d+))?', re.ASCII).fullmatch
+
+
+@dataclass
+class FrameList:
+    """N frames of V videos, in the order that a submission must have.
+
+    Attributes:
+        path: The file that it was read from.
+        videos: V names, in order of appearance.
+        video: Index of each frame's video, int64 (N,).
+        frame: Its number from 1 on, int64 (N,).
+        header: Header of the example file; None for a video list.
+        has_lengths: False for a list of nothing but names: N is 0 then.
+    """
+
+    path: str
+    videos: list[str]
+    video: np.ndarray
+    frame: np.ndarray
+    header: str | None = None
+    has_lengths: bool = True
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def num_frames(self) -> dict[str, int]:
+        """Length of each video: its largest frame number."""
+        lengths = np.zeros(len(self.videos), dtype=np.int64)
+        np.maximum.at(lengths, self.video, self.frame)
+        return dict(zip(self.videos, lengths.tolist()))
+
+    def locations(self) -> list[str]:
+        """``<video>/<frame>.jpg`` of all N frames."""
+        prefixes = [f'{name}/' for name in self.videos]
+        files = frame_files(self.frame.max(initial=0))
+        return [
+            prefixes[video] + files[frame]
+            for video, frame in zip(self.video.tolist(), self.frame.tolist())
+        ]
+
+    @classmethod
+    def from_lengths(
+        cls, lengths: Iterable[tuple[str, int]], path: str
+    ) -> FrameList:
+        """All frames of (name, number of frames) of each video."""
+        videos, counts = zip(*lengths)
+        return cls(
+            path,
+            list(videos),
+            np.repeat(np.arange(len(videos)), counts),
+            np.concatenate([np.arange(1, count + 1) for count in counts]),
+        )
+
+
+def frame_files(last: int) -> list[str]:
+    """File names of frames 0 (which there is not) to ``last``."""
+    return [f'{frame:05d}.jpg' for frame in range(last + 1)]
+
+
+def read_frame_list(path: str) -> FrameList:
+    """Read an official example file, or a list of videos.
+
+    The example has the header ``image_location,...`` and a row
+    ``<video>/00001.jpg,...`` per frame. The list has a line per video:
+    ``<video>``, or with its number of frames ``<video> <frames>`` or
+    ``<video>,<frames>``; a first line ``video,frames`` is its header.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: Content is wrong; the message names file and line.
+    """
+    lines = read_lines(path)
+    if not lines:
+        raise ValueError(f'{path}:1: the file is empty.')
+    if lines[0].startswith(LOCATION):
+        return _parse_example(path, lines)
+    return _parse_videos(path, lines)
+
+
+def _parse_example(path: str, lines: list[str]) -> FrameList:
+    index: dict[str, int] = {}
+    number: dict[str, int] = {}  # of each file name, as '00001.jpg'
+    video, frame = [], []
+    for location in (line.partition(',')[0] for line in lines[1:]):
+        name, _, file = location.rpartition('/')
+        if file not in number:
+            match = _FRAME_FILE(file)
+            number[file] = int(match[1]) if match else 0
+            if file != f'{number[file]:05d}.jpg':
+                number[file] = 0
+        if not number[file] or not name or '/' in name or name != name.strip():
+            raise ValueError(
+                f'{path}:{len(frame) + 2}: {location!r:.80} is no '
+                'image_location like <video>/00001.jpg.'
+            )
+        video.append(index.setdefault(name, len(index)))
+        frame.append(number[file])
+    if not frame:
+        raise ValueError(f'{path}:2: no frame is listed.')
+    video, frame = np.array(video), np.array(frame)
+    key = video * (_MAX_FRAMES + 1) + frame
+    order = np.argsort(key, kind='stable')
+    twice = order[1:][np.diff(key[order]) == 0]
+    if twice.size:
+        line = int(twice.min()) + 2
+        location = lines[line - 1].partition(',')[0]
+        raise ValueError(f'{path}:{line}: {location} is listed twice.')
+    return FrameList(path, list(index), video, frame, header=lines[0])
+
+
+def _parse_videos(path: str, lines: list[str]) -> FrameList:
+    first = 0
+    if re.fullmatch(r'video[\s,]+(num_)?frames', lines[0].strip().lower()):
+        first = 1
+    counts: dict[str, int | None] = {}
+    for number, line in enumerate(lines[first:], start=first + 1):
+        match = _LISTED(line.strip())
+        if match is None:
+            raise ValueError(
+                f'{path}:{number}: {line!r:.80} is neither a video, nor a '
+                "video and its number of frames, nor an example's header "
+                f'{LOCATION},...'
+            )
+        name, digits = match.groups()
+        if name in counts:
+            raise ValueError(f'{path}:{number}: {name} is listed twice.')
+        if digits and (len(digits) > 6 or not int(digits)):
+            raise ValueError(
+                f'{path}:{number}: {digits:.80} is no number of frames.'
+            )
+        counts[name] = int(digits) if digits else None
+        if (digits is None) != (next(iter(counts.values())) is None):
+            raise ValueError(
+                f'{path}:{number}: either all videos or none have a number '
+                'of frames.'
+            )
+    if not counts:
+        raise ValueError(f'{path}:2: no video is listed.')
+    if None not in counts.values():
+        return FrameList.from_lengths(counts.items(), path)
+    empty = np.zeros(0, dtype=np.int64)
+    return FrameList(path, list(counts), empty, empty, has_lengths=False)

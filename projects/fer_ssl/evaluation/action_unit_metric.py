@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from mmengine.registry import METRICS
+
+from ..labels import IGNORE_LABEL
+from .action_unit_scores import (
+    action_unit_counts,
+    scores_from_action_unit_counts,
+)
+from .frame_target_metric import FrameTargetMetric
+
+
+@METRICS.register_module()
+class ActionUnitMetric(FrameTargetMetric):
+    """F1 of action units in percent, as the ABAW challenge scores them.
+
+    ``f1_<unit>`` from the counts over the whole set, and their mean
+    ``au_f1``, the score of the challenge. A frame counts for the units that
+    are annotated in it. ``pred_score`` holds probabilities, (A,) or (w, A).
+
+    Args:
+        threshold: A unit with a larger probability is active. One for all,
+            or A of them.
+        kwargs: Those of :class:`VideoMetric`.
+    """
+
+    def __init__(
+        self, threshold: float | Sequence[float] = 0.5, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.threshold = threshold
+
+    def labeled(self, labels: np.ndarray) -> np.ndarray:
+        return (labels != IGNORE_LABEL).any(axis=1)
+
+    def sums(self, truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        return action_unit_counts(truth, scores > np.asarray(self.threshold))
+
+    def scores(self, sums: np.ndarray) -> dict[str, float]:
+        return scores_from_action_unit_counts(
+            sums, self.dataset_meta['classes']
+        )

@@ -1,0 +1,77 @@
+"""Concordance correlation of valence and arousal over a whole set.
+
+Everything is a function of six sums per column, because sums can be added
+over batches, videos and ranks without any loss, and the mean of the
+concordances of parts is not the concordance of the whole.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..labels import ABAW_VALENCE_AROUSAL, IGNORE_VALENCE_AROUSAL
+
+_EPSILON = 1e-8
+
+
+def concordance_sums(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Sums that the concordance is made of.
+
+    Frames that are not annotated in all columns are left out.
+
+    Args:
+        truth: (N, C), ``IGNORE_VALENCE_AROUSAL`` = not annotated.
+        predicted: (N, C).
+
+    Returns:
+        (C, 6) float64: N, sum of truth t, of prediction p, of t^2, p^2, t p.
+
+    Raises:
+        ValueError: If the shapes differ, or are not two-dimensional.
+    """
+    truth = np.asarray(truth, dtype=np.float64)
+    predicted = np.asarray(predicted, dtype=np.float64)
+    if truth.shape != predicted.shape or truth.ndim != 2:
+        raise ValueError(
+            'truth and predicted must be two (N, C) arrays, got '
+            f'{truth.shape} and {predicted.shape}'
+        )
+    known = (truth != IGNORE_VALENCE_AROUSAL).all(axis=1)
+    t, p = truth[known], predicted[known]
+    terms = np.ones_like(t), t, p, t * t, p * p, t * p
+    return np.stack([term.sum(axis=0) for term in terms], axis=1)
+
+
+def concordance(sums: np.ndarray) -> np.ndarray:
+    """Lin's concordance correlation coefficient of each column.
+
+    2 s_tp / (s_t^2 + s_p^2 + (m_t - m_p)^2) with population statistics
+    (divided by N), as the ABAW challenges score it. A small epsilon in the
+    denominator makes it 0 where truth and prediction are one constant.
+
+    Args:
+        sums: Of :func:`concordance_sums`, or a sum of such, (C, 6).
+
+    Returns:
+        In [-1, 1], (C,).
+    """
+    mean_t, mean_p, mean_tt, mean_pp, mean_tp = (
+        sums[:, 1:] / np.maximum(sums[:, :1], 1)
+    ).T
+    covariance = mean_tp - mean_t * mean_p
+    # mean_tt - mean_t^2 + mean_pp - mean_p^2 + (mean_t - mean_p)^2
+    spread = mean_tt + mean_pp - 2 * mean_t * mean_p
+    return 2 * covariance / (np.maximum(spread, 0) + _EPSILON)
+
+
+def scores_from_concordance_sums(sums: np.ndarray) -> dict[str, float]:
+    """``ccc`` (mean, the challenge's score), ``ccc_valence``, ``ccc_arousal``.
+
+    Args:
+        sums: (2, 6).
+    """
+    values = concordance(sums)
+    scores = {'ccc': float(values.mean())}
+    for name, value in zip(ABAW_VALENCE_AROUSAL, values):
+        scores[f'ccc_{name}'] = float(value)
+    return scores

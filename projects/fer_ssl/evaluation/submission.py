@@ -1,0 +1,437 @@
+"""Submissions to the ABAW challenges: writing and checking them.
+
+A submission has a row for every frame of every video of the test set, with or
+without a face, in the order of the official example::
+
+    image_location,Neutral,Anger,...,Other      one class index, 0 to 7
+    image_location,valence,arousal              two numbers in [-1, 1]
+    image_location,AU1,AU2,...,AU26             twelve times 0 or 1
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..datasets.abaw_annotation import is_number
+from ..datasets.frame_list import LOCATION, FrameList, frame_files
+from ..datasets.text_lines import read_lines
+from ..labels import ABAW_TRACKS
+from .video_predictions import VideoPredictions
+
+#: Header of the official example of each track.
+HEADERS = {
+    'EXPR': ','.join([LOCATION, *map(str.title, ABAW_TRACKS['EXPR'])]),
+    'VA': ','.join([LOCATION, *ABAW_TRACKS['VA']]),
+    'AU': ','.join([LOCATION, *ABAW_TRACKS['AU']]),
+}
+_EXPRESSIONS = frozenset(map(str, range(len(ABAW_TRACKS['EXPR']))))
+_SHOWN = 5
+
+
+def track_of(expected: FrameList, track: str | None = None) -> str:
+    """Track of an example, ``'EXPR'``, ``'VA'`` or ``'AU'``.
+
+    Args:
+        expected: The example, or a list of videos.
+        track: What a list of videos is of; an example says it itself.
+
+    Raises:
+        ValueError: The example is of another track, or of none.
+    """
+    if expected.header is None:
+        if track is None:
+            raise ValueError(
+                f'{expected.path}: a list of videos does not say which track '
+                'it is of. Give --track EXPR, VA or AU'
+            )
+        return track
+    names = [name.strip().lower() for name in expected.header.split(',')]
+    for name, header in HEADERS.items():
+        if names == header.lower().split(',') and track in (None, name):
+            return name
+    raise ValueError(
+        f'{expected.path}:1: {expected.header!r:.120} is not the header of '
+        f'{"any track" if track is None else f"track {track}"}'
+    )
+
+
+# ---------------------------------------------------------------- checking
+
+
+@dataclass
+class Problem:
+    """Rows of a submission with the same kind of fault.
+
+    Attributes:
+        kind: What is wrong with them.
+        count: How many there are.
+        examples: The first few, each with its line.
+    """
+
+    kind: str
+    count: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, example: str) -> None:
+        """Count one more row."""
+        self.count += 1
+        if self.count <= _SHOWN:
+            self.examples.append(example)
+
+
+@dataclass
+class SubmissionReport:
+    """What :func:`check_submission` found.
+
+    Attributes:
+        path: The submission.
+        num_rows: Its rows, without the header.
+        num_expected: Rows that it must have; None where this is not known.
+        problems: What is wrong, empty for a valid submission.
+        notes: What could not be checked.
+    """
+
+    path: str
+    num_rows: int
+    num_expected: int | None
+    problems: list[Problem]
+    notes: list[str]
+
+    @property
+    def is_valid(self) -> bool:
+        return not self.problems
+
+    def text(self) -> str:
+        """The report for a reader."""
+        lines = [f'{self.path}: {self.num_rows:,} rows']
+        if self.num_expected is not None:
+            lines[0] += f', {self.num_expected:,} expected'
+        for problem in self.problems:
+            lines.append(f'{problem.kind}: {problem.count:,}')
+            lines += [f'    {example}' for example in problem.examples]
+            if problem.count > len(problem.examples):
+                lines.append('    ...')
+        lines += [f'note: {note}' for note in self.notes]
+        lines.append('valid' if self.is_valid else 'NOT VALID')
+        return '\n'.join(lines)
+
+
+def check_submission(
+    path: str, expected: FrameList, track: str | None = None
+) -> SubmissionReport:
+    """Compare a submission with the example file or with a list of videos.
+
+    Any file gives a report. With a list of names alone, the numbers of frames
+    are taken from the submission: frames must then count from 1 without gaps.
+
+    Args:
+        path: The submission.
+        expected: The frames that it must hold.
+        track: ``'EXPR'``, ``'VA'`` or ``'AU'``, not needed with an example.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: ``expected`` is of another track, or ``track`` is missing.
+    """
+    track = track_of(expected, track)
+    try:
+        header, *lines = read_lines(path, 'utf-8') or ['']
+    except ValueError as error:
+        problem = Problem('unreadable', 1, [str(error)])
+        return SubmissionReport(path, 0, len(expected), [problem], [])
+    notes = []
+    problems = _check_header(header, expected.header or HEADERS[track])
+    locations, values = [], []
+    for line in lines:
+        location, _, value = line.partition(',')
+        locations.append(location)
+        values.append(value)
+    problems += _check_values(values, track)
+    if not expected.has_lengths:
+        notes.append(
+            f'{expected.path} has no numbers of frames: the ends of the '
+            'videos are not checked'
+        )
+        expected = _lengths_of(locations, expected)
+    problems += _check_locations(locations, expected)
+    return SubmissionReport(path, len(lines), len(expected), problems, notes)
+
+
+def _check_header(header: str, expected: str) -> list[Problem]:
+    if header == expected:
+        return []
+    shown = f'line 1: {header!r:.120} must be {expected!r}'
+    return [Problem('wrong header', 1, [shown])]
+
+
+def _check_values(values: Sequence[str], track: str) -> list[Problem]:
+    """Values that are malformed, or out of range."""
+    problems = Problem('malformed'), Problem('out of range')
+    check = _VALUE_CHECKS[track]
+    verdicts: dict[str, int | None] = {}
+    for number, value in enumerate(values, start=2):
+        if value in verdicts:
+            verdict = verdicts[value]
+        else:
+            verdict = verdicts[value] = check(value)
+        if verdict is not None:
+            problems[verdict].add(f'line {number}: {value!r:.80}')
+    return [problem for problem in problems if problem.count]
+
+
+def _check_expression(value: str) -> int | None:
+    if value in _EXPRESSIONS:
+        return None
+    return 1 if is_number(value) and '.' not in value else 0
+
+
+def _check_valence_arousal(value: str) -> int | None:
+    cells = value.split(',')
+    if len(cells) != 2 or not all(map(is_number, cells)):
+        return 0
+    return None if all(-1 <= float(cell) <= 1 for cell in cells) else 1
+
+
+def _check_action_units(value: str) -> int | None:
+    cells = value.split(',')
+    if len(cells) != len(ABAW_TRACKS['AU']):
+        return 0
+    if all(cell in ('0', '1') for cell in cells):
+        return None
+    return 1 if all(map(is_number, cells)) else 0
+
+
+# None = as it must be, 0 = malformed, 1 = out of range.
+_VALUE_CHECKS = {
+    'EXPR': _check_expression,
+    'VA': _check_valence_arousal,
+    'AU': _check_action_units,
+}
+
+
+def _lengths_of(locations: Sequence[str], names: FrameList) -> FrameList:
+    """As many frames of each video as the submission has rows of it."""
+    counts = Counter(
+        location.rpartition('/')[0] for location in dict.fromkeys(locations)
+    )
+    lengths = [(name, max(counts[name], 1)) for name in names.videos]
+    return FrameList.from_lengths(lengths, names.path)
+
+
+def _check_locations(
+    locations: Sequence[str], expected: FrameList
+) -> list[Problem]:
+    """Rows that are missing, extra, misnamed, repeated, or out of order."""
+    due = expected.locations()
+    place = {location: i for i, location in enumerate(due)}
+    misnamed, extra = Problem('misnamed'), Problem('extra')
+    repeated = Problem('repeated')
+    seen = np.zeros(len(due), dtype=bool)
+    found, lines = [], []  # place and line of each row that is expected
+    for number, location in enumerate(locations, start=2):
+        row = place.get(location)
+        if row is None:
+            correct = _correct(location)
+            if correct != location and correct in place:
+                misnamed.add(f'line {number}: {location!r} for {correct!r}')
+            elif _is_location(location):
+                extra.add(f'line {number}: {location}')
+            else:
+                misnamed.add(f'line {number}: {location!r:.80}')
+        elif seen[row]:
+            repeated.add(f'line {number}: {location}')
+        else:
+            seen[row] = True
+            found.append(row)
+            lines.append(number)
+    problems = [misnamed, extra, repeated]
+    problems += [_missing(np.flatnonzero(~seen), due, expected)]
+    problems += [_wrong_order(np.array(found, dtype=np.int64), lines, due)]
+    return [problem for problem in problems if problem.count]
+
+
+_is_location = re.compile(r'[^/\s]+/\d{5,6}\.jpg', re.ASCII).fullmatch
+_LIKE_LOCATION = re.compile(r'([^/]+)/0*(\d{1,6})(?:\.\w+)?', re.ASCII)
+
+
+def _correct(location: str) -> str:
+    """What was probably meant by a misnamed location."""
+    plain = location.replace('\\', '/').replace(' ', '').strip('"\'\t')
+    match = _LIKE_LOCATION.fullmatch('/'.join(plain.split('/')[-2:]))
+    return f'{match[1]}/{int(match[2]):05d}.jpg' if match else location
+
+
+def _missing(
+    rows: np.ndarray, due: Sequence[str], expected: FrameList
+) -> Problem:
+    """Expected rows that are not there, with the videos that they are of."""
+    problem = Problem('missing', len(rows))
+    problem.examples = [due[row] for row in rows[:_SHOWN]]
+    if len(rows):
+        num_videos = len(expected.videos)
+        missing = np.bincount(expected.video[rows], minlength=num_videos)
+        frames = np.bincount(expected.video, minlength=num_videos)
+        videos = np.flatnonzero(missing)
+        shown = ', '.join(
+            f'{expected.videos[i]} ({missing[i]:,} of {frames[i]:,} frames)'
+            for i in videos[:_SHOWN]
+        )
+        more = ', ...' if len(videos) > _SHOWN else ''
+        problem.examples.append(f'in {len(videos)} videos: {shown}{more}')
+    return problem
+
+
+def _wrong_order(
+    places: np.ndarray, lines: Sequence[int], due: Sequence[str]
+) -> Problem:
+    """Expected rows that stand where another one of them is due."""
+    in_order = np.sort(places)
+    problem = Problem('wrong order')
+    wrong = np.flatnonzero(places != in_order)
+    for i in wrong[:_SHOWN]:
+        problem.add(
+            f'line {lines[i]}: {due[places[i]]} where {due[in_order[i]]} is '
+            'due'
+        )
+    problem.count = len(wrong)
+    return problem
+
+
+# ----------------------------------------------------------------- writing
+
+
+def write_submission(
+    predictions: VideoPredictions,
+    expected: FrameList,
+    path: str,
+    track: str | None = None,
+    tolerance: int = 1,
+    threshold: float | Sequence[float] = 0.5,
+) -> list[str]:
+    """Write a submission with every frame of the list, in its order.
+
+    Predictions have every frame of a video, those without a face filled in
+    (see :meth:`VideoPredictions.from_windows`). Where the list has a frame
+    more, as the organisers' counts often do, the last one is repeated.
+
+    Args:
+        predictions: Of all videos of the list; others are left out.
+        expected: The frames to write. Without numbers of frames, those of
+            the predictions.
+        path: The file to write; folders are made.
+        track: ``'EXPR'``, ``'VA'`` or ``'AU'``, not needed with an example.
+        tolerance: By how many frames the predictions of a video may be too
+            short or too long.
+        threshold: An action unit with a larger probability is active. One
+            for all, or 12 of them.
+
+    Returns:
+        What was repeated or left out, a line each.
+
+    Raises:
+        ValueError: The predictions are of another track, lack videos, or
+            have videos of another length.
+    """
+    track = track_of(expected, track)
+    columns = ABAW_TRACKS[track]
+    if sorted(predictions.classes) != sorted(columns):
+        raise ValueError(
+            f'a submission of track {track} needs predictions of '
+            f'{", ".join(columns)}, but these are of '
+            f'{", ".join(predictions.classes)}'
+        )
+    absent = [name for name in expected.videos if name not in predictions]
+    if absent:
+        raise ValueError(
+            f'no prediction of {len(absent)} of {len(expected.videos)} videos '
+            f'of {expected.path}: {", ".join(absent[:_SHOWN])}'
+            f'{", ..." if len(absent) > _SHOWN else ""}'
+        )
+    if not expected.has_lengths:
+        expected = FrameList.from_lengths(
+            [(name, predictions[name].num_frames) for name in expected.videos],
+            expected.path,
+        )
+    notes = _compare_lengths(predictions, expected, tolerance)
+    extra = len(predictions) - len(expected.videos)
+    if extra:
+        notes.append(f'{extra} videos that are not in the list: left out')
+
+    lines = {
+        name: _values(predictions, name, track, threshold)
+        for name in expected.videos
+    }
+    files = frame_files(int(expected.frame.max()))
+    rows = [expected.header or HEADERS[track]]
+    for video, frame in zip(expected.video.tolist(), expected.frame.tolist()):
+        name = expected.videos[video]
+        values = lines[name]
+        value = values[min(frame, len(values)) - 1]
+        rows.append(f'{name}/{files[frame]},{value}')
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    partial = f'{path}.partial'
+    with open(partial, 'w', newline='', encoding='utf-8') as file:
+        file.write('\n'.join([*rows, '']))
+    os.replace(partial, path)
+    return notes
+
+
+def _values(
+    predictions: VideoPredictions,
+    name: str,
+    track: str,
+    threshold: float | Sequence[float],
+) -> list[str]:
+    """What stands behind the location of each frame of a video."""
+    columns, video = ABAW_TRACKS[track], predictions[name]
+    if track == 'EXPR':
+        index = [str(columns.index(name)) for name in predictions.classes]
+        return [index[label] for label in video.predicted.tolist()]
+    scores = video.scores[:, [predictions.classes.index(c) for c in columns]]
+    if track == 'VA':
+        bounded = scores.clip(-1, 1).tolist()
+        return [f'{valence:.6f},{arousal:.6f}' for valence, arousal in bounded]
+    active = (scores > np.asarray(threshold)).astype(np.int64)
+    _, first, inverse = np.unique(
+        active @ 2 ** np.arange(len(columns)),
+        return_index=True,
+        return_inverse=True,
+    )
+    texts = [','.join(map(str, row)) for row in active[first].tolist()]
+    return [texts[i] for i in inverse.tolist()]
+
+
+def _compare_lengths(
+    predictions: VideoPredictions, expected: FrameList, tolerance: int
+) -> list[str]:
+    """What is repeated or left out in which video.
+
+    Raises:
+        ValueError: It is more than the tolerance in some video.
+    """
+    notes, wrong = [], []
+    for name, length in expected.num_frames().items():
+        predicted = predictions[name].num_frames
+        if abs(length - predicted) > tolerance:
+            wrong.append(f'{name} ({predicted:,} for {length:,})')
+        elif length > predicted:
+            notes.append(
+                f'{name}: frame {predicted} repeated up to frame {length}'
+            )
+        elif length < predicted:
+            notes.append(f'{name}: frames after {length} left out')
+    if wrong:
+        raise ValueError(
+            f'{len(wrong)} videos have predictions of another length than in '
+            f'{expected.path}: {", ".join(wrong[:_SHOWN])}'
+            f'{", ..." if len(wrong) > _SHOWN else ""}. Predict them with '
+            'this list as `test_set` of AffWild2Reader, or allow more by '
+            '--tolerance'
+        )
+    return notes

@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import logging
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import get_dist_info
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+
+from .post_processor import build_post_processor
+from .video_predictions import VideoPredictions, check_finite
+
+
+class VideoMetric(BaseMetric):
+    """Base of metrics of images, or of all frames of whole videos.
+
+    What is scored depends on the data set. Without ``metainfo['videos']``:
+    its images, each data sample giving ``pred_score`` (C,) and ``gt_label``.
+    With ``metainfo['videos']`` (truth of every frame of every video by name):
+    all labeled frames of all videos, with or without a face. Each data sample
+    is then a window with ``video``, ``start`` (0-based frame), ``pred_score``
+    (w, C) and ``valid`` (w,), or one frame with ``pred_score`` (C,); see
+    :meth:`VideoPredictions.from_windows` for overlaps and gaps.
+
+    A subclass gives :meth:`image_entry`, :meth:`score_images` and
+    :meth:`score_videos`.
+
+    Args:
+        network: Score ``<network>_pred_score`` instead of ``pred_score``.
+        post_process: Config (or list of configs) of the post-processors that
+            are applied to every video before it is scored.
+        out_file: CSV file for the predictions that were scored.
+        window_weights: How overlapping windows are averaged, ``'uniform'`` or
+            ``'triangular'``.
+        prefix: Put before the keys, ``<prefix>/<key>``.
+        kwargs: Passed on to ``BaseMetric``.
+    """
+
+    #: Score of all columns in a video without any face; None = 1 / C.
+    no_face_score: float | None = None
+
+    def __init__(
+        self,
+        network: str | None = None,
+        post_process: dict | Sequence[dict] | None = None,
+        out_file: str | None = None,
+        window_weights: str = 'uniform',
+        prefix: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(prefix=prefix, **kwargs)
+        self.score_key = f'{network}_pred_score' if network else 'pred_score'
+        self.post_process = build_post_processor(post_process)
+        self.out_file = out_file
+        self.window_weights = window_weights
+
+    @property
+    def videos(self) -> dict | None:
+        """Truth of each video, or None if the data are images."""
+        return (self.dataset_meta or {}).get('videos')
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Keep one entry per data sample (BaseMetric counts them)."""
+        for sample in data_samples:
+            if self.score_key not in sample:
+                raise KeyError(
+                    f'the model gives no {self.score_key}, only '
+                    f'{sorted(sample)}'
+                )
+            scores = to_numpy(sample[self.score_key])
+            scores = scores.reshape(-1, scores.shape[-1])  # (w, C)
+            if scores.shape[1] != len(self.dataset_meta['classes']):
+                raise ValueError(
+                    f'the model gives {scores.shape[1]} scores, but the data '
+                    f'set has {len(self.dataset_meta["classes"])} classes: '
+                    f'{self.dataset_meta["classes"]}'
+                )
+            if self.videos is None:
+                self._check_image(sample, scores)
+                self.results.append(self.image_entry(sample, scores[0]))
+            else:
+                self.results.append(self._window_entry(sample, scores))
+
+    def _check_image(self, sample: dict, scores: np.ndarray) -> None:
+        """Refuse what cannot be scored as one image."""
+        if len(scores) != 1:
+            raise ValueError(
+                f'a window of {len(scores)} frames cannot be scored without '
+                "the truth of whole videos: metainfo['videos'] is missing"
+            )
+        if not np.isfinite(scores).all():
+            rank, world_size = get_dist_info()
+            index = rank + len(self.results) * world_size
+            raise ValueError(
+                f'sample {index} ({sample.get("img_path", "no path")}): the '
+                f'scores are {scores[0].tolist()}; the model has diverged or '
+                'its checkpoint is damaged'
+            )
+
+    def _window_entry(self, sample: dict, scores: np.ndarray) -> dict:
+        """Window in the form of :meth:`VideoPredictions.from_windows`."""
+        start = int(sample['start'])
+        valid = np.ones(len(scores), dtype=bool)
+        if 'valid' in sample:
+            valid = to_numpy(sample['valid']).reshape(-1).astype(bool)
+        # here and not only when assembled: the rank that sees it must fail
+        check_finite(
+            scores[valid],
+            f'video {sample["video"]}',
+            start + np.flatnonzero(valid),
+        )
+        return dict(
+            video=sample['video'],
+            start=start,
+            scores=self.bound(scores),
+            valid=valid,
+        )
+
+    def bound(self, scores: np.ndarray) -> np.ndarray:
+        """Scores in the range that a truth may have."""
+        return scores
+
+    @abstractmethod
+    def image_entry(self, sample: dict, scores: np.ndarray) -> Any:
+        """What to keep of one image.
+
+        Args:
+            sample: The data sample, with ``gt_label``.
+            scores: (C,).
+        """
+
+    @abstractmethod
+    def score_images(self, size: int) -> dict[str, float]:
+        """Scores of the images, the same on every rank.
+
+        Args:
+            size: Number of items of the data set. Rank r of W holds items r,
+                r + W, ...; to even out the ranks the sampler repeats items,
+                which then come last on their rank.
+        """
+
+    @abstractmethod
+    def score_videos(self, predictions: VideoPredictions) -> dict[str, float]:
+        """Scores of all labeled frames, and of those with a face."""
+
+    @abstractmethod
+    def labeled(self, labels: np.ndarray) -> np.ndarray:
+        """Which frames of a video, or which images, count; bool (T,)."""
+
+    def evaluate(self, size: int) -> dict:
+        """Score the set.
+
+        Args:
+            size: Number of items of the data set.
+
+        Returns:
+            Scores by name, the same on every rank.
+        """
+        if self.videos is not None:
+            return super().evaluate(size)  # compute_metrics on rank 0
+        if self.post_process is not None or self.out_file is not None:
+            raise ValueError(
+                'post_process and out_file are for videos, but the data set '
+                "has no metainfo['videos']"
+            )
+        scores = self.score_images(size)
+        self.results.clear()
+        if self.prefix:
+            scores = {f'{self.prefix}/{k}': v for k, v in scores.items()}
+        return scores
+
+    def compute_metrics(self, results: list[dict]) -> dict:
+        """Score the windows of all videos."""
+        predictions = VideoPredictions.from_windows(
+            results,
+            self.videos,
+            self.dataset_meta['classes'],
+            self.window_weights,
+            self.no_face_score,
+        ).apply(self.post_process)
+        if self.out_file is not None:
+            predictions.to_csv(self.out_file)
+            print_log(f'predictions are in {self.out_file}', logger='current')
+        known = [(v.has_face, self.labeled(v.labels)) for v in predictions]
+        num_labeled = sum(int(labeled.sum()) for _, labeled in known)
+        if not num_labeled and self.out_file is not None:
+            print_log(
+                'the set has no labels: predictions are written, not scored',
+                logger='current',
+                level=logging.WARNING,
+            )
+            return {}
+        check_labeled(num_labeled)
+        num_with_face = sum(int((face & x).sum()) for face, x in known)
+        print_log(
+            f'scored: {num_labeled:,} labeled frames, {num_with_face:,} of '
+            'them with a face',
+            logger='current',
+        )
+        return self.score_videos(predictions)
+
+
+def check_labeled(num_labeled: int) -> None:
+    """Raise a ValueError if there is nothing to score."""
+    if not num_labeled:
+        raise ValueError(
+            'there is nothing to score: no sample of the set has a label'
+        )
+
+
+def to_numpy(value: Any) -> np.ndarray:
+    """Tensor (any device, any float type) or array -> numpy array."""
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu()
+        return (value.float() if value.is_floating_point() else value).numpy()
+    return np.asarray(value)

@@ -1,0 +1,52 @@
+"""Check a submission to an ABAW challenge before it is sent.
+
+Against the official example file, or a list of the videos (with --track)::
+
+    python tools/abaw/check_submission.py submission.txt \
+        CVPR_6th_ABAW_Expr_test_set_example.txt
+
+Exit status: 0 valid, 1 not valid, 2 nothing could be checked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from fer_ssl.datasets.frame_list import read_frame_list
+from fer_ssl.evaluation.submission import check_submission
+from fer_ssl.labels import ABAW_TRACKS
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('submission', help='text file to check')
+    parser.add_argument(
+        'expected',
+        help='official example file; or a text file with a line <video> or '
+        '<video>,<frames> per video',
+    )
+    parser.add_argument(
+        '--track', choices=ABAW_TRACKS, help='needed with a list of videos'
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        report = check_submission(
+            args.submission, read_frame_list(args.expected), args.track
+        )
+    except (FileNotFoundError, ValueError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        sys.exit(2)
+    print(report.text())
+    sys.exit(not report.is_valid)
+
+
+if __name__ == '__main__':
+    main()

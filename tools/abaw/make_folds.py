@@ -1,0 +1,83 @@
+"""Folds for cross-validation on videos, grouped by source video.
+
+People and clips of one video stay together; classes are spread as evenly as
+that allows. Writes `video,fold`, which the data sets take as `folds`::
+
+    python tools/abaw/make_folds.py data/Aff-Wild2 --track EXPR \
+        --out data/Aff-Wild2/folds_expr.csv
+    python tools/abaw/make_folds.py data/videos/frames.csv --out folds.csv
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+import numpy as np
+
+from fer_ssl.datasets import AffWild2Reader
+from fer_ssl.datasets.frames_csv import read_frames_csv
+from fer_ssl.datasets.video_folds import (
+    count_names,
+    folds_table,
+    frame_counts,
+    make_folds,
+    write_folds,
+)
+from fer_ssl.labels import ABAW_EXPRESSIONS, ABAW_TRACKS
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        'annotations', help='folder of Aff-Wild2 annotations, or a frames CSV'
+    )
+    parser.add_argument('--out', required=True, help='CSV file to write')
+    parser.add_argument(
+        '--track', choices=ABAW_TRACKS, default='EXPR', help='of Aff-Wild2'
+    )
+    parser.add_argument(
+        '--classes',
+        nargs='+',
+        default=ABAW_EXPRESSIONS,
+        help='class names in a frames CSV',
+    )
+    parser.add_argument(
+        '--split', nargs='+', help='splits to take; default: all annotated'
+    )
+    parser.add_argument('--folds', type=int, default=5)
+    parser.add_argument('--seed', type=int, default=0)
+    return parser.parse_args()
+
+
+def read_labels(args: argparse.Namespace) -> dict[str, np.ndarray]:
+    """Labels of each video."""
+    if os.path.isdir(args.annotations):
+        reader = AffWild2Reader(args.track)
+        return reader.read_labels(args.annotations, args.split)
+    videos = read_frames_csv(args.annotations, args.classes, args.split)
+    return {name: video.labels for name, video in videos.items()}
+
+
+def main() -> None:
+    args = parse_args()
+    is_folder = os.path.isdir(args.annotations)
+    classes = ABAW_TRACKS[args.track] if is_folder else args.classes
+    try:
+        labels = read_labels(args)
+        counts = {n: frame_counts(x, len(classes)) for n, x in labels.items()}
+        folds = make_folds(counts, args.folds, args.seed)
+        names = count_names(next(iter(labels.values())), classes)
+    except (FileNotFoundError, ValueError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        sys.exit(2)
+    write_folds(folds, args.out)
+    print(folds_table(folds, counts, names))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,79 @@
+"""Submission to an ABAW challenge, from predictions of its test set.
+
+Reads the CSV file that the metric's `out_file` names, and the official example
+file (or a list of videos, with --track)::
+
+    python tools/abaw/make_submission.py predictions.csv \
+        CVPR_6th_ABAW_Expr_test_set_example.txt --out submission.txt
+
+See docs/abaw.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from fer_ssl.datasets.frame_list import read_frame_list
+from fer_ssl.evaluation import VideoPredictions
+from fer_ssl.evaluation.submission import check_submission, write_submission
+from fer_ssl.labels import ABAW_TRACKS
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('predictions', help='CSV file of predictions')
+    parser.add_argument(
+        'expected',
+        help='official example file; or a text file with a line <video> or '
+        '<video>,<frames> per video',
+    )
+    parser.add_argument('--out', required=True, help='file to write')
+    parser.add_argument(
+        '--track', choices=ABAW_TRACKS, help='needed with a list of videos'
+    )
+    parser.add_argument(
+        '--tolerance',
+        type=int,
+        default=1,
+        help='frames by which the predictions of a video may be too short '
+        '(the last one is repeated) or too long; default: 1',
+    )
+    parser.add_argument(
+        '--threshold',
+        type=float,
+        nargs='+',
+        default=[0.5],
+        help='probability above which an action unit is active: one, or 12',
+    )
+    args = parser.parse_args()
+    if len(args.threshold) not in (1, len(ABAW_TRACKS['AU'])):
+        parser.error('--threshold needs one number, or 12')
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        expected = read_frame_list(args.expected)
+        notes = write_submission(
+            VideoPredictions.from_csv(args.predictions),
+            expected,
+            args.out,
+            args.track,
+            args.tolerance,
+            args.threshold,
+        )
+        report = check_submission(args.out, expected, args.track)
+    except (FileNotFoundError, ValueError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        sys.exit(2)
+    print('\n'.join([*notes, report.text()]))
+    sys.exit(not report.is_valid)
+
+
+if __name__ == '__main__':
+    main()
