@@ -37,6 +37,9 @@ class OpenFiles(threading.local):
         self._process = os.getpid()
         self._files: OrderedDict[str, _Descriptor] = OrderedDict()
 
+    def __reduce__(self) -> tuple:
+        return OpenFiles, (self.limit,)
+
     def _open(self, path: str) -> int:
         if self._process != os.getpid():
             self._process = os.getpid()

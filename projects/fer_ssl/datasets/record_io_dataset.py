@@ -97,4 +97,8 @@ def choose_evenly(count: int, fraction: float, seed: int) -> np.ndarray:
     """
     chosen = max(round(fraction * count), 1)
     bounds = np.arange(chosen + 1, dtype=np.int64) * count // chosen
-    return np.random.default_rng(seed).integers(bounds[:-1], bounds[1:])
+    rng = np.random.default_rng(seed)
+    numbers = rng.integers(bounds[:-1], bounds[1:])
+    # Some stretches are one longer: where they lie is random, too, so that
+    # every number has the same chance.
+    return np.sort((numbers + rng.integers(count)) % count)

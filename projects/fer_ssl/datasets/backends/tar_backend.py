@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from mmengine.fileio import BaseStorageBackend, register_backend
 
-from .address import make_address, split_address
 from ..open_files import OpenFiles
+from .address import make_address, split_address
 
 
 def tar_address(path: str, offset: int, size: int) -> str:
