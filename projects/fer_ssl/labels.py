@@ -1,4 +1,18 @@
-"""Names of the classes, in the order of the ABAW challenges."""
+"""Names and order of the classes of every data set, and mappings between them.
+
+A data set numbers its classes in its own way. Here every number has a name,
+the same name in all data sets, and :func:`label_mapping` leads from the
+numbers of one to the classes of another.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from mmengine.logging import print_log
 
 #: Expression classes of Aff-Wild2 in the order of its integer labels.
 ABAW_EXPRESSIONS = (
@@ -30,3 +44,195 @@ ABAW_ACTION_UNITS = (
 
 #: Label of a sample that carries no annotation.
 IGNORE_LABEL = -1
+
+#: Class names of the data sets, in the order of their numbers.
+TAXONOMIES: dict[str, tuple[str, ...]] = {
+    'abaw': ABAW_EXPRESSIONS,
+    # Both releases, 2017 and 2021.
+    'affectnet': (
+        'neutral',
+        'happiness',
+        'sadness',
+        'surprise',
+        'fear',
+        'disgust',
+        'anger',
+        'contempt',
+        'none',
+        'uncertain',
+        'no-face',
+    ),
+    # Copies of AffectNet as folders 0 to 7.
+    'affectnet_alphabetical': (
+        'anger',
+        'contempt',
+        'disgust',
+        'fear',
+        'happiness',
+        'neutral',
+        'sadness',
+        'surprise',
+    ),
+    'dfew': (
+        'happiness',
+        'sadness',
+        'neutral',
+        'anger',
+        'surprise',
+        'disgust',
+        'fear',
+    ),
+    'expw': (
+        'anger',
+        'disgust',
+        'fear',
+        'happiness',
+        'sadness',
+        'surprise',
+        'neutral',
+    ),
+    'fer2013': (
+        'anger',
+        'disgust',
+        'fear',
+        'happiness',
+        'sadness',
+        'surprise',
+        'neutral',
+    ),
+    # In the order of the columns of votes; 'unknown' and 'NF' there.
+    'fer_plus': (
+        'neutral',
+        'happiness',
+        'surprise',
+        'sadness',
+        'anger',
+        'disgust',
+        'fear',
+        'contempt',
+        'uncertain',
+        'no-face',
+    ),
+    'raf_db': (
+        'surprise',
+        'fear',
+        'disgust',
+        'happiness',
+        'sadness',
+        'anger',
+        'neutral',
+    ),
+}
+
+#: Number of the first class where a data set does not count from 0.
+FIRST_CODES = {'dfew': 1, 'raf_db': 1}
+
+#: Other spellings of the names above.
+ALIASES = {
+    'angry': 'anger',
+    'contemptuous': 'contempt',
+    'disgusted': 'disgust',
+    'fearful': 'fear',
+    'happy': 'happiness',
+    'nf': 'no-face',
+    'noface': 'no-face',
+    'non-face': 'no-face',
+    'sad': 'sadness',
+    'surprised': 'surprise',
+    'unknown': 'uncertain',
+}
+
+#: Value of an option of :func:`label_mapping`: such faces get no label.
+DROP = 'drop'
+
+
+def canonical_name(name: str) -> str:
+    """Name of a class in our spelling: ``'Angry'`` -> ``'anger'``.
+
+    A name without another spelling comes back in lower case.
+    """
+    name = re.sub(r'[\s_]+', '-', name.strip().lower())
+    return ALIASES.get(name, name)
+
+
+def label_mapping(
+    source: str | Sequence[str],
+    classes: Sequence[str],
+    *,
+    contempt: str | None = None,
+    none: str | None = None,
+    uncertain: str | None = None,
+    no_face: str | None = None,
+    drop: Sequence[str] = (),
+) -> np.ndarray:
+    """Class index for every class of a data set.
+
+    A class of the data set goes to the class of the same name. One without a
+    namesake is lost: it gets -1, and a warning says so, unless an option
+    decides about it. The options take the name of one of ``classes``, or
+    ``'drop'`` for -1 without a warning. An option about a class that the data
+    set does not have is without effect.
+
+    Args:
+        source: Key of :data:`TAXONOMIES`, or class names in order.
+        classes: Class names to map to, in label order.
+        contempt: For 'contempt'.
+        none: For 'none' (AffectNet: none of the eight expressions).
+        uncertain: For 'uncertain' (FERPlus: 'unknown').
+        no_face: For 'no-face' (FERPlus: 'NF').
+        drop: Any other classes of the data set to map to -1.
+
+    Returns:
+        int64 (C,), index into ``classes`` or -1, for index 0 to C - 1 of the
+        data set. (Its numbers may begin at 1, see :data:`FIRST_CODES`.)
+
+    Raises:
+        ValueError: The taxonomy or a name in an option is unknown.
+
+    Example:
+        >>> label_mapping('raf_db', ('neutral', 'surprise'), drop=())
+        array([ 1, -1, -1, -1, -1, -1,  0])
+    """
+    if isinstance(source, str):
+        if source not in TAXONOMIES:
+            raise ValueError(
+                f'Unknown taxonomy {source!r}; there are '
+                f'{", ".join(sorted(TAXONOMIES))}.'
+            )
+        title, names = source, TAXONOMIES[source]
+    else:
+        title, names = ', '.join(source), tuple(source)
+    targets = {
+        'contempt': contempt,
+        'none': none,
+        'uncertain': uncertain,
+        'no-face': no_face,
+    }
+    targets = {name: to for name, to in targets.items() if to is not None}
+    for name in drop:
+        if name not in names:
+            raise ValueError(
+                f'drop={name!r}: the data set has {", ".join(names)}.'
+            )
+        targets[name] = DROP
+    index = {name: i for i, name in enumerate(classes)}
+    for name, to in targets.items():
+        if to != DROP and to not in index:
+            raise ValueError(
+                f'{name} is to become {to!r}, which is none of the classes '
+                f'{", ".join(classes)}, nor {DROP!r}.'
+            )
+    lost = [n for n in names if n not in targets and n not in index]
+    if lost:
+        print_log(
+            f'Labels ({title}): {", ".join(lost)} has no class among '
+            f'{", ".join(classes)}. Such faces count as not annotated. An '
+            'option of the labels (contempt, none, uncertain, no_face, drop) '
+            'decides otherwise, or agrees.',
+            'current',
+            logging.WARNING,
+        )
+    return np.array(
+        [index.get(targets.get(name, name), IGNORE_LABEL) for name in names],
+        dtype=np.int64,
+    )

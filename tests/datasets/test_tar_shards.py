@@ -152,8 +152,53 @@ def test_boxes(tmp_path):
         data_root=str(tmp_path / 'shards'), metainfo=dict(classes=CLASSES)
     )
     assert dataset.get_data_info(0)['box'] == (1, 2, 30, 31)
-    assert dataset.get_data_info(1)['box'] == (-1, 0, 8, 9)
-    assert dataset.get_gt_labels().tolist() == [2, -1]
+    assert dataset.get_gt_labels().tolist() == [2]
+    unlabeled = TarShardDataset(
+        data_root=str(tmp_path / 'shards'),
+        metainfo=dict(classes=CLASSES),
+        subset='unlabeled',
+    )
+    assert unlabeled.get_data_info(0)['box'] == (-1, 0, 8, 9)
+    assert unlabeled.get_gt_labels().tolist() == [-1]
+    table = unlabeled.read_faces()
+    assert table.boxes.tolist() == [[1, 2, 30, 31], [-1, 0, 8, 9]]
+    assert table.labels.tolist() == [2, -1]
+
+
+def test_labeled_and_unlabeled_part(faces, tmp_path):
+    write_shards(faces, [tmp_path / 'shards'], 9000)
+    kwargs = dict(
+        data_root=str(tmp_path / 'shards'),
+        metainfo=dict(classes=CLASSES),
+        labeled_per_class=2,
+    )
+    labeled = TarShardDataset(**kwargs, subset='labeled')
+    assert np.bincount(labeled.get_gt_labels()).tolist() == [2, 2, 2]
+    unlabeled = TarShardDataset(**kwargs, subset='unlabeled')
+    assert np.bincount(unlabeled.get_gt_labels()).tolist() == [5, 5, 4]
+    both = contents(labeled) + contents(unlabeled)
+    assert sorted(both) == sorted(contents(faces))
+    kwargs.pop('labeled_per_class')
+    with pytest.raises(ValueError, match='no unlabeled face'):
+        TarShardDataset(**kwargs, subset='unlabeled')
+    with pytest.raises(ValueError, match="split='val' is none of"):
+        TarShardDataset(**kwargs, split='val')
+
+
+def test_truth_of_unlabeled_faces(write_faces, tmp_path):
+    """It is kept for the log, and never becomes a label."""
+    kwargs = dict(subset='unlabeled', labeled_per_class=2)
+    faces = FaceDataset(**write_faces(ROWS), **kwargs)
+    (shard,) = write_shards(faces, [tmp_path / 'shards']).shards
+    with tarfile.open(tmp_path / 'shards' / shard.path) as tar:
+        assert not [name for name in tar.getnames() if name.endswith('cls')]
+    kwargs = dict(
+        data_root=str(tmp_path / 'shards'), metainfo=dict(classes=CLASSES)
+    )
+    unlabeled = TarShardDataset(**kwargs, subset='unlabeled')
+    assert contents(unlabeled) == contents(faces)
+    with pytest.raises(ValueError, match='no all face'):
+        TarShardDataset(**kwargs)
 
 
 def test_boxes_in_a_part_only(tmp_path):
@@ -178,7 +223,9 @@ def test_shards_of_a_record_io(tmp_path):
     source = RecordIODataset(data_root=str(tmp_path))
     manifest = write_shards(source, [tmp_path / 'shards'])
     assert manifest.num_images == 9
-    dataset = TarShardDataset(data_root=str(tmp_path / 'shards'))
+    dataset = TarShardDataset(
+        data_root=str(tmp_path / 'shards'), subset='unlabeled'
+    )
     assert contents(dataset) == [(image, -1) for image in images.values()]
     with tarfile.open(tmp_path / 'shards/shard-000000.tar') as tar:
         assert tar.getnames()[:2] == ['000000000.jpg', '000000001.jpg']
@@ -269,8 +316,9 @@ def test_classes_are_matched_by_name(faces, tmp_path):
         ignore_classes=('anger',),
         **kwargs,
     )
-    expected = [{0: 1, 1: -1, 2: 0}[i % 3] for i in range(20)]
+    expected = [{0: 1, 2: 0}[i % 3] for i in range(20) if i % 3 != 1]
     assert dataset.get_gt_labels().tolist() == expected
+    assert (dataset.read_faces().labels == -1).sum() == 7
     with pytest.raises(ValueError, match='unknown class anger'):
         TarShardDataset(
             metainfo=dict(classes=('happiness', 'neutral')), **kwargs

@@ -24,7 +24,10 @@ def unlabeled(kind, folder):
         faces = RecordIODataset(data_root=str(folder))
         write_shards(faces, [folder / 'shards'], 30_000)
         return dict(
-            config, type='TarShardDataset', data_root=str(folder / 'shards')
+            config,
+            type='TarShardDataset',
+            subset='unlabeled',
+            data_root=str(folder / 'shards'),
         )
     if kind == 'third':
         config['fraction'] = 1 / 3

@@ -7,7 +7,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.fileio import join_path
 
 from ..labels import ABAW_EXPRESSIONS
-from .frames_csv import read_frames_csv
+from .frames_csv import VideoAnnotation, read_frames_csv
 
 
 class BaseVideoDataset(BaseDataset):
@@ -50,9 +50,7 @@ class BaseVideoDataset(BaseDataset):
     def load_data_list(self) -> np.ndarray:
         """Read the annotations and return the subclass's items, an array."""
         self._metainfo['classes'] = tuple(self._metainfo['classes'])
-        videos = read_frames_csv(
-            self.ann_file, self._metainfo['classes'], self.split
-        )
+        videos = self.read_videos()
         self.video_names = list(videos)
         self.labels = np.concatenate([v.labels for v in videos.values()])
         lengths = [len(video.labels) for video in videos.values()]
@@ -76,6 +74,15 @@ class BaseVideoDataset(BaseDataset):
                 f'{self.split!r}.'
             )
         return items
+
+    def read_videos(self) -> dict[str, VideoAnnotation]:
+        """All frames of all videos of the split, by the name of the video.
+
+        A subclass for another form of annotation replaces this method.
+        """
+        return read_frames_csv(
+            self.ann_file, self._metainfo['classes'], self.split
+        )
 
     def load_items(self) -> np.ndarray:
         """Items as rows of an array, to be decoded by get_data_info."""

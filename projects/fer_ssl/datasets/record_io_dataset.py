@@ -3,17 +3,17 @@ from __future__ import annotations
 import os.path as osp
 
 import numpy as np
-from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS
 
-from ..labels import ABAW_EXPRESSIONS, IGNORE_LABEL
+from ..labels import IGNORE_LABEL
 from .backends import record_io_address
+from .base_face_dataset import BaseFaceDataset
+from .face_table import FaceTable
 from .record_io import RecordIOFile
-from .skip_unreadable import SkipUnreadable
 
 
 @DATASETS.register_module()
-class RecordIODataset(SkipUnreadable, BaseDataset):
+class RecordIODataset(BaseFaceDataset):
     """Unlabeled faces in RecordIO: ``train.rec`` and ``train.idx``.
 
     The form of InsightFace, in which MS1MV2 comes (112 x 112 pixels, aligned);
@@ -47,13 +47,11 @@ class RecordIODataset(SkipUnreadable, BaseDataset):
         ... )
     """
 
-    METAINFO = dict(classes=ABAW_EXPRESSIONS)
-
     def __init__(
         self,
         ann_file: str = 'train.rec',
         fraction: float = 1.0,
-        seed: int = 0,
+        subset: str = 'unlabeled',
         **kwargs,
     ) -> None:
         if not 0 < fraction <= 1:
@@ -61,12 +59,18 @@ class RecordIODataset(SkipUnreadable, BaseDataset):
                 f'RecordIODataset: fraction={fraction} is not above 0 and at '
                 'most 1.'
             )
+        # The labels in the file are numbers of people.
+        self.check_choice('subset', subset, ('unlabeled',))
         self.fraction = fraction
-        self.seed = seed
-        # The array is already compact and shared with workers.
-        super().__init__(ann_file=ann_file, serialize_data=False, **kwargs)
+        super().__init__(
+            ann_file=ann_file,
+            subset=subset,
+            # The array is already compact and shared with workers.
+            serialize_data=False,
+            **kwargs,
+        )
 
-    def load_data_list(self) -> np.ndarray:
+    def read_rows(self) -> np.ndarray:
         """(key, byte) of every chosen image, int64 (N, 2)."""
         # The addresses must hold wherever they are read.
         self.ann_file = osp.abspath(self.ann_file)
@@ -75,6 +79,15 @@ class RecordIODataset(SkipUnreadable, BaseDataset):
         places = choose_evenly(len(keys), self.fraction, self.seed)
         places += np.searchsorted(file.keys, keys[0])
         return np.stack([file.keys[places], file.offsets[places]], axis=1)
+
+    def read_faces(self) -> FaceTable:
+        """All chosen faces, for tools: an address as text for each."""
+        rows = self.read_rows().tolist()
+        addresses = [record_io_address(self.ann_file, *row) for row in rows]
+        return FaceTable(addresses, np.full(len(rows), IGNORE_LABEL))
+
+    def load_data_list(self) -> np.ndarray:
+        return self.read_rows()
 
     def get_data_info(self, idx: int) -> dict:
         key, offset = self.data_list[idx].tolist()

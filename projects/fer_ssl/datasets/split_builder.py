@@ -185,7 +185,7 @@ def _from_table(name: str, dataset) -> FaceSet:
     return FaceSet(
         name,
         [x if '://' in x else osp.join(folder, x) for x in table.images],
-        np.array(table.labels, dtype=np.int64),
+        table.labels.copy(),
         table.boxes,
         table.identities,
     )

@@ -29,12 +29,14 @@ from .open_files import DamagedFileError
 
 MANIFEST = 'shards.json'
 FORMAT = 'fer_ssl shards 1'
-#: One row per image: bytes of its content in the shard, class, box.
+#: One row per image: bytes of its content in the shard, class to learn from
+#: and class that is known (an unlabeled face may have one), box.
 ROW = np.dtype(
     [
         ('offset', np.int64),
         ('size', np.int64),
         ('label', np.int64),
+        ('truth', np.int64),
         ('box', np.int64, (4,)),
     ]
 )
@@ -124,6 +126,7 @@ def write_shards(
         dataset: Anything with a length, ``metainfo['classes']`` and
             ``get_data_info(i)`` that gives ``img_path`` (a file or an address
             in an archive), ``gt_label`` and, in all items or none, ``box``.
+            With ``subset='unlabeled'`` its labels are not to be learned from.
         folders: Where to write. With several, shard ``k`` goes to folder
             ``k mod n``; the manifest goes to the first.
         shard_size: Bytes after which a shard ends.
@@ -161,10 +164,12 @@ class _Writer:
         self.shard_size = shard_size
         self.skip = on_unreadable == 'skip'
         self.classes = list(dataset.metainfo['classes'])
+        self.unlabeled = getattr(dataset, 'subset', None) == 'unlabeled'
         self.has_boxes = dataset.get_data_info(0).get('box') is not None
         self.recipe = dict(
             items_sha256=self.hash_of_items(),
             classes=self.classes,
+            unlabeled=self.unlabeled,
             folders=folders,
             shard_size=shard_size,
             on_unreadable=on_unreadable,
@@ -254,7 +259,8 @@ class _Writer:
     def write_item(self, tar: tarfile.TarFile, number: int) -> tuple | None:
         """Append a sample and return its row of the index."""
         item = self.dataset.get_data_info(number)
-        path, label, box = item['img_path'], item['gt_label'], item.get('box')
+        path, truth, box = item['img_path'], item['gt_label'], item.get('box')
+        label = IGNORE_LABEL if self.unlabeled else truth
         if (box is not None) != self.has_boxes:
             raise ValueError(
                 f'{path}: some faces have a box and others have none. Write '
@@ -279,7 +285,7 @@ class _Writer:
         if box is not None:
             box = [int(x) for x in box]
             add_member(tar, f'{name}.json', json.dumps(dict(box=box)).encode())
-        return offset, len(image), label, tuple(box or (0, 0, 0, 0))
+        return offset, len(image), label, truth, tuple(box or (0, 0, 0, 0))
 
 
 class _HashingFile:
@@ -358,6 +364,7 @@ def read_shard_index(path: str, shard: Shard) -> np.ndarray:
         getattr(rows, 'dtype', None) != ROW
         or rows.shape != (shard.num_images,)
         or (rows['label'] < IGNORE_LABEL).any()
+        or (rows['truth'] < IGNORE_LABEL).any()
         or (rows['offset'] < 0).any()
         or (rows['offset'] + rows['size'] > shard.size).any()
     ):

@@ -1,9 +1,15 @@
-"""Images out of large files, by address, for everything that reads a file."""
+"""Backends of mmengine for images that are no files of their own.
 
+A backend raises OSError for data that cannot be read, as a missing file does,
+so that data sets treat both alike.
+"""
+
+from .pixel_text_backend import PixelTextBackend
 from .record_io_backend import RecordIOBackend, record_io_address
 from .tar_backend import TarBackend, tar_address
 
 __all__ = [
+    'PixelTextBackend',
     'RecordIOBackend',
     'TarBackend',
     'record_io_address',

@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import io
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+
+import numpy as np
+from mmengine.registry import DATASETS
+
+from ..labels import TAXONOMIES
+from .coded_face_dataset import CodedFaceDataset
+from .face_table import FaceTable
+from .text_rows import (
+    EmptyBoxError,
+    check_box,
+    check_code,
+    csv_rows,
+    whole_numbers,
+)
+
+CSV_HEADER = (
+    'subDirectory_filePath',
+    'face_x',
+    'face_y',
+    'face_width',
+    'face_height',
+    'facial_landmarks',
+    'expression',
+    'valence',
+    'arousal',
+)
+CSV_FILES = {
+    'train': 'Manually_Annotated_file_lists/training.csv',
+    'val': 'Manually_Annotated_file_lists/validation.csv',
+}
+#: Where the archives of images end up, by the way they are unpacked.
+CSV_IMAGE_FOLDERS = (
+    'Manually_Annotated_Images',
+    'Manually_Annotated/Manually_Annotated_Images',
+)
+NPY_FOLDERS = {'train': 'train_set', 'val': 'val_set'}
+SUFFIX = '_exp.npy'
+#: Reading waits for the disk, not for the processor.
+NUM_THREADS = 16
+
+
+@DATASETS.register_module()
+class AffectNetDataset(CodedFaceDataset):
+    """AffectNet, releases 2017 and 2021, as shipped.
+
+    2017, photographs with a box of the face, so use ``CropFace``::
+
+        <data_root>/Manually_Annotated_file_lists/{training,validation}.csv
+        <data_root>/Manually_Annotated_Images/<number>/<hash>.jpg
+
+    The CSV files may have the header line or lack it. A face whose box is
+    ``NULL`` or empty is left out and counted.
+
+    2021, faces::
+
+        <data_root>/{train_set,val_set}/images/<id>.jpg
+        <data_root>/{train_set,val_set}/annotations/<id>_exp.npy
+
+    Args:
+        release: ``'2017'`` or ``'2021'``.
+        split: ``'train'`` or ``'val'``.
+        ann_file: For 2017: another CSV file, such as that of the
+            automatically annotated images (then also set ``data_prefix``).
+        data_prefix: ``dict(img_path=...)``. Defaults to the folders above.
+        **kwargs: See :class:`CodedFaceDataset`.
+
+    Raises:
+        FileNotFoundError: A file or folder is missing.
+        ValueError: The annotation is faulty, or is missing for some images of
+            2021; the message names files and lines.
+
+    Example:
+        >>> dataset = dict(
+        ...     type='AffectNetDataset',
+        ...     data_root='data/affectnet',
+        ...     release='2021',
+        ...     split='train',
+        ...     label_options=dict(
+        ...         contempt='other', none='drop', uncertain='drop'
+        ...     ),
+        ... )
+    """
+
+    taxonomy = 'affectnet'
+
+    def __init__(
+        self,
+        release: str = '2017',
+        split: str = 'train',
+        ann_file: str = '',
+        data_prefix: dict | None = None,
+        data_root: str = '',
+        **kwargs,
+    ) -> None:
+        self.check_choice('release', release, ('2017', '2021'))
+        self.check_choice('split', split, tuple(CSV_FILES))
+        self.release = release
+        if release == '2017':
+            ann_file = ann_file or CSV_FILES[split]
+            folder = next(
+                (
+                    folder
+                    for folder in CSV_IMAGE_FOLDERS
+                    if os.path.isdir(os.path.join(data_root or '', folder))
+                ),
+                CSV_IMAGE_FOLDERS[0],
+            )
+        else:
+            folder = f'{NPY_FOLDERS[split]}/images'
+        super().__init__(
+            split=split,
+            ann_file=ann_file,
+            data_prefix=data_prefix or dict(img_path=folder),
+            data_root=data_root,
+            **kwargs,
+        )
+
+    def read_codes(self) -> FaceTable:
+        if self.release == '2021':
+            faces, left_out = read_npy_release(self.data_prefix['img_path'])
+            reason = 'their image is missing'
+        else:
+            faces, left_out = read_csv_release(self.ann_file)
+            reason = 'they have no box'
+        self.warn_left_out(reason, left_out)
+        return faces
+
+
+def read_csv_release(path: str) -> tuple[FaceTable, list[str]]:
+    """Faces of a CSV file of 2017, and the lines that have no box.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: A line is faulty. The message names file and line.
+    """
+    images, labels, boxes, without_box = [], [], [], []
+    header = None
+    for line, row in csv_rows(path):
+        where = f'{path}:{line}'
+        if header is None:
+            header = row if CSV_HEADER[0] in row else CSV_HEADER
+            missing = [name for name in CSV_HEADER[:7] if name not in header]
+            if missing:
+                raise ValueError(
+                    f'{where}: column {", ".join(missing)} is missing.'
+                )
+            columns = [header.index(name) for name in CSV_HEADER[:7]]
+            if header is row:
+                continue
+        if len(row) != len(header):
+            raise ValueError(
+                f'{where}: {len(row)} fields, expected {len(header)}: '
+                f'{",".join(header)}.'
+            )
+        image, x, y, width, height, _, code = (row[i] for i in columns)
+        if not image:
+            raise ValueError(f'{where}: no image is named.')
+        (code,) = whole_numbers(where, [code])
+        check_code(where, code, TAXONOMIES['affectnet'])
+        face = (x, y, width, height)
+        if any(text.strip() in ('', 'NULL') for text in face):
+            without_box.append(f'line {line}')
+            continue
+        x, y, width, height = whole_numbers(where, face)
+        box = (x, y, x + width, y + height)
+        try:
+            check_box(where, box)
+        except EmptyBoxError:
+            without_box.append(f'line {line}')
+            continue
+        images.append(image)
+        labels.append(code)
+        boxes.append(box)
+    return FaceTable(images, labels, boxes=boxes), without_box
+
+
+def read_npy_release(folder: str) -> tuple[FaceTable, list[str]]:
+    """Faces of a folder of images of 2021, and annotations without image.
+
+    Args:
+        folder: ``.../images``; ``.../annotations`` lies beside it.
+
+    Raises:
+        FileNotFoundError: The annotation of an image is missing.
+        ValueError: An annotation is faulty. The message names its file.
+    """
+    annotations = os.path.join(
+        os.path.dirname(folder.rstrip('/')), 'annotations'
+    )
+    if not os.path.isdir(annotations):
+        raise FileNotFoundError(
+            f'{annotations}: no such folder of annotations.'
+        )
+    images = {}
+    for image in os.listdir(folder):
+        stem, extension = os.path.splitext(image)
+        if extension.lower() in ('.jpg', '.jpeg', '.png'):
+            images[stem + SUFFIX] = image
+    listed = {n for n in os.listdir(annotations) if n.endswith(SUFFIX)}
+    # Numbers in ascending order: 2 before 10.
+    files = sorted(images, key=lambda name: (len(name), name))
+    missing = [name for name in files if name not in listed]
+    if missing:
+        raise FileNotFoundError(
+            f'{annotations}: {len(missing)} of {len(files)} images have no '
+            f'annotation there, such as {", ".join(missing[:3])}. Unpack the '
+            'annotations again, or remove these images.'
+        )
+    with ThreadPoolExecutor(NUM_THREADS) as pool:
+        codes = pool.map(
+            lambda part: [read_code(f'{annotations}/{n}') for n in part],
+            [files[i : i + 1000] for i in range(0, len(files), 1000)],
+        )
+        labels = [code for part in codes for code in part]
+    faces = FaceTable([images[name] for name in files], labels)
+    return faces, sorted(listed.difference(files))
+
+
+def read_code(path: str) -> int:
+    """Number of the expression in a file ``<id>_exp.npy``.
+
+    Raises:
+        ValueError: It holds none. The message names the file.
+    """
+    with open(path, 'rb') as file:
+        content = file.read()
+    try:
+        return _decode_npy(content)
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from None
+
+
+# Files with the same number are equal byte by byte, so a dozen are decoded.
+@lru_cache(maxsize=256)
+def _decode_npy(content: bytes) -> int:
+    """Number of an expression from an array of one value, text or number."""
+    try:
+        array = np.lib.format.read_array(
+            io.BytesIO(content), allow_pickle=False
+        )
+        value = array.item()
+    except Exception as error:  # damaged bytes make NumPy raise many kinds
+        raise ValueError(f'no array of one value ({error}).') from None
+    if isinstance(value, str):
+        (code,) = whole_numbers('expression', [value])
+    elif isinstance(value, float) and value.is_integer():
+        code = int(value)
+    elif type(value) is int:  # no bool
+        code = value
+    else:
+        raise ValueError(f'expression {value!r} is not a whole number.')
+    check_code('expression', code, TAXONOMIES['affectnet'])
+    return code

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import logging
+
+import cv2
+import mmcv
+import numpy as np
+import torch
+from mmengine.dataset import BaseDataset
+from mmengine.fileio import get, get_file_backend
+from mmengine.logging import print_log
+from mmengine.utils import is_abs
+
+from ..labels import ABAW_EXPRESSIONS, IGNORE_LABEL
+from .face_table import FaceTable
+from .transforms.crop_face import FaceOutsideImageError
+
+
+def is_readable(path: str) -> bool:
+    """Whether an image file can be read and decoded."""
+    try:
+        return mmcv.imfrombytes(get(path)) is not None
+    # What mmcv raises for a missing, undecodable and empty file.
+    except (OSError, AssertionError, cv2.error):
+        return False
+
+
+class BaseFaceDataset(BaseDataset):
+    """Still faces. A subclass reads its annotation into a table.
+
+    The items are ``img_path`` and ``gt_label`` (-1 = not known), and ``box``
+    (left, top, right, bottom) where the data set gives one: cut it out with
+    the transform ``CropFace``.
+
+    With ``labeled_per_class`` one data set gives both sides of a
+    semi-supervised experiment: ``subset='labeled'`` is that many random faces
+    of each class, ``subset='unlabeled'`` all other faces of the split. The
+    choice depends only on ``seed`` and the annotation.
+
+    Args:
+        ann_file: Annotation file, relative to ``data_root``.
+        data_prefix: ``dict(img_path=...)``, the folder of images.
+        split: The part of the data set to take. ``None`` takes all.
+        subset: ``'all'``, ``'labeled'`` or ``'unlabeled'``. ``'all'`` and
+            ``'labeled'`` take annotated faces alone.
+        labeled_per_class: Labeled faces per class; ``None`` means every
+            annotated face is labeled.
+        seed: Seed of the choice of labeled faces.
+        on_unreadable: ``'raise'``, or ``'skip'``: warn, count, and take the
+            next face of the same class in place of an unreadable image.
+
+    Raises:
+        FileNotFoundError: The annotation or the folder of images is missing.
+        ValueError: The annotation is faulty; the message names file and line.
+    """
+
+    METAINFO = dict(classes=ABAW_EXPRESSIONS)
+
+    def __init__(
+        self,
+        ann_file: str = '',
+        data_prefix: dict | None = None,
+        split: str | None = None,
+        subset: str = 'all',
+        labeled_per_class: int | None = None,
+        seed: int = 0,
+        on_unreadable: str = 'raise',
+        **kwargs,
+    ) -> None:
+        for name, value, choices in (
+            ('subset', subset, ('all', 'labeled', 'unlabeled')),
+            ('on_unreadable', on_unreadable, ('raise', 'skip')),
+        ):
+            self.check_choice(name, value, choices)
+        self.split = split
+        self.subset = subset
+        self.labeled_per_class = labeled_per_class
+        self.seed = seed
+        self.on_unreadable = on_unreadable
+        # In shared memory, so that the loader's workers count together.
+        self._num_unreadable = torch.zeros((), dtype=torch.int64)
+        self._num_unreadable.share_memory_()
+        super().__init__(
+            ann_file=ann_file,
+            data_prefix=data_prefix or dict(img_path=''),
+            **kwargs,
+        )
+
+    def read_faces(self) -> FaceTable:
+        """All faces of the split, labels as indices into the classes."""
+        raise NotImplementedError
+
+    @property
+    def source(self) -> str:
+        """What a message about the annotation names."""
+        return self.ann_file or self.data_prefix['img_path']
+
+    @property
+    def num_unreadable(self) -> int:
+        """Images skipped as unreadable so far, over all workers."""
+        return int(self._num_unreadable)
+
+    def load_data_list(self) -> list[dict]:
+        faces = self.read_faces()
+        labels = known = faces.labels
+        if self.subset == 'all':
+            keep = np.flatnonzero(labels != IGNORE_LABEL)
+        else:
+            keep = self._choose_labeled(labels)
+        if self.subset == 'unlabeled':
+            keep = np.setdiff1d(np.arange(len(faces)), keep)
+            known = labels if faces.truths is None else faces.truths
+        if not len(keep):
+            raise ValueError(
+                f'{self.source}: no {self.subset} face with split='
+                f'{self.split!r} remains. Check `split` and the annotation '
+                'of the classes.'
+            )
+        items = [
+            dict(img_path=path, gt_label=label)
+            for path, label in zip(
+                self._paths([faces.images[i] for i in keep]),
+                known[keep].tolist(),
+            )
+        ]
+        if faces.boxes is not None:
+            for item, box in zip(items, faces.boxes[keep].tolist()):
+                item['box'] = tuple(box)
+        return items
+
+    def _paths(self, images: list[str]) -> list[str]:
+        """Images joined to the folder of images, unless absolute."""
+        prefix = self.data_prefix['img_path']
+        join = get_file_backend(prefix).join_path
+        return [
+            image if '://' in image or is_abs(image) else join(prefix, image)
+            for image in images
+        ]
+
+    def _choose_labeled(self, labels: np.ndarray) -> np.ndarray:
+        """Sorted row numbers of the labeled faces."""
+        if self.labeled_per_class is None:
+            return np.flatnonzero(labels != IGNORE_LABEL)
+        rng = np.random.default_rng(self.seed)
+        chosen = []
+        for label, name in enumerate(self.metainfo['classes']):
+            members = rng.permutation(np.flatnonzero(labels == label))
+            if len(members) < self.labeled_per_class:
+                self.warn(
+                    f'class {name} has {len(members)} faces, fewer than '
+                    f'labeled_per_class={self.labeled_per_class}; all are '
+                    'labeled.'
+                )
+            chosen.append(members[: self.labeled_per_class])
+        return np.sort(np.concatenate(chosen))
+
+    def check_choice(self, name: str, value, choices: tuple) -> None:
+        """Raise ValueError where an argument is none of the choices."""
+        if value not in choices:
+            raise ValueError(
+                f'{type(self).__name__}: {name}={value!r} is none of '
+                f'{choices}.'
+            )
+
+    def warn(self, message: str) -> None:
+        """Log a warning about the annotation."""
+        message = f'{type(self).__name__}, {self.source}: {message}'
+        print_log(message, 'current', logging.WARNING)
+
+    def get_gt_labels(self) -> np.ndarray:
+        """Class index of every item, (N,), -1 where it is not known."""
+        return np.array(
+            [self.get_data_info(i)['gt_label'] for i in range(len(self))]
+        )
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """Class of one item, as mmengine's ClassBalancedDataset asks."""
+        return [self.get_data_info(idx)['gt_label']]
+
+    def prepare_data(self, idx: int) -> dict:
+        """Item ``idx`` through the pipeline.
+
+        Raises:
+            ValueError: The image cannot be read or its box lies outside, and
+                ``on_unreadable`` is ``'raise'``, or no image of the class can
+                be read.
+        """
+        label = self.get_data_info(idx)['gt_label']
+        for step in range(len(self)):
+            info = self.get_data_info((idx + step) % len(self))
+            if info['gt_label'] != label:
+                continue
+            path = info['img_path']
+            try:
+                return self.pipeline(info)
+            except FaceOutsideImageError as error:
+                cause, problem = error, str(error)
+            except (OSError, AssertionError, cv2.error) as error:
+                if is_readable(path):
+                    raise
+                cause = error
+                problem = f'{path}: not a readable image ({error}).'
+            if self.on_unreadable == 'raise':
+                raise ValueError(
+                    f'{problem} Remove it from the annotation '
+                    f"({self.source}), or set on_unreadable='skip' to leave "
+                    'such images out.'
+                ) from cause
+            self._num_unreadable += 1
+            print_log(
+                f'{problem} Skipped ({self.num_unreadable} so far).',
+                'current',
+                logging.WARNING,
+            )
+        raise ValueError(
+            f'{self.source}: no readable image of class number {label}.'
+        )

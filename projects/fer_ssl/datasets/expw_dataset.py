@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import os
+
+from mmengine.registry import DATASETS
+
+from ..labels import TAXONOMIES
+from .coded_face_dataset import CodedFaceDataset
+from .face_table import FaceTable
+from .text_rows import (
+    EmptyBoxError,
+    check_box,
+    check_code,
+    spaced_rows,
+    whole_numbers,
+)
+
+COLUMNS = (
+    'image_name',
+    'face_id_in_image',
+    'face_box_top',
+    'face_box_left',
+    'face_box_right',
+    'face_box_bottom',
+    'face_box_confidence',
+    'expression_label',
+)
+
+
+@DATASETS.register_module()
+class ExpWDataset(CodedFaceDataset):
+    """Expression in-the-Wild (ExpW) as shipped, one item per face.
+
+    Layout, photographs with a box of each face, so use ``CropFace``::
+
+        <data_root>/label/label.lst
+        <data_root>/image/origin/<name>.jpg
+
+    An image may show several faces. The table of faces names each of them by
+    image and number: face 2 of ``a.jpg`` is ``a_2.jpg``. A face that stands
+    in the file twice is taken once; repetitions and faces with an empty box
+    are counted in a warning. No split is shipped.
+
+    Args:
+        ann_file: The list, relative to ``data_root``.
+        **kwargs: See :class:`CodedFaceDataset`.
+
+    Raises:
+        FileNotFoundError: The list or the folder of images is missing.
+        ValueError: A line is faulty. The message names file and line.
+
+    Example:
+        >>> dataset = dict(
+        ...     type='ExpWDataset',
+        ...     data_root='data/expw',
+        ...     subset='labeled',
+        ...     labeled_per_class=2000,
+        ... )
+    """
+
+    taxonomy = 'expw'
+
+    def __init__(
+        self,
+        ann_file: str = 'label/label.lst',
+        data_prefix: dict | None = None,
+        **kwargs,
+    ) -> None:
+        if kwargs.get('split') is not None:
+            raise ValueError('ExpWDataset: ExpW has no split.')
+        super().__init__(
+            ann_file=ann_file,
+            data_prefix=data_prefix or dict(img_path='image/origin'),
+            **kwargs,
+        )
+
+    def read_codes(self) -> FaceTable:
+        faces, empty, repeated = read_label_list(self.ann_file)
+        self.warn_left_out('their box is empty', empty)
+        self.warn_left_out('they stand in an earlier line', repeated)
+        return faces
+
+
+def read_label_list(path: str) -> tuple[FaceTable, list[str], list[str]]:
+    """Faces of ``label.lst``, lines with empty box, lines that repeat a face.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: A line is faulty. The message names file and line.
+    """
+    images, labels, boxes, names = [], [], [], []
+    empty, repeated = [], []
+    seen = set()
+    for line, fields in spaced_rows(path):
+        where = f'{path}:{line}'
+        if len(fields) != len(COLUMNS):
+            raise ValueError(
+                f'{where}: {len(fields)} fields, expected {len(COLUMNS)}: '
+                f'{" ".join(COLUMNS)}.'
+            )
+        image, number, *sides, confidence, code = fields
+        number, top, left, right, bottom, code = whole_numbers(
+            where, (number, *sides, code)
+        )
+        try:
+            float(confidence)
+        except ValueError:
+            raise ValueError(
+                f'{where}: the confidence {confidence[:40]!r} is no number.'
+            ) from None
+        check_code(where, code, TAXONOMIES['expw'])
+        if (image, number) in seen:
+            repeated.append(f'line {line}')
+            continue
+        seen.add((image, number))
+        try:
+            check_box(where, (left, top, right, bottom))
+        except EmptyBoxError:
+            empty.append(f'line {line}')
+            continue
+        stem, extension = os.path.splitext(image)
+        images.append(image)
+        labels.append(code)
+        boxes.append((left, top, right, bottom))
+        names.append(f'{stem}_{number}{extension}')
+    faces = FaceTable(images, labels, boxes=boxes, names=names)
+    return faces, empty, repeated

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+
+@dataclass
+class FaceTable:
+    """Still faces as columns, one row per face.
+
+    Several rows may name the same image, with a box each.
+
+    Attributes:
+        images: N paths, absolute (or with a ``prefix://``), or relative to
+            the folder of images.
+        labels: Class of every face, int64 (N,), -1 where not annotated.
+        truths: Class of every face that is known though not to be learned
+            from, int64 (N,), -1 where unknown. ``None``: the labels.
+        boxes: Face in the image, int64 (N, 4): left, top, right, bottom, the
+            last two exclusive. May reach beyond the image. ``None``: the
+            image is the face.
+        identities: The person (or the video) of every face.
+        names: A name of its own for every face, for files to be made of it.
+            ``None``: the images are different ones and name it.
+    """
+
+    images: list[str]
+    labels: np.ndarray
+    truths: np.ndarray | None = None
+    boxes: np.ndarray | None = None
+    identities: list[str] | None = None
+    names: list[str] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ('labels', 'truths', 'boxes'):
+            column = getattr(self, name)
+            if column is not None:
+                shape = (-1, 4) if name == 'boxes' else (-1,)
+                column = np.asarray(column, dtype=np.int64).reshape(shape)
+                setattr(self, name, column)
+        lengths = {
+            field.name: len(getattr(self, field.name))
+            for field in fields(self)
+            if getattr(self, field.name) is not None
+        }
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f'FaceTable: columns differ in length: {lengths}')
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def select(self, rows: Sequence[int] | np.ndarray) -> FaceTable:
+        """Table of these rows: numbers, or a mask bool (N,)."""
+        rows = np.asarray(rows)
+        if rows.dtype == bool:
+            rows = np.flatnonzero(rows)
+        rows = rows.astype(np.int64)
+        columns = {}
+        for field in fields(self):
+            column = getattr(self, field.name)
+            if isinstance(column, np.ndarray):
+                column = column[rows]
+            elif column is not None:
+                column = [column[i] for i in rows]
+            columns[field.name] = column
+        return FaceTable(**columns)

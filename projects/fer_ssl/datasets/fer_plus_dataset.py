@@ -1,0 +1,268 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import numpy as np
+from mmengine.registry import DATASETS
+
+from ..labels import IGNORE_LABEL
+from .backends.pixel_text_backend import SIDE, pixel_text_path
+from .coded_face_dataset import CodedFaceDataset
+from .face_table import FaceTable
+from .text_rows import csv_rows, whole_numbers
+
+VOTES_HEADER = (
+    'Usage',
+    'Image name',
+    'neutral',
+    'happiness',
+    'surprise',
+    'sadness',
+    'anger',
+    'disgust',
+    'fear',
+    'contempt',
+    'unknown',
+    'NF',
+)
+#: Value of column Usage and folder of images, by split.
+SPLITS = {
+    'train': ('Training', 'FER2013Train'),
+    'val': ('PublicTest', 'FER2013Valid'),
+    'test': ('PrivateTest', 'FER2013Test'),
+}
+VOTINGS = ('majority', 'plurality')
+
+
+@DATASETS.register_module()
+class FERPlusDataset(CodedFaceDataset):
+    """FERPlus: the faces of FER2013 with the votes of ten people each.
+
+    Layout, with the images as files or as text::
+
+        <data_root>/fer2013new.csv
+        <data_root>/data/{FER2013Train,FER2013Valid,FER2013Test}/fer0000000.png
+        <data_root>/fer2013.csv      instead of data/, with pixels='...'
+
+    How votes become a label. As in the code of the authors, an answer that
+    one person alone gave is struck out first. Then:
+
+    - ``'majority'``: the answer with more than half of the remaining votes.
+      The rule of the same name of the authors.
+    - ``'plurality'``: the answer with the most votes.
+
+    Where no answer is, or several are alike, the face is not annotated. Where
+    'NF' (no face) wins, or the row names no image, the image is left out.
+    'unknown' is our 'uncertain'.
+
+    Args:
+        split: ``'train'``, ``'val'``, ``'test'``, or ``None`` for all.
+        ann_file: File of votes, relative to ``data_root``.
+        voting: ``'majority'`` or ``'plurality'``.
+        pixels: ``fer2013.csv``, relative to ``data_root``: take the images
+            from its column of pixels. Its rows correspond to those of
+            ``ann_file`` one by one; the number in the name of an image is not
+            that of its row.
+        **kwargs: See :class:`CodedFaceDataset`.
+
+    Raises:
+        FileNotFoundError: A file or folder is missing.
+        ValueError: A line is faulty, or the two files do not belong together.
+            The message names file and line.
+
+    Example:
+        >>> dataset = dict(
+        ...     type='FERPlusDataset',
+        ...     data_root='data/fer_plus',
+        ...     split='train',
+        ...     pixels='fer2013.csv',
+        ...     label_options=dict(contempt='drop', uncertain='drop'),
+        ... )
+    """
+
+    taxonomy = 'fer_plus'
+
+    def __init__(
+        self,
+        split: str | None = 'train',
+        ann_file: str = 'fer2013new.csv',
+        data_prefix: dict | None = None,
+        voting: str = 'majority',
+        pixels: str | None = None,
+        data_root: str = '',
+        **kwargs,
+    ) -> None:
+        self.check_choice('split', split, (*SPLITS, None))
+        self.check_choice('voting', voting, VOTINGS)
+        self.voting = voting
+        self.pixels = pixels and os.path.join(data_root or '', pixels)
+        folder = 'data' if pixels is None else ''
+        super().__init__(
+            split=split,
+            ann_file=ann_file,
+            data_prefix=data_prefix or dict(img_path=folder),
+            data_root=data_root,
+            **kwargs,
+        )
+
+    def read_codes(self) -> FaceTable:
+        usages, images, votes = read_votes(self.ann_file)
+        keep = np.array([image != '' for image in images], dtype=bool)
+        if self.split is not None:
+            keep &= np.array(usages) == SPLITS[self.split][0]
+        if self.pixels is not None:
+            paths = read_pixel_paths(self.pixels, usages, self.ann_file)
+        else:
+            folders = dict(SPLITS.values())
+            paths = [
+                f'{folders[usage]}/{image}'
+                for usage, image in zip(usages, images)
+            ]
+        labels = count_votes(votes, self.voting)
+        return FaceTable(paths, labels, names=images).select(keep)
+
+
+def read_votes(path: str) -> tuple[list[str], list[str], np.ndarray]:
+    """Usage, image ('' in some rows) and votes of every row.
+
+    Returns:
+        N usages, N names of images, votes int64 (N, 10).
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: A line is faulty. The message names file and line.
+    """
+    usages, images, votes = [], [], []
+    line_of: dict[str, int] = {}
+    rows = csv_rows(path)
+    _, header = next(rows, (1, []))
+    if tuple(name.strip() for name in header) != VOTES_HEADER:
+        raise ValueError(
+            f'{path}:1: the header is {",".join(header)!r}, expected '
+            f'{",".join(VOTES_HEADER)!r}.'
+        )
+    known = dict(SPLITS.values())
+    for line, row in rows:
+        where = f'{path}:{line}'
+        if len(row) != len(VOTES_HEADER):
+            raise ValueError(
+                f'{where}: {len(row)} fields, expected {len(VOTES_HEADER)}.'
+            )
+        usage, image = row[0].strip(), row[1].strip()
+        if usage not in known:
+            raise ValueError(
+                f'{where}: unknown usage {usage!r}; expected '
+                f'{", ".join(known)}.'
+            )
+        if image and line_of.setdefault(image, line) != line:
+            raise ValueError(
+                f'{where}: {image} stands in line {line_of[image]} already.'
+            )
+        numbers = whole_numbers(where, row[2:])
+        if min(numbers) < 0:
+            raise ValueError(f'{where}: a number of votes is below 0.')
+        usages.append(usage)
+        images.append(image)
+        votes.append(numbers)
+    shape = (-1, len(VOTES_HEADER) - 2)
+    return usages, images, np.array(votes, dtype=np.int64).reshape(shape)
+
+
+def count_votes(votes: np.ndarray, voting: str) -> np.ndarray:
+    """Winning answer of every row, -1 where there is none.
+
+    Args:
+        votes: int (N, C).
+        voting: See :class:`FERPlusDataset`.
+
+    Returns:
+        int64 (N,).
+    """
+    votes = np.where(votes > 1, votes, 0)
+    most = votes.max(axis=1)
+    if voting == 'majority':
+        won = 2 * most > votes.sum(axis=1)
+    else:
+        alike = (votes == most[:, None]).sum(axis=1)
+        won = (most > 0) & (alike == 1)
+    return np.where(won, votes.argmax(axis=1), IGNORE_LABEL)
+
+
+def read_pixel_paths(
+    path: str, usages: list[str], votes_file: str
+) -> list[str]:
+    """Paths of the images that ``fer2013.csv`` holds as text, row by row.
+
+    Args:
+        path: The file, header ``emotion,pixels,Usage`` in any order.
+        usages: What its column Usage must hold.
+        votes_file: Where the usages come from, for the message.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: A line is faulty, or the number of rows or a usage is
+            another one than in the file of votes. The message names file and
+            line.
+    """
+    same = 'The two files must hold the same images in the same order.'
+    paths = []
+    for line, usage, offset, size in _pixel_rows(path):
+        row = len(paths)
+        expected = usages[row] if row < len(usages) else None
+        if usage != expected:
+            raise ValueError(
+                f'{path}:{line}: usage {usage!r}, but row {row + 1} of '
+                f'{votes_file} has {expected!r}. {same}'
+            )
+        paths.append(pixel_text_path(path, offset, size))
+    if len(paths) != len(usages):
+        raise ValueError(
+            f'{path}: {len(paths)} images, but {votes_file} has '
+            f'{len(usages)} rows. {same}'
+        )
+    return paths
+
+
+def _pixel_rows(path: str) -> Iterator[tuple[int, str, int, int]]:
+    """Line, usage, first byte and length of the pixels of every row."""
+    try:
+        file = open(path, 'rb')
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f'{path}: no such file of pixels. It is fer2013.csv of FER2013; '
+            'without it, leave out `pixels` and give the folders of images.'
+        ) from None
+    with file:
+        header = file.readline()
+        names = [name.lower() for name in _byte_fields(header)]
+        if sorted(names) != [b'emotion', b'pixels', b'usage']:
+            raise ValueError(
+                f'{path}:1: the header is not emotion,pixels,Usage.'
+            )
+        offset = len(header)
+        for line, text in enumerate(file, start=2):
+            if text.strip():
+                row = dict(zip(names, _byte_fields(text)))
+                if text.count(b',') != 2 or not _is_image(row[b'pixels']):
+                    raise ValueError(
+                        f'{path}:{line}: not an emotion, {SIDE * SIDE} '
+                        'pixels and a usage, between commas.'
+                    )
+                usage = row[b'usage'].decode('latin-1')
+                start = offset + text.index(row[b'pixels'])
+                yield line, usage, start, len(row[b'pixels'])
+            offset += len(text)
+
+
+def _byte_fields(line: bytes) -> list[bytes]:
+    return [field.strip(b' "\t\r\n') for field in line.split(b',')]
+
+
+def _is_image(text: bytes) -> bool:
+    """Whether a text is as many numbers as an image has pixels."""
+    # Faster than a regular expression, for the 300 MB of the whole file.
+    return (
+        not text.translate(None, b'0123456789 ')
+        and len(text.split()) == SIDE * SIDE
+    )

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import os
+
+from mmengine.registry import DATASETS
+
+from ..labels import FIRST_CODES, TAXONOMIES
+from .coded_face_dataset import CodedFaceDataset
+from .face_table import FaceTable
+from .text_rows import check_code, spaced_rows, whole_numbers
+
+SPLITS = ('train', 'test')
+
+
+@DATASETS.register_module()
+class RAFDBDataset(CodedFaceDataset):
+    """RAF-DB, the seven basic expressions, aligned faces, as shipped.
+
+    Layout::
+
+        <data_root>/EmoLabel/list_patition_label.txt
+        <data_root>/Image/aligned/{train,test}_<number>_aligned.jpg
+
+    Args:
+        split: ``'train'``, ``'test'``, or ``None`` for both.
+        ann_file: The list, relative to ``data_root``.
+        **kwargs: See :class:`CodedFaceDataset`.
+
+    Raises:
+        FileNotFoundError: The list or the folder of images is missing.
+        ValueError: A line is faulty. The message names file and line.
+
+    Example:
+        >>> dataset = dict(
+        ...     type='RAFDBDataset', data_root='data/raf_db', split='train'
+        ... )
+    """
+
+    taxonomy = 'raf_db'
+
+    def __init__(
+        self,
+        split: str | None = 'train',
+        ann_file: str = 'EmoLabel/list_patition_label.txt',
+        data_prefix: dict | None = None,
+        **kwargs,
+    ) -> None:
+        self.check_choice('split', split, (*SPLITS, None))
+        super().__init__(
+            split=split,
+            ann_file=ann_file,
+            data_prefix=data_prefix or dict(img_path='Image/aligned'),
+            **kwargs,
+        )
+
+    def read_codes(self) -> FaceTable:
+        return read_partition_list(self.ann_file, self.split)
+
+
+def read_partition_list(path: str, split: str | None = None) -> FaceTable:
+    """Faces of the list ``train_00001.jpg 5``, one per line.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: A line is faulty. The message names file and line.
+    """
+    images, labels = [], []
+    line_of = {}
+    for line, fields in spaced_rows(path):
+        where = f'{path}:{line}'
+        if len(fields) != 2:
+            raise ValueError(
+                f'{where}: {len(fields)} fields, expected an image and a '
+                'number.'
+            )
+        image, code = fields[0], *whole_numbers(where, fields[1:])
+        check_code(
+            where, code, TAXONOMIES['raf_db'], first=FIRST_CODES['raf_db']
+        )
+        if line_of.setdefault(image, line) != line:
+            raise ValueError(
+                f'{where}: {image} stands in line {line_of[image]} already.'
+            )
+        of = image.partition('_')[0]
+        if of not in SPLITS:
+            raise ValueError(
+                f'{where}: {image!r} begins with neither train_ nor test_, '
+                'so its split is not known.'
+            )
+        if split in (None, of):
+            stem, extension = os.path.splitext(image)
+            images.append(f'{stem}_aligned{extension}')
+            labels.append(code - FIRST_CODES['raf_db'])
+    return FaceTable(images, labels)

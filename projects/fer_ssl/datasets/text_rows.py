@@ -1,0 +1,133 @@
+"""Reading of annotation files line by line, with errors that name the line."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+
+class EmptyBoxError(ValueError):
+    """The box of a face holds no pixel."""
+
+
+def decoded_lines(path: str) -> Iterator[str]:
+    """Lines of a text file in UTF-8, with or without a byte order mark.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: A line is not text. The message names file and line.
+    """
+    try:
+        file = open(path, 'rb')
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f'{path}: no such annotation file. Set `data_root` to the folder '
+            'that holds it.'
+        ) from None
+    with file:
+        for number, line in enumerate(file, start=1):
+            try:
+                text = line.decode('utf-8-sig' if number == 1 else 'utf-8')
+            except UnicodeDecodeError as error:
+                raise ValueError(
+                    f'{path}:{number}: not text in UTF-8 ({error.reason} in '
+                    f'column {error.start + 1}).'
+                ) from None
+            if '\0' in text:
+                raise ValueError(f'{path}:{number}: not text (a zero byte).')
+            yield text
+
+
+def csv_rows(path: str) -> Iterator[tuple[int, list[str]]]:
+    """Number of the line and fields of every row of a CSV file.
+
+    Blank lines are passed over. The number of a row over several lines is
+    that of its last one.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: Not a CSV file. The message names file and line.
+    """
+    reader = csv.reader(decoded_lines(path), strict=True)
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise ValueError(f'{path}:{reader.line_num}: {error}.') from None
+        if row:
+            yield reader.line_num, row
+
+
+def spaced_rows(path: str) -> Iterator[tuple[int, list[str]]]:
+    """Number of the line and fields of every line, split at white space.
+
+    Blank lines are passed over.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: A line is not text. The message names file and line.
+    """
+    for number, line in enumerate(decoded_lines(path), start=1):
+        fields = line.split()
+        if fields:
+            yield number, fields
+
+
+def whole_numbers(where: str, texts: Iterable[str]) -> list[int]:
+    """Whole numbers of up to nine digits.
+
+    Narrower than ``int``, which also takes ``1_0`` and digits of any script.
+
+    Args:
+        where: File and line, for the message.
+        texts: One number each; white space around it does not matter.
+
+    Raises:
+        ValueError: One is none.
+    """
+    numbers = []
+    for text in texts:
+        if not re.fullmatch(r'\s*[+-]?[0-9]{1,9}\s*', text, re.ASCII):
+            raise ValueError(f'{where}: {text[:40]!r} is not a whole number.')
+        numbers.append(int(text))
+    return numbers
+
+
+def check_box(where: str, box: tuple[int, int, int, int]) -> None:
+    """Refuse a box without a pixel.
+
+    Args:
+        where: File and line, for the message.
+        box: Left, top, right, bottom, the last two exclusive.
+
+    Raises:
+        EmptyBoxError: The box is empty.
+    """
+    left, top, right, bottom = box
+    if right <= left or bottom <= top:
+        raise EmptyBoxError(
+            f'{where}: the box (left, top, right, bottom) = {box} is empty.'
+        )
+
+
+def check_code(
+    where: str, code: int, names: Sequence[str], first: int = 0
+) -> None:
+    """Refuse a number of a class that the data set does not have.
+
+    Args:
+        where: File and line, for the message.
+        code: The number.
+        names: Class names of the data set, from number ``first`` on.
+
+    Raises:
+        ValueError: It is none of them.
+    """
+    if not first <= code < first + len(names):
+        raise ValueError(
+            f'{where}: unknown expression {code}; {first} to '
+            f'{first + len(names) - 1} are {", ".join(names)}.'
+        )

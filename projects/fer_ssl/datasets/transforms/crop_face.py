@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from mmcv.transforms import BaseTransform
+from mmengine.registry import TRANSFORMS
+
+
+class FaceOutsideImageError(ValueError):
+    """The box of a face has nothing in common with its image."""
+
+
+@TRANSFORMS.register_module()
+class CropFace(BaseTransform):
+    """Cut the face out of the image, for data sets that give boxes.
+
+    Needs ``img`` (H, W[, C]) and ``box`` (left, top, right, bottom; the last
+    two exclusive). Changes ``img``, ``img_shape`` and ``ori_shape``, and
+    takes ``box`` away. What reaches beyond the image is cut off.
+
+    Args:
+        margin: Added to each side of the box, as a share of its width (left
+            and right) or height (top and bottom). Negative makes it smaller.
+
+    Raises:
+        KeyError: The sample has no box.
+        FaceOutsideImageError: Nothing of the box lies in the image.
+
+    Example:
+        >>> pipeline = [
+        ...     dict(type='LoadImageFromFile'),
+        ...     dict(type='CropFace', margin=0.1),
+        ...     dict(type='Resize', scale=(256, 256)),
+        ... ]
+    """
+
+    def __init__(self, margin: float = 0.0) -> None:
+        if margin <= -0.5:
+            raise ValueError(f'CropFace: margin={margin} leaves no face.')
+        self.margin = margin
+
+    def transform(self, results: dict) -> dict:
+        path = results.get('img_path', 'sample')
+        if 'box' not in results:
+            raise KeyError(
+                f'{path}: no `box`. Use CropFace only with a data set that '
+                'gives boxes, and only once in a pipeline.'
+            )
+        img = results['img']
+        left, top, right, bottom = box = results.pop('box')
+        x = self.margin * (right - left)
+        y = self.margin * (bottom - top)
+        left, right = round(max(left - x, 0)), round(right + x)
+        top, bottom = round(max(top - y, 0)), round(bottom + y)
+        img = img[top : max(bottom, 0), left : max(right, 0)]
+        if not img.size:
+            height, width = results['img'].shape[:2]
+            raise FaceOutsideImageError(
+                f'{path}: nothing of the face {tuple(box)} (left, top, '
+                f'right, bottom) lies in the image of {width} x {height}.'
+            )
+        results['img'] = img
+        results['img_shape'] = results['ori_shape'] = img.shape[:2]
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(margin={self.margin})'

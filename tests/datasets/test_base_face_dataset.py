@@ -1,0 +1,138 @@
+"""What all data sets of faces have in common."""
+
+import pickle
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from face_sets import pixels, save_image
+from mmengine.registry import init_default_scope
+
+from fer_ssl.datasets import BaseFaceDataset, FaceDataset, FaceTable
+from fer_ssl.datasets.base_face_dataset import is_readable
+
+CLASSES = ('neutral', 'anger')
+
+
+class Faces(BaseFaceDataset):
+    table = FaceTable(
+        images=['a.png', 'a.png', '/elsewhere/b.png', 's3://c/d.png'],
+        labels=[0, 1, -1, 1],
+        truths=[0, 1, 0, -1],
+        boxes=[(0, 0, 8, 6), (5, 5, 9, 9), (1, 1, 2, 2), (50, 50, 60, 60)],
+    )
+
+    def read_faces(self):
+        return self.table
+
+
+@pytest.fixture
+def build(tmp_path):
+    init_default_scope('mmpretrain')
+    save_image(tmp_path / 'images/a.png', 7)
+
+    def build(**kwargs):
+        kwargs.setdefault('data_prefix', dict(img_path='images'))
+        return Faces(
+            data_root=str(tmp_path), metainfo=dict(classes=CLASSES), **kwargs
+        )
+
+    return build
+
+
+def test_paths_and_boxes(build, tmp_path):
+    dataset = build()
+    items = [dataset.get_data_info(i) for i in range(len(dataset))]
+    path = str(tmp_path / 'images/a.png')
+    assert [(x['img_path'], x['gt_label'], x['box']) for x in items] == [
+        (path, 0, (0, 0, 8, 6)),
+        (path, 1, (5, 5, 9, 9)),
+        ('s3://c/d.png', 1, (50, 50, 60, 60)),
+    ]
+
+
+def test_truths_show_among_the_unlabeled_only(build):
+    dataset = build(subset='unlabeled', labeled_per_class=1, seed=0)
+    items = [dataset.get_data_info(i) for i in range(len(dataset))]
+    assert [x['img_path'] for x in items][:1] == ['/elsewhere/b.png']
+    assert dataset.get_gt_labels().tolist()[:1] == [0]
+    labeled = build(subset='labeled', labeled_per_class=1, seed=0)
+    assert sorted(labeled.get_gt_labels().tolist()) == [0, 1]
+    assert len(labeled) + len(dataset) == 4
+
+
+def test_small_class_is_reported_with_the_folder(build):
+    with patch('fer_ssl.datasets.base_face_dataset.print_log') as log:
+        build(subset='labeled', labeled_per_class=2)
+    message = log.call_args.args[0]
+    assert message.startswith('Faces, ') and 'images: class neutral' in message
+
+
+def test_no_face_left(build):
+    with patch.object(Faces, 'table', FaceTable(['a.png'], [-1])):
+        with pytest.raises(ValueError, match='images: no all face'):
+            build()
+
+
+def test_faces_are_cut_out(build):
+    dataset = build(
+        pipeline=[dict(type='LoadImageFromFile'), dict(type='CropFace')]
+    )
+    expected = pixels(7)[:6, :8, ::-1]
+    np.testing.assert_array_equal(dataset[0]['img'], expected)
+
+
+def test_face_outside_of_its_image(build, tmp_path):
+    boxes = [(50, 50, 60, 60), (0, 0, 9, 9)]
+    table = FaceTable(['a.png', 'a.png'], [1, 1], boxes=boxes)
+    pipeline = [dict(type='LoadImageFromFile'), dict(type='CropFace')]
+    with patch.object(Faces, 'table', table):
+        with pytest.raises(ValueError, match=r'a.png: nothing of the face'):
+            build(pipeline=pipeline)[0]
+        dataset = build(pipeline=pipeline, on_unreadable='skip')
+        assert dataset[0]['img'].shape == (9, 9, 3)
+        assert dataset.num_unreadable == 1
+
+
+def test_is_readable(tmp_path):
+    save_image(tmp_path / 'a.png', 0)
+    (tmp_path / 'b.png').write_bytes(b'')
+    (tmp_path / 'c.png').write_bytes(b'\x89PNG')
+    names = ('a.png', 'b.png', 'c.png', 'd.png')
+    readable = [is_readable(str(tmp_path / name)) for name in names]
+    assert readable == [True, False, False, False]
+
+
+def test_travels_to_workers(build):
+    dataset = build()
+    copy = pickle.loads(pickle.dumps(dataset))
+    assert copy.get_data_info(0) == dataset.get_data_info(0)
+
+
+def test_csv_with_boxes(tmp_path):
+    save_image(tmp_path / 'images/a.png', 7)
+    (tmp_path / 'labels.csv').write_text(
+        'image,left,top,right,bottom,expression,identity\n'
+        'a.png,1,2,5,8,anger,x\n'
+    )
+    arguments = dict(ann_file='labels.csv', data_root=str(tmp_path))
+    dataset = FaceDataset(**arguments)
+    assert dataset.get_data_info(0)['box'] == (1, 2, 5, 8)
+    assert dataset.read_faces().identities == ['x']
+
+
+@pytest.mark.parametrize(
+    'text, message',
+    [
+        ('image,expression,left\na,anger,1\n', ':1: column bottom, right'),
+        ('image,expression,left,top,right,bottom\na,,1,2,x,4\n', ":2: 'x' is"),
+        ('image,expression,left,top,right,bottom\na,,1,2,1,4\n', ':2: the bo'),
+        ('image,expression\na,b,anger\n', ':2: 3 fields, but the header'),
+        ('image,expression\na\n', ':2: 1 fields, but the header'),
+        ('image,expression\n"a,anger\n', ':2: unexpected end of data'),
+    ],
+)
+def test_faulty_csv(tmp_path, text, message):
+    (tmp_path / 'x.csv').write_text(text)
+    with pytest.raises(ValueError, match=f'x.csv{message}'):
+        FaceDataset('x.csv', data_root=str(tmp_path))

@@ -1,0 +1,119 @@
+from unittest.mock import patch
+
+import pytest
+from face_sets import save_image, write_image_folder
+from mmengine.registry import DATASETS
+
+from fer_ssl.labels import ABAW_EXPRESSIONS
+
+EIGHT = dict(type='ImageFolderDataset')
+
+
+def items(dataset, depth=2):
+    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+    return [
+        ('/'.join(x['img_path'].split('/')[-depth:]), x['gt_label'])
+        for x in infos
+    ]
+
+
+def test_names_of_folders(tmp_path):
+    folders = {'Happy': 2, 'anger': 1, 'SURPRISED': 1}
+    dataset = DATASETS.build(write_image_folder(tmp_path, folders))
+    assert items(dataset) == [
+        ('Happy/0.jpg', 4),
+        ('Happy/1.jpg', 4),
+        ('SURPRISED/0.jpg', 6),
+        ('anger/0.jpg', 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    'taxonomy, folders, expected',
+    [
+        ('affectnet_alphabetical', '02345', [1, 2, 3, 4, 0]),
+        ('affectnet', '02345', [0, 5, 6, 3, 2]),
+        ('raf_db', '12345', [6, 3, 2, 4, 5]),
+    ],
+)
+def test_numbers_of_folders(tmp_path, taxonomy, folders, expected):
+    files = write_image_folder(tmp_path, dict.fromkeys(folders, 1))
+    dataset = DATASETS.build(dict(files, taxonomy=taxonomy))
+    assert [label for _, label in items(dataset)] == expected
+
+
+def test_contempt_of_a_copy_of_affectnet(tmp_path):
+    files = write_image_folder(tmp_path / 'val', {'0': 1, '1': 1, '4': 1})
+    files.update(
+        data_root=str(tmp_path),
+        split='val',
+        taxonomy='affectnet_alphabetical',
+        label_options=dict(contempt='other'),
+    )
+    assert items(DATASETS.build(files), 3) == [
+        ('val/0/0.jpg', 1),
+        ('val/1/0.jpg', 7),
+        ('val/4/0.jpg', 4),
+    ]
+
+
+def test_own_names(tmp_path):
+    files = write_image_folder(tmp_path, {'joy': 1, 'misc': 2, 'x': 1})
+    files['folders'] = dict(joy='happiness', misc='drop', x='no-face')
+    assert items(DATASETS.build(files)) == [('joy/0.jpg', 4)]
+    unlabeled = DATASETS.build(dict(files, subset='unlabeled'))
+    assert items(unlabeled) == [('misc/0.jpg', -1), ('misc/1.jpg', -1)]
+
+
+def test_folders_below_those_of_the_classes(tmp_path):
+    save_image(tmp_path / 'fear/b/2.PNG', 0)
+    save_image(tmp_path / 'fear/a/1.jpg', 0)
+    save_image(tmp_path / 'fear/.hidden/0.jpg', 0)
+    save_image(tmp_path / 'fear/z.jpeg', 0)
+    dataset = DATASETS.build(dict(EIGHT, data_root=str(tmp_path)))
+    assert [name for name, _ in items(dataset, 3)] == [
+        f'{tmp_path.name}/fear/z.jpeg',
+        'fear/a/1.jpg',
+        'fear/b/2.PNG',
+    ]
+
+
+@pytest.mark.parametrize(
+    'folder, options',
+    [
+        ('joy', {}),
+        ('0', {}),
+        ('8', dict(taxonomy='affectnet_alphabetical')),
+        ('0', dict(taxonomy='raf_db')),
+        ('²', dict(taxonomy='expw')),
+    ],
+)
+def test_folder_that_is_not_known(tmp_path, folder, options):
+    files = write_image_folder(tmp_path, {folder: 1})
+    with pytest.raises(ValueError, match=f'/{folder}: it is not known what'):
+        DATASETS.build(dict(files, **options))
+
+
+def test_class_that_is_not_wanted_is_reported(tmp_path):
+    files = write_image_folder(tmp_path, {'sad': 1, 'contempt': 1})
+    with patch('fer_ssl.labels.print_log') as log:
+        assert len(DATASETS.build(files)) == 1
+    assert 'contempt has no class' in log.call_args.args[0]
+
+
+def test_nothing_there(tmp_path):
+    arguments = dict(EIGHT, data_root=str(tmp_path))
+    with pytest.raises(ValueError, match='one folder per class'):
+        DATASETS.build(arguments)
+    with pytest.raises(FileNotFoundError, match='train: no such folder'):
+        DATASETS.build(dict(arguments, split='train'))
+    with pytest.raises(FileNotFoundError, match='no such folder of images'):
+        DATASETS.build(dict(EIGHT, data_root=str(tmp_path / 'no')))
+    with pytest.raises(ValueError, match="taxonomy='rafdb' is none of"):
+        DATASETS.build(dict(arguments, taxonomy='rafdb'))
+
+
+def test_all_names_of_abaw_are_folders(tmp_path):
+    files = write_image_folder(tmp_path, dict.fromkeys(ABAW_EXPRESSIONS, 1))
+    labels = DATASETS.build(files).get_gt_labels()
+    assert sorted(labels.tolist()) == list(range(8))

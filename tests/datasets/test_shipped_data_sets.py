@@ -1,0 +1,118 @@
+"""All data sets of faces through the parts that configs put around them."""
+
+import numpy as np
+import pytest
+from face_sets import (
+    write_affectnet_2017,
+    write_affectnet_2021,
+    write_dfew,
+    write_expw,
+    write_fer_plus,
+    write_image_folder,
+    write_raf_db,
+)
+from mmengine.dataset import ConcatDataset, pseudo_collate
+from mmengine.registry import DATASETS, init_default_scope
+from torch.utils.data import DataLoader
+
+from fer_ssl.datasets import ClassBalancedSampler
+
+LOAD = dict(type='LoadImageFromFile')
+RESIZE = dict(type='Resize', scale=(16, 16))
+PACK = dict(type='PackInputs')
+CROP = dict(type='CropFace', margin=0.1)
+
+
+def sets(root):
+    """Name -> arguments, pipeline included."""
+    plain, cut = [LOAD, RESIZE, PACK], [LOAD, CROP, RESIZE, PACK]
+    folders = write_image_folder(root / 'folders', dict(anger=2, sad=1))
+    return dict(
+        affectnet_2017=dict(write_affectnet_2017(root / 'a17'), pipeline=cut),
+        affectnet_2021=dict(
+            write_affectnet_2021(root / 'a21'), pipeline=plain
+        ),
+        expw=dict(write_expw(root / 'expw'), pipeline=cut),
+        raf_db=dict(write_raf_db(root / 'raf'), pipeline=plain),
+        fer_plus=dict(write_fer_plus(root / 'ferplus'), pipeline=plain),
+        fer_plus_text=dict(
+            write_fer_plus(root / 'text', as_text=True), pipeline=plain
+        ),
+        folders=dict(folders, pipeline=plain),
+    )
+
+
+@pytest.mark.parametrize('scope', ['mmpretrain', 'mmaction'])
+def test_found_in_the_registry(tmp_path, scope):
+    with_scope = {}
+    for name, arguments in sets(tmp_path).items():
+        arguments = dict(arguments, pipeline=[], lazy_init=True)
+        init_default_scope(scope)
+        with_scope[name] = DATASETS.build(arguments)
+    for name in ('DFEWDataset', 'DFEWFrameDataset'):
+        assert DATASETS.get(name) is not None
+    assert all(
+        type(dataset).__module__.startswith('fer_ssl.')
+        for dataset in with_scope.values()
+    )
+
+
+def test_all_together_in_workers(tmp_path):
+    init_default_scope('mmpretrain')
+    datasets = [DATASETS.build(x) for x in sets(tmp_path).values()]
+    everything = ConcatDataset(datasets)
+    loader = DataLoader(
+        everything,
+        batch_size=4,
+        num_workers=2,
+        collate_fn=pseudo_collate,
+        multiprocessing_context='spawn',  # each imports the package anew
+    )
+    batches = list(loader)
+    shapes = {tuple(x.shape) for batch in batches for x in batch['inputs']}
+    assert shapes == {(3, 16, 16)}
+    labels = np.concatenate([d.get_gt_labels() for d in datasets])
+    assert [
+        sample.gt_label.item()
+        for batch in batches
+        for sample in batch['data_samples']
+    ] == labels.tolist()
+    assert set(labels.tolist()) == {0, 1, 4, 5, 6}
+
+
+def test_balanced_batches_over_several_sets(tmp_path):
+    init_default_scope('mmpretrain')
+    classes = ('neutral', 'anger', 'happiness')
+    datasets = [
+        DATASETS.build(dict(x, metainfo=dict(classes=classes)))
+        for x in sets(tmp_path).values()
+    ]
+    everything = ConcatDataset(datasets)
+    sampler = iter(ClassBalancedSampler(everything, seed=0))
+    labels = [
+        everything[next(sampler)]['data_samples'].gt_label.item()
+        for _ in range(12)
+    ]
+    assert np.bincount(labels).tolist() == [4, 4, 4]
+
+
+def test_labeled_and_unlabeled_complete_each_other(tmp_path):
+    for arguments in sets(tmp_path).values():
+        arguments = dict(arguments, labeled_per_class=1, seed=3)
+        labeled = DATASETS.build(dict(arguments, subset='labeled'))
+        _, counts = np.unique(labeled.get_gt_labels(), return_counts=True)
+        assert set(counts) == {1}
+        rest = len(labeled.read_faces()) - len(labeled)
+        arguments['subset'] = 'unlabeled'
+        if rest:
+            assert len(DATASETS.build(arguments)) == rest
+        else:
+            with pytest.raises(ValueError, match='no unlabeled face'):
+                DATASETS.build(arguments)
+
+
+def test_video_sets_in_every_scope(tmp_path):
+    for scope in ('mmpretrain', 'mmaction'):
+        init_default_scope(scope)
+        files = write_dfew(tmp_path / scope)
+        assert len(DATASETS.build(files)) == 3
