@@ -52,7 +52,8 @@ def parse_args() -> argparse.Namespace:
         '--workers',
         type=int,
         default=0,
-        help='worker processes; default: measure in this process',
+        help='worker processes; default: measure in this process, in seconds '
+        'of the processor',
     )
     parser.add_argument('--out', help='JSON file to write')
     return parser.parse_args()

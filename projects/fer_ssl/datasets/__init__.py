@@ -14,7 +14,14 @@ from .record_io_dataset import RecordIODataset
 from .samplers import ClassBalancedSampler, InfiniteShuffleSampler
 from .seeded_draws import SeededDraws
 from .tar_shard_dataset import TarShardDataset
-from .transforms import CropFace, LoadClipFrames, PackClipInputs
+from .transforms import (
+    CropFace,
+    FastAutoContrast,
+    FastColorJitter,
+    FastEqualize,
+    LoadClipFrames,
+    PackClipInputs,
+)
 from .video_clip_dataset import VideoClipDataset
 from .video_frame_dataset import VideoFrameDataset
 
@@ -30,6 +37,9 @@ __all__ = [
     'FERPlusDataset',
     'FaceDataset',
     'FaceTable',
+    'FastAutoContrast',
+    'FastColorJitter',
+    'FastEqualize',
     'FeatureStore',
     'ImageFolderDataset',
     'InfiniteShuffleSampler',
