@@ -1,5 +1,8 @@
 """All data sets of faces through the parts that configs put around them."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from face_sets import (
@@ -64,7 +67,7 @@ def test_all_together_in_workers(tmp_path):
     loader = DataLoader(
         everything,
         batch_size=4,
-        num_workers=2,
+        num_workers=1,
         collate_fn=pseudo_collate,
         multiprocessing_context='spawn',  # each imports the package anew
     )
@@ -116,3 +119,23 @@ def test_video_sets_in_every_scope(tmp_path):
         init_default_scope(scope)
         files = write_dfew(tmp_path / scope)
         assert len(DATASETS.build(files)) == 3
+
+
+DOCS = Path(__file__).parents[2] / 'docs' / 'data_preparation.md'
+SNIPPETS = re.findall(
+    r'^```python\n(dict\(.*?)^```', DOCS.read_text(), re.DOTALL | re.MULTILINE
+)
+
+
+@pytest.mark.parametrize('snippet', SNIPPETS)
+def test_arguments_in_the_documentation(snippet):
+    arguments = eval(snippet, dict(dict=dict))
+    assert arguments['data_root'].startswith('data/')
+    DATASETS.build(dict(arguments, lazy_init=True))
+
+
+def test_documentation_has_every_data_set():
+    shown = ' '.join(SNIPPETS)
+    for arguments in ('AffectNet', 'ExpW', 'RAFDB', 'FERPlus', 'DFEW'):
+        assert f"'{arguments}Dataset'" in shown
+    assert "'ImageFolderDataset'" in shown

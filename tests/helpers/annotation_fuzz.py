@@ -53,7 +53,6 @@ def check_parser(
         try:
             parse(str(path))
         except ValueError as error:
-            assert type(error) is ValueError
             place = re.match(rf'{re.escape(str(path))}:(\d+): .', str(error))
             assert place, f'no file and line in: {error}'
             lines = content.count(b'\n') + 1

@@ -139,6 +139,9 @@ def write_affectnet_2021(root: Path) -> dict:
             np.save(annotations / f'{number}_exp.npy', value)
             np.save(annotations / f'{number}_val.npy', np.array('-0.25'))
             np.save(annotations / f'{number}_lnd.npy', np.zeros(136))
+        # What some file managers leave in every folder.
+        (root / folder / 'images/._0.jpg').write_bytes(b'')
+        (annotations / '._2_exp.npy').write_bytes(b'')
     return dict(type='AffectNetDataset', data_root=str(root), release='2021')
 
 

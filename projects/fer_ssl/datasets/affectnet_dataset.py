@@ -197,12 +197,17 @@ def read_npy_release(folder: str) -> tuple[FaceTable, list[str]]:
         raise FileNotFoundError(
             f'{annotations}: no such folder of annotations.'
         )
-    images = {}
-    for image in os.listdir(folder):
-        stem, extension = os.path.splitext(image)
-        if extension.lower() in ('.jpg', '.jpeg', '.png'):
-            images[stem + SUFFIX] = image
-    listed = {n for n in os.listdir(annotations) if n.endswith(SUFFIX)}
+    # File managers leave hidden copies such as ._0.jpg.
+    images = {
+        os.path.splitext(image)[0] + SUFFIX: image
+        for image in os.listdir(folder)
+        if image.lower().endswith('.jpg') and image[0] != '.'
+    }
+    listed = {
+        name
+        for name in os.listdir(annotations)
+        if name.endswith(SUFFIX) and name[0] != '.'
+    }
     # Numbers in ascending order: 2 before 10.
     files = sorted(images, key=lambda name: (len(name), name))
     missing = [name for name in files if name not in listed]
