@@ -403,6 +403,24 @@ def test_home_of_aff_wild2(tmp_path):
     assert list(aff_wild2.parts(homes[2])) == ['AU train', 'AU val']
 
 
+def test_aff_wild2(tmp_path):
+    aff_wild2_files = pytest.importorskip('aff_wild2_files')
+    aff_wild2_files.write_aff_wild2(tmp_path / 'Aff-Wild2')
+    (report,) = DataCheck(tmp_path, 'decode').run()
+    assert not has_problems([report]), describe(tmp_path, [report])
+    parts = parts_of(report)
+    assert list(parts) == [
+        f'{track} {split}'
+        for track in ('EXPR', 'VA', 'AU')
+        for split in ('train', 'val')
+    ]
+    # The images of the three tracks are the same.
+    assert parts['EXPR train'].checked == parts['EXPR train'].num_faces > 0
+    assert parts['VA train'].to_check == 0
+    assert 0 < parts['VA train'].counts['labeled']
+    assert 'labeled, ' in parts['AU val'].notes[-1]
+
+
 def run_tool(*args, **kwargs):
     return subprocess.run(
         [sys.executable, str(TOOL), *map(str, args)],

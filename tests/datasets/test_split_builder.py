@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+from face_sets import write_affectnet_2021, write_expw
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS
 
@@ -368,6 +369,42 @@ def test_read_recipe(tmp_path):
     path.write_text('labelled: {}\n')
     with pytest.raises(ValueError, match=r'recipe\.yml: unknown labelled'):
         read_recipe(str(path))
+
+
+def paper_recipe(root, monkeypatch):
+    monkeypatch.setenv('FER_SSL_DATA', str(root))
+    path = TOOLS.parents[1] / 'configs/split_paper_a.yml'
+    return SplitRecipe(**read_recipe(str(path)))
+
+
+def test_recipe_of_paper_a(tmp_path, monkeypatch):
+    paper = paper_recipe(tmp_path, monkeypatch)
+    paper.check()
+    assert paper.per_class == 8000
+    assert set(paper.labeled) == {'AffectNet', 'ExpW', 'Aff-Wild2'}
+    assert paper.only == {'Aff-Wild2': ['other']}
+    assert paper.image_root == str(tmp_path)
+    for name, config in paper.labeled.items():
+        assert config['data_root'] == str(tmp_path / name)
+        assert DATASETS.get(config['type']) is not None
+
+
+def test_recipe_of_paper_a_on_small_files(tmp_path, monkeypatch):
+    aff_wild2_files = pytest.importorskip('aff_wild2_files')
+    aff_wild2_files.write_aff_wild2(tmp_path / 'Aff-Wild2')
+    write_affectnet_2021(tmp_path / 'AffectNet')
+    write_expw(tmp_path / 'ExpW')
+    paper = paper_recipe(tmp_path, monkeypatch)
+    manifest = build_split(paper, str(tmp_path / 'split'))
+    rows = read(tmp_path / 'split/labels.csv')
+    for row in rows:
+        is_other = row['expression'] == 'other'
+        assert (row['set'] == 'Aff-Wild2') == is_other
+        assert (tmp_path / row['image']).is_file()
+        assert bool(row['identity']) == is_other
+    assert manifest['labeled']['other']['Aff-Wild2'] > 0
+    rest = read(tmp_path / 'split/unlabeled.csv')
+    assert {row['set'] for row in rest} == {'AffectNet', 'Aff-Wild2'}
 
 
 @pytest.mark.parametrize(
