@@ -28,6 +28,12 @@ from fer_ssl.datasets.record_io import (
 MAGIC_BYTES = struct.pack('<I', MAGIC)
 
 
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """One folder for all examples of a fuzz test."""
+    return tmp_path_factory.mktemp('fuzz')
+
+
 def test_images_of_insightface(tmp_path):
     images = write_ms1m(tmp_path, people=(3, 1, 4))
     file = RecordIOFile(str(tmp_path / 'train.rec'))
@@ -63,9 +69,8 @@ PIECES = st.lists(
 
 @settings(max_examples=300, deadline=None)
 @given(payloads=st.lists(PIECES, min_size=1, max_size=4))
-def test_any_payload_survives(tmp_path_factory, payloads):
+def test_any_payload_survives(folder, payloads):
     """Records that hold the magic number, by dmlc's writer and by ours."""
-    folder = tmp_path_factory.mktemp('rec')
     records = [(i, pack(0.0, i, p)) for i, p in enumerate(payloads)]
     write_records(folder, records)
     path = str(folder / 'own.rec')
@@ -122,8 +127,8 @@ def pieces_of_a_file():
 
 @settings(max_examples=500, deadline=None)
 @given(data=pieces_of_a_file(), offset=st.integers(0, 80))
-def test_any_bytes_are_parsed_or_refused(tmp_path_factory, data, offset):
-    path = tmp_path_factory.mktemp('rec') / 'a.rec'
+def test_any_bytes_are_parsed_or_refused(folder, data, offset):
+    path = folder / 'a.rec'
     path.write_bytes(data)
     try:
         record = read_image_record(OpenFiles(), str(path), offset, key=7)
@@ -145,8 +150,8 @@ INDEX_LINES = st.one_of(
 
 @settings(max_examples=500, deadline=None)
 @given(data=st.lists(INDEX_LINES, max_size=6).map(b''.join))
-def test_any_index_is_parsed_or_refused(tmp_path_factory, data):
-    path = tmp_path_factory.mktemp('idx') / 'a.idx'
+def test_any_index_is_parsed_or_refused(folder, data):
+    path = folder / 'a.idx'
     path.write_bytes(data)
     try:
         keys, offsets = read_index(str(path))
@@ -160,8 +165,7 @@ def test_any_index_is_parsed_or_refused(tmp_path_factory, data):
 
 @settings(max_examples=200, deadline=None)
 @given(data=pieces_of_a_file(), index=st.lists(INDEX_LINES, max_size=4))
-def test_any_pair_of_files_opens_or_is_refused(tmp_path_factory, data, index):
-    folder = tmp_path_factory.mktemp('rec')
+def test_any_pair_of_files_opens_or_is_refused(folder, data, index):
     (folder / 'a.rec').write_bytes(data)
     (folder / 'a.idx').write_bytes(b''.join(index))
     try:
