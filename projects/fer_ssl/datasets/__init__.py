@@ -1,6 +1,6 @@
 from .aff_wild2 import AffWild2Reader
 from .affectnet_dataset import AffectNetDataset
-from .backends import PixelTextBackend
+from .backends import PixelTextBackend, RecordIOBackend, TarBackend
 from .base_face_dataset import BaseFaceDataset
 from .coded_face_dataset import CodedFaceDataset
 from .dfew_dataset import DFEWDataset, DFEWFrameDataset
@@ -11,9 +11,18 @@ from .feature_store import FeatureStore
 from .fer_plus_dataset import FERPlusDataset
 from .image_folder_dataset import ImageFolderDataset
 from .raf_db_dataset import RAFDBDataset
+from .record_io_dataset import RecordIODataset
 from .samplers import ClassBalancedSampler, InfiniteShuffleSampler
 from .seeded_draws import SeededDraws
-from .transforms import CropFace, LoadClipFrames, PackClipInputs
+from .tar_shard_dataset import TarShardDataset
+from .transforms import (
+    CropFace,
+    FastAutoContrast,
+    FastColorJitter,
+    FastEqualize,
+    LoadClipFrames,
+    PackClipInputs,
+)
 from .video_clip_dataset import VideoClipDataset
 from .video_frame_dataset import VideoFrameDataset
 
@@ -30,6 +39,9 @@ __all__ = [
     'FERPlusDataset',
     'FaceDataset',
     'FaceTable',
+    'FastAutoContrast',
+    'FastColorJitter',
+    'FastEqualize',
     'FeatureStore',
     'ImageFolderDataset',
     'InfiniteShuffleSampler',
@@ -37,7 +49,11 @@ __all__ = [
     'PackClipInputs',
     'PixelTextBackend',
     'RAFDBDataset',
+    'RecordIOBackend',
+    'RecordIODataset',
     'SeededDraws',
+    'TarBackend',
+    'TarShardDataset',
     'VideoClipDataset',
     'VideoFrameDataset',
 ]

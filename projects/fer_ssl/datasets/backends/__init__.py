@@ -5,5 +5,13 @@ so that data sets treat both alike.
 """
 
 from .pixel_text_backend import PixelTextBackend
+from .record_io_backend import RecordIOBackend, record_io_address
+from .tar_backend import TarBackend, tar_address
 
-__all__ = ['PixelTextBackend']
+__all__ = [
+    'PixelTextBackend',
+    'RecordIOBackend',
+    'TarBackend',
+    'record_io_address',
+    'tar_address',
+]

@@ -1,0 +1,128 @@
+"""Data sets named on a command line."""
+
+from __future__ import annotations
+
+import ast
+import os.path as osp
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.registry import DATASETS
+
+from ..labels import ABAW_EXPRESSIONS, IGNORE_LABEL
+
+FORMS = (
+    "a class with its arguments (FaceDataset(data_root='data', "
+    "ann_file='labels.csv')), a config file with the variable `dataset` "
+    '(data.py, or data.py:unlabeled_dataloader.dataset for another one), '
+    'FILE.rec, FILE.csv (as FaceDataset) or FILE.txt (one image per line)'
+)
+
+
+def open_source(text: str, image_root: str = '', **changes):
+    """Build the data set that a text names.
+
+    Args:
+        text: One of :data:`FORMS`.
+        image_root: Folder that the images of a ``.csv`` or ``.txt`` file are
+            relative to. Defaults to the folder of that file.
+        changes: Further arguments of the class, before those in the text.
+
+    Returns:
+        A dataset without a pipeline, or for ``.txt`` an :class:`ImageList`.
+
+    Raises:
+        ValueError: The text has none of the forms.
+    """
+    folder, name = osp.split(osp.abspath(text))
+    extension = osp.splitext(name)[1]
+    if extension == '.txt':
+        return ImageList(text, image_root or folder)
+    if extension == '.rec':
+        config = dict(type='RecordIODataset', data_root=folder, ann_file=name)
+    elif extension == '.csv':
+        config = dict(
+            type='FaceDataset',
+            data_root=folder,
+            ann_file=name,
+            data_prefix=dict(img_path=osp.abspath(image_root or folder)),
+        )
+    else:
+        config = parse_dataset(text)
+    return DATASETS.build(dict(dict(changes, **config), pipeline=[]))
+
+
+def parse_dataset(text: str) -> dict:
+    """Config of the dataset that a text names, see :data:`FORMS`.
+
+    Raises:
+        FileNotFoundError: There is no such config file.
+        ValueError: The text has none of the forms.
+    """
+    path, _, key = text.rpartition(':')
+    if osp.splitext(text)[1] in ('.py', '.yml', '.yaml', '.json'):
+        path, key = text, 'dataset'
+    if osp.splitext(path)[1] in ('.py', '.yml', '.yaml', '.json'):
+        config = Config.fromfile(path)
+        for part in key.split('.'):
+            if not hasattr(config, 'keys') or part not in config:
+                raise ValueError(f'{path}: there is no `{key}`.')
+            config = config[part]
+        return dict(config)
+    try:
+        call = ast.parse(text, mode='eval').body
+        config = {x.arg: _value(x.value) for x in call.keywords}
+        if call.args or not isinstance(call.func, ast.Name):
+            raise ValueError
+        if call.func.id != 'dict':
+            config['type'] = call.func.id
+        if 'type' not in config:
+            raise ValueError
+    except (AttributeError, SyntaxError, ValueError):
+        raise ValueError(f'{text!r} is no data set. Give {FORMS}.') from None
+    return config
+
+
+def _value(node: ast.expr):
+    """Value of a literal, of dict(...), or of a fraction like 1/3."""
+    if isinstance(node, ast.Call) and getattr(node.func, 'id', '') == 'dict':
+        if node.args:
+            raise ValueError
+        return {x.arg: _value(x.value) for x in node.keywords}
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        return _value(node.left) / _value(node.right)
+    return ast.literal_eval(node)
+
+
+class ImageList:
+    """Unlabeled images, one path per line of a text file.
+
+    Args:
+        path: The text file. Empty lines are ignored.
+        image_root: Folder that the paths are relative to.
+
+    Raises:
+        ValueError: The file names no image.
+    """
+
+    metainfo = dict(classes=ABAW_EXPRESSIONS)
+
+    def __init__(self, path: str, image_root: str) -> None:
+        with open(path, encoding='utf-8-sig') as file:
+            lines = [line.strip() for line in file]
+        self.images = [
+            line if '://' in line else osp.abspath(osp.join(image_root, line))
+            for line in lines
+            if line
+        ]
+        if not self.images:
+            raise ValueError(f'{path}: no image is named.')
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def get_data_info(self, idx: int) -> dict:
+        return dict(img_path=self.images[idx], gt_label=IGNORE_LABEL)
+
+    def get_gt_labels(self) -> np.ndarray:
+        return np.full(len(self), IGNORE_LABEL)

@@ -1,0 +1,493 @@
+"""Faces cut out of photographs, for data sets whose owners did not crop them.
+
+Writes ``images/`` and ``faces.csv``, one row per face or per image without
+one: ``image,source,left,top,right,bottom,score,status``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import multiprocessing
+import os
+import os.path as osp
+import signal
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import cv2
+import numpy as np
+from rich.progress import track
+
+from .image_folder_dataset import EXTENSIONS
+from .tar_shards import write_json
+from .text_rows import csv_rows
+
+MANIFEST, LABELS, SETTINGS = 'faces.csv', 'labels.csv', 'settings.json'
+COLUMNS = (
+    'image',
+    'source',
+    'left',
+    'top',
+    'right',
+    'bottom',
+    'score',
+    'status',
+)
+FOUND, NO_FACE, UNREADABLE = 'ok', 'no face', 'unreadable'
+HAAR_FILE = 'haarcascade_frontalface_default.xml'
+_SAME_FORMAT = ('.jpg', '.jpeg', '.png')
+_CHUNK = 16
+
+
+@dataclass(frozen=True)
+class CropSettings:
+    """How faces are found and cut out.
+
+    Attributes:
+        model: ONNX file of YuNet (``face_detection_yunet_2023mar.onnx`` of
+            the OpenCV model zoo). ``None`` takes the Haar cascade that
+            OpenCV 4 ships, which misses faces that do not look ahead.
+        min_score: Faces with a lower score are none. The scores of YuNet are
+            in [0, 1]; those of the cascade are not bounded.
+        detect_size: Longer side, in pixels, to which an image is made smaller
+            for the detection.
+        faces: ``'largest'`` or ``'all'``.
+        margin: Added to every side of the face, as a share of its size.
+        size: Side of the square crops, in pixels. 256 in paper A, section
+            4.2. 0 keeps the resolution.
+    """
+
+    model: str | None = None
+    min_score: float = 0.6
+    detect_size: int = 640
+    faces: str = 'largest'
+    margin: float = 0.2
+    size: int = 256
+
+    def __post_init__(self) -> None:
+        if self.faces not in ('largest', 'all'):
+            raise ValueError(f"faces={self.faces!r}: 'largest' or 'all'.")
+        if self.margin <= -0.5:
+            raise ValueError(f'margin={self.margin} leaves no face.')
+        if self.detect_size < 16 or self.size < 0:
+            raise ValueError(
+                f'detect_size={self.detect_size}, size={self.size}: too small.'
+            )
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face in an image: left, top, right, bottom in pixels, and score."""
+
+    box: tuple[float, float, float, float]
+    score: float
+
+    @property
+    def area(self) -> float:
+        left, top, right, bottom = self.box
+        return (right - left) * (bottom - top)
+
+
+class YuNetDetector:
+    """``cv2.FaceDetectorYN`` with a file of the user.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: OpenCV cannot read it.
+    """
+
+    def __init__(self, model: str, min_score: float) -> None:
+        if not osp.isfile(model):
+            raise FileNotFoundError(
+                f'{model}: no such file. face_detection_yunet_2023mar.onnx '
+                'of https://github.com/opencv/opencv_zoo fits.'
+            )
+        try:
+            self._detector = cv2.FaceDetectorYN.create(
+                model, '', (320, 320), min_score
+            )
+        except cv2.error as error:
+            raise ValueError(
+                f'{model}: OpenCV {cv2.__version__} cannot read this model: '
+                f'{error}'
+            ) from None
+
+    def __call__(self, image: np.ndarray) -> list[Face]:
+        """Faces in a BGR image, uint8 (H, W, 3)."""
+        self._detector.setInputSize((image.shape[1], image.shape[0]))
+        _, rows = self._detector.detect(image)
+        rows = () if rows is None else rows
+        # x, y, width, height, ten coordinates of landmarks, score
+        return [
+            Face((x, y, x + w, y + h), score)
+            for x, y, w, h, *_, score in np.asarray(rows, np.float64).tolist()
+        ]
+
+
+class HaarDetector:
+    """The cascade for frontal faces that OpenCV 4 ships.
+
+    Raises:
+        FileNotFoundError: This OpenCV ships none.
+    """
+
+    def __init__(self, min_score: float) -> None:
+        path = osp.join(getattr(cv2, 'data', cv2).haarcascades, HAAR_FILE)
+        if not osp.isfile(path):
+            raise FileNotFoundError(
+                f'OpenCV {cv2.__version__} comes without Haar cascades (there '
+                f'is no {path}). Name a YuNet model, or install '
+                "'opencv-python<5'."
+            )
+        self._cascade = cv2.CascadeClassifier(path)
+        self._min_score = min_score
+
+    def __call__(self, image: np.ndarray) -> list[Face]:
+        """Faces in a BGR image, uint8 (H, W, 3)."""
+        grey = cv2.equalizeHist(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
+        boxes, _, scores = self._cascade.detectMultiScale3(
+            grey,
+            scaleFactor=1.1,
+            minNeighbors=5,
+            minSize=(max(min(grey.shape) // 10, 20),) * 2,
+            outputRejectLevels=True,
+        )
+        return [
+            Face((x, y, x + w, y + h), score)
+            for (x, y, w, h), score in zip(
+                np.asarray(boxes, np.float64).tolist(),
+                np.ravel(scores).tolist(),
+            )
+            if score >= self._min_score
+        ]
+
+
+def make_detector(settings: CropSettings):
+    """The detector that the settings name."""
+    if settings.model is None:
+        return HaarDetector(settings.min_score)
+    return YuNetDetector(settings.model, settings.min_score)
+
+
+def find_faces(detector, image: np.ndarray, detect_size: int) -> list[Face]:
+    """Faces in an image, found in a smaller copy; the largest comes first."""
+    scale = detect_size / max(image.shape[:2])
+    small = image
+    if scale < 1:
+        size = [max(round(scale * side), 1) for side in image.shape[1::-1]]
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    x = image.shape[1] / small.shape[1]
+    y = image.shape[0] / small.shape[0]
+    faces = [
+        Face(
+            (box[0] * x, box[1] * y, box[2] * x, box[3] * y),
+            face.score,
+        )
+        for face in detector(small)
+        for box in [face.box]
+    ]
+    return sorted(faces, key=lambda face: -face.area)
+
+
+def cut_out(
+    image: np.ndarray, box: Sequence[float], margin: float, size: int
+) -> np.ndarray:
+    """Square around a face; black where it reaches beyond the image.
+
+    Args:
+        image: uint8 (H, W, 3).
+        box: Left, top, right, bottom in pixels.
+        margin: Added to every side, as a share of the longer one.
+        size: Side of the result; 0 keeps the resolution.
+
+    Returns:
+        uint8 (S, S, 3).
+    """
+    left, top, right, bottom = box
+    side = max(round((1 + 2 * margin) * max(right - left, bottom - top)), 1)
+    x = round((left + right - side) / 2)
+    y = round((top + bottom - side) / 2)
+    height, width = image.shape[:2]
+    inside = image[
+        max(y, 0) : max(min(y + side, height), 0),
+        max(x, 0) : max(min(x + side, width), 0),
+    ]
+    square = np.zeros((side, side, 3), np.uint8)
+    row, column = max(-y, 0), max(-x, 0)
+    square[row : row + inside.shape[0], column : column + inside.shape[1]] = (
+        inside
+    )
+    if not size or size == side:
+        return square
+    smaller = size < side
+    method = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    return cv2.resize(square, (size, size), interpolation=method)
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image to look at.
+
+    Attributes:
+        path: The file.
+        listed: How the input names it; ``source`` of the manifest.
+        name: Its path below ``images/`` of the output.
+    """
+
+    path: str
+    listed: str
+    name: str
+
+
+def list_sources(path: str, image_root: str = '') -> list[Source]:
+    """Images of a folder, of a CSV file (column ``image``) or a text file.
+
+    Args:
+        image_root: Folder that the images of a file are relative to. Defaults
+            to the folder of the file.
+
+    Raises:
+        FileNotFoundError: There is no such folder or file.
+        ValueError: No image, or no column ``image``.
+    """
+    if osp.isdir(path):
+        image_root = path
+        names = sorted(_images_below(path))
+    elif path.endswith('.csv'):
+        names = [row['image'] for row in _csv_dicts(path)]
+    else:
+        with open(path, encoding='utf-8-sig') as file:
+            names = [line.strip() for line in file]
+    names = [name for name in dict.fromkeys(names) if name]
+    if not names:
+        raise ValueError(f'{path}: there is no image.')
+    root = osp.abspath(image_root or osp.dirname(osp.abspath(path)))
+    sources = [Source(osp.join(root, x), x, _name_of(x, root)) for x in names]
+    (name, count), *_ = Counter(s.name for s in sources).most_common(1)
+    if count > 1:
+        raise ValueError(f'{path}: {count} images would become {name}.')
+    return sources
+
+
+def _images_below(folder: str) -> Iterator[str]:
+    for path, folders, files in os.walk(folder):
+        folders[:] = [f for f in folders if not f.startswith('.')]
+        for file in files:
+            if file.lower().endswith(EXTENSIONS) and file[0] != '.':
+                yield osp.relpath(osp.join(path, file), folder)
+
+
+def _csv_dicts(path: str) -> Iterator[dict[str, str]]:
+    rows = csv_rows(path)
+    _, header = next(rows, (1, []))
+    if 'image' not in header:
+        raise ValueError(
+            f'{path}:1: column image is missing; the header is {header}.'
+        )
+    for line, fields in rows:
+        if len(fields) != len(header):
+            raise ValueError(
+                f'{path}:{line}: {len(fields)} fields, but the header has '
+                f'{len(header)}.'
+            )
+        yield dict(zip(header, fields))
+
+
+def _name_of(image: str, root: str) -> str:
+    """Path below ``images/`` of the output, another one for every image."""
+    name = osp.relpath(osp.join(root, image), root)
+    # What lies outside of the root keeps its path; '..' must not lead out.
+    name = name.replace(osp.join('..', ''), osp.join('_up', ''))
+    if osp.splitext(name)[1].lower() not in _SAME_FORMAT:
+        name += '.png'  # a.bmp and a.webp are two images
+    return name
+
+
+class FaceCropper:
+    """Finds the faces of images and writes the crops and the manifest.
+
+    Started again after an interruption, it goes on behind the last row of the
+    manifest, so that the files become the same.
+
+    Args:
+        sources: The images.
+        out: Folder to write to.
+        settings: How.
+        processes: Processes that do so.
+
+    Raises:
+        ValueError: The folder has crops made with other settings.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        out: str,
+        settings: CropSettings,
+        processes: int = 1,
+    ) -> None:
+        self.sources = list(sources)
+        self.out = osp.abspath(out)
+        self.settings = settings
+        self.processes = processes
+        make_detector(settings)  # tell at once where it does not work
+        os.makedirs(self.out, exist_ok=True)
+        self._check_settings()
+
+    def _check_settings(self) -> None:
+        path = osp.join(self.out, SETTINGS)
+        settings = asdict(self.settings)
+        if osp.exists(path):
+            with open(path, encoding='utf-8') as file:
+                earlier = json.load(file)
+            if earlier != settings:
+                raise ValueError(
+                    f'{path}: there are crops made with {earlier}, now it is '
+                    f'{settings}. Write to another folder.'
+                )
+        else:
+            write_json(path, settings)
+
+    def run(self) -> Counter:
+        """Crop what is left to do.
+
+        Returns:
+            Number of rows of the manifest by status.
+        """
+        counts, done = self._read_manifest()
+        left = [s for s in self.sources if s.listed not in done]
+        path = osp.join(self.out, MANIFEST)
+        is_new = not osp.exists(path)
+        crop = _Crop(self.out, self.settings)
+        with open(path, 'a', newline='', encoding='utf-8') as file:
+            writer = csv.writer(file, lineterminator='\n')
+            if is_new:
+                writer.writerow(COLUMNS)
+            with crop.over(left, self.processes) as results:
+                for rows in track(results, 'Faces', total=len(left)):
+                    # All rows of an image at once: none or all are there.
+                    text = io.StringIO(newline='')
+                    csv.writer(text, lineterminator='\n').writerows(rows)
+                    file.write(text.getvalue())
+                    file.flush()
+                    counts.update(row[-1] for row in rows)
+        return counts
+
+    def _read_manifest(self) -> tuple[Counter, set[str]]:
+        """Status of the rows there are, and the images that are done."""
+        path = osp.join(self.out, MANIFEST)
+        if not osp.exists(path):
+            return Counter(), set()
+        with open(path, 'rb+') as file:
+            # A killed process may have left the beginning of a line.
+            end = file.read().rfind(b'\n') + 1
+            file.truncate(end)
+        if not end:
+            os.remove(path)
+            return Counter(), set()
+        with open(path, newline='', encoding='utf-8') as file:
+            rows = list(csv.DictReader(file))
+        counts = Counter(row['status'] for row in rows)
+        return counts, {row['source'] for row in rows}
+
+    def write_labels(self, table: str) -> int:
+        """Write ``labels.csv`` for ``FaceDataset`` from the CSV of the input.
+
+        It has the rows of the input with a face, ``image`` replaced by the
+        crop, and the columns of a box left out.
+
+        Returns:
+            Number of rows.
+
+        Raises:
+            ValueError: It is not known which face of an image a label is of.
+        """
+        path = osp.join(self.out, MANIFEST)
+        with open(path, newline='', encoding='utf-8') as file:
+            rows = [row for row in csv.DictReader(file) if row['image']]
+        crops = {row['source']: row['image'] for row in rows}
+        labels = list(_csv_dicts(table))
+        twice = Counter(row['image'] for row in labels).most_common(1)[0]
+        if self.settings.faces == 'all' or twice[1] > 1:
+            raise ValueError(
+                f'{table}: an image has several faces or rows, such as '
+                f'{twice[0]}, and nothing says which is which. Use faces='
+                "'largest', or CropFace where the rows have boxes."
+            )
+        kept = [row for row in labels if row['image'] in crops]
+        columns = [name for name in labels[0] if name not in COLUMNS[2:6]]
+        path = osp.join(self.out, LABELS)
+        with open(path, 'w', newline='', encoding='utf-8') as file:
+            writer = csv.DictWriter(
+                file, columns, extrasaction='ignore', lineterminator='\n'
+            )
+            writer.writeheader()
+            for row in kept:
+                writer.writerow(dict(row, image=crops[row['image']]))
+        return len(kept)
+
+
+class _Crop:
+    """Crops of one image, here or in other processes."""
+
+    def __init__(self, out: str, settings: CropSettings) -> None:
+        self.out = out
+        self.settings = settings
+        self.detector = None
+
+    def __call__(self, source: Source) -> list[tuple]:
+        """Rows of the manifest for an image."""
+        if self.detector is None:  # one for each process
+            self.detector = make_detector(self.settings)
+        settings = self.settings
+        image = cv2.imread(source.path, cv2.IMREAD_COLOR)
+        if image is None:
+            return [('', source.listed, *[''] * 5, UNREADABLE)]
+        faces = find_faces(self.detector, image, settings.detect_size)
+        if not faces:
+            return [('', source.listed, *[''] * 5, NO_FACE)]
+        if settings.faces == 'largest':
+            faces = faces[:1]
+        rows = []
+        for number, face in enumerate(faces):
+            name = source.name
+            if settings.faces == 'all':
+                stem, extension = osp.splitext(name)
+                name = f'{stem}_{number}{extension}'
+            path = osp.join(self.out, 'images', name)
+            os.makedirs(osp.dirname(path), exist_ok=True)
+            crop = cut_out(image, face.box, settings.margin, settings.size)
+            if not cv2.imwrite(path, crop):
+                raise OSError(f'{path}: cannot be written.')
+            box = [round(side) for side in face.box]
+            score = f'{face.score:.4f}'
+            rows.append((name, source.listed, *box, score, FOUND))
+        return rows
+
+    @contextlib.contextmanager
+    def over(self, sources: list[Source], processes: int):
+        """Iterator over the results, in order."""
+        if processes <= 1:
+            yield map(self, sources)
+            return
+        # Spawned: the threads of OpenCV do not survive a fork.
+        context = multiprocessing.get_context('spawn')
+        crop = _Crop(self.out, self.settings)
+        with context.Pool(processes, _start_process, (crop,)) as pool:
+            yield pool.imap(_crop_one, sources, chunksize=_CHUNK)
+
+
+def _start_process(crop: _Crop) -> None:
+    global _own_crop
+    _own_crop = crop
+    # The parent is told by Ctrl-C, too, and ends its processes.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+
+
+def _crop_one(source: Source) -> list[tuple]:
+    return _own_crop(source)

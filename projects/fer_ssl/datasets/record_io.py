@@ -1,0 +1,307 @@
+"""RecordIO, the container that MXNet and InsightFace ship faces in.
+
+``train.rec`` is a chain of records as dmlc-core writes them, ``train.idx`` a
+text with the lines ``key<TAB>byte``. A record is a chain of parts: the magic
+number, a word with 3 bits of kind and 29 bits of length, the bytes, and zeros
+up to a multiple of four. A record that holds the magic number itself is cut
+there into several parts, and the number left out.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from .open_files import DamagedFileError, OpenFiles
+
+MAGIC = struct.pack('<I', 0xCED7230A)
+_FRAME = struct.Struct('<4sI')
+_LENGTH_BITS = 29
+_WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
+#: MXNet's IRHeader: number of labels that follow, label, two identifiers.
+_HEADER = struct.Struct('<IfQQ')
+
+
+@dataclass
+class ImageRecord:
+    """Content of a record.
+
+    Attributes:
+        labels: float32 (L,); for faces the number of the identity.
+        image: Encoded image, usually JPEG. Empty in the header of the file
+            and in the records of the identities.
+    """
+
+    labels: np.ndarray
+    image: bytes
+
+
+class RecordIOFile:
+    """Random access to the records of ``train.rec``.
+
+    Objects can be used after a fork and in threads.
+
+    Args:
+        path: The file of the records. The index stands beside it, with the
+            extension ``.idx``.
+
+    Raises:
+        FileNotFoundError: The index is missing.
+        ValueError: The index is faulty (the message names file and line).
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._files = OpenFiles()
+        self.index_path = index_path(path)
+        #: All keys, ascending, int64 (N,), and where their records begin.
+        self.keys, self.offsets = read_index(self.index_path)
+
+    def offset_of(self, key: int) -> int:
+        """Byte at which the record of ``key`` begins.
+
+        Raises:
+            DamagedFileError: The index has no such key.
+        """
+        place = np.searchsorted(self.keys, key)
+        if place == len(self.keys) or self.keys[place] != key:
+            raise DamagedFileError(
+                f'{self.index_path}: no key {key} among its {len(self.keys)} '
+                f'lines; {self.path} belongs to another index.'
+            )
+        return int(self.offsets[place])
+
+    def read(self, key: int) -> ImageRecord:
+        """Read the record of ``key``.
+
+        Raises:
+            DamagedFileError: No such key, or a damaged record.
+        """
+        return read_image_record(
+            self._files, self.path, self.offset_of(key), key
+        )
+
+    def image_keys(self) -> np.ndarray:
+        """Keys of the images, ascending, int64 (M,).
+
+        Where record 0 is a header (labels and no image), its first label is
+        the first key after the images, which begin at key 1; the records from
+        there on describe identities. Otherwise every record is an image.
+
+        Raises:
+            DamagedFileError: The header does not fit to the index, or the
+                file ends before its last record.
+        """
+        size, last = self._files.size(self.path), self.offsets.max()
+        if last >= size:
+            raise DamagedFileError(
+                f'{self.path}: byte {last}: a record should begin here, but '
+                f'the file has {size} bytes. It is cut off, or '
+                f'{self.index_path} belongs to another file: copy both again.'
+            )
+        if self.keys[0] != 0:
+            return self.keys
+        header = self.read(0)
+        if header.image or not len(header.labels):
+            return self.keys
+        bound = float(header.labels[0])
+        first, stop = np.searchsorted(self.keys, [1, bound])
+        if stop - first != bound - 1 or stop == first:
+            raise DamagedFileError(
+                f'{self.path}: byte {self.offset_of(0)}: the header says that '
+                f'the images have the keys 1 to {bound - 1:.0f}, but '
+                f'{self.index_path} has {stop - first} of them. One of the '
+                'two files is incomplete: copy both again.'
+            )
+        return self.keys[first:stop]
+
+
+def index_path(path: str) -> str:
+    """``train.idx`` for ``train.rec``."""
+    return f'{os.path.splitext(path)[0]}.idx'
+
+
+def read_index(path: str) -> tuple[np.ndarray, np.ndarray]:
+    """Read the lines ``key<TAB>byte``.
+
+    Returns:
+        Keys, ascending, and the bytes where their records begin, both int64
+        (N,).
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        DamagedFileError: The file is empty, a line is faulty, or a key comes
+            twice; the message names file and line.
+    """
+    try:
+        file = open(path, encoding='latin-1')
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f'{path}: no such index. It comes with the .rec file and must '
+            'stand beside it.'
+        ) from None
+    with file, warnings.catch_warnings():
+        warnings.simplefilter('error')  # an empty file, 1.5 as a number
+        try:
+            table = np.loadtxt(
+                file, np.int64, comments=None, delimiter='\t', ndmin=2
+            )
+        except (ValueError, Warning):
+            table = np.empty((0, 0), np.int64)
+    if table.shape[1] != 2 or table.min() < 0:
+        raise DamagedFileError(_fault_of_index(path))
+    keys, offsets = table.T
+    if not (np.diff(keys) > 0).all():
+        order = np.argsort(keys, kind='stable')
+        keys, offsets = keys[order], offsets[order]
+        twice = np.flatnonzero(np.diff(keys) == 0)
+        if len(twice):
+            line = order[twice[0] + 1] + 1
+            raise DamagedFileError(
+                f'{path}:{line}: key {keys[twice[0]]} comes a second time.'
+            )
+    return np.ascontiguousarray(keys), np.ascontiguousarray(offsets)
+
+
+def _fault_of_index(path: str) -> str:
+    """Name the first faulty line, without NumPy."""
+    number = 0
+    with open(path, 'rb') as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            fields = line.strip(b'\r\n').split(b'\t')
+            if len(fields) != 2 or not all(
+                field.isdigit() and int(field) < 2**63 for field in fields
+            ):
+                shown = line[:40].decode('ascii', 'backslashreplace').rstrip()
+                return (
+                    f'{path}:{number}: {shown!r} is not `key<TAB>byte`. The '
+                    'index is damaged: copy it again.'
+                )
+    return f'{path}:{number}: the index has no line `key<TAB>byte`.'
+
+
+def read_image_record(
+    files: OpenFiles, path: str, offset: int, key: int | None = None
+) -> ImageRecord:
+    """Read the record that begins at byte ``offset``.
+
+    Args:
+        key: The key, for messages.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        DamagedFileError: No whole record of this form begins there; the
+            message names file and byte.
+    """
+    record = read_record(files, path, offset)
+    where = f'{path}: byte {offset}'
+    if key is not None:
+        where += f' (key {key})'
+    if len(record) < _HEADER.size:
+        raise DamagedFileError(
+            f'{where}: a record of {len(record)} bytes, too short for the '
+            f'header of {_HEADER.size} bytes.'
+        )
+    count, label, _, _ = _HEADER.unpack_from(record)
+    if not count:
+        labels = np.array([label], np.float32)
+        return ImageRecord(labels, record[_HEADER.size :])
+    stop = _HEADER.size + 4 * count
+    if stop > len(record):
+        raise DamagedFileError(
+            f'{where}: {count} labels should follow the header, but the '
+            f'record has {len(record)} bytes.'
+        )
+    labels = np.frombuffer(record[_HEADER.size : stop], '<f4')
+    return ImageRecord(labels, record[stop:])
+
+
+def read_record(files: OpenFiles, path: str, offset: int) -> bytes:
+    """Read the bytes of a record, its parts put together.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        DamagedFileError: No whole record begins there; the message names file
+            and byte.
+    """
+    parts = []
+    while True:
+        magic, word = _FRAME.unpack(files.read(path, offset, _FRAME.size))
+        kind, length = word >> _LENGTH_BITS, word & ((1 << _LENGTH_BITS) - 1)
+        expected = (_MIDDLE, _LAST) if parts else (_WHOLE, _FIRST)
+        if magic != MAGIC or kind not in expected:
+            what = 'part of a record' if parts else 'record'
+            raise DamagedFileError(
+                f'{path}: byte {offset}: no {what} begins here (found '
+                f'{magic.hex()}, kind {kind}). The file is damaged, or the '
+                'index belongs to another file.'
+            )
+        offset += _FRAME.size
+        parts.append(files.read(path, offset, length))
+        if kind in (_WHOLE, _LAST):
+            return MAGIC.join(parts)
+        offset += length + -length % 4
+
+
+class RecordIOWriter:
+    """Writes ``PATH.rec`` and ``PATH.idx``, to be used with ``with``.
+
+    Args:
+        path: The ``.rec`` file.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._records = open(path, 'wb')
+        self._index = open(index_path(path), 'w', newline='\n')
+
+    def __enter__(self) -> RecordIOWriter:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._records.close()
+        self._index.close()
+
+    def write(self, key: int, labels, image: bytes = b'') -> None:
+        """Append a record.
+
+        Args:
+            labels: A number, or several.
+            image: The encoded image.
+
+        Raises:
+            ValueError: The record has 512 MiB or more.
+        """
+        self._index.write(f'{key}\t{self._records.tell()}\n')
+        if np.ndim(labels):
+            numbers = np.asarray(labels, '<f4')
+            head = _HEADER.pack(len(numbers), 0, key, 0) + numbers.tobytes()
+        else:
+            head = _HEADER.pack(0, labels, key, 0)
+        record = head + image
+        if len(record) >> _LENGTH_BITS:
+            raise ValueError(f'key {key}: records end at 512 MiB.')
+        parts = _cut(record)
+        for number, part in enumerate(parts):
+            kind = (_MIDDLE, _FIRST, _LAST, _WHOLE)[
+                (number == 0) + 2 * (number == len(parts) - 1)
+            ]
+            word = kind << _LENGTH_BITS | len(part)
+            padding = bytes(-len(part) % 4)
+            self._records.write(_FRAME.pack(MAGIC, word) + part + padding)
+
+
+def _cut(record: bytes) -> list[bytes]:
+    """Cut out every magic number that begins at a multiple of four."""
+    parts, begin, at = [], 0, record.find(MAGIC)
+    while at >= 0:
+        if at % 4 == 0:
+            parts.append(record[begin:at])
+            begin = at + 4
+        at = record.find(MAGIC, at + 4 - at % 4)
+    return [*parts, record[begin:]]

@@ -1,0 +1,473 @@
+"""The labeled and the unlabeled faces of an experiment, from several sets.
+
+Paper A, section 4.1: 8,000 random images of each expression from AffectNet
+and ExpW together, of 'other' from Aff-Wild2 alone; all other images of these
+sets are unlabeled.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import os.path as osp
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.registry import DATASETS
+
+from ..labels import ABAW_EXPRESSIONS, IGNORE_LABEL
+from ..version import __version__
+from .tar_shards import write_json
+
+COLUMNS = ('image', 'expression', 'truth', 'set', 'identity', 'split')
+BOX_COLUMNS = ('left', 'top', 'right', 'bottom')
+#: Box of a face that fills its image, as no JPEG file is larger. What lies
+#: beyond the image is cut off by ``CropFace``.
+WHOLE_IMAGE = (0, 0, 65535, 65535)
+LABELED, UNLABELED, MANIFEST = 'labels.csv', 'unlabeled.csv', 'manifest.json'
+
+
+@dataclass
+class SplitRecipe:
+    """What to draw, and from where.
+
+    Attributes:
+        labeled: Configs of the sets whose labels may be used, by name.
+        unlabeled: Configs of sets that only give unlabeled faces, by name.
+        per_class: Labeled faces of each class, all sets together.
+        only: Set -> the classes that it may give labeled faces of. A set that
+            is not named here may give any. Its other faces are unlabeled.
+        seed: Seed of the choice.
+        classes: Names of the classes.
+        image_root: Folder that the written paths are relative to, where an
+            image lies below it. ``None`` writes absolute paths.
+    """
+
+    labeled: dict[str, dict]
+    unlabeled: dict[str, dict] = field(default_factory=dict)
+    per_class: int = 8000
+    only: dict[str, Sequence[str]] = field(default_factory=dict)
+    seed: int = 0
+    classes: Sequence[str] = ABAW_EXPRESSIONS
+    image_root: str | None = None
+
+    def check(self) -> None:
+        """Raise ValueError where the recipe contradicts itself."""
+        if not self.labeled:
+            raise ValueError('The split needs at least one labeled set.')
+        if self.per_class < 1:
+            raise ValueError(f'per_class={self.per_class} is below 1.')
+        both = set(self.labeled) & set(self.unlabeled)
+        if both:
+            raise ValueError(
+                f'{", ".join(sorted(both))}: a set is either labeled or '
+                'unlabeled; the labeled ones give unlabeled faces, too.'
+            )
+        for name, classes in self.only.items():
+            if name not in self.labeled:
+                raise ValueError(f'only: {name} is no labeled set.')
+            unknown = set(classes).difference(self.classes)
+            if isinstance(classes, str) or unknown:
+                raise ValueError(
+                    f'only: {name}: {classes!r} is no list of classes; they '
+                    f'are {", ".join(self.classes)}.'
+                )
+
+
+def read_recipe(path: str) -> dict:
+    """Arguments of :class:`SplitRecipe` from a file in YAML, JSON or Python.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It holds something else.
+    """
+    known = {x.name for x in fields(SplitRecipe)}
+    recipe = Config.fromfile(path).to_dict()
+    unknown = set(recipe).difference(known)
+    if unknown:
+        raise ValueError(
+            f'{path}: unknown {", ".join(sorted(unknown))}; a recipe has '
+            f'{", ".join(sorted(known))}.'
+        )
+    return recipe
+
+
+@dataclass
+class FaceSet:
+    """All faces of a data set, in an order that its content fixes.
+
+    Attributes:
+        name: Name of the set.
+        images: N paths or addresses, as they are written.
+        labels: Class of every face, int64 (N,), -1 where not known.
+        boxes: Left, top, right, bottom, int64 (N, 4), or ``None``.
+        identities: The person or video of every face, or ``None``.
+        foreign: Faces by names that are none of the classes.
+    """
+
+    name: str
+    images: list[str]
+    labels: np.ndarray
+    boxes: np.ndarray | None = None
+    identities: list[str] | None = None
+    foreign: Counter = field(default_factory=Counter)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def key(self, row: int) -> tuple:
+        """What makes a face different from others."""
+        box = None if self.boxes is None else tuple(self.boxes[row].tolist())
+        return self.images[row], box
+
+    def sort(self) -> None:
+        """Make the order independent of how the set lists its faces."""
+        order = sorted(range(len(self)), key=self.key)
+        self.images = [self.images[row] for row in order]
+        self.labels = self.labels[order]
+        if self.boxes is not None:
+            self.boxes = self.boxes[order]
+        if self.identities is not None:
+            self.identities = [self.identities[row] for row in order]
+
+    def sha256(self, classes: Sequence[str]) -> str:
+        """Hash of the list of faces: image, class and box of each."""
+        digest = hashlib.sha256()
+        names = [*classes, '']
+        for row, label in enumerate(self.labels.tolist()):
+            image, box = self.key(row)
+            digest.update(f'{image}\t{names[label]}\t{box}\n'.encode())
+        return digest.hexdigest()
+
+
+def read_face_set(
+    name: str,
+    config: dict,
+    classes: Sequence[str] = ABAW_EXPRESSIONS,
+    image_root: str | None = None,
+) -> FaceSet:
+    """Read all faces of a registered dataset class, labeled or not.
+
+    A class with ``read_faces`` gives its whole table. Any other one gives its
+    items (``img_path``, ``gt_label`` and perhaps ``box``).
+
+    Args:
+        config: Config of the dataset; without ``metainfo`` it gets the
+            classes here. Labels are matched by name.
+
+    Raises:
+        ValueError: The set holds no face, or has no classes.
+    """
+    config = dict(dict(metainfo=dict(classes=classes)), **config)
+    config['pipeline'] = []
+    kind = DATASETS.get(config['type'])
+    if hasattr(kind, 'read_faces'):
+        dataset = DATASETS.build(dict(config, lazy_init=True))
+        faces = _from_table(name, dataset)
+    else:
+        dataset = DATASETS.build(config)
+        faces = _from_items(name, dataset)
+    if not len(faces):
+        raise ValueError(f'{name}: the data set holds no face.')
+    _match_classes(faces, dataset.metainfo.get('classes'), classes)
+    faces.images = [_written_path(x, image_root) for x in faces.images]
+    faces.sort()
+    return faces
+
+
+def _from_table(name: str, dataset) -> FaceSet:
+    table = dataset.read_faces()
+    folder = dataset.data_prefix.get('img_path', '')
+    return FaceSet(
+        name,
+        [x if '://' in x else osp.join(folder, x) for x in table.images],
+        table.labels.copy(),
+        table.boxes,
+        table.identities,
+    )
+
+
+def _from_items(name: str, dataset) -> FaceSet:
+    images, labels, boxes, identities = [], [], [], []
+    for number in range(len(dataset)):
+        item = dataset.get_data_info(number)
+        images.append(item['img_path'])
+        labels.append(item['gt_label'])
+        if item.get('box') is not None:
+            boxes.append(item['box'])
+        if 'video' in item:
+            identities.append(item['video'])
+    if len(boxes) not in (0, len(images)):
+        raise ValueError(
+            f'{name}: {len(boxes)} of {len(images)} faces have a box. Give '
+            'them as two sets.'
+        )
+    return FaceSet(
+        name,
+        images,
+        np.array(labels, dtype=np.int64),
+        np.array(boxes, dtype=np.int64) if boxes else None,
+        identities or None,
+    )
+
+
+def _match_classes(
+    faces: FaceSet, own: Sequence[str] | None, classes: Sequence[str]
+) -> None:
+    """Turn a set's own labels into indices into ``classes``."""
+    if own is None:
+        raise ValueError(
+            f"{faces.name}: the data set has no metainfo['classes'], so its "
+            'labels have no names. Give `metainfo=dict(classes=...)`.'
+        )
+    own, classes = list(own), list(classes)
+    counts = np.bincount(faces.labels[faces.labels >= 0], minlength=len(own))
+    if len(counts) > len(own):
+        raise ValueError(
+            f'{faces.name}: label {len(counts) - 1}, but there are '
+            f'{len(own)} classes.'
+        )
+    faces.foreign = Counter(
+        {n: int(c) for n, c in zip(own, counts) if c and n not in classes}
+    )
+    table = [classes.index(n) if n in classes else IGNORE_LABEL for n in own]
+    # Label -1, not known, picks the last entry.
+    faces.labels = np.array([*table, IGNORE_LABEL])[faces.labels]
+
+
+def _written_path(image: str, root: str | None) -> str:
+    """Absolute path, or relative to ``root`` where it lies below."""
+    if '://' in image:
+        return image
+    image = osp.abspath(image)
+    if root is not None:
+        below = osp.join(osp.abspath(root), '')
+        if image.startswith(below):
+            return image[len(below) :]
+    return image
+
+
+def build_split(recipe: SplitRecipe, out: str) -> dict:
+    """Write ``labels.csv``, ``unlabeled.csv`` and ``manifest.json``.
+
+    The choice depends on the seed and on what the sets hold, not on the order
+    in which they are given or list their faces. A face that comes a second
+    time (the same image and box, also in another set) is left out.
+
+    Returns:
+        The manifest: recipe, counts and hashes.
+
+    Raises:
+        ValueError: The recipe is faulty, or no face is labeled.
+    """
+    recipe.check()
+    kinds = [(recipe.labeled, True), (recipe.unlabeled, False)]
+    sets = {
+        name: read_face_set(name, config, recipe.classes, recipe.image_root)
+        for configs, _ in kinds
+        for name, config in configs.items()
+    }
+    duplicates = drop_duplicates(list(sets.values()))
+    chosen = choose_labeled(
+        [sets[name] for name in sorted(recipe.labeled)], recipe
+    )
+    total = sum(rows.sum() for rows in chosen.values())
+    if not total:
+        raise ValueError(
+            f'No face of {", ".join(recipe.labeled)} has one of the classes '
+            f'{", ".join(recipe.classes)}.'
+        )
+    os.makedirs(out, exist_ok=True)
+    outputs = {}
+    with_boxes = any(faces.boxes is not None for faces in sets.values())
+    for file, labeled in ((LABELED, True), (UNLABELED, False)):
+        rows = _rows(sets, chosen, recipe.classes, labeled, with_boxes)
+        outputs[file] = _write_csv(osp.join(out, file), rows, with_boxes)
+    manifest = _manifest(recipe, sets, chosen, duplicates, outputs)
+    write_json(osp.join(out, MANIFEST), manifest)
+    return manifest
+
+
+def drop_duplicates(sets: Sequence[FaceSet]) -> Counter:
+    """Keep the first of equal faces, and count the others by set."""
+    seen, counts = set(), Counter()
+    for faces in sets:
+        keep = []
+        for row in range(len(faces)):
+            key = faces.key(row)
+            if key not in seen:
+                seen.add(key)
+                keep.append(row)
+        counts[faces.name] = len(faces) - len(keep)
+        if counts[faces.name]:
+            faces.images = [faces.images[row] for row in keep]
+            faces.labels = faces.labels[keep]
+            if faces.boxes is not None:
+                faces.boxes = faces.boxes[keep]
+            if faces.identities is not None:
+                faces.identities = [faces.identities[row] for row in keep]
+    return counts
+
+
+def choose_labeled(
+    sets: Sequence[FaceSet], recipe: SplitRecipe
+) -> dict[str, np.ndarray]:
+    """Draw the labeled faces of every class from all sets together.
+
+    Returns:
+        Name of the set -> which of its faces are labeled, bool (N,).
+    """
+    chosen = {faces.name: np.zeros(len(faces), bool) for faces in sets}
+    for label, name in enumerate(recipe.classes):
+        candidates = [
+            (faces.name, row)
+            for faces in sets
+            if name in recipe.only.get(faces.name, recipe.classes)
+            for row in np.flatnonzero(faces.labels == label).tolist()
+        ]
+        rng = np.random.default_rng((recipe.seed, label))
+        for place in rng.permutation(len(candidates))[: recipe.per_class]:
+            set_name, row = candidates[place]
+            chosen[set_name][row] = True
+    return chosen
+
+
+def _rows(
+    sets: dict[str, FaceSet],
+    chosen: dict[str, np.ndarray],
+    classes: Sequence[str],
+    labeled: bool,
+    with_boxes: bool,
+) -> Iterator[tuple]:
+    """Rows of one of the two files, set by set."""
+    names = [*classes, '']
+    for faces in sets.values():
+        mask = chosen.get(faces.name, np.zeros(len(faces), bool))
+        for row in np.flatnonzero(mask == labeled).tolist():
+            name = names[faces.labels[row]]
+            box = ()
+            if with_boxes:
+                box = WHOLE_IMAGE if faces.boxes is None else faces.boxes[row]
+            yield (
+                faces.images[row],
+                name if labeled else '',
+                name,
+                faces.name,
+                '' if faces.identities is None else faces.identities[row],
+                'train',
+                *box,
+            )
+
+
+def _write_csv(path: str, rows: Iterator[tuple], with_boxes: bool) -> dict:
+    """Write a file that appears whole or not at all; its rows and hash."""
+    count = 0
+    with open(f'{path}.part', 'w', newline='', encoding='utf-8') as file:
+        writer = csv.writer(file, lineterminator='\n')
+        writer.writerow(COLUMNS + (BOX_COLUMNS if with_boxes else ()))
+        for row in rows:
+            writer.writerow(row)
+            count += 1
+    digest = hashlib.sha256()
+    with open(f'{path}.part', 'rb') as file:
+        for block in iter(lambda: file.read(1 << 20), b''):
+            digest.update(block)
+    os.replace(f'{path}.part', path)
+    return dict(rows=count, sha256=digest.hexdigest())
+
+
+def _manifest(
+    recipe: SplitRecipe,
+    sets: dict[str, FaceSet],
+    chosen: dict[str, np.ndarray],
+    duplicates: Counter,
+    outputs: dict,
+) -> dict:
+    classes = list(recipe.classes)
+    counts = {
+        name: {
+            set_name: int((sets[set_name].labels[rows] == label).sum())
+            for set_name, rows in chosen.items()
+        }
+        for label, name in enumerate(classes)
+    }
+    totals = {name: sum(by_set.values()) for name, by_set in counts.items()}
+    return dict(
+        fer_ssl=__version__,
+        seed=recipe.seed,
+        per_class=recipe.per_class,
+        classes=classes,
+        only={name: list(names) for name, names in recipe.only.items()},
+        image_root=recipe.image_root and osp.abspath(recipe.image_root),
+        labeled=counts,
+        short={
+            name: total
+            for name, total in totals.items()
+            if total < recipe.per_class
+        },
+        inputs={
+            name: dict(
+                labeled=name in recipe.labeled,
+                config=_plain({**recipe.labeled, **recipe.unlabeled}[name]),
+                faces=len(faces),
+                with_known_class=int((faces.labels != IGNORE_LABEL).sum()),
+                classes_not_used=dict(faces.foreign),
+                duplicates_left_out=duplicates[name],
+                sha256=faces.sha256(classes),
+            )
+            for name, faces in sets.items()
+        },
+        outputs=outputs,
+    )
+
+
+def _plain(value):
+    """Config as JSON can hold it."""
+    if isinstance(value, dict):
+        return {key: _plain(x) for key, x in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(x) for x in value]
+    return value if isinstance(value, (str, int, float)) else repr(value)
+
+
+def describe(manifest: dict) -> str:
+    """The manifest as a table: classes by sets, and what was left out."""
+    sets = [n for n, s in manifest['inputs'].items() if s['labeled']]
+    widths = [max(len(name), 9) + 2 for name in sets]
+    lines = [
+        f'{"labeled":<12}'
+        + ''.join(f'{n:>{w}}' for n, w in zip(sets, widths))
+        + f'{"total":>11}'
+    ]
+    for name, counts in manifest['labeled'].items():
+        total = sum(counts.values())
+        line = f'{name:<12}' + ''.join(
+            f'{counts[n]:>{w},}' for n, w in zip(sets, widths)
+        )
+        note = ''
+        if name in manifest['short']:
+            note = f'  <- fewer than {manifest["per_class"]:,}'
+        lines.append(f'{line}{total:>11,}{note}')
+    for name, facts in manifest['inputs'].items():
+        lines.append(
+            f'{name}: {facts["faces"]:,} faces, '
+            f'{facts["with_known_class"]:,} with a known class'
+        )
+        for other, count in facts['classes_not_used'].items():
+            lines.append(
+                f'  {count:,} of class {other}, which is none here: unlabeled'
+            )
+        if facts['duplicates_left_out']:
+            lines.append(
+                f'  {facts["duplicates_left_out"]:,} faces came a second '
+                'time and were left out'
+            )
+    for file, facts in manifest['outputs'].items():
+        lines.append(
+            f'{file}: {facts["rows"]:,} rows, sha256 {facts["sha256"][:16]}'
+        )
+    return '\n'.join(lines)

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import os.path as osp
+
+import numpy as np
+from mmengine.registry import DATASETS
+
+from ..labels import IGNORE_LABEL
+from .backends import tar_address
+from .base_face_dataset import BaseFaceDataset
+from .face_table import FaceTable
+from .open_files import DamagedFileError
+from .tar_shards import MANIFEST, ShardsManifest, read_shard_index
+
+
+@DATASETS.register_module()
+class TarShardDataset(BaseFaceDataset):
+    """Faces in tar shards, written by ``tools/dataset/make_shards.py``.
+
+    Items are ``img_path``, an address that ``LoadImageFromFile`` understands,
+    ``gt_label`` and, where the shards have boxes, ``box``. Every image can be
+    read alone, so that the samplers of this package work as with files.
+
+    Args:
+        ann_file: The manifest, relative to ``data_root``.
+        metainfo: ``dict(classes=...)``. Labels are matched by name.
+        ignore_classes: Names in the shards that are no class here. Such faces
+            are never labeled; they stay among the unlabeled.
+        **kwargs: See :class:`BaseFaceDataset`. There is no ``split``.
+
+    Raises:
+        FileNotFoundError: The manifest, a shard or its index is missing.
+        ValueError: One of them is damaged, or a class is unknown.
+    """
+
+    def __init__(
+        self, ann_file: str = MANIFEST, ignore_classes: tuple = (), **kwargs
+    ) -> None:
+        self.check_choice('split', kwargs.get('split'), (None,))
+        self.ignore_classes = tuple(ignore_classes)
+        super().__init__(
+            ann_file=ann_file,
+            # The arrays are already compact and shared with workers.
+            serialize_data=False,
+            **kwargs,
+        )
+
+    def read_index(self) -> None:
+        """Read what the shards hold.
+
+        Sets the rows of all images, the number of the shard of each, the
+        files, and whether there are boxes.
+        """
+        # The addresses must hold wherever they are read.
+        self.ann_file = osp.abspath(self.ann_file)
+        manifest = ShardsManifest.read(self.ann_file)
+        folder = osp.dirname(self.ann_file)
+        self._has_boxes = manifest.has_boxes
+        self._paths = [osp.join(folder, s.path) for s in manifest.shards]
+        if not self._paths:
+            raise ValueError(f'{self.ann_file}: there are no shards.')
+        indexes = [
+            read_shard_index(path, shard)
+            for path, shard in zip(self._paths, manifest.shards)
+        ]
+        self._index = np.concatenate(indexes)
+        self._shard_of = np.repeat(
+            np.arange(len(indexes)), [len(index) for index in indexes]
+        )
+        for column in ('label', 'truth'):
+            translation = self._translation(manifest.classes, column)
+            self._index[column] = translation[self._index[column]]
+
+    def _translation(self, names: list[str], column: str) -> np.ndarray:
+        """Labels here of the labels in the shards; the last one is for -1."""
+        classes = list(self.metainfo['classes'])
+        present = np.unique(self._index[column]).tolist()
+        if present[-1] >= len(names):
+            raise DamagedFileError(
+                f'{self.ann_file}: {len(names)} classes, but the index of a '
+                f'shard has label {present[-1]}.'
+            )
+        known = {*classes, *self.ignore_classes}
+        unknown = {names[i] for i in present if i >= 0}.difference(known)
+        if unknown:
+            raise ValueError(
+                f'{self.ann_file}: unknown class {", ".join(sorted(unknown))}.'
+                f' Classes are {", ".join(classes)}; other names must stand '
+                'in `ignore_classes`.'
+            )
+        return np.array(
+            [classes.index(n) if n in classes else IGNORE_LABEL for n in names]
+            + [IGNORE_LABEL]
+        )
+
+    def read_faces(self) -> FaceTable:
+        """All faces, for tools: an address as text for each."""
+        self.read_index()
+        return FaceTable(
+            [self._address(row) for row in range(len(self._index))],
+            self._index['label'],
+            truths=self._index['truth'],
+            boxes=self._index['box'] if self._has_boxes else None,
+        )
+
+    def load_data_list(self) -> np.ndarray:
+        """Rows of the index that are in the subset, int64 (N,)."""
+        self.read_index()
+        labels = self._index['label']
+        if self.subset == 'all':
+            rows = np.flatnonzero(labels != IGNORE_LABEL)
+        else:
+            rows = self._choose_labeled(labels)
+        if self.subset == 'unlabeled':
+            rows = np.setdiff1d(np.arange(len(labels)), rows)
+        if not len(rows):
+            raise ValueError(
+                f'{self.ann_file}: no {self.subset} face. Check `subset`.'
+            )
+        return rows
+
+    def _address(self, row: int) -> str:
+        entry = self._index[row]
+        path = self._paths[self._shard_of[row]]
+        return tar_address(path, int(entry['offset']), int(entry['size']))
+
+    def get_data_info(self, idx: int) -> dict:
+        row = self.data_list[idx]
+        column = 'truth' if self.subset == 'unlabeled' else 'label'
+        info = dict(
+            img_path=self._address(row),
+            gt_label=int(self._index[column][row]),
+            sample_idx=idx,
+        )
+        if self._has_boxes:
+            info['box'] = tuple(self._index['box'][row].tolist())
+        return info
+
+    def get_gt_labels(self) -> np.ndarray:
+        """Class index of every item, (N,), -1 where it is not known."""
+        column = 'truth' if self.subset == 'unlabeled' else 'label'
+        return self._index[column][np.asarray(self.data_list)]

@@ -1,0 +1,506 @@
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from unittest.mock import patch
+
+import cv2
+import numpy as np
+import pytest
+from face_sets import (
+    write_affectnet_2017,
+    write_affectnet_2021,
+    write_dfew,
+    write_expw,
+    write_fer_plus,
+    write_image_folder,
+    write_raf_db,
+)
+from mmengine.dataset import BaseDataset
+from mmengine.registry import DATASETS
+from record_io_files import jpeg, write_ms1m
+
+from fer_ssl.datasets import RecordIODataset, data_check
+from fer_ssl.datasets.data_check import (
+    KNOWN_SETS,
+    DataCheck,
+    describe,
+    find_sets,
+    has_problems,
+    problem_of,
+    write_problems,
+)
+from fer_ssl.datasets.tar_shards import write_shards
+
+TOOL = Path(__file__).parents[2] / 'tools/dataset/check.py'
+
+
+def fill(root):
+    """All sets in a data root, under the names that a user might choose."""
+    write_affectnet_2017(root / 'AffectNet')
+    write_affectnet_2021(root / 'new/affectnet_2021')
+    write_expw(root / 'ExpW')
+    write_raf_db(root / 'basic')
+    write_fer_plus(root / 'ferplus')
+    write_dfew(root / 'dfew')
+    write_ms1m(root / 'faces_emore', people=(2, 3))
+    source = RecordIODataset(data_root=str(root / 'faces_emore'))
+    write_shards(source, [root / 'shards'])
+    write_image_folder(root / 'own', dict(happy=3, sad=2))
+
+
+def by_name(reports):
+    return {report.name: report for report in reports}
+
+
+def parts_of(report):
+    return {part.name: part for part in report.parts}
+
+
+@pytest.mark.parametrize('images', ['none', 'exist', 'decode'])
+@pytest.mark.parametrize('processes', [1, 3])
+def test_everything_is_found(tmp_path, images, processes):
+    fill(tmp_path)
+    check = DataCheck(tmp_path, images, processes=processes)
+    reports = check.run()
+    found = by_name(reports)
+    assert set(found) == {kind.name for kind in KNOWN_SETS} - {
+        'Aff-Wild2',
+        'faces CSV',
+        'frames CSV',
+    }
+    assert not has_problems(reports), describe(tmp_path, reports)
+    assert found['RAF-DB'].folder == str(tmp_path / 'basic')
+    raf = parts_of(found['RAF-DB'])
+    assert (raf['train'].num_faces, raf['test'].num_faces) == (3, 2)
+    counts = {n: c for n, c in raf['train'].counts.items() if c}
+    assert counts == dict(sadness=1, neutral=1, surprise=1)
+    expw = parts_of(found['ExpW'])['all']
+    assert expw.num_faces == 4
+    old, new = found['AffectNet (2017)'], found['AffectNet (2021)']
+    assert parts_of(old)['train'].counts['contempt'] == 1
+    assert parts_of(old)['train'].counts['uncertain'] == 1
+    assert parts_of(new)['val'].num_faces == 5
+    assert any('left out' in n for n in parts_of(old)['train'].notes)
+    ms1m = parts_of(found['RecordIO (MS1MV2)'])['faces']
+    assert (ms1m.num_faces, sum(ms1m.counts.values())) == (5, 0)
+    dfew = parts_of(found['DFEW'])['train']
+    assert '3 videos, 8 frames, 8 labeled, 2 of these without' in dfew.notes[0]
+    for part in (expw, ms1m, dfew):
+        assert part.checked == part.to_check
+        assert bool(part.checked) == (images != 'none')
+    if images != 'none':
+        assert expw.checked == 3  # images, which show four faces
+        assert dfew.checked == 6
+    page = describe(tmp_path, reports)
+    assert 'Aff-Wild2            (no EXPR_Recognition_Challenge or' in page
+    assert page.endswith('0 images with a problem. Nothing is missing or '
+                         'broken.')  # fmt: skip
+
+
+def test_what_is_missing(tmp_path):
+    fill(tmp_path)
+    shutil.rmtree(tmp_path / 'ExpW/image')
+    os.remove(tmp_path / 'faces_emore/train.idx')
+    os.remove(
+        tmp_path / 'AffectNet/Manually_Annotated_file_lists/validation.csv'
+    )
+    (tmp_path / 'basic/EmoLabel/list_patition_label.txt').write_text('x 1 2')
+    reports = DataCheck(tmp_path).run()
+    found = by_name(reports)
+    assert found['ExpW'].missing == ['image/origin']
+    assert 'no such folder of images' in found['ExpW'].parts[0].error
+    assert found['RecordIO (MS1MV2)'].missing == ['train.idx']
+    assert 'train.idx' in found['RecordIO (MS1MV2)'].parts[0].error
+    old = found['AffectNet (2017)']
+    assert old.missing == ['Manually_Annotated_file_lists/validation.csv']
+    assert parts_of(old)['train'].error == ''
+    assert parts_of(old)['val'].error
+    assert ':1: 3 fields' in found['RAF-DB'].parts[0].error
+    assert has_problems(reports)
+    page = describe(tmp_path, reports)
+    assert '  missing: image/origin\n' in page
+    assert page.endswith('Something is missing or broken, see above.')
+
+
+def test_empty_data_root(tmp_path):
+    reports = DataCheck(tmp_path).run()
+    page = describe(tmp_path, reports)
+    assert page.endswith('No data set was recognised.')
+    for kind in KNOWN_SETS:
+        assert f'  {kind.name} ' in page
+    with pytest.raises(FileNotFoundError, match='none: no such folder'):
+        DataCheck(tmp_path / 'none').run()
+    with pytest.raises(ValueError, match="images='all'"):
+        DataCheck(tmp_path, 'all')
+
+
+def damage(folder):
+    """One broken image of each kind in RAF-DB; their names."""
+    names = [f'train_{i:05d}_aligned.jpg' for i in (1, 2, 3)]
+    names += [f'test_{i:04d}_aligned.jpg' for i in (1, 2)]
+    paths = [folder / 'Image/aligned' / name for name in names]
+    os.remove(paths[0])
+    paths[1].write_bytes(b'')
+    paths[2].write_bytes(paths[2].read_bytes()[:-40])
+    paths[3].write_bytes(b'<html>404 Not found</html>')
+    return [str(path) for path in paths]
+
+
+def test_broken_images(tmp_path):
+    write_raf_db(tmp_path)
+    paths = damage(tmp_path)
+    train, test = by_name(DataCheck(tmp_path).run())['RAF-DB'].parts
+    assert train.problems == {paths[0]: 'missing', paths[1]: 'empty'}
+    assert test.problems == {}
+    reports = DataCheck(tmp_path, 'decode').run()
+    train, test = by_name(reports)['RAF-DB'].parts
+    assert train.num_problems == dict(missing=1, empty=1, damaged=1)
+    assert 'truncated' in train.problems[paths[2]]
+    assert test.num_problems == dict(damaged=1)
+    assert 'cannot identify' in test.problems[paths[3]]
+    page = describe(tmp_path, reports)
+    assert f'    missing: 1\n        {paths[0]}\n' in page
+    assert '  images: 3 checked, 3 with a problem' in page
+    write_problems(str(tmp_path / 'problems.csv'), reports)
+    with open(tmp_path / 'problems.csv', newline='') as file:
+        rows = list(csv.DictReader(file))
+    assert [row['image'] for row in rows] == paths[:4]
+    assert rows[0] == dict(
+        set='RAF-DB', part='train', image=paths[0], problem='missing'
+    )
+
+
+def test_broken_images_in_archives(tmp_path):
+    write_ms1m(tmp_path, people=(4,), images={2: b'x', 3: b''})
+    data = bytearray((tmp_path / 'train.rec').read_bytes())
+    data[:4] = b'oops'
+    (tmp_path / 'train.rec').write_bytes(data)
+    (part,) = DataCheck(tmp_path).run()[0].parts
+    assert part.num_problems == {'empty': 1, 'not readable': 1}
+    (part,) = DataCheck(tmp_path, 'decode').run()[0].parts
+    assert part.num_problems == {'damaged': 1, 'empty': 1, 'not readable': 1}
+
+
+@pytest.mark.parametrize('extension', ['jpg', 'png', 'bmp', 'webp'])
+def test_images_cut_off(tmp_path, extension):
+    """OpenCV fills the rest of such a JPEG with grey and says nothing."""
+    rng = np.random.default_rng(0)
+    for size in (1, 5, 64, 300):
+        pixels = rng.integers(0, 256, (size, size, 3), dtype=np.uint8)
+        path = str(tmp_path / f'{size}.{extension}')
+        cv2.imwrite(path, pixels)
+        assert problem_of(path, decode=True) == ''
+        if size >= 64:
+            data = Path(path).read_bytes()
+            Path(path).write_bytes(data[: len(data) // 2])
+            assert problem_of(path, decode=True).startswith('damaged: ')
+            assert problem_of(path, decode=False) == ''
+
+
+@DATASETS.register_module()
+class ManyImages(BaseDataset):
+    """``count`` images, some of them again."""
+
+    METAINFO = dict(classes=('a', 'b'))
+
+    def __init__(self, data_root, count, labels=None, **kwargs):
+        self.count = count
+        super().__init__(data_root=data_root, **kwargs)
+
+    def load_data_list(self):
+        return [
+            dict(img_path=f'{self.data_root}/{i % self.count}.jpg', gt_label=0)
+            for i in range(self.count + 50)
+        ]
+
+
+@pytest.fixture
+def many(tmp_path):
+    for number in range(600):
+        (tmp_path / f'{number}.jpg').write_bytes(jpeg(number % 256, 8))
+    for number in (3, 300, 599):
+        os.remove(tmp_path / f'{number}.jpg')
+    return dict(type='ManyImages', data_root=str(tmp_path), count=600)
+
+
+def run_many(config, tmp_path, stop_at=None, **kwargs):
+    """Check, and stop at an image; the report and the images looked at."""
+    looked = []
+    look = data_check.problem_of
+
+    def count(path, decode):
+        if stop_at is not None and len(looked) == stop_at:
+            raise KeyboardInterrupt
+        looked.append(path)
+        return look(path, decode)
+
+    check = DataCheck(
+        tmp_path,
+        state=str(tmp_path / 'state/check.json'),
+        known=(),
+        more=dict(Many=config),
+        **kwargs,
+    )
+    with patch.object(data_check, 'problem_of', count):
+        if stop_at is None:
+            check.run()
+        else:
+            with pytest.raises(KeyboardInterrupt):
+                check.run()
+    (part,) = check.reports[0].parts
+    return part, looked, describe(tmp_path, check.reports, ())
+
+
+def test_stopped_and_started_again(many, tmp_path):
+    (tmp_path / 'else').mkdir()
+    whole, looked, page = run_many(many, tmp_path / 'else')
+    assert len(looked) == 600
+    part, looked, page = run_many(many, tmp_path, stop_at=550)
+    assert part.checked == 512  # whole chunks
+    assert '512 of 600 checked, 2 with a problem' in page
+    part, looked, page = run_many(many, tmp_path)
+    assert len(looked) == 600 - 512
+    assert part == whole
+    assert part.num_problems == dict(missing=3)
+    assert list(part.problems) == [
+        f'{tmp_path}/{n}.jpg' for n in (3, 300, 599)
+    ]
+    # Once more: nothing is left to do. Another way of looking: everything.
+    assert run_many(many, tmp_path)[0] == whole
+    assert run_many(many, tmp_path)[1] == []
+    assert len(run_many(many, tmp_path, images='decode')[1]) == 600
+
+
+def test_several_processes_find_the_same(many, tmp_path):
+    kwargs = dict(images='decode', known=(), more=dict(Many=many))
+    one, three = (
+        DataCheck(tmp_path, processes=n, **kwargs).run() for n in (1, 3)
+    )
+    assert one == three
+    assert three[0].parts[0].checked == 600
+
+
+def test_changed_list_is_checked_anew(many, tmp_path):
+    run_many(many, tmp_path)
+    part, looked, _ = run_many(dict(many, count=590), tmp_path)
+    assert len(looked) == part.checked == 590
+
+
+def test_damaged_state(many, tmp_path):
+    (tmp_path / 'state').mkdir()
+    (tmp_path / 'state/check.json').write_text('{"')
+    with pytest.raises(ValueError, match=r'check\.json: not a state'):
+        run_many(many, tmp_path)
+
+
+def test_many_problems_are_counted_and_some_named(many, tmp_path):
+    config = dict(many, data_root=str(tmp_path / 'none'))
+    with patch.object(data_check, '_MOST_LISTED', 100):
+        part, _, page = run_many(config, tmp_path)
+    assert part.num_problems == dict(missing=600)
+    assert len(part.problems) == 100
+    assert '... and 595 more' in page
+
+
+def test_images_of_an_earlier_part_are_not_looked_at_again(many, tmp_path):
+    check = DataCheck(tmp_path, known=(), more=dict(A=many, B=many))
+    first, second = (report.parts[0] for report in check.run())
+    assert (first.to_check, second.to_check) == (600, 0)
+    assert second.num_faces == 650
+
+
+def test_sets_that_cannot_be_read(tmp_path):
+    @DATASETS.register_module(force=True)
+    class Clips(BaseDataset):
+        def load_data_list(self):
+            return [dict(img_paths=['a', 'b'])]
+
+    more = dict(
+        A=dict(type='Clips'),
+        B=dict(type='NoSuchDataset'),
+        C=dict(type='FaceDataset', ann_file='none.csv'),
+        D=dict(type='FaceDataset', unknown=1),
+    )
+    reports = DataCheck(tmp_path, known=(), more=more).run()
+    errors = [report.parts[0].error for report in reports]
+    assert 'no single images' in errors[0]
+    assert 'NoSuchDataset' in errors[1]
+    assert 'none.csv' in errors[2]
+    assert all(errors)
+    assert has_problems(reports)
+
+
+def test_split_with_an_image_root(tmp_path, write_faces):
+    """What build_split wrote, beside other sets."""
+    from fer_ssl.datasets.split_builder import SplitRecipe, build_split
+
+    kwargs = write_faces([(f'{i}.png', 'anger', 'train') for i in range(9)])
+    config = dict(type='FaceDataset', split='train', **kwargs)
+    recipe = SplitRecipe(
+        labeled=dict(A=config), per_class=4, image_root=str(tmp_path)
+    )
+    build_split(recipe, str(tmp_path / 'splits/one'))
+    os.remove(tmp_path / 'images/5.png')
+    reports = DataCheck(tmp_path).run()
+    assert [report.folder for report in reports] == [
+        str(tmp_path),
+        str(tmp_path / 'splits/one'),
+    ]
+    labeled, unlabeled = reports[1].parts
+    assert labeled.counts['anger'] == labeled.num_faces == 4
+    assert (unlabeled.num_faces, sum(unlabeled.counts.values())) == (5, 0)
+    for report in reports:
+        problems = [p for part in report.parts for p in part.problems]
+        assert problems == [str(tmp_path / 'images/5.png')]
+
+
+def test_frames_csv(tmp_path, write_videos):
+    write_videos(dict(a='00.1', b='?2'))
+    (report,) = DataCheck(tmp_path).run()
+    assert report.name == 'frames CSV'
+    (part,) = report.parts
+    assert (part.num_faces, part.checked) == (5, 5)
+    assert '2 videos, 6 frames, 4 labeled' in part.notes[0]
+
+
+def test_folders_with_many_images_are_not_searched(tmp_path):
+    write_raf_db(tmp_path / 'a/b')
+    (tmp_path / 'c/d/e').mkdir(parents=True)
+    write_raf_db(tmp_path / 'c/d/e/f')  # too deep
+    assert [folder for _, folder in find_sets(str(tmp_path))] == [
+        str(tmp_path / 'a/b')
+    ]
+    with patch.object(data_check, '_MOST_ENTRIES', 3):
+        for number in range(4):
+            (tmp_path / f'a/{number}.jpg').touch()
+        assert list(find_sets(str(tmp_path))) == []
+
+
+def test_home_of_aff_wild2(tmp_path):
+    """Annotations and crops beside each other, or one in the other."""
+    (aff_wild2,) = [k for k in KNOWN_SETS if k.name == 'Aff-Wild2']
+    for annotations, crops in (
+        ('x/ann/EXPR_Recognition_Challenge', 'x/cropped_aligned'),
+        ('y/VA_Estimation_Challenge', 'y/crops/cropped_aligned'),
+        ('z/z/AU_Detection_Challenge', None),
+    ):
+        (tmp_path / annotations).mkdir(parents=True)
+        if crops:
+            (tmp_path / crops).mkdir(parents=True)
+    found = list(find_sets(str(tmp_path)))
+    homes = [folder for _, folder in found]
+    assert homes == [str(tmp_path / x) for x in ('x', 'y', 'z/z')]
+    missing = [kind.missing(folder) for kind, folder in found]
+    assert missing[:2] == [[], []]
+    assert missing[2] == ['cropped_aligned or */cropped_aligned']
+    assert list(aff_wild2.parts(homes[0])) == ['EXPR train', 'EXPR val']
+    assert list(aff_wild2.parts(homes[2])) == ['AU train', 'AU val']
+
+
+def test_aff_wild2(tmp_path):
+    aff_wild2_files = pytest.importorskip('aff_wild2_files')
+    aff_wild2_files.write_aff_wild2(tmp_path / 'Aff-Wild2')
+    (report,) = DataCheck(tmp_path, 'decode').run()
+    assert not has_problems([report]), describe(tmp_path, [report])
+    parts = parts_of(report)
+    assert list(parts) == [
+        f'{track} {split}'
+        for track in ('EXPR', 'VA', 'AU')
+        for split in ('train', 'val')
+    ]
+    # The images of the three tracks are the same.
+    assert parts['EXPR train'].checked == parts['EXPR train'].num_faces > 0
+    assert parts['VA train'].to_check == 0
+    assert 0 < parts['VA train'].counts['labeled']
+    assert 'labeled, ' in parts['AU val'].notes[-1]
+
+
+def run_tool(*args, **kwargs):
+    return subprocess.run(
+        [sys.executable, str(TOOL), *map(str, args)],
+        capture_output=True,
+        text=True,
+        **kwargs,
+    )
+
+
+def test_tool(tmp_path):
+    write_raf_db(tmp_path / 'data/raf')
+    write_image_folder(tmp_path / 'data/own', dict(happy=3, sad=2))
+    folder = f"ImageFolderDataset(data_root='{tmp_path}/data/own')"
+    args = (tmp_path / 'data', '--images=decode', f'--set=Own={folder}')
+    done = run_tool(*args, '--report=page.txt', cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert 'Own   ' in done.stdout and 'happiness 3' in done.stdout
+    assert (tmp_path / 'page.txt').read_text() in done.stdout
+    state = json.loads((tmp_path / 'work_dirs/data_check.json').read_text())
+    assert len(state) == 3
+    damage(tmp_path / 'data/raf')
+    again = run_tool(*args, cwd=tmp_path)
+    assert again.returncode == 0  # looked at already
+    again = run_tool(*args, '--fresh', '--problems=bad.csv', cwd=tmp_path)
+    assert again.returncode == 1
+    assert len((tmp_path / 'bad.csv').read_text().splitlines()) == 5
+    none = run_tool(tmp_path / 'none', cwd=tmp_path)
+    assert none.returncode == 1
+    assert none.stderr.startswith('error: ') and 'Traceback' not in none.stderr
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGKILL])
+def test_tool_is_stopped(many, tmp_path, number):
+    """Ctrl-C, with processes at work, and a kill: both go on."""
+    code = f"""
+import time
+from fer_ssl.datasets import data_check
+import runpy, sys
+look = data_check.problem_of
+def slow(path, decode):
+    time.sleep(0.01)
+    return look(path, decode)
+data_check.problem_of = slow
+data_check._SAVE_EVERY = 0
+data_check._CHUNK = 16
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import test_data_check
+sys.argv = ['check.py', 'empty', '--processes=2', '--set',
+            "Many=ManyImages(data_root={str(tmp_path)!r}, count=600)"]
+runpy.run_path({str(TOOL)!r}, run_name='__main__')
+"""
+    (tmp_path / 'empty').mkdir()
+    env = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+    process = subprocess.Popen(
+        [sys.executable, '-c', code],
+        cwd=tmp_path,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    state = tmp_path / 'work_dirs/data_check.json'
+    end = time.time() + 120
+    while not state.exists() and time.time() < end:
+        time.sleep(0.05)
+    os.killpg(process.pid, number)
+    text, _ = process.communicate(timeout=60)
+    (entry,) = json.loads(state.read_text()).values()
+    assert 0 < entry['checked'] < 600
+    if number == signal.SIGINT:
+        assert process.returncode == 130, text
+        assert 'Stopped before the end' in text
+        assert 'Traceback' not in text
+    done = subprocess.run(
+        [sys.executable, '-c', code.replace('sleep(0.01)', 'sleep(0)')],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1, done.stderr  # three are missing
+    assert 'images: 600 checked, 3 with a problem' in done.stdout

@@ -1,0 +1,359 @@
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from unittest.mock import patch
+
+import cv2
+import numpy as np
+import pytest
+from tiny_detector import write_red_face_detector
+
+from fer_ssl.datasets import FaceDataset, face_cropper
+from fer_ssl.datasets.face_cropper import (
+    HAAR_FILE,
+    CropSettings,
+    Face,
+    FaceCropper,
+    HaarDetector,
+    YuNetDetector,
+    cut_out,
+    find_faces,
+    list_sources,
+    make_detector,
+)
+
+TOOL = Path(__file__).parents[2] / 'tools/dataset/crop_faces.py'
+RED, GREY = (0, 0, 255), (90, 90, 90)
+
+
+@pytest.fixture(scope='module')
+def model(tmp_path_factory):
+    """Takes red squares of 32 pixels for the middle of faces of 64."""
+    return write_red_face_detector(tmp_path_factory.mktemp('m') / 'red.onnx')
+
+
+def draw(path, *corners, size=(320, 240), unit=32, colour=RED):
+    """Grey picture with squares at (x, y)."""
+    image = np.full((size[1], size[0], 3), GREY, np.uint8)
+    for x, y in corners:
+        image[y : y + unit, x : x + unit] = colour
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), image)
+    return image
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / 'photos'
+    draw(folder / 'one.png', (96, 64))
+    draw(folder / 'sub/two.jpg', (32, 32), (192, 128))
+    draw(folder / 'none.png')
+    draw(folder / 'one.bmp', (160, 96))
+    (folder / 'broken.jpg').write_bytes(b'no image')
+    (folder / 'notes.txt').write_text('no image')
+    return folder
+
+
+def rows_of(out):
+    with open(out / 'faces.csv', newline='') as file:
+        return {
+            row['image'] or row['source']: row for row in csv.DictReader(file)
+        }
+
+
+def box_of(row):
+    return tuple(int(row[x]) for x in ('left', 'top', 'right', 'bottom'))
+
+
+def files_of(out):
+    return {
+        str(path.relative_to(out)): path.read_bytes()
+        for path in out.rglob('*')
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize('processes', [1, 2])
+def test_crops_and_manifest(photos, tmp_path, model, processes):
+    out = tmp_path / 'out'
+    settings = CropSettings(model, size=96, margin=0.25)
+    sources = list_sources(str(photos))
+    counts = FaceCropper(sources, str(out), settings, processes).run()
+    assert counts == {'ok': 3, 'no face': 1, 'unreadable': 1}
+    rows = rows_of(out)
+    assert rows['one.png']['source'] == 'one.png'
+    assert box_of(rows['one.png']) == (80, 48, 144, 112)
+    assert float(rows['one.png']['score']) == pytest.approx(1, abs=0.01)
+    assert rows['none.png']['status'] == 'no face'
+    assert rows['broken.jpg']['status'] == 'unreadable'
+    assert rows['broken.jpg']['left'] == rows['none.png']['image'] == ''
+    # Not over one.png: another picture of the same name.
+    assert rows['one.bmp.png']['source'] == 'one.bmp'
+    assert box_of(rows['one.bmp.png']) == (144, 80, 208, 144)
+    # 64 pixels and a quarter on each side are 96, the size of the crop.
+    crop = cv2.imread(str(out / 'images/one.png'))
+    whole = cv2.imread(str(photos / 'one.png'))
+    assert (crop == whole[32:128, 64:160]).all()
+    crop = cv2.imread(str(out / 'images/sub/two.jpg'))
+    assert crop.shape == (96, 96, 3)
+    assert json.loads((out / 'settings.json').read_text())['margin'] == 0.25
+
+
+def test_all_faces_of_an_image(photos, tmp_path, model):
+    settings = CropSettings(model, faces='all')
+    out = tmp_path / 'out'
+    FaceCropper(list_sources(str(photos)), str(out), settings).run()
+    rows = rows_of(out)
+    boxes = {box_of(rows[f'sub/two_{i}.jpg']) for i in (0, 1)}
+    assert boxes == {(16, 16, 80, 80), (176, 112, 240, 176)}
+    assert 'one_0.png' in rows
+    assert (out / 'images/sub/two_1.jpg').exists()
+
+
+def test_largest_face():
+    def detector(image):
+        return [Face((0, 0, 9, 9), 0.9), Face((5, 5, 25, 20), 0.7)]
+
+    faces = find_faces(detector, np.zeros((40, 40, 3), np.uint8), 640)
+    assert [face.area for face in faces] == [300, 81]
+
+
+def test_large_images_are_made_smaller(tmp_path, model):
+    """The detector sees at most 320 pixels; boxes are of the whole image."""
+    image = draw(
+        tmp_path / 'a.png', (96 * 4, 64 * 4), size=(1280, 961), unit=128
+    )
+    faces = find_faces(YuNetDetector(model, 0.6), image, 320)
+    expected = np.array([80, 48, 144, 112]) * 4
+    assert np.allclose(faces[0].box, expected, atol=4)
+    seen = []
+
+    def detector(small):
+        seen.append(small.shape)
+        return []
+
+    find_faces(detector, np.zeros((1, 5000, 3), np.uint8), 320)
+    find_faces(detector, np.zeros((30, 50, 3), np.uint8), 320)
+    assert seen == [(1, 320, 3), (30, 50, 3)]
+
+
+@pytest.mark.parametrize(
+    'box, margin, size',
+    [
+        ((2, 3, 6, 7), 0, 0),
+        ((2, 3, 6, 9), 0, 0),
+        ((-3, -2, 5, 6), 0, 0),
+        ((6, 5, 14, 13), 0.25, 0),
+        ((-20, -20, -12, -12), 0, 0),
+        ((20, 2, 28, 10), 0, 0),
+        ((2, 3, 6, 7), 0.5, 20),
+        ((2, 3, 6, 7), 0.5, 4),
+        ((2.4, 3.6, 2.5, 3.7), 0, 0),
+    ],
+)
+def test_cut_out(box, margin, size):
+    rng = np.random.default_rng(0)
+    image = rng.integers(1, 256, (12, 10, 3), np.uint8)
+    crop = cut_out(image, box, margin, size)
+    left, top, right, bottom = box
+    side = round(max(right - left, bottom - top) * (1 + 2 * margin)) or 1
+    assert crop.shape == (size or side,) * 2 + (3,)
+    if size:
+        return
+    x, y = round((left + right - side) / 2), round((top + bottom - side) / 2)
+    large = np.zeros((112, 110, 3), np.uint8)
+    large[50:62, 50:60] = image
+    assert (crop == large[50 + y :, 50 + x :][:side, :side]).all()
+
+
+@pytest.mark.parametrize('stop_at', [0, 1, 3, 4])
+def test_interrupted_cropping_goes_on(photos, tmp_path, model, stop_at):
+    settings = CropSettings(model)
+    sources = list_sources(str(photos))
+    FaceCropper(sources, str(tmp_path / 'whole'), settings).run()
+    out = tmp_path / 'out'
+    imread, calls = cv2.imread, []
+
+    def interrupt(*args):
+        calls.append(args)
+        if len(calls) == stop_at + 1:
+            raise KeyboardInterrupt
+        return imread(*args)
+
+    with pytest.raises(KeyboardInterrupt):
+        with patch.object(face_cropper.cv2, 'imread', interrupt):
+            FaceCropper(sources, str(out), settings).run()
+    # Killed while it wrote a line.
+    with open(out / 'faces.csv', 'a') as file:
+        file.write('sub/two.jpg,sub/tw')
+    calls.clear()
+    with patch.object(face_cropper.cv2, 'imread', side_effect=imread) as read:
+        counts = FaceCropper(sources, str(out), settings).run()
+    assert read.call_count == 5 - stop_at
+    assert sum(counts.values()) == 5
+    assert files_of(out) == files_of(tmp_path / 'whole')
+    with pytest.raises(ValueError, match=r'settings\.json: there are crops'):
+        FaceCropper(sources, str(out), CropSettings(model, margin=0))
+
+
+def test_manifest_with_half_a_header(photos, tmp_path, model):
+    out = tmp_path / 'out'
+    out.mkdir()
+    (out / 'faces.csv').write_text('image,sou')
+    settings = CropSettings(model)
+    FaceCropper(list_sources(str(photos)), str(out), settings).run()
+    assert len(rows_of(out)) == 5
+
+
+def write_labels(photos, names, header='image,expression,split,left'):
+    lines = [f'{name},anger,train,5' for name in names]
+    (photos / 'labels.csv').write_text('\n'.join([header, *lines]) + '\n')
+    return str(photos / 'labels.csv')
+
+
+def test_labels_for_face_dataset(photos, tmp_path, model):
+    table = write_labels(photos, ['sub/two.jpg', 'none.png', 'one.bmp'])
+    out = tmp_path / 'out'
+    cropper = FaceCropper(
+        list_sources(table), str(out), CropSettings(model, size=64)
+    )
+    assert cropper.run() == {'ok': 2, 'no face': 1}
+    assert cropper.write_labels(table) == 2
+    dataset = FaceDataset(data_root=str(out), ann_file='labels.csv')
+    paths = [dataset.get_data_info(i)['img_path'] for i in range(2)]
+    assert paths == [
+        str(out / 'images/sub/two.jpg'),
+        str(out / 'images/one.bmp.png'),
+    ]
+    assert all(cv2.imread(path).shape == (64, 64, 3) for path in paths)
+    header = (out / 'labels.csv').read_text().splitlines()[0]
+    assert header == 'image,expression,split'
+
+
+def test_labels_of_several_faces_are_refused(photos, tmp_path, model):
+    table = write_labels(photos, ['one.png', 'one.png'])
+    cropper = FaceCropper(
+        list_sources(table), str(tmp_path / 'a'), CropSettings(model)
+    )
+    cropper.run()
+    with pytest.raises(ValueError, match=r'several faces .* one\.png'):
+        cropper.write_labels(table)
+    table = write_labels(photos, ['one.png'])
+    settings = CropSettings(model, faces='all')
+    cropper = FaceCropper(list_sources(table), str(tmp_path / 'b'), settings)
+    cropper.run()
+    with pytest.raises(ValueError, match='several faces'):
+        cropper.write_labels(table)
+
+
+def test_sources(photos, tmp_path):
+    names = [source.name for source in list_sources(str(photos))]
+    assert names == [
+        'broken.jpg',
+        'none.png',
+        'one.bmp.png',
+        'one.png',
+        'sub/two.jpg',
+    ]
+    path = tmp_path / 'list.txt'
+    path.write_text('a.jpg\n\n../b.jpg\na.jpg\n/x/c.JPG\n')
+    sources = list_sources(str(path))
+    assert [s.listed for s in sources] == ['a.jpg', '../b.jpg', '/x/c.JPG']
+    assert sources[1].path == str(tmp_path / '../b.jpg')
+    assert all('..' not in source.name for source in sources)
+    assert not any(os.path.isabs(source.name) for source in sources)
+    assert list_sources(str(path), '/r')[0].path == '/r/a.jpg'
+    path.write_text('a.bmp\na.bmp.png\n')
+    with pytest.raises(ValueError, match=r'2 images would become a\.bmp\.png'):
+        list_sources(str(path))
+    path.write_text('\n')
+    with pytest.raises(ValueError, match=r'list\.txt: there is no image'):
+        list_sources(str(path))
+    with pytest.raises(FileNotFoundError):
+        list_sources(str(tmp_path / 'none'))
+
+
+@pytest.mark.parametrize(
+    'text, message',
+    [
+        ('picture\na.jpg\n', r'x\.csv:1: column image'),
+        ('', r'x\.csv:1: column image'),
+        ('image,expression\na.jpg,anger\nb.jpg\n', r'x\.csv:3: 1 fields'),
+    ],
+)
+def test_faulty_tables(tmp_path, text, message):
+    (tmp_path / 'x.csv').write_text(text)
+    with pytest.raises(ValueError, match=message):
+        list_sources(str(tmp_path / 'x.csv'))
+
+
+def test_models_that_do_not_work(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'a\.onnx: no such file'):
+        make_detector(CropSettings(str(tmp_path / 'a.onnx')))
+    (tmp_path / 'a.onnx').write_bytes(b'no model')
+    with pytest.raises(ValueError, match=r'a\.onnx: OpenCV .* cannot read'):
+        make_detector(CropSettings(str(tmp_path / 'a.onnx')))
+    for wrong in (
+        dict(faces='first'),
+        dict(margin=-0.5),
+        dict(size=-1),
+        dict(detect_size=3),
+    ):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            CropSettings(**wrong)
+
+
+def ships_haar():
+    return os.path.isfile(os.path.join(cv2.data.haarcascades, HAAR_FILE))
+
+
+def test_opencv_without_cascades():
+    with patch.object(cv2.data, 'haarcascades', '/none/'):
+        with pytest.raises(FileNotFoundError, match=r'Name a YuNet model, or'):
+            make_detector(CropSettings())
+
+
+@pytest.mark.skipif(not ships_haar(), reason='OpenCV 5 ships no cascades')
+def test_haar_cascade():
+    """A face drawn in grey: light, with dark hair, eyes and brows."""
+    image = np.full((320, 400, 3), 110, np.uint8)
+    cv2.ellipse(image, (200, 160), (66, 88), 0, 0, 360, (210,) * 3, -1)
+    cv2.ellipse(image, (200, 95), (70, 40), 0, 180, 360, (40,) * 3, -1)
+    for x in (172, 228):
+        cv2.ellipse(image, (x, 145), (20, 12), 0, 0, 360, (150,) * 3, -1)
+        cv2.ellipse(image, (x, 145), (12, 6), 0, 0, 360, (60,) * 3, -1)
+        cv2.ellipse(image, (x, 129), (20, 5), 0, 0, 360, (60,) * 3, -1)
+    cv2.ellipse(image, (200, 168), (7, 26), 0, 0, 360, (240,) * 3, -1)
+    for x in (192, 208):
+        cv2.circle(image, (x, 190), 4, (90,) * 3, -1)
+    cv2.ellipse(image, (200, 212), (26, 8), 0, 0, 360, (110,) * 3, -1)
+    image = cv2.GaussianBlur(image, (5, 5), 0)
+    (face,) = find_faces(HaarDetector(0.6), image, 640)
+    assert np.allclose(face.box, (105, 68, 295, 258), atol=15)
+    assert find_faces(HaarDetector(1000), image, 640) == []
+    assert find_faces(HaarDetector(0.6), np.zeros_like(image), 640) == []
+
+
+def test_tool(photos, tmp_path, model):
+    table = write_labels(photos, ['sub/two.jpg', 'none.png', 'broken.jpg'])
+    args = [table, 'out', '--model', model, '--processes=2']
+
+    def run(*args):
+        return subprocess.run(
+            [sys.executable, str(TOOL), *args],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+        )
+
+    done = run(*args)
+    assert done.returncode == 0, done.stderr
+    for line in ('ok: 1', 'no face: 1', 'unreadable: 1', 'csv: 1 rows'):
+        assert line in done.stdout
+    assert run(*args).returncode == 0
+    done = run(*args, '--margin=0')
+    assert done.returncode == 1
+    assert 'error: ' in done.stderr and 'Traceback' not in done.stderr

@@ -1,0 +1,538 @@
+import csv
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from face_sets import write_affectnet_2021, write_expw
+from mmengine.dataset import BaseDataset
+from mmengine.registry import DATASETS
+
+from fer_ssl.datasets import FaceDataset
+from fer_ssl.datasets.dataset_sources import open_source, parse_dataset
+from fer_ssl.datasets.split_builder import (
+    WHOLE_IMAGE,
+    SplitRecipe,
+    build_split,
+    describe,
+    read_face_set,
+    read_recipe,
+)
+
+TOOLS = Path(__file__).parents[2] / 'tools/dataset'
+CLASSES = ('neutral', 'anger', 'happiness', 'other')
+
+
+class Table:
+    """What a data set's ``read_faces`` gives."""
+
+    def __init__(self, images, labels, boxes=None, identities=None):
+        self.images, self.labels = images, labels
+        self.boxes, self.identities = boxes, identities
+
+
+@DATASETS.register_module()
+class TableOfFaces(BaseDataset):
+    """Faces with boxes, ``count`` per class, and one without a label."""
+
+    METAINFO = dict(classes=CLASSES)
+
+    def __init__(self, count=10, prefix='t', boxed=True, **kwargs):
+        self.count, self.prefix, self.boxed = count, prefix, boxed
+        super().__init__(**kwargs)
+
+    def read_faces(self):
+        labels = [*np.repeat(np.arange(3), self.count).tolist(), -1]
+        images = [f'{self.prefix}{i // 2}.jpg' for i in range(len(labels))]
+        boxes = [[i % 2, 0, 50, 60] for i in range(len(labels))]
+        return Table(
+            images,
+            np.array(labels),
+            np.array(boxes) if self.boxed else None,
+            [f'p{i % 5}' for i in range(len(labels))],
+        )
+
+    def load_data_list(self):
+        raise AssertionError('the table is enough')
+
+
+@DATASETS.register_module()
+class FolderOfFaces(BaseDataset):
+    """One folder per class, listed in a random order."""
+
+    def __init__(self, data_root, seed=0, **kwargs):
+        self.seed = seed
+        super().__init__(data_root=data_root, **kwargs)
+
+    def load_data_list(self):
+        classes = list(self.metainfo['classes'])
+        items = [
+            dict(img_path=str(path), gt_label=classes.index(path.parent.name))
+            for path in sorted(Path(self.data_root).glob('*/*.jpg'))
+        ]
+        order = np.random.default_rng(self.seed).permutation(len(items))
+        return [items[i] for i in order]
+
+
+@pytest.fixture
+def root(tmp_path):
+    for name, count in (('neutral', 30), ('anger', 4), ('other', 25)):
+        (tmp_path / 'folder' / name).mkdir(parents=True)
+        for number in range(count):
+            (tmp_path / 'folder' / name / f'{number}.jpg').touch()
+    return tmp_path
+
+
+def recipe(root, **changes):
+    sets = dict(
+        Table=dict(
+            type='TableOfFaces',
+            data_root=str(root),
+            data_prefix=dict(img_path='table'),
+        ),
+        Folder=dict(type='FolderOfFaces', data_root=str(root / 'folder')),
+    )
+    kwargs = dict(
+        labeled=sets,
+        per_class=7,
+        only=dict(Folder=['other', 'anger', 'neutral']),
+        classes=CLASSES,
+        image_root=str(root),
+    )
+    return SplitRecipe(**{**kwargs, **changes})
+
+
+def read(path):
+    with open(path, newline='') as file:
+        return list(csv.DictReader(file))
+
+
+def test_recipe_of_the_paper(root):
+    """N of each class from all sets, 'other' from one, the rest unlabeled."""
+    out = root / 'split'
+    manifest = build_split(recipe(root, only=dict(Folder=['other'])), str(out))
+    labeled, rest = read(out / 'labels.csv'), read(out / 'unlabeled.csv')
+    assert Counter(row['expression'] for row in labeled) == dict.fromkeys(
+        CLASSES, 7
+    )
+    for row in labeled:
+        expected = 'Folder' if row['expression'] == 'other' else 'Table'
+        assert row['set'] == expected
+        assert row['truth'] == row['expression']
+        assert row['split'] == 'train'
+    assert len(labeled) + len(rest) == 31 + 59
+    assert {row['expression'] for row in rest} == {''}
+    assert Counter(row['truth'] for row in rest) == {
+        'neutral': 3 + 30,
+        'anger': 3 + 4,
+        'happiness': 3,
+        'other': 18,
+        '': 1,
+    }
+    faces = [(row['image'], row['left'], row['top']) for row in labeled + rest]
+    assert len(set(faces)) == len(faces)
+    assert manifest['short'] == {}
+
+
+def test_files_are_read_by_face_dataset(root):
+    out = root / 'split'
+    build_split(recipe(root), str(out))
+    kwargs = dict(
+        data_root=str(root),
+        data_prefix=dict(img_path=''),
+        metainfo=dict(classes=CLASSES),
+        split='train',
+    )
+    labeled = FaceDataset(ann_file='split/labels.csv', **kwargs)
+    assert np.bincount(labeled.get_gt_labels()).tolist() == [7, 7, 7, 7]
+    for number in range(len(labeled)):
+        path = labeled.get_data_info(number)['img_path']
+        folder = Path(path).relative_to(root).parts[0]
+        assert folder == 'table' or Path(path).is_file()
+    unlabeled = FaceDataset(
+        ann_file='split/unlabeled.csv',
+        subset='unlabeled',
+        truth_column='truth',
+        **kwargs,
+    )
+    assert (unlabeled.get_gt_labels() == -1).sum() == 1
+    assert len(labeled) + len(unlabeled) == 31 + 59
+
+
+def test_boxes_and_identities(root):
+    out = root / 'split'
+    build_split(recipe(root), str(out))
+    for row in read(out / 'labels.csv') + read(out / 'unlabeled.csv'):
+        box = tuple(int(row[x]) for x in ('left', 'top', 'right', 'bottom'))
+        if row['set'] == 'Table':
+            assert box[1:] == (0, 50, 60)
+            assert row['identity'].startswith('p')
+        else:
+            assert box == WHOLE_IMAGE
+            assert row['identity'] == ''
+
+
+def test_no_box_columns_without_boxes(root):
+    sets = recipe(root).labeled
+    sets['Table']['boxed'] = False
+    # Two faces of an image without boxes are the same face twice.
+    manifest = build_split(recipe(root, labeled=sets), str(root / 'split'))
+    assert 'left' not in read(root / 'split/labels.csv')[0]
+    assert manifest['inputs']['Table']['duplicates_left_out'] == 15
+
+
+def test_choice_depends_on_seed_and_content_alone(root):
+    def files(name, **changes):
+        build_split(recipe(root, **changes), str(root / name))
+        rows = read(root / name / 'labels.csv')
+        return {(row['image'], row['left'], row['expression']) for row in rows}
+
+    first = files('a')
+    assert files('b') == first
+    for name in ('labels.csv', 'unlabeled.csv', 'manifest.json'):
+        assert (root / 'a' / name).read_bytes() == (
+            root / 'b' / name
+        ).read_bytes()
+    sets = recipe(root).labeled
+    turned = {name: sets[name] for name in ('Folder', 'Table')}
+    turned['Folder']['seed'] = 5
+    assert files('c', labeled=turned) == first
+    assert files('d', seed=1) != first
+    # A further class or a larger number does not redraw the others.
+    more = files('e', per_class=9)
+    for label in ('neutral', 'happiness'):
+        kept = {face for face in first if face[2] == label}
+        assert kept < more
+
+
+def test_every_candidate_has_the_same_chance(root):
+    counts = Counter()
+    for seed in range(150):
+        build_split(recipe(root, seed=seed), str(root / 'split'))
+        counts.update(
+            (row['set'], row['expression'])
+            for row in read(root / 'split/labels.csv')
+        )
+    # 10 neutral faces of the table and 30 of the folder.
+    share = counts['Table', 'neutral'] / (150 * 7)
+    assert share == pytest.approx(10 / 40, abs=0.05)
+
+
+def test_small_class_is_reported(root):
+    sets = dict(Folder=recipe(root).labeled['Folder'])
+    manifest = build_split(
+        recipe(root, labeled=sets, only={}), str(root / 'split')
+    )
+    assert manifest['short'] == dict(anger=4, happiness=0)
+    text = describe(manifest)
+    assert re.search(r'anger +4 +4  <- fewer than 7\n', text)
+    assert 'labels.csv: 18 rows' in text
+
+
+def test_manifest(root):
+    out = root / 'split'
+    manifest = build_split(recipe(root, seed=3), str(out))
+    assert manifest == json.loads((out / 'manifest.json').read_text())
+    for name in ('labels.csv', 'unlabeled.csv'):
+        data = (out / name).read_bytes()
+        facts = manifest['outputs'][name]
+        assert facts['sha256'] == hashlib.sha256(data).hexdigest()
+        assert facts['rows'] == data.count(b'\n') - 1
+    assert manifest['seed'] == 3
+    assert manifest['per_class'] == 7
+    table = manifest['inputs']['Table']
+    assert table['faces'] == 31
+    assert table['with_known_class'] == 30
+    assert table['config']['type'] == 'TableOfFaces'
+    (root / 'folder/anger/0.jpg').rename(root / 'folder/neutral/99.jpg')
+    other = build_split(recipe(root, seed=3), str(out))['inputs']
+    assert other['Table']['sha256'] == table['sha256']
+    assert other['Folder']['sha256'] != manifest['inputs']['Folder']['sha256']
+
+
+def test_same_face_in_two_sets(root):
+    """A face is labeled or unlabeled, not both."""
+    sets = recipe(root).labeled
+    manifest = build_split(
+        recipe(root, unlabeled=dict(Again=dict(sets['Folder']))),
+        str(root / 'split'),
+    )
+    assert manifest['inputs']['Again']['duplicates_left_out'] == 59
+    assert manifest['outputs']['unlabeled.csv']['rows'] == 31 + 59 - 28
+    assert '59 faces came a second time' in describe(manifest)
+
+
+def test_unlabeled_set(root):
+    sets = recipe(root).labeled
+    manifest = build_split(
+        recipe(
+            root,
+            labeled=dict(Table=sets['Table']),
+            unlabeled=dict(Folder=sets['Folder']),
+            only={},
+        ),
+        str(root / 'split'),
+    )
+    assert manifest['labeled']['neutral'] == dict(Table=7)
+    assert manifest['short'] == dict(other=0)
+
+
+def test_sets_with_other_classes(root):
+    """Labels are matched by name; a class that is none here is reported."""
+    own = dict(metainfo=dict(classes=('other', 'bored', 'neutral')))
+    sets = dict(Table=dict(recipe(root).labeled['Table'], **own))
+    manifest = build_split(
+        recipe(root, labeled=sets, only={}, per_class=4), str(root / 'split')
+    )
+    assert manifest['labeled']['other'] == dict(Table=4)
+    assert manifest['labeled']['neutral'] == dict(Table=4)
+    assert manifest['inputs']['Table']['classes_not_used'] == dict(bored=10)
+    assert '10 of class bored, which is none here' in describe(manifest)
+
+
+def test_face_dataset_as_input(root, write_faces):
+    rows = [
+        (f'{i}.png', CLASSES[i % 3], 'train' if i < 12 else 'val')
+        for i in range(18)
+    ]
+    kwargs = write_faces(rows)
+    config = dict(type='FaceDataset', split='train', **kwargs)
+    config.pop('metainfo')
+    faces = read_face_set('Faces', config, CLASSES, str(root))
+    assert len(faces) == 12
+    assert np.bincount(faces.labels).tolist() == [4, 4, 4]
+    assert faces.images[0] == 'images/0.png'
+
+
+def test_paths_outside_of_the_root_and_addresses(root):
+    faces = read_face_set('T', recipe(root).labeled['Table'], CLASSES)
+    assert faces.images[0] == str(root / 'table/t0.jpg')
+    faces = read_face_set(
+        'T', recipe(root).labeled['Table'], CLASSES, f'{root}/tab'
+    )
+    assert faces.images[0] == str(root / 'table/t0.jpg')
+    address = 'recordio:///data/train.rec?key=1&offset=0'
+    config = dict(type='TableOfFaces', prefix=address + '#', data_root='/')
+    faces = read_face_set('T', config, CLASSES, '/')
+    assert faces.images[0].startswith(address)
+
+
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        (dict(labeled={}), 'at least one labeled set'),
+        (dict(per_class=0), 'per_class=0'),
+        (dict(only=dict(Tables=['other'])), 'Tables is no labeled set'),
+        (dict(only=dict(Table=['joy'])), 'Table: .*no list of classes'),
+        (dict(only=dict(Table='other')), 'Table: .*no list of classes'),
+        (dict(unlabeled=dict(Table={})), 'Table: a set is either'),
+        (dict(classes=('x', 'y'), only={}), 'No face of Table, Folder'),
+    ],
+)
+def test_faulty_recipes(root, changes, message):
+    sets = {
+        name: dict(config, metainfo=dict(classes=CLASSES))
+        for name, config in recipe(root).labeled.items()
+    }
+    with pytest.raises(ValueError, match=message):
+        build_split(recipe(root, **{'labeled': sets, **changes}), str(root))
+
+
+def test_faulty_sets(root):
+    config = recipe(root).labeled['Table']
+    empty = Table([], np.zeros(0, np.int64))
+    with patch.object(TableOfFaces, 'read_faces', return_value=empty):
+        with pytest.raises(ValueError, match='X: the data set holds no face'):
+            read_face_set('X', config, CLASSES)
+    config = dict(config, metainfo=dict(classes=['a']))
+    with pytest.raises(ValueError, match='X: label 2, but there are 1 cl'):
+        read_face_set('X', config, CLASSES)
+
+
+def test_read_recipe(tmp_path):
+    path = tmp_path / 'recipe.yml'
+    path.write_text(
+        'per_class: 5\nonly: {Aff-Wild2: [other]}\n'
+        'labeled: {Aff-Wild2: {type: TableOfFaces, count: 3}}\n'
+    )
+    assert SplitRecipe(**read_recipe(str(path))) == SplitRecipe(
+        labeled={'Aff-Wild2': dict(type='TableOfFaces', count=3)},
+        per_class=5,
+        only={'Aff-Wild2': ['other']},
+    )
+    path.write_text('labelled: {}\n')
+    with pytest.raises(ValueError, match=r'recipe\.yml: unknown labelled'):
+        read_recipe(str(path))
+
+
+def paper_recipe(root, monkeypatch):
+    monkeypatch.setenv('FER_SSL_DATA', str(root))
+    path = TOOLS.parents[1] / 'configs/split_paper_a.yml'
+    return SplitRecipe(**read_recipe(str(path)))
+
+
+def test_recipe_of_paper_a(tmp_path, monkeypatch):
+    paper = paper_recipe(tmp_path, monkeypatch)
+    paper.check()
+    assert paper.per_class == 8000
+    assert set(paper.labeled) == {'AffectNet', 'ExpW', 'Aff-Wild2'}
+    assert paper.only == {'Aff-Wild2': ['other']}
+    assert paper.image_root == str(tmp_path)
+    for name, config in paper.labeled.items():
+        assert config['data_root'] == str(tmp_path / name)
+        assert DATASETS.get(config['type']) is not None
+
+
+def test_recipe_of_paper_a_on_small_files(tmp_path, monkeypatch):
+    aff_wild2_files = pytest.importorskip('aff_wild2_files')
+    aff_wild2_files.write_aff_wild2(tmp_path / 'Aff-Wild2')
+    write_affectnet_2021(tmp_path / 'AffectNet')
+    write_expw(tmp_path / 'ExpW')
+    paper = paper_recipe(tmp_path, monkeypatch)
+    manifest = build_split(paper, str(tmp_path / 'split'))
+    rows = read(tmp_path / 'split/labels.csv')
+    for row in rows:
+        is_other = row['expression'] == 'other'
+        assert (row['set'] == 'Aff-Wild2') == is_other
+        assert (tmp_path / row['image']).is_file()
+        assert bool(row['identity']) == is_other
+    assert manifest['labeled']['other']['Aff-Wild2'] > 0
+    rest = read(tmp_path / 'split/unlabeled.csv')
+    assert {row['set'] for row in rest} == {'AffectNet', 'Aff-Wild2'}
+
+
+@pytest.mark.parametrize(
+    'text, config',
+    [
+        ('TableOfFaces()', dict(type='TableOfFaces')),
+        (
+            "TableOfFaces(count=2, metainfo=dict(classes=('a', 'b')))",
+            dict(
+                type='TableOfFaces',
+                count=2,
+                metainfo=dict(classes=('a', 'b')),
+            ),
+        ),
+        ("dict(type='A.B', x=1/3)", dict(type='A.B', x=1 / 3)),
+        ("A(x={'a': [1, -2, None, True]})", None),
+    ],
+)
+def test_dataset_on_the_command_line(text, config):
+    if config is None:
+        config = dict(type='A', x=dict(a=[1, -2, None, True]))
+    assert parse_dataset(text) == config
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        'dict(x=1)',
+        'A(1)',
+        'A',
+        'A(x=b)',
+        'A(x=f())',
+        'a.B(x=1)',
+        'A(**x)',
+        'A(',
+        'A(x=dict(1))',
+        '',
+        'a.tar',
+        "A(x=__import__('os').system('x'))",
+    ],
+)
+def test_no_dataset_on_the_command_line(text):
+    with pytest.raises(ValueError, match='is no data set. Give a class'):
+        parse_dataset(text)
+
+
+def test_dataset_in_a_config_file(tmp_path):
+    path = tmp_path / 'data.py'
+    path.write_text(
+        "dataset = dict(type='A', x=1)\n"
+        "loader = dict(dataset=dict(type='B'), batch_size=2)\n"
+    )
+    assert parse_dataset(str(path)) == dict(type='A', x=1)
+    assert parse_dataset(f'{path}:loader.dataset') == dict(type='B')
+    for key in ('none', 'loader.none', 'loader.batch_size.x'):
+        with pytest.raises(ValueError, match=f'there is no `{key}`'):
+            parse_dataset(f'{path}:{key}')
+    with pytest.raises(FileNotFoundError):
+        parse_dataset(str(tmp_path / 'none.py'))
+
+
+def test_list_of_images(tmp_path):
+    path = tmp_path / 'list.txt'
+    path.write_text('a.jpg\n\n/b/c.jpg\ntar:///x.tar?offset=0&size=1\n')
+    images = open_source(str(path)).images
+    assert images == [
+        str(tmp_path / 'a.jpg'),
+        '/b/c.jpg',
+        'tar:///x.tar?offset=0&size=1',
+    ]
+    assert open_source(str(path), '/root').images[0] == '/root/a.jpg'
+    assert open_source(str(path)).get_gt_labels().tolist() == [-1] * 3
+    path.write_text('\n')
+    with pytest.raises(ValueError, match=r'list\.txt: no image'):
+        open_source(str(path))
+
+
+def run_tool(name, *args, status=0):
+    done = subprocess.run(
+        [sys.executable, str(TOOLS / name), *map(str, args)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_tools_in_a_row(tmp_path, write_faces):
+    """Split of a CSV, then shards of the labeled faces."""
+    write_faces(
+        [(f'{i}.png', CLASSES[i % 3], 'train') for i in range(12)]
+        + [('u.png', '', 'train')]
+    )
+    names = ','.join(CLASSES)
+    set_of = "FaceDataset(data_root='{}', ann_file='labels.csv')"
+    text = run_tool(
+        'build_split.py',
+        tmp_path / 'split',
+        f'--labeled=Faces={set_of.format(tmp_path)}',
+        '--per-class=3',
+        '--image-root',
+        tmp_path,
+        '--classes',
+        names,
+        '--only=Faces=anger,happiness',
+    )
+    assert 'warning: class other has 0 labeled faces' in text
+    assert 'warning: class neutral has 0 labeled faces' in text
+    text = run_tool(
+        'make_shards.py',
+        tmp_path / 'split/labels.csv',
+        tmp_path / 'shards',
+        '--image-root',
+        tmp_path,
+        '--classes',
+        names,
+        '--size=3K',
+    )
+    assert 'shards.json: 6 images in' in text
+    shards = open_source(
+        f"TarShardDataset(data_root='{tmp_path}/shards', "
+        f'metainfo=dict(classes={CLASSES}))'
+    )
+    assert np.bincount(shards.get_gt_labels()).tolist() == [0, 3, 3]
+    text = run_tool(
+        'make_shards.py',
+        tmp_path / 'split/labels.csv',
+        tmp_path / 'shards',
+        status=1,
+    )
+    assert text.startswith('error: ') and 'Traceback' not in text

@@ -1,0 +1,87 @@
+"""Images per second and worker: JPEG folder, RecordIO, tar, torchvision.
+
+    python tools/benchmark/loader.py
+    python tools/benchmark/loader.py --images PHOTOS --workers 4
+
+Weak and strong views of configs/_base_/fer_224.py (or of any config with a
+variable `unlabeled_dataloader`) beside the same operations in torchvision on
+PIL images. All ways take turns; the table gives the median, the least and the
+greatest rate and ratio of the rounds. The images stay in the page cache: this
+measures the processor, not the disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from mmengine.config import Config
+
+from fer_ssl.apis.loader_benchmark import (
+    compare_loading,
+    copy_images,
+    describe,
+    make_images,
+)
+
+CONFIG = Path(__file__).parents[2] / 'configs/_base_/fer_224.py'
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--images', help='folder of images; default: made up')
+    parser.add_argument(
+        '--count', type=int, default=500, help='images to take or make'
+    )
+    parser.add_argument(
+        '--size', type=int, default=112, help='side of made up images, pixels'
+    )
+    parser.add_argument('--config', default=CONFIG)
+    parser.add_argument('--rounds', type=int, default=7)
+    parser.add_argument(
+        '--per-round', type=int, default=256, help='images of a measurement'
+    )
+    parser.add_argument('--batch-size', type=int, default=32)
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=0,
+        help='worker processes; default: measure in this process, in seconds '
+        'of the processor',
+    )
+    parser.add_argument('--out', help='JSON file to write')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    config = Config.fromfile(args.config)
+    pipeline = config.unlabeled_dataloader.dataset.pipeline
+    with tempfile.TemporaryDirectory() as folder:
+        images = f'{folder}/images'
+        if args.images:
+            copy_images(args.images, images, args.count)
+        else:
+            make_images(images, args.count, args.size)
+        speeds = compare_loading(
+            folder,
+            pipeline,
+            args.rounds,
+            args.per_round,
+            args.batch_size,
+            args.workers,
+        )
+    print(describe(speeds))
+    if args.out:
+        content = [asdict(speed) for speed in speeds]
+        Path(args.out).write_text(json.dumps(content, indent=1) + '\n')
+
+
+if __name__ == '__main__':
+    main()

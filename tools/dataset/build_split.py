@@ -1,0 +1,105 @@
+"""Labeled and unlabeled faces of an experiment, from several data sets.
+
+    python tools/dataset/build_split.py OUT --recipe configs/split_paper_a.yml
+    python tools/dataset/build_split.py OUT --per-class 500 \\
+        --labeled "RAF=RAFDBDataset(data_root='data/raf-db', split='train')" \\
+        --labeled "Aff-Wild2=data/aff_wild2.py" --only Aff-Wild2=other
+
+Writes labels.csv, unlabeled.csv (FaceDataset reads both) and manifest.json.
+Options go before what the recipe says. See docs/large_data.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from fer_ssl.datasets.dataset_sources import FORMS, parse_dataset
+from fer_ssl.datasets.split_builder import (
+    SplitRecipe,
+    build_split,
+    describe,
+    read_recipe,
+)
+
+
+def name_and_text(text: str) -> tuple[str, str]:
+    name, equals, rest = text.partition('=')
+    if not equals or '(' in name:
+        raise argparse.ArgumentTypeError(f'{text!r} is not NAME=...')
+    return name, rest
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('out', help='folder to write to')
+    parser.add_argument(
+        '--recipe',
+        help='file in YAML, JSON or Python with labeled, unlabeled, only, '
+        'per_class, seed, classes, image_root',
+    )
+    pairs = dict(type=name_and_text, action='append', default=[])
+    parser.add_argument(
+        '--labeled',
+        **pairs,
+        metavar='NAME=SET',
+        help=f'a set whose labels may be used; may be repeated. SET is {FORMS}'
+        ' except the last three',
+    )
+    parser.add_argument(
+        '--unlabeled',
+        **pairs,
+        metavar='NAME=SET',
+        help='a set that gives unlabeled faces only; may be repeated',
+    )
+    parser.add_argument(
+        '--only',
+        **pairs,
+        metavar='NAME=CLASS,CLASS',
+        help='the classes that a set may give labeled faces of; default: any',
+    )
+    parser.add_argument(
+        '--per-class', type=int, help='labeled faces per class; default 8000'
+    )
+    parser.add_argument('--seed', type=int)
+    parser.add_argument(
+        '--classes', type=lambda text: text.split(','), help='default: ABAW'
+    )
+    parser.add_argument(
+        '--image-root',
+        help='folder that paths are written relative to; default: absolute',
+    )
+    return parser.parse_args()
+
+
+def make_recipe(args: argparse.Namespace) -> SplitRecipe:
+    recipe = read_recipe(args.recipe) if args.recipe else {}
+    for name in ('labeled', 'unlabeled'):
+        sets = {key: parse_dataset(text) for key, text in getattr(args, name)}
+        recipe[name] = {**recipe.get(name, {}), **sets}
+    only = {key: text.split(',') for key, text in args.only}
+    recipe['only'] = {**recipe.get('only', {}), **only}
+    for name in ('per_class', 'seed', 'classes', 'image_root'):
+        if getattr(args, name) is not None:
+            recipe[name] = getattr(args, name)
+    return SplitRecipe(**recipe)
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        manifest = build_split(make_recipe(args), args.out)
+    except (KeyError, OSError, TypeError, ValueError) as error:
+        raise SystemExit(f'error: {error}') from None
+    print(describe(manifest))
+    for name, total in manifest['short'].items():
+        print(
+            f'warning: class {name} has {total} labeled faces, fewer than '
+            f'{manifest["per_class"]}.'
+        )
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,101 @@
+"""What a data root holds, what is missing, and which images are broken.
+
+    python tools/dataset/check.py DATA_ROOT
+    python tools/dataset/check.py DATA_ROOT --images decode --processes 8
+    python tools/dataset/check.py DATA_ROOT --images none \\
+        --set mine=configs/spatial_r50.py:train_dataloader.dataset
+
+Prints one page. Stopped by Ctrl-C or killed, the same call goes on where it
+was. Exit status 0: nothing is missing or broken in what was found, 1:
+something is, 130: stopped. See docs/large_data.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from fer_ssl.datasets.data_check import (
+    DataCheck,
+    describe,
+    has_problems,
+    write_problems,
+)
+from fer_ssl.datasets.dataset_sources import parse_dataset
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('data_root', help='folder that holds the data sets')
+    parser.add_argument(
+        '--images',
+        choices=('none', 'exist', 'decode'),
+        default='exist',
+        help='look whether each image is there (default), decode each to its '
+        'end, or do not look at them',
+    )
+    parser.add_argument(
+        '--processes', type=int, default=min(8, os.cpu_count() or 1)
+    )
+    parser.add_argument(
+        '--set',
+        action='append',
+        default=[],
+        metavar='NAME=SET',
+        help='another data set: a class with its arguments, or '
+        'CONFIG.py[:variable]; may be repeated',
+    )
+    parser.add_argument(
+        '--state',
+        default='work_dirs/data_check.json',
+        help='file that keeps what is done; default: %(default)s',
+    )
+    parser.add_argument(
+        '--fresh', action='store_true', help='forget what was done'
+    )
+    parser.add_argument('--report', help='file to write the page to')
+    parser.add_argument(
+        '--problems', help='CSV file to write: set,part,image,problem'
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    if args.fresh and os.path.exists(args.state):
+        os.remove(args.state)
+    status = 0
+    try:
+        more = {}
+        for text in args.set:
+            name, _, config = text.partition('=')
+            more[name] = parse_dataset(config)
+        check = DataCheck(
+            args.data_root,
+            args.images,
+            args.state,
+            args.processes,
+            more=more,
+        )
+        check.run()
+    except KeyboardInterrupt:
+        status = 130
+    except (OSError, ValueError) as error:
+        raise SystemExit(f'error: {error}') from None
+    page = describe(args.data_root, check.reports)
+    if status:
+        page += '\nStopped before the end: the same call goes on from here.'
+    print(page)
+    if args.report:
+        with open(args.report, 'w', encoding='utf-8') as file:
+            file.write(f'{page}\n')
+    if args.problems:
+        write_problems(args.problems, check.reports)
+    raise SystemExit(status or int(has_problems(check.reports)))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,109 @@
+"""Tar shards from any list of images, for data that outgrow one disk.
+
+    python tools/dataset/make_shards.py data/faces_emore/train.rec OUT \\
+        --fraction 1/3
+    python tools/dataset/make_shards.py data/split/labels.csv OUT \\
+        --image-root data
+    python tools/dataset/make_shards.py OTHER.csv DISK1 DISK2 --size 2G \\
+        --subset unlabeled
+
+Interrupted, it goes on where it was. See docs/large_data.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+from fractions import Fraction
+
+from fer_ssl.datasets.dataset_sources import FORMS, open_source
+from fer_ssl.datasets.tar_shards import write_shards
+
+UNITS = dict(K=10**3, M=10**6, G=10**9)
+
+
+def parse_size(text: str) -> int:
+    return int(float(text.rstrip('KMG')) * UNITS.get(text[-1:], 1))
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('source', help=f'the images: {FORMS}')
+    parser.add_argument(
+        'out',
+        nargs='+',
+        help='folder to write to; with several, the shards take turns and '
+        'shards.json goes to the first',
+    )
+    parser.add_argument(
+        '--size',
+        type=parse_size,
+        default='1G',
+        help='bytes of a shard, with K, M or G for thousands',
+    )
+    parser.add_argument(
+        '--image-root',
+        default='',
+        help='folder that the images of a CSV or text file are relative to; '
+        'default: the folder of the file',
+    )
+    csv = parser.add_argument_group('for a CSV file')
+    csv.add_argument(
+        '--classes',
+        type=lambda text: tuple(text.split(',')),
+        help='names separated by commas; default: the eight of ABAW',
+    )
+    csv.add_argument(
+        '--subset',
+        choices=('labeled', 'unlabeled'),
+        help='rows with a class (default) or those without',
+    )
+    csv.add_argument('--split', help='value in column split; default: all')
+    record_io = parser.add_argument_group('for a RecordIO file')
+    record_io.add_argument(
+        '--fraction',
+        type=lambda text: float(Fraction(text)),
+        help='share of the images, as 1/3',
+    )
+    record_io.add_argument('--seed', type=int, help='of the choice')
+    parser.add_argument(
+        '--skip-unreadable',
+        action='store_true',
+        help='leave out missing and empty files instead of stopping',
+    )
+    args = parser.parse_args()
+    args.changes = {
+        name: getattr(args, name)
+        for name in ('subset', 'split', 'fraction', 'seed')
+        if getattr(args, name) is not None
+    }
+    if args.classes:
+        args.changes['metainfo'] = dict(classes=args.classes)
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        manifest = write_shards(
+            open_source(args.source, args.image_root, **args.changes),
+            args.out,
+            args.size,
+            'skip' if args.skip_unreadable else 'raise',
+        )
+    except (OSError, TypeError, ValueError) as error:
+        raise SystemExit(f'error: {error}') from None
+    for path in manifest.skipped:
+        print(f'left out, not readable: {path}')
+    size = sum(shard.size for shard in manifest.shards)
+    print(
+        f'{args.out[0]}/shards.json: {manifest.num_images} images in '
+        f'{len(manifest.shards)} shards, {size / 1e9:.2f} GB, '
+        f'{len(manifest.skipped)} left out.'
+    )
+
+
+if __name__ == '__main__':
+    main()
