@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Set up .venv and run both phases of paper A on synthetic faces, by the mim
-# commands that a user would type. About ten minutes on 2 cores after the
+# commands that a user would type. Ten to twelve minutes on 2 cores after the
 # install. Results: work_dirs/quickstart/. SEED is that of the training; the
 # data are always the same.
 #   quickstart.sh [SEED]
@@ -37,10 +37,10 @@ export FER_SSL_BASELINE=$out/baseline/iter_1200.pth
 run mim train fer_ssl demo_spatial.py --work-dir "$out/spatial" \
     --cfg-options "${seeded[@]}"
 run mim test fer_ssl demo_spatial.py \
-    --checkpoint "$out/spatial/iter_2500.pth" --work-dir "$out/spatial" \
+    --checkpoint "$out/spatial/iter_1800.pth" --work-dir "$out/spatial" \
     --cfg-options test_evaluator.0.out_file="$out/ssl.csv"
 
-export FER_SSL_STUDENT=$out/spatial/iter_2500.pth
+export FER_SSL_STUDENT=$out/spatial/iter_1800.pth
 export FER_SSL_FEATURES=$out/features
 run mim run fer_ssl extract_features demo_temporal.py "$FER_SSL_STUDENT" \
     --out "$FER_SSL_FEATURES"

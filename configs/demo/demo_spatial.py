@@ -2,7 +2,7 @@
 # weights of demo_baseline.py: so short a run has no time to spare for pseudo-
 # labels of an untrained teacher (FER_SSL_BASELINE names their file).
 #   mim train fer_ssl configs/demo/demo_spatial.py
-# About five minutes on 2 cores.
+# About four minutes on 2 cores.
 _base_ = ['../_base_/default_runtime.py', '../_base_/demo_data.py']
 
 baseline = '{{$FER_SSL_BASELINE:work_dirs/demo_baseline/iter_1200.pth}}'
@@ -15,11 +15,11 @@ model = dict(
     data_preprocessor=_base_.data_preprocessor,
 )
 
-max_iters = 2500
+max_iters = 1800
 train_cfg = dict(
     type='MetaPseudoLabelLoop',
     max_iters=max_iters,
-    val_interval=1250,
+    val_interval=900,
     unlabeled_dataloader=_base_.unlabeled_dataloader,
     pseudo_label='soft',
     feedback='expected',
@@ -55,7 +55,7 @@ custom_hooks = [
 ]
 default_hooks = dict(
     checkpoint=dict(
-        interval=1250, save_best='student/macro_f1', rule='greater'
+        interval=900, save_best='student/macro_f1', rule='greater'
     )
 )
 model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel')

@@ -9,7 +9,7 @@ default_scope = 'mmaction'
 
 data_root = '{{$FER_SSL_DEMO:data/synthetic}}'
 student_checkpoint = (
-    '{{$FER_SSL_STUDENT:work_dirs/demo_spatial/iter_2500.pth}}'
+    '{{$FER_SSL_STUDENT:work_dirs/demo_spatial/iter_1800.pth}}'
 )
 feature_store = '{{$FER_SSL_FEATURES:work_dirs/demo_temporal/features}}'
 classes = (
