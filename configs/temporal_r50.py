@@ -12,7 +12,7 @@
 _base_ = ['_base_/default_runtime.py', '_base_/temporal_clips.py']
 default_scope = 'mmaction'
 
-data_root = '{{$FER_SSL_DATA:data/abaw}}'
+data_root = '{{$FER_SSL_DATA:data}}'
 student_checkpoint = '{{$FER_SSL_STUDENT:work_dirs/spatial_r50/student.pth}}'
 feature_store = '{{$FER_SSL_FEATURES:work_dirs/temporal_r50/features}}'
 classes = (
@@ -35,7 +35,13 @@ model = dict(
     ),
 )
 
-files = dict(data_root=data_root, metainfo=dict(classes=classes))
+files = dict(
+    data_root=data_root,
+    ann_file='Aff-Wild2',
+    data_prefix=dict(img_path='Aff-Wild2'),
+    reader=dict(type='AffWild2Reader', track='EXPR'),
+    metainfo=dict(classes=classes),
+)
 store = dict(**files, feature_store=feature_store)
 train_dataloader = dict(
     batch_size=32, num_workers=4, persistent_workers=True, dataset=store

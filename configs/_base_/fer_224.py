@@ -1,9 +1,11 @@
-# Data of paper A in one folder (docs/data_preparation.md):
-#   labels.csv + images/     labeled faces (AffectNet, ExpW, Aff-Wild2 frames)
-#   unlabeled.csv + images/  face-recognition faces (MS1MV2) and the rest
-#   frames.csv + frames/     every frame of the Aff-Wild2 videos
-# 256 pixels, cropped to 224 (section 4.2).
-data_root = '{{$FER_SSL_DATA:data/abaw}}'
+# Data of paper A, section 4.1, below one folder, as their owners ship them:
+#   Aff-Wild2/    cropped_aligned*/ and the annotations
+#   AffectNet/, ExpW/, faces_emore/ (MS1MV2, RecordIO)
+#   split/        labels.csv and unlabeled.csv, made of the first three by
+#                 mim run fer_ssl dataset:build_split DIR/split \
+#                     --recipe configs/split_paper_a.yml
+# 256 pixels, cropped to 224 (section 4.2). See docs/data_preparation.md.
+data_root = '{{$FER_SSL_DATA:data}}'
 classes = (
     'neutral',
     'anger',
@@ -19,6 +21,7 @@ metainfo = dict(classes=classes)
 
 load = [
     dict(type='LoadImageFromFile'),
+    dict(type='CropFace', required=False),  # ExpW: photographs with boxes
     dict(type='Resize', scale=(256, 256)),
 ]
 # Flip and colour jitter (section 3.2.2). No hue: mmcv's hue fails on NumPy 2.
@@ -81,7 +84,8 @@ train_dataloader = dict(
     dataset=dict(
         type='FaceDataset',
         data_root=data_root,
-        ann_file='labels.csv',
+        ann_file='split/labels.csv',
+        data_prefix=dict(img_path=''),
         metainfo=metainfo,
         split='train',
         subset='labeled',
@@ -89,26 +93,38 @@ train_dataloader = dict(
         pipeline=load + weak_view + [dict(type='PackInputs')],
     ),
 )
+unlabeled = dict(
+    data_root=data_root,
+    metainfo=metainfo,
+    on_unreadable='skip',
+    pipeline=load
+    + [
+        dict(
+            type='MultiView',
+            num_views=[1, 1],
+            transforms=[weak_view, strong_view],
+        ),
+        dict(type='PackInputs'),
+    ],
+)
+the_rest = dict(
+    **unlabeled,
+    type='FaceDataset',
+    ann_file='split/unlabeled.csv',
+    data_prefix=dict(img_path=''),
+    subset='unlabeled',
+    truth_column='truth',
+)
+ms1mv2 = dict(
+    **unlabeled,
+    type='RecordIODataset',
+    ann_file='faces_emore/train.rec',
+    fraction=1 / 3,  # "a third of the entire dataset"
+)
 unlabeled_dataloader = dict(
     **loader,
     sampler=dict(type='InfiniteShuffleSampler'),
-    dataset=dict(
-        type='FaceDataset',
-        data_root=data_root,
-        ann_file='unlabeled.csv',
-        metainfo=metainfo,
-        subset='unlabeled',
-        on_unreadable='skip',
-        pipeline=load
-        + [
-            dict(
-                type='MultiView',
-                num_views=[1, 1],
-                transforms=[weak_view, strong_view],
-            ),
-            dict(type='PackInputs'),
-        ],
-    ),
+    dataset=dict(type='ConcatDataset', datasets=[the_rest, ms1mv2]),
 )
 val_dataloader = dict(
     batch_size=128,
@@ -120,7 +136,9 @@ val_dataloader = dict(
     dataset=dict(
         type='VideoFrameDataset',
         data_root=data_root,
-        ann_file='frames.csv',
+        ann_file='Aff-Wild2',
+        data_prefix=dict(img_path='Aff-Wild2'),
+        reader=dict(type='AffWild2Reader', track='EXPR'),
         metainfo=metainfo,
         split='val',
         test_mode=True,

@@ -54,8 +54,6 @@ custom_hooks = [
     dict(type='PseudoLabelCollapseHook', interval=100),
 ]
 default_hooks = dict(
-    checkpoint=dict(
-        interval=900, save_best='student/macro_f1', rule='greater'
-    )
+    checkpoint=dict(interval=900, save_best='student/macro_f1', rule='greater')
 )
 model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel')

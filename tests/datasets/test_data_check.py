@@ -26,15 +26,13 @@ from mmengine.registry import DATASETS
 from record_io_files import jpeg, write_ms1m
 
 from fer_ssl.datasets import RecordIODataset, data_check
-from fer_ssl.datasets.data_check import (
-    KNOWN_SETS,
-    DataCheck,
+from fer_ssl.datasets.data_check import DataCheck, problem_of
+from fer_ssl.datasets.data_report import (
     describe,
-    find_sets,
     has_problems,
-    problem_of,
     write_problems,
 )
+from fer_ssl.datasets.known_sets import KNOWN_SETS, find_sets
 from fer_ssl.datasets.tar_shards import write_shards
 
 TOOL = Path(__file__).parents[2] / 'tools/dataset/check.py'

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 
+from fer_ssl.apis.launch import find_config
 from fer_ssl.datasets.dataset_sources import FORMS, parse_dataset
 from fer_ssl.datasets.split_builder import (
     SplitRecipe,
@@ -37,7 +38,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('out', help='folder to write to')
     parser.add_argument(
         '--recipe',
-        help='file in YAML, JSON or Python with labeled, unlabeled, only, '
+        help='file in YAML, JSON or Python, or name of one that the package '
+        'ships (split_paper_a.yml), with labeled, unlabeled, only, '
         'per_class, seed, classes, image_root',
     )
     pairs = dict(type=name_and_text, action='append', default=[])
@@ -75,7 +77,9 @@ def parse_args() -> argparse.Namespace:
 
 
 def make_recipe(args: argparse.Namespace) -> SplitRecipe:
-    recipe = read_recipe(args.recipe) if args.recipe else {}
+    recipe = {}
+    if args.recipe:
+        recipe = read_recipe(str(find_config(args.recipe)))
     for name in ('labeled', 'unlabeled'):
         sets = {key: parse_dataset(text) for key, text in getattr(args, name)}
         recipe[name] = {**recipe.get(name, {}), **sets}

@@ -15,8 +15,8 @@ from __future__ import annotations
 import argparse
 import os
 
-from fer_ssl.datasets.data_check import (
-    DataCheck,
+from fer_ssl.datasets.data_check import DataCheck
+from fer_ssl.datasets.data_report import (
     describe,
     has_problems,
     write_problems,

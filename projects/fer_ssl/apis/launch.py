@@ -117,11 +117,12 @@ def find_config(name: str) -> Path:
     if path.is_file():
         return path
     package = Path(__file__).parents[1]
-    shipped = list(package.glob('.mim/configs/**/*.py'))
+    suffix = path.suffix or '.py'
+    shipped = list(package.glob(f'.mim/configs/**/*{suffix}'))
     for config in shipped:
         if config.name == path.name:
             return config
-    known = [x.name for x in [*path.parent.glob('*.py'), *shipped]]
+    known = [x.name for x in [*path.parent.glob(f'*{suffix}'), *shipped]]
     raise FileNotFoundError(
         f'config {path} does not exist{_similar(path.name, known)}'
     )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os.path as osp
 
 from mmengine.logging import print_log
 from mmengine.registry import DATASETS
@@ -61,6 +62,12 @@ class FaceDataset(BaseFaceDataset):
         print_log(f'{self.ann_file}: {message}', 'current', logging.WARNING)
 
     def read_faces(self) -> FaceTable:
+        if not osp.exists(self.ann_file):
+            raise FileNotFoundError(
+                f'{self.ann_file}: no such annotation file. Set `data_root` '
+                'to the folder that holds it, or write it from public data '
+                'sets by `mim run fer_ssl dataset:build_split`.'
+            )
         rows = csv_rows(self.ann_file)
         _, header = next(rows, (1, []))
         columns, has_boxes = self._needed_columns(header)

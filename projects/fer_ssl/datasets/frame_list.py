@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .text_lines import read_lines
+from .text_rows import read_lines
 
 #: First column of the header of every submission and example.
 LOCATION = 'image_location'

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..labels import IGNORE_LABEL
+from .text_rows import csv_rows
 
 _COLUMNS = ('video', 'frame', 'image', 'expression')
 
@@ -55,22 +55,8 @@ def read_frames_csv(
             frame is left.
     """
     splits = {split} if isinstance(split, str) else set(split or ())
-    try:
-        file = open(path, newline='', encoding='utf-8-sig')
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            f'{path}: no such annotation file. Set `data_root` to the folder '
-            'that holds it.'
-        ) from None
-    with file:
-        return _parse(file, path, classes, splits)
-
-
-def _parse(
-    file, path: str, classes: Sequence[str], splits: set[str]
-) -> dict[str, VideoAnnotation]:
-    reader = csv.reader(file)
-    header = next(reader, [])
+    rows = csv_rows(path)
+    _, header = next(rows, (1, []))
     needed = (*_COLUMNS, 'split') if splits else _COLUMNS
     missing = [name for name in needed if name not in header]
     if missing:
@@ -85,17 +71,14 @@ def _parse(
 
     frames: dict[str, tuple[list, list]] = {}
     split_of: dict[str, str] = {}
-    for row in reader:
-        if not row:  # a blank line
-            continue
+    for line, row in rows:
         try:
             video, frame = row[video_at], int(row[frame_at])
             image, label = row[image_at], label_of[row[expression_at]]
             split = '' if split_at is None else row[split_at]
         except (IndexError, KeyError, ValueError):
-            where = f'{path}:{reader.line_num}'
             raise ValueError(
-                f'{where}: {_complaint(row, header, label_of)}'
+                f'{path}:{line}: {_complaint(row, header, label_of)}'
             ) from None
         if video not in frames:
             frames[video] = [], []
@@ -103,7 +86,7 @@ def _parse(
         images, labels = frames[video]
         if frame != len(images) + 1 or split != split_of[video] or not video:
             raise ValueError(
-                f'{path}:{reader.line_num}: video {video!r}, frame {frame}, '
+                f'{path}:{line}: video {video!r}, frame {frame}, '
                 f'split {split!r}; expected a named video, frame '
                 f'{len(images) + 1} and split {split_of[video]!r}. Frames '
                 'count from 1 without gaps (leave `image` empty where there '

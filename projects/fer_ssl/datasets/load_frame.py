@@ -4,6 +4,8 @@ from typing import Callable
 
 import cv2
 
+from .base_face_dataset import is_readable
+
 
 def load_frame(pipeline: Callable[[dict], dict], info: dict) -> dict:
     """Run an image pipeline on one frame, ``info['img_path']``.
@@ -15,7 +17,7 @@ def load_frame(pipeline: Callable[[dict], dict], info: dict) -> dict:
         return pipeline(info)
     # What mmcv raises for a missing, undecodable and empty file.
     except (OSError, AssertionError, cv2.error) as error:
-        if cv2.imread(info['img_path']) is not None:
+        if is_readable(info['img_path']):
             raise  # some other step of the pipeline failed
         raise ValueError(
             f'{info["img_path"]}: not a readable image ({error}). Leave the '

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..datasets.abaw_annotation import is_number
 from ..datasets.frame_list import LOCATION, FrameList, frame_files
-from ..datasets.text_lines import read_lines
+from ..datasets.text_rows import read_lines
 from ..labels import ABAW_TRACKS
 from .video_predictions import VideoPredictions
 

@@ -51,8 +51,16 @@ def test_box_is_used_once():
         CropFace().transform(results)
 
 
+def test_box_that_may_be_missing():
+    results = dict(img=pixels(3))
+    assert CropFace(required=False).transform(results)['img'] is results['img']
+    results = dict(img=pixels(3), box=(4, 6, 24, 22))
+    results = CropFace(required=False).transform(results)
+    assert results['img'].shape == (16, 20, 3)
+
+
 def test_registered():
     transform = TRANSFORMS.build(dict(type='CropFace', margin=0.25))
-    assert repr(transform) == 'CropFace(margin=0.25)'
+    assert repr(transform) == 'CropFace(margin=0.25, required=True)'
     with pytest.raises(ValueError, match='no face'):
         CropFace(margin=-0.5)

@@ -19,9 +19,11 @@ class CropFace(BaseTransform):
     Args:
         margin: Added to each side of the box, as a share of its width (left
             and right) or height (top and bottom). Negative makes it smaller.
+        required: Whether a sample without a box is an error. Otherwise it is
+            taken whole.
 
     Raises:
-        KeyError: The sample has no box.
+        KeyError: The sample has no box, and it is required.
         FaceOutsideImageError: Nothing of the box lies in the image.
 
     Example:
@@ -32,14 +34,17 @@ class CropFace(BaseTransform):
         ... ]
     """
 
-    def __init__(self, margin: float = 0.0) -> None:
+    def __init__(self, margin: float = 0.0, required: bool = True) -> None:
         if margin <= -0.5:
             raise ValueError(f'CropFace: margin={margin} leaves no face.')
         self.margin = margin
+        self.required = required
 
     def transform(self, results: dict) -> dict:
         path = results.get('img_path', 'sample')
         if 'box' not in results:
+            if not self.required:
+                return results
             raise KeyError(
                 f'{path}: no `box`. Use CropFace only with a data set that '
                 'gives boxes, and only once in a pipeline.'
@@ -62,4 +67,7 @@ class CropFace(BaseTransform):
         return results
 
     def __repr__(self) -> str:
-        return f'{type(self).__name__}(margin={self.margin})'
+        return (
+            f'{type(self).__name__}(margin={self.margin}, '
+            f'required={self.required})'
+        )

@@ -1,0 +1,150 @@
+"""What a check of a data root found, as one page and as a CSV file."""
+
+from __future__ import annotations
+
+import csv
+import os.path as osp
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from .known_sets import KNOWN_SETS, KnownSet
+
+_MOST_SHOWN = 5
+_MOST_LISTED = 10_000  # problems of a part that are kept by name
+
+
+@dataclass
+class PartReport:
+    """What was found out about a part of a data set.
+
+    Attributes:
+        name: Such as ``'train'``.
+        error: Why it cannot be read.
+        notes: What reading it said, and what is known about its videos.
+        num_faces: Faces, labeled or not.
+        counts: Labeled faces by class.
+        to_check: Images to look at; those of an earlier part are not again.
+        checked: Images looked at so far.
+        num_problems: Images with a problem, by its kind.
+        problems: Image -> what is wrong with it, of the first thousands.
+    """
+
+    name: str
+    error: str = ''
+    notes: list[str] = field(default_factory=list)
+    num_faces: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    to_check: int = 0
+    checked: int = 0
+    num_problems: dict[str, int] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+
+    def add_problem(self, path: str, problem: str) -> None:
+        kind = problem.partition(':')[0]
+        self.num_problems[kind] = self.num_problems.get(kind, 0) + 1
+        if len(self.problems) < _MOST_LISTED:
+            self.problems[path] = problem
+
+
+@dataclass
+class SetReport:
+    """A data set that was found: its parts and what is missing."""
+
+    name: str
+    folder: str
+    missing: list[str]
+    parts: list[PartReport] = field(default_factory=list)
+
+
+def has_problems(reports: Sequence[SetReport]) -> bool:
+    """Whether anything of what was found is missing or broken."""
+    return any(
+        report.missing or any(p.error or p.num_problems for p in report.parts)
+        for report in reports
+    )
+
+
+def describe(
+    root: str,
+    reports: Sequence[SetReport],
+    known: Sequence[KnownSet] = KNOWN_SETS,
+) -> str:
+    """One page about a data root."""
+    lines = [f'Data root {osp.abspath(root)}', '']
+    for report in reports:
+        lines.append(f'{report.name}   {report.folder}')
+        lines += [f'  missing: {what}' for what in report.missing]
+        for part in report.parts:
+            lines += [f'  {line}' for line in _describe_part(part)]
+        lines.append('')
+    found = {report.name for report in reports}
+    absent = [kind for kind in known if kind.name not in found]
+    if absent:
+        lines.append('Not found:')
+        lines += [
+            f'  {kind.name:<20} (no {" or ".join(kind.markers[:2])})'
+            for kind in absent
+        ]
+        lines.append('')
+    total = sum(p.num_faces for r in reports for p in r.parts)
+    bad = sum(sum(p.num_problems.values()) for r in reports for p in r.parts)
+    verdict = 'Something is missing or broken, see above.'
+    if not reports:
+        verdict = 'No data set was recognised.'
+    elif not has_problems(reports):
+        verdict = 'Nothing is missing or broken.'
+    lines.append(
+        f'{len(reports)} data sets, {total:,} faces, {bad:,} images with a '
+        f'problem. {verdict}'
+    )
+    return '\n'.join(lines)
+
+
+def _describe_part(part: PartReport) -> list[str]:
+    if part.error:
+        return [f'{part.name}: cannot be read: {part.error}']
+    lines = [f'{part.name}: {part.num_faces:,} faces']
+    labeled = sum(part.counts.values())
+    if labeled:
+        counts = [f'{name} {count:,}' for name, count in part.counts.items()]
+        lines += [f'  {text}' for text in _wrapped(counts)]
+        lines[0] += f', {labeled:,} with a label'
+    lines += [f'  note: {note}' for note in part.notes]
+    if part.to_check:
+        state = f'  images: {part.checked:,}'
+        if part.checked < part.to_check:
+            state += f' of {part.to_check:,}'
+        bad = sum(part.num_problems.values())
+        lines.append(f'{state} checked, {bad:,} with a problem')
+    for kind, count in sorted(part.num_problems.items()):
+        shown = [
+            f'{path} ({problem})' if ':' in problem else path
+            for path, problem in part.problems.items()
+            if problem.partition(':')[0] == kind
+        ][:_MOST_SHOWN]
+        lines.append(f'    {kind}: {count:,}')
+        lines += [f'      {text}' for text in shown]
+        if count > len(shown):
+            lines.append(f'      ... and {count - len(shown):,} more')
+    return lines
+
+
+def _wrapped(items: Sequence[str], width: int = 68) -> list[str]:
+    """Items joined by two spaces, in lines of at most ``width``."""
+    lines = ['']
+    for item in items:
+        if lines[-1] and len(lines[-1]) + len(item) + 2 > width:
+            lines.append('')
+        lines[-1] += f'  {item}' if lines[-1] else item
+    return lines
+
+
+def write_problems(path: str, reports: Sequence[SetReport]) -> None:
+    """Write the problems of all images as CSV: set,part,image,problem."""
+    with open(path, 'w', newline='', encoding='utf-8') as file:
+        writer = csv.writer(file, lineterminator='\n')
+        writer.writerow(('set', 'part', 'image', 'problem'))
+        for report in reports:
+            for part in report.parts:
+                for image, problem in part.problems.items():
+                    writer.writerow((report.name, part.name, image, problem))

@@ -1,0 +1,114 @@
+"""The configs of paper A on a data root as the owners of the sets ship it."""
+
+from pathlib import Path
+
+import pytest
+from aff_wild2_files import write_aff_wild2
+from face_sets import write_affectnet_2021, write_expw
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from record_io_files import write_ms1m
+from test_configs import CONFIGS
+
+from fer_ssl.datasets.split_builder import (
+    SplitRecipe,
+    build_split,
+    read_recipe,
+)
+from fer_ssl.labels import ABAW_EXPRESSIONS
+
+FILES = {path.name: path for path in CONFIGS}
+
+
+@pytest.fixture(scope='module')
+def shipped(tmp_path_factory):
+    """Data root with every set of the paper and its split."""
+    root = tmp_path_factory.mktemp('shipped')
+    write_affectnet_2021(root / 'AffectNet')
+    write_expw(root / 'ExpW')
+    write_aff_wild2(root / 'Aff-Wild2')
+    write_ms1m(root / 'faces_emore')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('FER_SSL_DATA', str(root))
+        recipe = read_recipe(
+            str(FILES['spatial_r50.py'].with_name('split_paper_a.yml'))
+        )
+    build_split(SplitRecipe(**recipe), str(root / 'split'))
+    return root
+
+
+@pytest.fixture
+def load(shipped, monkeypatch):
+    """Function that reads a config for that data root."""
+    monkeypatch.setenv('FER_SSL_DATA', str(shipped))
+
+    def load(name):
+        config = Config.fromfile(FILES[name])
+        init_default_scope(config.default_scope)
+        return config
+
+    return load
+
+
+def first_batch(config):
+    config = dict(
+        config, batch_size=4, num_workers=0, persistent_workers=False
+    )
+    loader = Runner.build_dataloader(config, seed=0)
+    return loader.dataset, next(iter(loader))
+
+
+def items(dataset):
+    return [dataset.get_data_info(i) for i in range(len(dataset))]
+
+
+def faces(dataset):
+    """What makes each face different from others."""
+    return {(item['img_path'], item.get('box')) for item in items(dataset)}
+
+
+@pytest.mark.parametrize('name', ['baseline_r50.py', 'spatial_r50.py'])
+def test_labeled_faces(load, shipped, name):
+    dataset, batch = first_batch(load(name).train_dataloader)
+    assert batch['inputs'].shape == (4, 3, 224, 224)
+    assert min(x.gt_label.item() for x in batch['data_samples']) >= 0
+    other = ABAW_EXPRESSIONS.index('other')
+    sets = {True: set(), False: set()}
+    for item in items(dataset):
+        part = Path(item['img_path']).relative_to(shipped).parts[0]
+        sets[item['gt_label'] == other].add(part)
+    assert sets == {True: {'Aff-Wild2'}, False: {'AffectNet', 'ExpW'}}
+
+
+@pytest.mark.parametrize(
+    'name, with_ms1mv2',
+    [('spatial_r50.py', True), ('spatial_r50_no_ms1mv2.py', False)],
+)
+def test_unlabeled_faces(load, name, with_ms1mv2):
+    config = load(name)
+    dataset, batch = first_batch(config.train_cfg.unlabeled_dataloader)
+    weak, strong = batch['inputs']
+    assert weak.shape == strong.shape == (4, 3, 224, 224)
+    archives = {x['img_path'][:9] == 'recordio:' for x in items(dataset)}
+    assert archives == ({False, True} if with_ms1mv2 else {False})
+    labeled, _ = first_batch(config.train_dataloader)
+    assert faces(labeled).isdisjoint(faces(dataset))
+
+
+def test_frames_of_the_validation_videos(load):
+    dataset, batch = first_batch(load('spatial_r50.py').val_dataloader)
+    assert batch['inputs'].shape == (4, 3, 224, 224)
+    assert set(dataset.metainfo['videos']) == set(dataset.video_names)
+    config = load('temporal_r50.py')
+    clips = dict(config.val_dataloader.dataset, feature_store=None)
+    clips['pipeline'] = [
+        dict(
+            type='LoadClipFrames',
+            transforms=config.extract_dataloader.dataset.pipeline[:-1],
+        ),
+        dict(type='PackClipInputs'),
+    ]
+    clips, batch = first_batch(dict(config.val_dataloader, dataset=clips))
+    assert clips.video_names == dataset.video_names
+    assert batch['inputs'][0].shape[1:] == (3, 224, 224)
