@@ -3,26 +3,17 @@ from __future__ import annotations
 import logging
 
 import cv2
-import mmcv
 import numpy as np
 import torch
 from mmengine.dataset import BaseDataset
-from mmengine.fileio import get, get_file_backend
+from mmengine.fileio import get_file_backend
 from mmengine.logging import print_log
 from mmengine.utils import is_abs
 
 from ..labels import ABAW_EXPRESSIONS, IGNORE_LABEL
 from .face_table import FaceTable
+from .readable import is_readable
 from .transforms.crop_face import FaceOutsideImageError
-
-
-def is_readable(path: str) -> bool:
-    """Whether an image file can be read and decoded."""
-    try:
-        return mmcv.imfrombytes(get(path)) is not None
-    # What mmcv raises for a missing, undecodable and empty file.
-    except (OSError, AssertionError, cv2.error):
-        return False
 
 
 class BaseFaceDataset(BaseDataset):

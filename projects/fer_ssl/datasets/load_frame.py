@@ -4,7 +4,7 @@ from typing import Callable
 
 import cv2
 
-from .base_face_dataset import is_readable
+from .readable import is_readable
 
 
 def load_frame(pipeline: Callable[[dict], dict], info: dict) -> dict:

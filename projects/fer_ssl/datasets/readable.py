@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+import cv2
+import mmcv
+from mmengine.fileio import get
+
+
+def is_readable(path: str) -> bool:
+    """Whether an image file can be read and decoded."""
+    try:
+        return mmcv.imfrombytes(get(path)) is not None
+    # What mmcv raises for a missing, undecodable and empty file.
+    except (OSError, AssertionError, cv2.error):
+        return False
