@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from mmengine.registry import DATASETS
 
+from .abaw_annotation import is_annotated
 from .base_video_dataset import BaseVideoDataset
 from .load_frame import load_frame
 
@@ -20,6 +21,9 @@ class VideoFrameDataset(BaseVideoDataset):
     metric, name the last three in the packing transform:
     ``dict(type='PackInputs', meta_keys=('video', 'start', 'num_frames'))``.
 
+    Args:
+        only_labeled: Leave out frames without annotation, to train on them.
+
     Example:
         >>> dataset = dict(
         ...     type='VideoFrameDataset',
@@ -30,8 +34,17 @@ class VideoFrameDataset(BaseVideoDataset):
         ... )
     """
 
+    def __init__(
+        self, ann_file: str = '', only_labeled: bool = False, **kwargs
+    ) -> None:
+        self.only_labeled = only_labeled
+        super().__init__(ann_file, **kwargs)
+
     def load_items(self) -> np.ndarray:
-        return np.flatnonzero(self.has_face)
+        use = self.has_face
+        if self.only_labeled:
+            use = use & is_annotated(self.labels)
+        return np.flatnonzero(use)
 
     def get_data_info(self, idx: int) -> dict:
         row = int(self.data_list[idx])

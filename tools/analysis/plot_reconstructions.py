@@ -1,0 +1,66 @@
+"""Draw what a masked autoencoder makes of faces that it sees in part.
+
+    python tools/analysis/plot_reconstructions.py CONFIG CHECKPOINT --out X.png
+
+The faces are the first of the config's training set, whole and unmirrored,
+or those named by ``--images``.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import cv2
+import mmcv
+import torch
+from mmengine.config import Config
+from mmengine.registry import DATASETS, MODELS, init_default_scope
+from mmengine.runner import load_checkpoint
+
+from fer_ssl.apis.launch import find_config
+from fer_ssl.visualization.reconstructions import plot_reconstructions
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('config', help='config of the masked autoencoder')
+    parser.add_argument('checkpoint')
+    parser.add_argument('--images', nargs='+', default=[])
+    parser.add_argument('--count', type=int, default=8)
+    parser.add_argument('--seed', type=int, default=0, help='of the masks')
+    parser.add_argument('--out', default='reconstructions.png')
+    return parser.parse_args()
+
+
+def first_images(cfg: Config, count: int) -> list[str]:
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    rows = range(0, len(dataset), max(len(dataset) // count, 1))
+    return [dataset.get_data_info(row)['img_path'] for row in rows[:count]]
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = Config.fromfile(find_config(args.config))
+    init_default_scope(cfg.default_scope)
+    model = MODELS.build(cfg.model).eval()
+    load_checkpoint(model, args.checkpoint, map_location='cpu')
+    size = model.backbone.img_size[::-1]
+    faces = []
+    for path in args.images or first_images(cfg, args.count):
+        face = mmcv.imread(path, channel_order='rgb')
+        faces.append(cv2.resize(face, size, interpolation=cv2.INTER_AREA))
+    pixels = torch.tensor(
+        [cfg.model.data_preprocessor.mean, cfg.model.data_preprocessor.std]
+    )
+    images = torch.tensor(faces).permute(0, 3, 1, 2).float()
+    images = (images - pixels[0, :, None, None]) / pixels[1, :, None, None]
+    torch.manual_seed(args.seed)
+    plot_reconstructions(model, images, pixels).savefig(args.out)
+    print(args.out)
+
+
+if __name__ == '__main__':
+    main()
