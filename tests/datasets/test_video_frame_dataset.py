@@ -34,3 +34,11 @@ def test_pipeline_and_subset(write_videos):
     )
     assert len(dataset) == 2
     assert dataset[1]['img'].shape == (8, 8, 3)
+
+
+def test_only_labeled_frames(write_videos):
+    dataset = VideoFrameDataset(
+        **write_videos({'a': '0.1', 'b': '..?2'}), only_labeled=True
+    )
+    np.testing.assert_array_equal(dataset.get_gt_labels(), [0, 1, 2])
+    assert [dataset.get_data_info(i)['start'] for i in range(3)] == [0, 2, 3]
