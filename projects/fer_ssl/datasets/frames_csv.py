@@ -72,11 +72,16 @@ def read_frames_csv(
     frames: dict[str, tuple[list, list]] = {}
     split_of: dict[str, str] = {}
     for line, row in rows:
+        if len(row) != len(header):
+            raise ValueError(
+                f'{path}:{line}: {len(row)} fields, but the header has '
+                f'{len(header)}.'
+            )
         try:
             video, frame = row[video_at], int(row[frame_at])
             image, label = row[image_at], label_of[row[expression_at]]
             split = '' if split_at is None else row[split_at]
-        except (IndexError, KeyError, ValueError):
+        except (KeyError, ValueError):
             raise ValueError(
                 f'{path}:{line}: {_complaint(row, header, label_of)}'
             ) from None
@@ -110,8 +115,6 @@ def read_frames_csv(
 
 def _complaint(row: list[str], header: list[str], label_of: dict) -> str:
     """What is wrong with a row that could not be parsed."""
-    if len(row) < len(header):
-        return f'{len(row)} fields, but the header has {len(header)}.'
     expression = row[header.index('expression')]
     if expression not in label_of:
         known = ', '.join(name for name in label_of if name)
