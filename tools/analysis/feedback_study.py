@@ -13,9 +13,9 @@ import argparse
 import csv
 import json
 import statistics
-import subprocess
-import sys
 from pathlib import Path
+
+from fer_ssl.apis.trials import run_logged, scores_of_validation
 
 LOOP, HOOK = 'train_cfg', 'custom_hooks.0'
 NORMALIZED = f'{HOOK}.normalize=True'
@@ -89,16 +89,9 @@ def train(config: str, folder: Path, options: list[str]) -> dict:
     done = json.loads(file.read_text()) if file.exists() else {}
     if done.get('options') != options:
         tool = Path(__file__).parents[1] / 'train.py'
-        command = [sys.executable, str(tool), config]
-        command += ['--work-dir', str(folder), '--cfg-options', *options]
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / 'log.txt', 'w', encoding='utf-8') as log:
-            status = subprocess.run(command, stdout=log, stderr=log).returncode
-        if status:
-            sys.exit(f'error: training failed, see {log.name}')
-        latest = max(folder.glob('*/vis_data/scalars.json'))
-        lines = map(json.loads, latest.read_text().splitlines())
-        last = [line for line in lines if COLUMNS[0] in line][-1]
+        command = [str(tool), config, f'--work-dir={folder}']
+        run_logged([*command, '--cfg-options', *options], folder / 'log.txt')
+        last = scores_of_validation(folder, COLUMNS[0])
         scores = {name: last[name] for name in COLUMNS}
         done = dict(options=options, scores=scores)
         file.write_text(json.dumps(done))
@@ -113,7 +106,10 @@ def main() -> None:
             options = [x.format(seed=seed) for x in args.cfg_options]
             options += [f'randomness.seed={seed}', *VARIANTS[name]]
             folder = args.work_dir / name.replace(', ', '_') / str(seed)
-            scores = train(args.config, folder, options)
+            try:
+                scores = train(args.config, folder, options)
+            except RuntimeError as error:
+                raise SystemExit(f'error: {error}') from None
             rows.append(dict(variant=name, seed=seed, **scores))
     with open(args.work_dir / 'study.csv', 'w', newline='') as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator='\n')

@@ -1,0 +1,54 @@
+"""Predictions of several models for the same videos, averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .video_predictions import VideoPrediction, VideoPredictions
+
+
+def average_predictions(
+    members: Sequence[VideoPredictions],
+) -> VideoPredictions:
+    """Mean of the scores of every frame, over the models.
+
+    Args:
+        members: Predictions of each model for the same videos, in any order.
+
+    Returns:
+        Videos in the order of the first model; ``labels`` and ``has_face``
+        are those of the first.
+
+    Raises:
+        ValueError: Two differ in columns, videos or lengths.
+    """
+    first, *others = members
+    for other in others:
+        if other.classes != first.classes:
+            raise ValueError(
+                f'columns {other.classes} cannot be averaged with '
+                f'{first.classes}'
+            )
+        lengths = [{v.name: v.num_frames for v in x} for x in (first, other)]
+        if lengths[0] != lengths[1]:
+            differ = sorted(
+                name for name, _ in lengths[0].items() ^ lengths[1].items()
+            )
+            raise ValueError(
+                f'video {differ[0]}: missing in one of the predictions, or '
+                'of another length'
+            )
+    return VideoPredictions(
+        (
+            VideoPrediction(
+                video.name,
+                np.mean([m[video.name].scores for m in members], axis=0),
+                labels=video.labels,
+                has_face=video.has_face,
+            )
+            for video in first
+        ),
+        first.classes,
+    )

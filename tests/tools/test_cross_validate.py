@@ -1,0 +1,113 @@
+"""tools/cross_validate.py with trainings of a few iterations."""
+
+import csv
+
+import pytest
+
+from fer_ssl.evaluation import VideoPredictions
+
+CONFIG = """
+custom_imports = dict(imports=['fer_ssl'])
+default_scope = 'mmpretrain'
+files = dict(
+    type='VideoFrameDataset',
+    data_root='{root}',
+    ann_file='frames.csv',
+    metainfo=dict(classes=('neutral', 'anger', 'happiness')),
+)
+load = [dict(type='LoadImageFromFile')]
+keys = ('img_path', 'video', 'start', 'num_frames')
+test_loader = dict(
+    batch_size=8,
+    num_workers=0,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        **files,
+        split='train',
+        test_mode=True,
+        pipeline=load + [dict(type='PackInputs', meta_keys=keys)],
+    ),
+)
+train_dataloader = dict(
+    batch_size=4,
+    num_workers=0,
+    sampler=dict(type='InfiniteShuffleSampler'),
+    dataset=dict(
+        **files,
+        split='train',
+        only_labeled=True,
+        pipeline=load + [dict(type='PackInputs')],
+    ),
+)
+val_dataloader = test_dataloader = test_loader
+model = dict(
+    type='ImageClassifier',
+    data_preprocessor=dict(type='ClsDataPreprocessor'),
+    backbone=dict(type='ResNet', depth=18, stem_channels=4, base_channels=4),
+    neck=dict(type='GlobalAveragePooling'),
+    head=dict(type='LinearClsHead', in_channels=32, num_classes=3),
+)
+train_cfg = dict(type='ResumableTrainLoop', max_iters=3, val_interval=3)
+val_cfg = test_cfg = dict()
+optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.01))
+val_evaluator = dict(type='MacroF1Metric')
+majority = dict(type='MajoritySmoothing', window=3)
+test_evaluator = [
+    dict(type='MacroF1Metric'),
+    dict(type='MacroF1Metric', prefix='smoothed', post_process=majority),
+]
+default_hooks = dict(
+    checkpoint=dict(type='SafeCheckpointHook', by_epoch=False, interval=3)
+)
+log_processor = dict(by_epoch=False)
+"""
+FOLDS = dict(a='0', b='0', c='1', d='1')
+
+
+@pytest.fixture
+def files(folder, write_videos):
+    videos = dict(a='001', b='1.12', c='0221', d='1?2')
+    root = write_videos(videos)['data_root']
+    (folder / 'frames_b.py').write_text(CONFIG.replace('{root}', root))
+    with open(folder / 'folds.csv', 'w', newline='') as file:
+        csv.writer(file).writerows([('video', 'fold'), *FOLDS.items()])
+    return folder
+
+
+def test_folds_and_ensemble(call, files):
+    command = (
+        'python {tools}/cross_validate.py frames_b.py --folds folds.csv '
+        '--work-dir cv --test-split train'
+    )
+    output = call(command)
+    table = [line.split(' | ') for line in output.splitlines()[:3]]
+    assert table[0] == ['| score', '0', '1', 'mean', 'std |']
+    assert table[2][0] == '| macro_f1'
+    assert '| smoothed/macro_f1 |' in output
+
+    members = []
+    for fold in '01':
+        out = files / f'cv/fold_{fold}'
+        own = VideoPredictions.from_csv(str(out / 'test/predictions.csv'))
+        assert {v.name for v in own} == {v for v in FOLDS if FOLDS[v] == fold}
+        every = out / 'train/predictions.csv'
+        members.append(VideoPredictions.from_csv(str(every)))
+    mean = VideoPredictions.from_csv(str(files / 'cv/ensemble_train.csv'))
+    for video in mean:
+        scores = (members[0][video.name].scores, members[1][video.name].scores)
+        assert abs(video.scores - sum(scores) / 2).max() < 1e-6
+
+    logs = sorted((files / 'cv').rglob('*.txt'))
+    assert len(logs) == 6
+    times = [log.stat().st_mtime_ns for log in logs]
+    assert call(command).splitlines()[:3] == output.splitlines()[:3]
+    assert [log.stat().st_mtime_ns for log in logs] == times, 'done again'
+
+
+def test_failed_training_names_its_log(call, files):
+    output = call(
+        'python {tools}/cross_validate.py frames_b.py --folds folds.csv '
+        '--work-dir failed --cfg-options model.type=Missing',
+        status=1,
+    )
+    assert 'failed, see failed/fold_0/train.txt' in output.splitlines()[-1]
