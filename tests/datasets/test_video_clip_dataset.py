@@ -130,7 +130,7 @@ def test_features_of_the_right_rows(write_videos, tmp_path):
     assert (sample.video, sample.start, sample.num_frames) == ('b', 0, 2)
     assert sample.student_sha256 == STAMP
     # Workers that are spawned get the path, not the features.
-    assert len(pickle.dumps(dataset.store)) < 2000
+    assert len(pickle.dumps(dataset.stores)) < 2000
     copied = pickle.loads(pickle.dumps(dataset))
     assert copied[1]['inputs'][:, 0].tolist() == expected[1]
 

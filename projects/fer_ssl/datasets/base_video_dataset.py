@@ -23,8 +23,9 @@ class BaseVideoDataset(BaseDataset):
     :func:`.abaw_annotation.read_annotation`.
 
     With ``test_mode=True``, ``metainfo['videos']`` holds the labels (T,) of
-    every frame of every video, so that a metric can score whole videos. In
-    training it is left out: that metainfo goes into every checkpoint.
+    every frame of every video, so that a metric can score whole videos, and
+    ``metainfo['has_face']`` which of them have a face, bool (T,). In training
+    they are left out: that metainfo goes into every checkpoint.
 
     Args:
         ann_file: CSV file, relative to ``data_root``; see
@@ -86,12 +87,12 @@ class BaseVideoDataset(BaseDataset):
         )
         self.has_face = self.images != b''
         if self.test_mode:
-            self._metainfo['videos'] = {
-                name: self.labels[first:stop]
-                for name, first, stop in zip(
-                    self.video_names, self.offsets, self.offsets[1:]
-                )
-            }
+            for key, frames in (
+                ('videos', self.labels),
+                ('has_face', self.has_face),
+            ):
+                parts = np.split(frames, self.offsets[1:-1])
+                self._metainfo[key] = dict(zip(self.video_names, parts))
         items = self.load_items()
         if not len(items):
             raise ValueError(

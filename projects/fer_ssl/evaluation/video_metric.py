@@ -24,7 +24,8 @@ class VideoMetric(BaseMetric):
     all labeled frames of all videos, with or without a face. Each data sample
     is then a window with ``video``, ``start`` (0-based frame), ``pred_score``
     (w, C) and ``valid`` (w,), or one frame with ``pred_score`` (C,); see
-    :meth:`VideoPredictions.from_windows` for overlaps and gaps.
+    :meth:`VideoPredictions.from_windows` for overlaps and gaps. Frames that
+    are predicted have a face, unless ``metainfo['has_face']`` says otherwise.
 
     A subclass gives :meth:`image_entry`, :meth:`score_images` and
     :meth:`score_videos`.
@@ -181,6 +182,7 @@ class VideoMetric(BaseMetric):
             self.dataset_meta['classes'],
             self.window_weights,
             self.no_face_score,
+            self.dataset_meta.get('has_face'),
         ).apply(self.post_process)
         if self.out_file is not None:
             predictions.to_csv(self.out_file)

@@ -3,11 +3,12 @@ from .frame_data_preprocessor import FrameDataPreprocessor
 from .frame_recognizer import FrameRecognizer
 from .heads import TemporalFrameHead
 from .teacher_student import TeacherStudent
-from .temporal import TransformerEncoder
+from .temporal import StreamFusionEncoder, TransformerEncoder
 
 __all__ = [
     'FrameDataPreprocessor',
     'FrameRecognizer',
+    'StreamFusionEncoder',
     'TeacherStudent',
     'TemporalFrameHead',
     'TransformerEncoder',

@@ -13,7 +13,8 @@ class PackClipInputs(BaseTransform):
     (T, D). The ``ActionDataSample`` holds ``gt_label`` int64 (T,) and
     ``valid`` bool (T,), and as metainfo ``video``, ``start``, ``num_frames``
     and, for cached features, ``student_sha256``. Valence and arousal are
-    float32 (T, 2) in ``gt_label``, action units int64 (T, 12).
+    float32 (T, 2) in ``gt_label``, action units int64 (T, 12). With several
+    streams there is ``stream_valid``, bool (T, S).
     """
 
     meta_keys = ('video', 'start', 'num_frames', 'student_sha256')
@@ -28,5 +29,7 @@ class PackClipInputs(BaseTransform):
         )
         # set_gt_label would round valence and arousal to whole numbers.
         sample.set_field(torch.from_numpy(results['gt_labels']), 'gt_label')
-        sample.set_field(torch.from_numpy(results['valid']), 'valid')
+        for key in ('valid', 'stream_valid'):
+            if key in results:
+                sample.set_field(torch.from_numpy(results[key]), key)
         return dict(inputs=torch.from_numpy(inputs), data_samples=sample)
