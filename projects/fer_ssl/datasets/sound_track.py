@@ -139,7 +139,7 @@ def _decode(
     for packet in _packets(media, path):
         try:
             frames = packet.decode()
-        except av.error.InvalidDataError:
+        except av.error.FFmpegError:
             continue  # damaged: a gap, as the next packet has its time
         for frame in frames:
             time = clock if frame.time is None else frame.time
