@@ -341,3 +341,22 @@ def test_several_tasks_without_any_label():
     total.backward()
     for parameter in multi.parameters():
         assert not parameter.grad.any()
+
+
+def test_half_precision():
+    multi, _ = heads()
+    x, valid = torch.randn(2, 4, 6), torch.rand(2, 4) < 0.8
+    labels = {f'{x}_gt_label': random_labels((2, 4), x) for x in TASKS}
+    samples = [
+        sample({k: v[i] for k, v in labels.items()}, valid[i])
+        for i in range(2)
+    ]
+    with torch.autocast('cpu', torch.bfloat16):
+        losses = multi.train().loss(x, samples, valid=valid)
+        scores = multi.predict(x, samples, valid=valid)[0]
+    for task in TASKS:
+        assert losses[f'loss_{task}'].isfinite()
+        assert scores.get(f'{task}_pred_score').dtype == torch.float32
+    sum(losses.values()).backward()
+    for parameter in multi.parameters():
+        assert parameter.grad.isfinite().all()

@@ -227,3 +227,15 @@ def test_recurrent_options_that_cannot_be():
         RecurrentEncoder(6, cell='RNN')
     with pytest.raises(ValueError, match='embed_dims=9 must be even'):
         RecurrentEncoder(6, embed_dims=9)
+
+
+@every
+def test_half_precision(config):
+    model = build(config).train()
+    x, valid = clips()
+    with torch.autocast('cpu', torch.bfloat16):
+        output = model(x, valid)
+    assert output.isfinite().all()
+    torch.testing.assert_close(
+        output.float()[valid], model(x, valid)[valid], rtol=0.1, atol=0.1
+    )

@@ -89,6 +89,11 @@ def read_frames_csv(
         _label_parser(task, header, classes, active_from) for task in names
     ]
     dtype = label_dtype(tasks)
+    parse = parsers[0]
+    if not isinstance(tasks, str):
+
+        def parse(row: list[str]) -> tuple:
+            return tuple([parser(row) for parser in parsers])
 
     frames: dict[str, tuple[list, list]] = {}
     split_of: dict[str, str] = {}
@@ -96,7 +101,7 @@ def read_frames_csv(
         try:
             video, frame = row[video_at], int(row[frame_at])
             image = row[image_at]
-            label = tuple([parse(row) for parse in parsers])
+            label = parse(row)
             split = '' if split_at is None else row[split_at]
         except (IndexError, ValueError):
             raise ValueError(
@@ -115,7 +120,7 @@ def read_frames_csv(
                 'is no face), and a video lies in one split.'
             )
         images.append(image)
-        labels.append(label[0] if isinstance(tasks, str) else label)
+        labels.append(label)
 
     videos = {
         name: VideoAnnotation(name, images, np.array(labels, dtype.base))
