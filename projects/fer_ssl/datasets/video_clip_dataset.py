@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from mmengine.registry import DATASETS
 
-from .abaw_annotation import ignore_label, is_annotated
+from .abaw_annotation import ignored_like, is_annotated
 from .base_video_dataset import BaseVideoDataset
 from .feature_store import FeatureStore
 
@@ -31,7 +31,7 @@ class VideoClipDataset(BaseVideoDataset):
     strings). ``valid`` marks real frames with a face: a short video is padded
     with label -1, valid False, zero features and '' paths. Valence and arousal
     are float32 (window, 2) in ``gt_labels``, padded with -5, action units
-    int64 (window, 12).
+    int64 (window, 12). Of several tasks they are records, ``gt_labels['VA']``.
 
     With several streams, ``features`` (window, D1 + D2 + ...) holds them side
     by side, in the order given, and ``stream_valid`` bool (window, S) says
@@ -138,10 +138,7 @@ class VideoClipDataset(BaseVideoDataset):
         begin = self.offsets[video] + start
         end = min(begin + self.window, self.offsets[video + 1])
         length = end - begin
-        shape = self.window, *self.labels.shape[1:]
-        gt_labels = np.full(
-            shape, ignore_label(self.labels), self.labels.dtype
-        )
+        gt_labels = ignored_like(self.labels, self.window)
         gt_labels[:length] = self.labels[begin:end]
         stream_valid = np.zeros(
             (self.window, self.stream_valid.shape[1]), dtype=bool

@@ -38,7 +38,7 @@ class FrameTargetMetric(VideoMetric):
     def score_images(self, size: int) -> dict[str, float]:
         rank, world_size = get_dist_info()
         share = self.results[: len(range(rank, size, world_size))]
-        num_columns = len(self.dataset_meta['classes'])
+        num_columns = len(self.classes)
         pairs = np.array(share).reshape(-1, 2, num_columns)
         truth, scores = pairs[:, 0], pairs[:, 1]
         sums = torch.from_numpy(self.sums(truth, scores))

@@ -42,7 +42,7 @@ class MacroF1Metric(VideoMetric):
         rank, world_size = get_dist_info()
         pairs = self.results[: len(range(rank, size, world_size))]
         pairs = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-        classes = self.dataset_meta['classes']
+        classes = self.classes
         confusion = torch.from_numpy(
             confusion_matrix(pairs[:, 0], pairs[:, 1], len(classes))
         )
