@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 from sound_files import tone, write_aac, write_video, write_wav
@@ -92,3 +94,9 @@ def test_damaged_packets_are_gaps(tmp_path):
     assert np.isnan(sound).any()
     for part in (slice(0, 16000), slice(40000, 47000)):
         np.testing.assert_allclose(sound[part], whole[part], atol=1e-3)
+
+
+def test_without_pyav(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'av', None)
+    with pytest.raises(ImportError, match='pip install av'):
+        media_info(str(tmp_path / 'a.wav'))
