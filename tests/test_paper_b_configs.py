@@ -82,7 +82,7 @@ def shrink(config, root, work_dir):
                 stride=4,
                 feature_store=str(work_dir / 'features'),
             )
-    config.extract_dataloader.dataset.pipeline[1].scale = (8, 8)
+    config.extract_dataloader.dataset.pipeline[2].crop_size = 8
     config.train_cfg.max_epochs = 4
     config.param_scheduler[1].T_max = 4 - config.param_scheduler[1].begin
     config.model.student_checkpoint = str(work_dir / 'student.pth')

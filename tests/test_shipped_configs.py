@@ -4,12 +4,11 @@ from pathlib import Path
 
 import pytest
 from aff_wild2_files import write_aff_wild2
-from face_sets import write_affectnet_2021, write_expw
+from face_sets import EXPW, write_affectnet_2021, write_expw
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from record_io_files import write_ms1m
-from test_configs import CONFIGS
 
 from fer_ssl.datasets.split_builder import (
     SplitRecipe,
@@ -18,7 +17,7 @@ from fer_ssl.datasets.split_builder import (
 )
 from fer_ssl.labels import ABAW_EXPRESSIONS
 
-FILES = {path.name: path for path in CONFIGS}
+CONFIGS = Path(__file__).parents[1] / 'configs'
 
 
 @pytest.fixture(scope='module')
@@ -27,13 +26,17 @@ def shipped(tmp_path_factory):
     root = tmp_path_factory.mktemp('shipped')
     write_affectnet_2021(root / 'AffectNet')
     write_expw(root / 'ExpW')
+    # Every class: batches are balanced.
+    with open(root / 'ExpW/label/label.lst', 'a') as file:
+        for number in range(20, 27):
+            file.write(
+                f'{EXPW[0][0]} {number} 2 2 20 {number} 9.5 {number - 20}\n'
+            )
     write_aff_wild2(root / 'Aff-Wild2')
     write_ms1m(root / 'faces_emore')
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('FER_SSL_DATA', str(root))
-        recipe = read_recipe(
-            str(FILES['spatial_r50.py'].with_name('split_paper_a.yml'))
-        )
+        recipe = read_recipe(str(CONFIGS / 'split_paper_a.yml'))
     build_split(SplitRecipe(**recipe), str(root / 'split'))
     return root
 
@@ -44,7 +47,7 @@ def load(shipped, monkeypatch):
     monkeypatch.setenv('FER_SSL_DATA', str(shipped))
 
     def load(name):
-        config = Config.fromfile(FILES[name])
+        config = Config.fromfile(CONFIGS / name)
         init_default_scope(config.default_scope)
         return config
 

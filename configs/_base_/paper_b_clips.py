@@ -5,7 +5,9 @@
 _base_ = 'default_runtime.py'
 default_scope = 'mmaction'
 
-student_checkpoint = '{{$FER_SSL_STUDENT:work_dirs/paper_b/vit_expr.pth}}'
+student_checkpoint = (
+    '{{$FER_SSL_STUDENT:work_dirs/finetune_vit_base_expr/iter_20000.pth}}'
+)
 data_root = '{{$FER_SSL_DATA:data}}'
 
 model = dict(
@@ -91,7 +93,8 @@ extract_dataloader = dict(
         data_prefix=dict(img_path='Aff-Wild2'),
         pipeline=[
             dict(type='LoadImageFromFile'),
-            dict(type='Resize', scale=(224, 224), interpolation='bicubic'),
+            dict(type='Resize', scale=(256, 256)),
+            dict(type='CenterCrop', crop_size=224),
             dict(type='PackInputs'),
         ],
     ),

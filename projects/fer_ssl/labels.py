@@ -55,6 +55,9 @@ ABAW_TRACKS = {
 #: Label of a sample that carries no annotation.
 IGNORE_LABEL = -1
 
+#: Valence and arousal of a frame that carries no annotation.
+IGNORE_VALENCE_AROUSAL = -5.0
+
 #: Class names of the data sets, in the order of their numbers.
 TAXONOMIES: dict[str, tuple[str, ...]] = {
     'abaw': ABAW_EXPRESSIONS,
@@ -246,7 +249,3 @@ def label_mapping(
         [index.get(targets.get(name, name), IGNORE_LABEL) for name in names],
         dtype=np.int64,
     )
-
-
-#: Valence and arousal of a frame that carries no annotation.
-IGNORE_VALENCE_AROUSAL = -5.0

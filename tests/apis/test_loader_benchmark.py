@@ -20,6 +20,7 @@ from fer_ssl.apis.loader_benchmark import (
     copy_images,
     describe,
     make_images,
+    unlabeled_pipeline,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -27,8 +28,8 @@ ROOT = Path(__file__).parents[2]
 
 def pipeline(size=24):
     """Weak and strong view of the config, of small images."""
-    config = Config.fromfile(ROOT / 'configs/_base_/fer_224.py').to_dict()
-    steps = config['unlabeled_dataloader']['dataset']['pipeline']
+    config = Config.fromfile(ROOT / 'configs/_base_/fer_224.py')
+    steps = unlabeled_pipeline(config)
     steps[1]['scale'] = (size + 4, size + 4)
     for view in steps[2]['transforms']:
         view[0]['crop_size'] = size

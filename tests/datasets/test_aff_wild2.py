@@ -161,6 +161,9 @@ def test_missing_folders_name_the_remedy(own_root):
         read(own_root / 'none')
     with pytest.raises(FileNotFoundError, match='no folder named VA_Esti'):
         read(own_root, track='VA')
+    (own_root / 'frames.csv').touch()
+    with pytest.raises(FileNotFoundError, match='frames.csv: no such folder'):
+        read(own_root / 'frames.csv')
     shutil.rmtree(own_root / 'crops')
     with pytest.raises(FileNotFoundError, match='no folder named cropped_al'):
         read(own_root)
@@ -242,12 +245,29 @@ def test_many_folders_are_not_searched(tmp_path):
     assert found == [str(tmp_path / 'cropped_aligned')]
 
 
+def test_a_folder_of_another_user_is_passed_over(own_root, monkeypatch):
+    """lost+found, where the data root is the top of a disk."""
+    (own_root / 'lost+found').mkdir()
+    scandir = os.scandir
+
+    def refuse(folder):
+        if str(folder).endswith('lost+found'):
+            raise PermissionError(folder)
+        return scandir(folder)
+
+    monkeypatch.setattr('fer_ssl.datasets.aff_wild2.os.scandir', refuse)
+    assert len(read(own_root)) == 7
+
+
 # ------------------------------------------------------------------ test set
 
 
 def test_test_set_needs_lengths(own_root):
     with pytest.raises(ValueError, match="split 'test' has no annotation"):
         read(own_root, 'test')
+    example = '6th_ABAW_Annotations/example_EXPR.txt'
+    with pytest.raises(ValueError, match='is not the header of track VA'):
+        read(own_root, 'test', 'VA', test_set=example)
     (own_root / 'names.txt').write_text('video92\n2-30-640x360\n')
     with pytest.raises(ValueError, match='names.txt:1: .*no numbers'):
         read(own_root, 'test', test_set='names.txt')
@@ -256,7 +276,7 @@ def test_test_set_needs_lengths(own_root):
     assert [len(v.images) for v in videos.values()] == [5, 9]
 
 
-# --------------------------------------------------------- classes and stills
+# ------------------------------------------------------------------- classes
 
 
 def test_classes_in_another_order(root):
@@ -273,21 +293,6 @@ def test_classes_in_another_order(root):
         reader.read(str(root), str(root), classes[1:])
     with pytest.raises(ValueError, match='track VA is annotated'):
         AffWild2Reader('VA').read(str(root), str(root), ['arousal', 'valence'])
-
-
-def test_still_faces(root):
-    stills = AffWild2Reader().read_faces(str(root), str(root))
-    expected = [
-        (f'crops/{image}', label, video.name)
-        for video in videos_of('train')
-        for image, label in zip(video.images, video.labels['EXPR'])
-        if image and label != -1
-    ]
-    assert [*zip(stills.images, stills.labels, stills.videos)] == expected
-    assert stills.labels.dtype == np.int64
-    stills = AffWild2Reader('VA').read_faces(str(root), str(root), split='val')
-    assert stills.labels.shape == (len(stills.images), 2)
-    assert (stills.labels >= -1).all()
 
 
 # ----------------------------------------------------------------- data sets

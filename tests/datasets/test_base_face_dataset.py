@@ -70,7 +70,9 @@ def test_small_class_is_reported_with_the_folder(build):
 
 def test_no_face_left(build):
     with patch.object(Faces, 'table', FaceTable(['a.png'], [-1])):
-        with pytest.raises(ValueError, match='images: no all face'):
+        with pytest.raises(
+            ValueError, match="images: no face with subset='all"
+        ):
             build()
 
 

@@ -25,7 +25,13 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS
 from record_io_files import jpeg, write_ms1m
 
-from fer_ssl.datasets import RecordIODataset, data_check
+from fer_ssl.datasets import (
+    FaceDataset,
+    RecordIODataset,
+    data_check,
+    data_report,
+    known_sets,
+)
 from fer_ssl.datasets.data_check import DataCheck, problem_of
 from fer_ssl.datasets.data_report import (
     describe,
@@ -269,10 +275,15 @@ def test_stopped_and_started_again(many, tmp_path):
     assert list(part.problems) == [
         f'{tmp_path}/{n}.jpg' for n in (3, 300, 599)
     ]
-    # Once more: nothing is left to do. Another way of looking: everything.
-    assert run_many(many, tmp_path)[0] == whole
-    assert run_many(many, tmp_path)[1] == []
+    # Once more: everything, as images may have been repaired since.
+    for number in (3, 300, 599):
+        (tmp_path / f'{number}.jpg').write_bytes(jpeg(1, 8))
+    part, looked, _ = run_many(many, tmp_path)
+    assert (len(looked), part.problems) == (600, {})
+    # Another way of looking takes nothing over.
+    run_many(many, tmp_path, stop_at=550)
     assert len(run_many(many, tmp_path, images='decode')[1]) == 600
+    assert len(run_many(many, tmp_path)[1]) == 600 - 512
 
 
 def test_several_processes_find_the_same(many, tmp_path):
@@ -285,7 +296,7 @@ def test_several_processes_find_the_same(many, tmp_path):
 
 
 def test_changed_list_is_checked_anew(many, tmp_path):
-    run_many(many, tmp_path)
+    run_many(many, tmp_path, stop_at=550)
     part, looked, _ = run_many(dict(many, count=590), tmp_path)
     assert len(looked) == part.checked == 590
 
@@ -299,7 +310,7 @@ def test_damaged_state(many, tmp_path):
 
 def test_many_problems_are_counted_and_some_named(many, tmp_path):
     config = dict(many, data_root=str(tmp_path / 'none'))
-    with patch.object(data_check, '_MOST_LISTED', 100):
+    with patch.object(data_report, '_MOST_LISTED', 100):
         part, _, page = run_many(config, tmp_path)
     assert part.num_problems == dict(missing=600)
     assert len(part.problems) == 100
@@ -358,6 +369,55 @@ def test_split_with_an_image_root(tmp_path, write_faces):
         assert problems == [str(tmp_path / 'images/5.png')]
 
 
+def test_sets_with_other_classes(tmp_path, write_faces):
+    """Their manifests say which."""
+    from fer_ssl.datasets.split_builder import SplitRecipe, build_split
+
+    classes = ('anger', 'bored')
+    kwargs = write_faces([(f'{i}.png', classes[i % 2], '') for i in range(9)])
+    kwargs['metainfo'] = dict(classes=classes)
+    recipe = SplitRecipe(
+        labeled=dict(A=dict(type='FaceDataset', **kwargs)),
+        per_class=2,
+        classes=classes,
+    )
+    build_split(recipe, str(tmp_path / 'new/split'))
+    write_shards(FaceDataset(**kwargs), [tmp_path / 'new/shards'])
+    reports = by_name(DataCheck(tmp_path / 'new').run())
+    assert not has_problems(reports.values())
+    assert reports['faces CSV'].parts[0].counts == dict(anger=2, bored=2)
+    assert reports['tar shards'].parts[0].counts == dict(anger=5, bored=4)
+
+
+def test_fer_plus_folders_without_images(tmp_path):
+    """The owners' repository has them, with lists alone."""
+    write_fer_plus(tmp_path, as_text=True)
+    (tmp_path / 'data/FER2013Train').mkdir(parents=True)
+    (tmp_path / 'data/FER2013Train/label.csv').touch()
+    reports = DataCheck(tmp_path, 'decode').run()
+    assert not has_problems(reports), describe(tmp_path, reports)
+
+
+def test_name_that_is_not_utf_8(tmp_path):
+    write_image_folder(tmp_path, dict(happy=1))
+    name = os.fsencode(tmp_path) + b'/happy/\xff.jpg'
+    open(name, 'wb').close()
+    folder = dict(type='ImageFolderDataset', data_root=str(tmp_path))
+    reports = DataCheck(tmp_path, known=(), more=dict(A=folder)).run()
+    assert reports[0].parts[0].num_problems == dict(empty=1)
+    assert 'happy/\\udcff.jpg' in describe(tmp_path, reports, ())
+    write_problems(str(tmp_path / 'problems.csv'), reports)
+
+
+def test_several_sets_as_one(tmp_path, write_faces):
+    kwargs = write_faces([(f'{i}.png', 'anger', '') for i in range(3)])
+    face = dict(type='FaceDataset', **kwargs)
+    more = dict(A=dict(type='ConcatDataset', datasets=[face, face]))
+    (report,) = DataCheck(tmp_path, known=(), more=more).run()
+    (part,) = report.parts
+    assert (part.error, part.num_faces, part.checked) == ('', 6, 3)
+
+
 def test_frames_csv(tmp_path, write_videos):
     write_videos(dict(a='00.1', b='?2'))
     (report,) = DataCheck(tmp_path).run()
@@ -374,7 +434,7 @@ def test_folders_with_many_images_are_not_searched(tmp_path):
     assert [folder for _, folder in find_sets(str(tmp_path))] == [
         str(tmp_path / 'a/b')
     ]
-    with patch.object(data_check, '_MOST_ENTRIES', 3):
+    with patch.object(known_sets, '_MOST_ENTRIES', 3):
         for number in range(4):
             (tmp_path / f'a/{number}.jpg').touch()
         assert list(find_sets(str(tmp_path))) == []
@@ -438,11 +498,9 @@ def test_tool(tmp_path):
     assert 'Own   ' in done.stdout and 'happiness 3' in done.stdout
     assert (tmp_path / 'page.txt').read_text() in done.stdout
     state = json.loads((tmp_path / 'work_dirs/data_check.json').read_text())
-    assert len(state) == 3
+    assert state == {}
     damage(tmp_path / 'data/raf')
-    again = run_tool(*args, cwd=tmp_path)
-    assert again.returncode == 0  # looked at already
-    again = run_tool(*args, '--fresh', '--problems=bad.csv', cwd=tmp_path)
+    again = run_tool(*args, '--problems=bad.csv', cwd=tmp_path)
     assert again.returncode == 1
     assert len((tmp_path / 'bad.csv').read_text().splitlines()) == 5
     none = run_tool(tmp_path / 'none', cwd=tmp_path)

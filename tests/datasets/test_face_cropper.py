@@ -258,6 +258,7 @@ def test_sources(photos, tmp_path):
         'one.png',
         'sub/two.jpg',
     ]
+    assert list_sources(f'{photos}/')[-1].name == 'sub/two.jpg'
     path = tmp_path / 'list.txt'
     path.write_text('a.jpg\n\n../b.jpg\na.jpg\n/x/c.JPG\n')
     sources = list_sources(str(path))

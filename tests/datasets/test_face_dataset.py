@@ -54,7 +54,7 @@ def test_labeled_and_unlabeled_complete_each_other(faces):
 
 
 def test_small_class_is_reported(faces):
-    with patch('fer_ssl.datasets.face_dataset.print_log') as log:
+    with patch('fer_ssl.datasets.base_face_dataset.print_log') as log:
         dataset = FaceDataset(
             **faces, split='train', subset='labeled', labeled_per_class=5
         )
@@ -81,7 +81,7 @@ def test_truth_column(faces, tmp_path):
         ('image,expression\na.png,anger\n,anger\n', r'x\.csv:3: no image'),
         ('image,label\na.png,anger\n', r'x\.csv:1: column expression'),
         ('', r'x\.csv:1: column expression, image'),
-        ('image,expression\na.png,\n', 'no all face'),
+        ('image,expression\na.png,\n', "no face with subset='all'"),
     ],
 )
 def test_bad_files_are_named(faces, tmp_path, text, message):

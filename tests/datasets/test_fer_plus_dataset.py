@@ -251,7 +251,7 @@ def test_path_of_pixels(tmp_path):
     path.write_text(f'xx{GOOD}')
     image = pixel_text_path(str(path), 2, len(GOOD))
     assert get(image) == b'P5 48 48 255\n' + b'\xff' * 2304
-    with pytest.raises(OSError, match='not pixels://'):
+    with pytest.raises(ValueError, match='expected SCHEME://FILE'):
         get(f'pixels://{path}')
     with pytest.raises(FileNotFoundError):
         get(pixel_text_path(str(tmp_path / 'no.csv'), 0, 1))

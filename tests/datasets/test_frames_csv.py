@@ -45,6 +45,7 @@ def test_split_selects_videos(tmp_path, split, expected):
         (HEADER + 'a,1,,angry,train,\n', r"csv:2: unknown class 'angry'"),
         (HEADER + 'a,x,,anger,train,\n', r"csv:2: frame 'x' is not a whole"),
         (HEADER + 'a,1\n', r'csv:2: 2 fields, but the header has 6'),
+        (HEADER + 'a,1,x,fear,,train,\n', r'csv:2: 7 fields, but the hea'),
         (HEADER + 'a,1,,,train,\na,3,,,train,\n', r'csv:3: .*expected .* 2'),
         (HEADER + 'a,0,,,train,\n', r'csv:2: .*expected .* frame 1'),
         (HEADER + 'a,1,,,train,\na,2,,,val,\n', r"csv:3: .*split 'train'"),

@@ -108,6 +108,8 @@ def test_fraction_of_the_images(tmp_path):
     for fraction in (0, -1, 1.1):
         with pytest.raises(ValueError, match='fraction'):
             RecordIODataset(data_root=str(tmp_path), fraction=fraction)
+    with pytest.raises(ValueError, match="split='val' is none of"):
+        RecordIODataset(data_root=str(tmp_path), split='val')
 
 
 def test_file_whose_first_image_has_key_5(tmp_path):

@@ -110,7 +110,7 @@ def test_labeled_and_unlabeled_complete_each_other(tmp_path):
         if rest:
             assert len(DATASETS.build(arguments)) == rest
         else:
-            with pytest.raises(ValueError, match='no unlabeled face'):
+            with pytest.raises(ValueError, match="no face with subset='unl"):
                 DATASETS.build(arguments)
 
 

@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from face_sets import write_affectnet_2021, write_expw
+from face_sets import write_affectnet_2021, write_dfew, write_expw
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS
 
@@ -211,6 +211,16 @@ def test_choice_depends_on_seed_and_content_alone(root):
         assert kept < more
 
 
+def test_order_of_sets_that_overlap_does_not_matter(root):
+    sets = dict.fromkeys('AB', recipe(root).labeled['Folder'])
+    files = []
+    for names in ('AB', 'BA'):
+        some = {name: sets[name] for name in names}
+        build_split(recipe(root, labeled=some, only={}), str(root / 'split'))
+        files.append((root / 'split/labels.csv').read_bytes())
+    assert files[0] == files[1]
+
+
 def test_every_candidate_has_the_same_chance(root):
     counts = Counter()
     for seed in range(150):
@@ -306,21 +316,21 @@ def test_face_dataset_as_input(root, write_faces):
     config.pop('metainfo')
     faces = read_face_set('Faces', config, CLASSES, str(root))
     assert len(faces) == 12
-    assert np.bincount(faces.labels).tolist() == [4, 4, 4]
-    assert faces.images[0] == 'images/0.png'
+    assert np.bincount(faces.table.labels).tolist() == [4, 4, 4]
+    assert faces.table.images[0] == 'images/0.png'
 
 
 def test_paths_outside_of_the_root_and_addresses(root):
     faces = read_face_set('T', recipe(root).labeled['Table'], CLASSES)
-    assert faces.images[0] == str(root / 'table/t0.jpg')
+    assert faces.table.images[0] == str(root / 'table/t0.jpg')
     faces = read_face_set(
         'T', recipe(root).labeled['Table'], CLASSES, f'{root}/tab'
     )
-    assert faces.images[0] == str(root / 'table/t0.jpg')
+    assert faces.table.images[0] == str(root / 'table/t0.jpg')
     address = 'recordio:///data/train.rec?key=1&offset=0'
     config = dict(type='TableOfFaces', prefix=address + '#', data_root='/')
     faces = read_face_set('T', config, CLASSES, '/')
-    assert faces.images[0].startswith(address)
+    assert faces.table.images[0].startswith(address)
 
 
 @pytest.mark.parametrize(
@@ -353,6 +363,19 @@ def test_faulty_sets(root):
     config = dict(config, metainfo=dict(classes=['a']))
     with pytest.raises(ValueError, match='X: label 2, but there are 1 cl'):
         read_face_set('X', config, CLASSES)
+    clips = dict(write_dfew(root / 'dfew'), type='DFEWDataset')
+    with pytest.raises(ValueError, match='DFEWDataset: .*no single images'):
+        read_face_set('X', clips)
+
+
+def test_sets_around_others(root):
+    """As the configs put them: the pipelines inside are left out, too."""
+    folder = dict(recipe(root).labeled['Folder'], pipeline=['none such'])
+    config = dict(type='ConcatDataset', datasets=[folder, folder])
+    faces = read_face_set('X', config, CLASSES)
+    assert len(faces) == 2 * 59
+    config = dict(type='RepeatDataset', dataset=folder, times=3)
+    assert len(read_face_set('X', config, CLASSES)) == 3 * 59
 
 
 def test_read_recipe(tmp_path):
@@ -437,6 +460,7 @@ def test_dataset_on_the_command_line(text, config):
         'A',
         'A(x=b)',
         'A(x=f())',
+        'A(x=1/0)',
         'a.B(x=1)',
         'A(**x)',
         'A(',
@@ -477,9 +501,20 @@ def test_list_of_images(tmp_path):
     ]
     assert open_source(str(path), '/root').images[0] == '/root/a.jpg'
     assert open_source(str(path)).get_gt_labels().tolist() == [-1] * 3
+    with pytest.raises(ValueError, match=r"list of images has no \['subset"):
+        open_source(str(path), subset='labeled')
     path.write_text('\n')
     with pytest.raises(ValueError, match=r'list\.txt: no image'):
         open_source(str(path))
+    path.write_bytes(b'a.jpg\n\xff.jpg\n')
+    with pytest.raises(ValueError, match=r'list\.txt:2: not UTF-8'):
+        open_source(str(path))
+
+
+def test_no_argument_is_ignored(root):
+    text = f"FolderOfFaces(data_root='{root}/folder', seed=3)"
+    with pytest.raises(ValueError, match='it gives seed itself'):
+        open_source(text, seed=4)
 
 
 def run_tool(name, *args, status=0):
@@ -535,4 +570,6 @@ def test_tools_in_a_row(tmp_path, write_faces):
         tmp_path / 'shards',
         status=1,
     )
+    assert text.startswith('error: ') and 'Traceback' not in text
+    text = run_tool('make_shards.py', 'None()', tmp_path / 'x', status=1)
     assert text.startswith('error: ') and 'Traceback' not in text

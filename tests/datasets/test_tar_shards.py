@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from mmengine import fileio
-from mmengine.dataset import BaseDataset
+from mmengine.dataset import BaseDataset, ConcatDataset
 from mmengine.registry import init_default_scope
 from record_io_files import write_ms1m
 
@@ -179,7 +179,7 @@ def test_labeled_and_unlabeled_part(faces, tmp_path):
     both = contents(labeled) + contents(unlabeled)
     assert sorted(both) == sorted(contents(faces))
     kwargs.pop('labeled_per_class')
-    with pytest.raises(ValueError, match='no unlabeled face'):
+    with pytest.raises(ValueError, match="no face with subset='unlabeled'"):
         TarShardDataset(**kwargs, subset='unlabeled')
     with pytest.raises(ValueError, match="split='val' is none of"):
         TarShardDataset(**kwargs, split='val')
@@ -197,8 +197,26 @@ def test_truth_of_unlabeled_faces(write_faces, tmp_path):
     )
     unlabeled = TarShardDataset(**kwargs, subset='unlabeled')
     assert contents(unlabeled) == contents(faces)
-    with pytest.raises(ValueError, match='no all face'):
+    with pytest.raises(ValueError, match="no face with subset='all'"):
         TarShardDataset(**kwargs)
+
+
+def test_several_sets_as_one(write_faces, tmp_path):
+    """What is known of unlabeled faces does not become a label here either."""
+    files = write_faces(ROWS)
+    unlabeled = FaceDataset(**files, subset='unlabeled', labeled_per_class=2)
+    twice = ConcatDataset([unlabeled, unlabeled])
+    write_shards(twice, [tmp_path / 'shards'])
+    kwargs = dict(
+        data_root=str(tmp_path / 'shards'), metainfo=dict(classes=CLASSES)
+    )
+    shards = TarShardDataset(**kwargs, subset='unlabeled')
+    assert contents(shards) == 2 * contents(unlabeled)
+    with pytest.raises(ValueError, match="no face with subset='labeled'"):
+        TarShardDataset(**kwargs, subset='labeled')
+    both = ConcatDataset([unlabeled, FaceDataset(**files)])
+    with pytest.raises(ValueError, match='separate shards'):
+        write_shards(both, [tmp_path / 'other'])
 
 
 def test_boxes_in_a_part_only(tmp_path):

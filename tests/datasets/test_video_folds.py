@@ -132,7 +132,7 @@ def test_as_many_folds_as_groups():
 
 
 def test_csv_and_selection(tmp_path, capfd):
-    path = str(tmp_path / 'folds.csv')
+    path = str(tmp_path / 'new' / 'folds.csv')
     write_folds({'a, b': 0, 'c': 1, 'd': 0}, path)
     folds = read_folds(path)
     assert folds == {'a, b': '0', 'c': '1', 'd': '0'}
@@ -154,11 +154,13 @@ def test_csv_and_selection(tmp_path, capfd):
         ('video,fold\na\n', r"csv:2: 'a' is no video,fold"),
         ('video,fold\na,\n', r'csv:2: '),
         ('video,fold\na,1\na,2\n', r'csv:3: .*twice'),
+        ('video,fold\na,1\n\xff,2\n', r'csv:3: not text in UTF-8'),
+        (f'video,fold\n{"a" * 200_000},1\n', r'csv:2: field larger'),
     ],
 )
 def test_malformed_folds_are_refused(tmp_path, text, message):
     path = tmp_path / 'folds.csv'
-    path.write_text(text)
+    path.write_bytes(text.encode('latin-1'))
     with pytest.raises(ValueError, match=message):
         read_folds(str(path))
 

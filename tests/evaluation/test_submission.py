@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from mmengine.evaluator import Evaluator
 from mmengine.registry import DATASETS
 
-from fer_ssl.datasets.frame_list import FrameList, read_frame_list
-from fer_ssl.evaluation import VideoPrediction, VideoPredictions
-from fer_ssl.evaluation.submission import (
+from fer_ssl.datasets.frame_list import (
     HEADERS,
-    check_submission,
+    FrameList,
+    read_frame_list,
     track_of,
-    write_submission,
 )
+from fer_ssl.evaluation import VideoPrediction, VideoPredictions
+from fer_ssl.evaluation.submission import check_submission, write_submission
 from fer_ssl.labels import ABAW_TRACKS
 
 TRACKS = ('EXPR', 'VA', 'AU')

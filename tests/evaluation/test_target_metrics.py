@@ -397,7 +397,10 @@ def test_padding_of_the_sampler_is_dropped(monkeypatch, track, size):
     module = 'fer_ssl.evaluation.frame_target_metric'
     monkeypatch.setattr(f'{module}.all_reduce', remember)
     for rank in range(4):
-        for place in ('mmengine.dataset.sampler', module):
+        for place in (
+            'mmengine.dataset.sampler',
+            'fer_ssl.evaluation.video_metric',
+        ):
             monkeypatch.setattr(
                 f'{place}.get_dist_info', lambda r=rank: (r, 4)
             )

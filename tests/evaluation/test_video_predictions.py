@@ -219,6 +219,25 @@ def test_malformed_csv_is_refused(tmp_path, line, text, problem):
         read_lines(tmp_path / 'p.csv', lines)
 
 
+@pytest.mark.parametrize(
+    'name, problem',
+    [(b'\xff', 'not UTF-8'), (b'"' + b'a' * 200_000 + b'"', 'field larger')],
+)
+def test_what_is_no_csv_is_refused(tmp_path, name, problem):
+    path = tmp_path / 'p.csv'
+    path.write_bytes(GOOD[0].encode() + b'\n' + name + b',1,1,x,,1,0\n')
+    with pytest.raises(ValueError, match=f'p.csv:2: {problem}'):
+        VideoPredictions.from_csv(path)
+
+
+@pytest.mark.parametrize('name', ['b', '"b, c"'])
+def test_csv_saved_by_a_spreadsheet(tmp_path, name):
+    path = tmp_path / 'p.csv'
+    lines = [*GOOD[:3], f'{name},1,1,x,y,0.5,0.5', '']
+    path.write_bytes('\r\n'.join(lines).encode('utf-8-sig'))
+    assert [v.num_frames for v in VideoPredictions.from_csv(path)] == [2, 1]
+
+
 def test_missing_or_empty_csv(tmp_path):
     with pytest.raises(FileNotFoundError, match='nothing.csv'):
         VideoPredictions.from_csv(tmp_path / 'nothing.csv')

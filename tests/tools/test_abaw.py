@@ -44,6 +44,8 @@ def test_make_and_check(call, files):
     assert 'misnamed: 2\n' in printed and printed.endswith('NOT VALID\n')
     printed = call(f'{check} out/nothing.txt {EXAMPLE}', status=2)
     assert 'nothing.txt' in printed
+    printed = call(f'{check} data {EXAMPLE}', status=2)
+    assert 'error: ' in printed and 'Traceback' not in printed
     printed = call(
         f'{make} --out out/other.txt --tolerance 0 --track EXPR', status=2
     )

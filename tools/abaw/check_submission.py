@@ -41,7 +41,7 @@ def main() -> None:
         report = check_submission(
             args.submission, read_frame_list(args.expected), args.track
         )
-    except (FileNotFoundError, ValueError) as error:
+    except (OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
         sys.exit(2)
     print(report.text())

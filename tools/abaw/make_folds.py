@@ -72,10 +72,10 @@ def main() -> None:
         counts = {n: frame_counts(x, len(classes)) for n, x in labels.items()}
         folds = make_folds(counts, args.folds, args.seed)
         names = count_names(next(iter(labels.values())), classes)
-    except (FileNotFoundError, ValueError) as error:
+        write_folds(folds, args.out)
+    except (OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
         sys.exit(2)
-    write_folds(folds, args.out)
     print(folds_table(folds, counts, names))
 
 

@@ -68,7 +68,7 @@ def main() -> None:
             args.threshold,
         )
         report = check_submission(args.out, expected, args.track)
-    except (FileNotFoundError, ValueError) as error:
+    except (OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
         sys.exit(2)
     print('\n'.join([*notes, report.text()]))

@@ -25,6 +25,7 @@ from fer_ssl.apis.loader_benchmark import (
     copy_images,
     describe,
     make_images,
+    unlabeled_pipeline,
 )
 
 CONFIG = Path(__file__).parents[2] / 'configs/_base_/fer_224.py'
@@ -61,8 +62,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    config = Config.fromfile(args.config)
-    pipeline = config.unlabeled_dataloader.dataset.pipeline
+    pipeline = unlabeled_pipeline(Config.fromfile(args.config))
     with tempfile.TemporaryDirectory() as folder:
         images = f'{folder}/images'
         if args.images:

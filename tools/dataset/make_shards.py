@@ -93,7 +93,7 @@ def main() -> None:
             args.size,
             'skip' if args.skip_unreadable else 'raise',
         )
-    except (OSError, TypeError, ValueError) as error:
+    except (KeyError, OSError, TypeError, ValueError) as error:
         raise SystemExit(f'error: {error}') from None
     for path in manifest.skipped:
         print(f'left out, not readable: {path}')

@@ -19,6 +19,7 @@ from typing import Callable
 import cv2
 import numpy as np
 import torch
+from mmengine.config import Config
 from mmengine.dataset import default_collate
 from mmengine.registry import DATASETS, DefaultScope
 from PIL import Image
@@ -104,6 +105,16 @@ def make_forms(folder: str) -> dict[str, dict]:
         config.update(data_root=folder, subset='unlabeled')
     write_shards(DATASETS.build(forms['JPEG folder']), [shards])
     return forms
+
+
+def unlabeled_pipeline(config: Config) -> list[dict]:
+    """Pipeline of a config's ``unlabeled_dataloader``; of its first data set.
+
+    ``CropFace`` is left out, as there are no boxes here.
+    """
+    dataset = config.unlabeled_dataloader.dataset
+    dataset = dataset.get('datasets', [dataset])[0]
+    return [step for step in dataset.pipeline if step['type'] != 'CropFace']
 
 
 # --------------------------------------------------------------------------

@@ -4,7 +4,6 @@ import logging
 import os
 import os.path as osp
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from mmengine.logging import print_log
@@ -14,11 +13,10 @@ from ..labels import IGNORE_LABEL
 from .abaw_annotation import (
     check_tracks,
     ignored_labels,
-    is_annotated,
     label_columns,
     read_annotation,
 )
-from .frame_list import read_frame_list
+from .frame_list import read_frame_list, track_of
 from .frames_csv import VideoAnnotation
 
 _TRACK_FOLDERS = {
@@ -30,20 +28,6 @@ _SET_FOLDERS = {'train': 'Train_Set', 'val': 'Validation_Set'}
 _IMAGE_TYPES = ('jpg', 'jpeg', 'png')
 # A folder with more subfolders holds videos; none is searched for others.
 _MOST_FOLDERS = 100
-
-
-class StillFaces(NamedTuple):
-    """N labeled frames with a crop.
-
-    Attributes:
-        images: N paths relative to the folder of images.
-        labels: int64 (N,), or as :func:`read_annotation` gives them.
-        videos: N names of the videos that the frames are from.
-    """
-
-    images: list[str]
-    labels: np.ndarray
-    videos: list[str]
 
 
 @TASK_UTILS.register_module()
@@ -72,8 +56,8 @@ class AffWild2Reader:
             the same frame, the first counts.
         test_set: File that says which videos and frames split ``'test'`` has:
             the official example of a submission, or a list of videos with
-            numbers of frames (see :func:`read_frame_list`). Relative to the
-            folder of annotations.
+            numbers of frames (see :func:`read_frame_list`); the latter with
+            several tracks. Relative to the folder of annotations.
         tolerance: How many images a video may have beyond its annotation.
         on_mismatch: What to do where a video has more, or no folder of
             images: ``'raise'`` or ``'warn'``.
@@ -245,27 +229,6 @@ class AffWild2Reader:
             record[track][: len(values)] = values
         return record
 
-    def read_faces(
-        self,
-        annotations: str,
-        images: str,
-        classes: Sequence[str] | None = None,
-        split: str | Sequence[str] | None = 'train',
-    ) -> StillFaces:
-        """The labeled frames with a crop, as stills for the spatial phase.
-
-        Arguments are those of :meth:`read`.
-        """
-        stills, labels, names = [], [], []
-        for video in self.read(annotations, images, classes, split).values():
-            use = is_annotated(video.labels)
-            use &= np.array([image != '' for image in video.images])
-            rows = np.flatnonzero(use)
-            stills += [video.images[row] for row in rows]
-            labels.append(video.labels[rows])
-            names += [video.name] * len(rows)
-        return StillFaces(stills, np.concatenate(labels), names)
-
     def _label_order(self, classes: Sequence[str]) -> np.ndarray | None:
         """Label of each expression of ABAW; None where they are the same."""
         classes = tuple(classes)
@@ -302,6 +265,7 @@ class AffWild2Reader:
             )
         path = osp.join(annotations, self.test_set)
         frames = read_frame_list(path)
+        track_of(frames, self.track)
         if not frames.has_lengths:
             raise ValueError(
                 f'{path}:1: the list has no numbers of frames. Use the '
@@ -400,7 +364,7 @@ def list_crops(folder: str) -> dict[int, str]:
         stem, _, kind = name.rpartition('.')
         if not (stem.isascii() and stem.isdigit()):
             continue
-        if kind not in _IMAGE_TYPES and kind.lower() not in _IMAGE_TYPES:
+        if kind.lower() not in _IMAGE_TYPES:
             continue
         frame = int(stem)
         if not frame or frame in frames:
@@ -424,14 +388,17 @@ def find_folders(root: str, names: Sequence[str]) -> list[str]:
     """
     try:
         inside = _subfolders(root)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(
             f'{root}: no such folder. Set `data_root` to the folder that '
             'holds annotations and crops.'
         ) from None
     found = []
     for folder in inside:
-        below = _subfolders(folder) if len(inside) <= _MOST_FOLDERS else []
+        try:
+            below = _subfolders(folder) if len(inside) <= _MOST_FOLDERS else []
+        except PermissionError:  # as lost+found of a disk
+            below = []
         inner = [path for path in below if osp.basename(path) in names]
         found += inner
         is_wrapping = inner and len(inner) == len(below)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import logging
 
-import cv2
 import numpy as np
 import torch
 from mmengine.dataset import BaseDataset
@@ -12,7 +11,7 @@ from mmengine.utils import is_abs
 
 from ..labels import ABAW_EXPRESSIONS, IGNORE_LABEL
 from .face_table import FaceTable
-from .readable import is_readable
+from .readable import IMAGE_ERRORS, is_readable
 from .transforms.crop_face import FaceOutsideImageError
 
 
@@ -93,20 +92,10 @@ class BaseFaceDataset(BaseDataset):
 
     def load_data_list(self) -> list[dict]:
         faces = self.read_faces()
-        labels = known = faces.labels
-        if self.subset == 'all':
-            keep = np.flatnonzero(labels != IGNORE_LABEL)
-        else:
-            keep = self._choose_labeled(labels)
-        if self.subset == 'unlabeled':
-            keep = np.setdiff1d(np.arange(len(faces)), keep)
-            known = labels if faces.truths is None else faces.truths
-        if not len(keep):
-            raise ValueError(
-                f'{self.source}: no {self.subset} face with split='
-                f'{self.split!r} remains. Check `split` and the annotation '
-                'of the classes.'
-            )
+        keep = self.choose_rows(faces.labels)
+        known = faces.labels
+        if self.subset == 'unlabeled' and faces.truths is not None:
+            known = faces.truths
         items = [
             dict(img_path=path, gt_label=label)
             for path, label in zip(
@@ -128,10 +117,28 @@ class BaseFaceDataset(BaseDataset):
             for image in images
         ]
 
+    def choose_rows(self, labels: np.ndarray) -> np.ndarray:
+        """Sorted numbers of the rows in the subset, int64 (N,).
+
+        Raises:
+            ValueError: There is none.
+        """
+        if self.subset == 'all' or self.labeled_per_class is None:
+            rows = np.flatnonzero(labels != IGNORE_LABEL)
+        else:
+            rows = self._choose_labeled(labels)
+        if self.subset == 'unlabeled':
+            rows = np.setdiff1d(np.arange(len(labels)), rows)
+        if not len(rows):
+            raise ValueError(
+                f'{self.source}: no face with subset={self.subset!r} and '
+                f'split={self.split!r}. Check both, and the annotation of '
+                'the classes.'
+            )
+        return rows
+
     def _choose_labeled(self, labels: np.ndarray) -> np.ndarray:
-        """Sorted row numbers of the labeled faces."""
-        if self.labeled_per_class is None:
-            return np.flatnonzero(labels != IGNORE_LABEL)
+        """``labeled_per_class`` rows of each class."""
         rng = np.random.default_rng(self.seed)
         chosen = []
         for label, name in enumerate(self.metainfo['classes']):
@@ -186,7 +193,7 @@ class BaseFaceDataset(BaseDataset):
                 return self.pipeline(info)
             except FaceOutsideImageError as error:
                 cause, problem = error, str(error)
-            except (OSError, AssertionError, cv2.error) as error:
+            except IMAGE_ERRORS as error:
                 if is_readable(path):
                     raise
                 cause = error

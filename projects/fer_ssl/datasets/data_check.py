@@ -30,6 +30,7 @@ from rich.progress import Progress, TextColumn, TimeRemainingColumn
 from ..labels import IGNORE_LABEL
 from .abaw_annotation import is_annotated
 from .data_report import PartReport, SetReport
+from .dataset_sources import check_single_images, without_pipeline
 from .known_sets import KNOWN_SETS, Configs, KnownSet, find_sets
 from .tar_shards import write_json
 
@@ -48,11 +49,10 @@ class Faces:
     """
 
     def __init__(self, config: dict) -> None:
-        config = dict(config, pipeline=[])
-        kind = DATASETS.get(config['type'])
+        config = without_pipeline(config)
         self.notes: list[str] = []
         self.images = None
-        if hasattr(kind, 'read_faces'):
+        if hasattr(DATASETS.get(config['type']), 'read_faces'):
             dataset = DATASETS.build(dict(config, lazy_init=True))
             table = dataset.read_faces()
             # Bytes: forked processes share them, unlike Python strings.
@@ -61,6 +61,7 @@ class Faces:
             self.labels = table.labels
         else:
             self.dataset = dataset = DATASETS.build(config)
+            check_single_images(dataset)
             self.labels = _labels_of(dataset)
             if hasattr(dataset, 'has_face'):
                 self.notes.append(_about_videos(dataset))
@@ -86,13 +87,7 @@ class Faces:
 
 
 def _labels_of(dataset) -> np.ndarray:
-    """Labels of all items, (N, ...).
-
-    Raises:
-        ValueError: The items are no single images.
-    """
-    if len(dataset) and 'img_path' not in dataset.get_data_info(0):
-        raise ValueError('its items are no single images (no `img_path`).')
+    """Labels of all items, (N, ...)."""
     if hasattr(dataset, 'get_gt_labels'):
         return np.asarray(dataset.get_gt_labels())
     rows = range(len(dataset))
@@ -117,7 +112,8 @@ class DataCheck:
         root: The data root.
         images: ``'none'``, ``'exist'`` (each image is there and not empty)
             or ``'decode'`` (each image decodes to its end).
-        state: JSON file that keeps what is done. ``None`` keeps nothing.
+        state: JSON file that keeps what is done until all is. ``None`` keeps
+            nothing.
         processes: Processes that look at images.
         known: Data sets to look for.
         more: Configs of other datasets, by name.
@@ -142,6 +138,7 @@ class DataCheck:
         self.more = more or {}
         self.reports: list[SetReport] = []
         self.state: dict[str, dict] = {}
+        self.keys: set[str] = set()  # what of the state is of this run
         if state is not None and osp.exists(state):
             try:
                 with open(state, encoding='utf-8') as file:
@@ -169,6 +166,11 @@ class DataCheck:
             folder = str(config.get('data_root') or config.get('ann_file', ''))
             self.reports.append(SetReport(name, folder, []))
             self.check_part(self.reports[-1], config['type'], config, seen)
+        # A later call is to see what has changed in the meantime.
+        for key in self.keys:
+            del self.state[key]
+        if self.keys:
+            self._write_state()
         return self.reports
 
     def check_part(
@@ -206,6 +208,7 @@ class DataCheck:
             part.num_problems = dict(done['num_problems'])
             part.problems = dict(done['problems'])
         self.state[key] = dict(images_sha256=digest)
+        self.keys.add(key)
         if part.checked == part.to_check:
             return self._save(key, part)
         try:
@@ -246,12 +249,14 @@ class DataCheck:
                     saved = time.monotonic()
 
     def _save(self, key: str, part: PartReport) -> None:
-        entry = self.state[key]
-        entry.update(
+        self.state[key].update(
             checked=part.checked,
             num_problems=part.num_problems,
             problems=part.problems,
         )
+        self._write_state()
+
+    def _write_state(self) -> None:
         if self.state_path is not None:
             folder = osp.dirname(osp.abspath(self.state_path))
             os.makedirs(folder, exist_ok=True)

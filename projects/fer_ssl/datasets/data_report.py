@@ -43,6 +43,8 @@ class PartReport:
         kind = problem.partition(':')[0]
         self.num_problems[kind] = self.num_problems.get(kind, 0) + 1
         if len(self.problems) < _MOST_LISTED:
+            # A name that is not UTF-8 must be fit to print.
+            path = path.encode('utf-8', 'backslashreplace').decode()
             self.problems[path] = problem
 
 

@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS
 
 from ..labels import ABAW_EXPRESSIONS, IGNORE_LABEL
+from .text_rows import read_lines
 
 FORMS = (
     "a class with its arguments (FaceDataset(data_root='data', "
@@ -26,17 +27,20 @@ def open_source(text: str, image_root: str = '', **changes):
         text: One of :data:`FORMS`.
         image_root: Folder that the images of a ``.csv`` or ``.txt`` file are
             relative to. Defaults to the folder of that file.
-        changes: Further arguments of the class, before those in the text.
+        changes: Further arguments of the class.
 
     Returns:
         A dataset without a pipeline, or for ``.txt`` an :class:`ImageList`.
 
     Raises:
-        ValueError: The text has none of the forms.
+        ValueError: The text has none of the forms, gives an argument that is
+            among the changes, or the items are no single images.
     """
     folder, name = osp.split(osp.abspath(text))
     extension = osp.splitext(name)[1]
     if extension == '.txt':
+        if changes:
+            raise ValueError(f'{text}: a list of images has no {[*changes]}.')
         return ImageList(text, image_root or folder)
     if extension == '.rec':
         config = dict(type='RecordIODataset', data_root=folder, ann_file=name)
@@ -49,7 +53,39 @@ def open_source(text: str, image_root: str = '', **changes):
         )
     else:
         config = parse_dataset(text)
-    return DATASETS.build(dict(dict(changes, **config), pipeline=[]))
+    twice = ', '.join(sorted(set(config) & set(changes)))
+    if twice:
+        raise ValueError(f'{text}: it gives {twice} itself.')
+    dataset = DATASETS.build(without_pipeline(dict(config, **changes)))
+    check_single_images(dataset)
+    return dataset
+
+
+def without_pipeline(config: dict, **defaults) -> dict:
+    """Config of a dataset that only reads its annotation.
+
+    Args:
+        defaults: Arguments for where the config does not have them.
+
+    Returns:
+        For one around others, such as ``ConcatDataset``, with these changed.
+    """
+    if 'datasets' in config:
+        inner = [without_pipeline(x, **defaults) for x in config['datasets']]
+        return dict(config, datasets=inner)
+    if 'dataset' in config:
+        inner = without_pipeline(config['dataset'], **defaults)
+        return dict(config, dataset=inner)
+    return {**defaults, **config, 'pipeline': []}
+
+
+def check_single_images(dataset) -> None:
+    """Raise ValueError where the items of a dataset are no single images."""
+    if len(dataset) and 'img_path' not in dataset.get_data_info(0):
+        raise ValueError(
+            f'{type(dataset).__name__}: its items are no single images (they '
+            'have no `img_path`).'
+        )
 
 
 def parse_dataset(text: str) -> dict:
@@ -78,7 +114,7 @@ def parse_dataset(text: str) -> dict:
             config['type'] = call.func.id
         if 'type' not in config:
             raise ValueError
-    except (AttributeError, SyntaxError, ValueError):
+    except (ArithmeticError, AttributeError, SyntaxError, ValueError):
         raise ValueError(f'{text!r} is no data set. Give {FORMS}.') from None
     return config
 
@@ -108,8 +144,7 @@ class ImageList:
     metainfo = dict(classes=ABAW_EXPRESSIONS)
 
     def __init__(self, path: str, image_root: str) -> None:
-        with open(path, encoding='utf-8-sig') as file:
-            lines = [line.strip() for line in file]
+        lines = [line.strip() for line in read_lines(path)]
         self.images = [
             line if '://' in line else osp.abspath(osp.join(image_root, line))
             for line in lines

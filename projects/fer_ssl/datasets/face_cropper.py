@@ -22,9 +22,9 @@ import cv2
 import numpy as np
 from rich.progress import track
 
-from .image_folder_dataset import EXTENSIONS
+from .image_folder_dataset import images_below
 from .tar_shards import write_json
-from .text_rows import csv_rows
+from .text_rows import csv_rows, read_lines
 
 MANIFEST, LABELS, SETTINGS = 'faces.csv', 'labels.csv', 'settings.json'
 COLUMNS = (
@@ -256,12 +256,11 @@ def list_sources(path: str, image_root: str = '') -> list[Source]:
     """
     if osp.isdir(path):
         image_root = path
-        names = sorted(_images_below(path))
+        names = list(images_below(path))
     elif path.endswith('.csv'):
         names = [row['image'] for row in _csv_dicts(path)]
     else:
-        with open(path, encoding='utf-8-sig') as file:
-            names = [line.strip() for line in file]
+        names = [line.strip() for line in read_lines(path)]
     names = [name for name in dict.fromkeys(names) if name]
     if not names:
         raise ValueError(f'{path}: there is no image.')
@@ -271,14 +270,6 @@ def list_sources(path: str, image_root: str = '') -> list[Source]:
     if count > 1:
         raise ValueError(f'{path}: {count} images would become {name}.')
     return sources
-
-
-def _images_below(folder: str) -> Iterator[str]:
-    for path, folders, files in os.walk(folder):
-        folders[:] = [f for f in folders if not f.startswith('.')]
-        for file in files:
-            if file.lower().endswith(EXTENSIONS) and file[0] != '.':
-                yield osp.relpath(osp.join(path, file), folder)
 
 
 def _csv_dicts(path: str) -> Iterator[dict[str, str]]:
@@ -476,8 +467,7 @@ class _Crop:
             return
         # Spawned: the threads of OpenCV do not survive a fork.
         context = multiprocessing.get_context('spawn')
-        crop = _Crop(self.out, self.settings)
-        with context.Pool(processes, _start_process, (crop,)) as pool:
+        with context.Pool(processes, _start_process, (self,)) as pool:
             yield pool.imap(_crop_one, sources, chunksize=_CHUNK)
 
 

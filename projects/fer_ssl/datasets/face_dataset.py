@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import logging
 import os.path as osp
 
-from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 
 from ..labels import IGNORE_LABEL
@@ -57,9 +55,6 @@ class FaceDataset(BaseFaceDataset):
             data_prefix=data_prefix or dict(img_path='images'),
             **kwargs,
         )
-
-    def warn(self, message: str) -> None:
-        print_log(f'{self.ann_file}: {message}', 'current', logging.WARNING)
 
     def read_faces(self) -> FaceTable:
         if not osp.exists(self.ann_file):

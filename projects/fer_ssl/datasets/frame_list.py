@@ -8,10 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..labels import ABAW_TRACKS
 from .text_rows import read_lines
 
 #: First column of the header of every submission and example.
 LOCATION = 'image_location'
+#: Header of the official example of each track.
+HEADERS = {
+    'EXPR': ','.join([LOCATION, *map(str.title, ABAW_TRACKS['EXPR'])]),
+    'VA': ','.join([LOCATION, *ABAW_TRACKS['VA']]),
+    'AU': ','.join([LOCATION, *ABAW_TRACKS['AU']]),
+}
 # Nothing is longer (nine hours at 30 frames per second); keeps a misread
 # number from filling the memory.
 _MAX_FRAMES = 999_999
@@ -74,6 +81,33 @@ class FrameList:
 def frame_files(last: int) -> list[str]:
     """File names of frames 0 (which there is not) to ``last``."""
     return [f'{frame:05d}.jpg' for frame in range(last + 1)]
+
+
+def track_of(expected: FrameList, track: str | None = None) -> str:
+    """Track of an example, ``'EXPR'``, ``'VA'`` or ``'AU'``.
+
+    Args:
+        expected: The example, or a list of videos.
+        track: What a list of videos is of; an example says it itself.
+
+    Raises:
+        ValueError: The example is of another track, or of none.
+    """
+    if expected.header is None:
+        if track is None:
+            raise ValueError(
+                f'{expected.path}: a list of videos does not say which track '
+                'it is of. Give --track EXPR, VA or AU'
+            )
+        return track
+    names = [name.strip().lower() for name in expected.header.split(',')]
+    for name, header in HEADERS.items():
+        if names == header.lower().split(',') and track in (None, name):
+            return name
+    raise ValueError(
+        f'{expected.path}:1: {expected.header!r:.120} is not the header of '
+        f'{"any track" if track is None else f"track {track}"}'
+    )
 
 
 def read_frame_list(path: str) -> FrameList:

@@ -98,12 +98,17 @@ def read_frames_csv(
     frames: dict[str, tuple[list, list]] = {}
     split_of: dict[str, str] = {}
     for line, row in rows:
+        if len(row) != len(header):
+            raise ValueError(
+                f'{path}:{line}: {len(row)} fields, but the header has '
+                f'{len(header)}.'
+            )
         try:
             video, frame = row[video_at], int(row[frame_at])
             image = row[image_at]
             label = parse(row)
             split = '' if split_at is None else row[split_at]
-        except (IndexError, ValueError):
+        except ValueError:
             raise ValueError(
                 f'{path}:{line}: {_complaint(row, header, parsers)}'
             ) from None
@@ -179,8 +184,6 @@ def _label_parser(
 
 def _complaint(row: list[str], header: list[str], parsers: list) -> str:
     """What is wrong with a row that could not be parsed."""
-    if len(row) < len(header):
-        return f'{len(row)} fields, but the header has {len(header)}.'
     for parse in parsers:
         try:
             parse(row)

@@ -83,7 +83,7 @@ class ImageFolderDataset(CodedFaceDataset):
             label = IGNORE_LABEL
             if name != DROP:
                 label = names.setdefault(name, len(names))
-            for image in _images_below(path):
+            for image in images_below(path):
                 images.append(os.path.join(self.split or '', folder, image))
                 labels.append(label)
         if not images:
@@ -114,11 +114,15 @@ class ImageFolderDataset(CodedFaceDataset):
         )
 
 
-def _images_below(folder: str) -> Iterator[str]:
-    """Images in a folder and those below it, in order."""
+def images_below(folder: str) -> Iterator[str]:
+    """Paths of the images in a folder and below, relative to it, in order.
+
+    Hidden folders and files are passed over.
+    """
+    folder = os.path.join(folder, '')
     for path, folders, files in os.walk(folder):
         folders[:] = sorted(f for f in folders if not f.startswith('.'))
-        inside = path[len(folder) + 1 :]
+        inside = path[len(folder) :]
         for file in sorted(files):
             if file.lower().endswith(EXTENSIONS) and file[0] != '.':
                 yield os.path.join(inside, file)

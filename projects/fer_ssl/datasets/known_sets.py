@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Callable
 
 from ..labels import TAXONOMIES
+from .affectnet_dataset import CSV_FILES, CSV_IMAGE_FOLDERS
+from .tar_shards import MANIFEST, PROGRESS
 
 _MOST_ENTRIES = 1000  # a folder with more holds images, not data sets
 
@@ -100,9 +102,14 @@ def _affectnet_2021(folder: str) -> Configs:
     }
 
 
+_FER_PLUS_IMAGES = 'data/FER2013Train/*.png'
+
+
 def _fer_plus(folder: str) -> Configs:
     config = dict(type='FERPlusDataset')
-    if not osp.isdir(osp.join(folder, 'data')):
+    # The owners' repository has these folders, but without the images.
+    images = glob.iglob(osp.join(glob.escape(folder), _FER_PLUS_IMAGES))
+    if next(images, None) is None:
         config['pixels'] = 'fer2013.csv'
     return _splits('fer_plus', ('train', 'val', 'test'), **config)(folder)
 
@@ -121,13 +128,33 @@ def _dfew(folder: str) -> Configs:
     )(folder)
 
 
+def _read_json(path: str) -> dict:
+    """Content of a JSON file; nothing where it is missing or another one."""
+    with contextlib.suppress(OSError, ValueError):
+        with open(path, encoding='utf-8') as file:
+            content = json.load(file)
+            return content if isinstance(content, dict) else {}
+    return {}
+
+
+def _with_classes_of(path: str) -> dict:
+    """Arguments for the classes that a manifest names."""
+    classes = _read_json(path).get('classes')
+    return dict(metainfo=dict(classes=classes)) if classes else {}
+
+
+def _tar_shards(folder: str) -> Configs:
+    classes = _with_classes_of(osp.join(folder, MANIFEST))
+    return {'all': dict(type='TarShardDataset', data_root=folder, **classes)}
+
+
 def _faces_csv(folder: str) -> Configs:
-    root, prefix = folder, 'images'
+    root, prefix, config = folder, 'images', {}
     if not osp.isdir(osp.join(folder, prefix)):
         prefix = ''
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            with open(osp.join(folder, 'manifest.json')) as file:
-                root = json.load(file).get('image_root') or folder
+        split = osp.join(folder, 'manifest.json')  # of build_split
+        root = _read_json(split).get('image_root') or folder
+        config = _with_classes_of(split)
     files = ('labels.csv', 'all'), ('unlabeled.csv', 'unlabeled')
     return {
         name: dict(
@@ -136,6 +163,7 @@ def _faces_csv(folder: str) -> Configs:
             data_root=root,
             data_prefix=dict(img_path=prefix),
             subset=subset,
+            **config,
         )
         for name, subset in files
         if osp.isfile(osp.join(folder, name))
@@ -168,12 +196,8 @@ KNOWN_SETS = (
         'AffectNet (2017)',
         ('Manually_Annotated_file_lists',),
         (
-            ('Manually_Annotated_file_lists/training.csv',),
-            ('Manually_Annotated_file_lists/validation.csv',),
-            (
-                'Manually_Annotated_Images',
-                'Manually_Annotated/Manually_Annotated_Images',
-            ),
+            *((file,) for file in CSV_FILES.values()),
+            CSV_IMAGE_FOLDERS,
         ),
         _splits('affectnet', ('train', 'val'), type='AffectNetDataset'),
     ),
@@ -205,7 +229,7 @@ KNOWN_SETS = (
     KnownSet(
         'FERPlus',
         ('fer2013new.csv',),
-        (('data/FER2013Train', 'fer2013.csv'),),
+        ((_FER_PLUS_IMAGES, 'fer2013.csv'),),
         _fer_plus,
     ),
     KnownSet(
@@ -222,9 +246,9 @@ KNOWN_SETS = (
     ),
     KnownSet(
         'tar shards',
-        ('shards.json', 'shards.partial.json'),
-        (('shards.json',),),
-        _one('all', type='TarShardDataset'),
+        (MANIFEST, PROGRESS),
+        ((MANIFEST,),),
+        _tar_shards,
     ),
     KnownSet('faces CSV', ('labels.csv', 'unlabeled.csv'), (), _faces_csv),
     KnownSet(

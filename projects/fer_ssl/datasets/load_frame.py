@@ -2,9 +2,7 @@ from __future__ import annotations
 
 from typing import Callable
 
-import cv2
-
-from .readable import is_readable
+from .readable import IMAGE_ERRORS, is_readable
 
 
 def load_frame(pipeline: Callable[[dict], dict], info: dict) -> dict:
@@ -15,8 +13,7 @@ def load_frame(pipeline: Callable[[dict], dict], info: dict) -> dict:
     """
     try:
         return pipeline(info)
-    # What mmcv raises for a missing, undecodable and empty file.
-    except (OSError, AssertionError, cv2.error) as error:
+    except IMAGE_ERRORS as error:
         if is_readable(info['img_path']):
             raise  # some other step of the pipeline failed
         raise ValueError(

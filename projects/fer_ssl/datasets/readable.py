@@ -4,11 +4,13 @@ import cv2
 import mmcv
 from mmengine.fileio import get
 
+#: What mmcv raises for a missing, undecodable and empty file.
+IMAGE_ERRORS = (OSError, AssertionError, cv2.error)
+
 
 def is_readable(path: str) -> bool:
     """Whether an image file can be read and decoded."""
     try:
         return mmcv.imfrombytes(get(path)) is not None
-    # What mmcv raises for a missing, undecodable and empty file.
-    except (OSError, AssertionError, cv2.error):
+    except IMAGE_ERRORS:
         return False

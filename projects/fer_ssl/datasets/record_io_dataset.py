@@ -59,6 +59,7 @@ class RecordIODataset(BaseFaceDataset):
                 f'RecordIODataset: fraction={fraction} is not above 0 and at '
                 'most 1.'
             )
+        self.check_choice('split', kwargs.get('split'), (None,))
         # The labels in the file are numbers of people.
         self.check_choice('subset', subset, ('unlabeled',))
         self.fraction = fraction
@@ -70,7 +71,7 @@ class RecordIODataset(BaseFaceDataset):
             **kwargs,
         )
 
-    def read_rows(self) -> np.ndarray:
+    def load_data_list(self) -> np.ndarray:
         """(key, byte) of every chosen image, int64 (N, 2)."""
         # The addresses must hold wherever they are read.
         self.ann_file = osp.abspath(self.ann_file)
@@ -82,12 +83,9 @@ class RecordIODataset(BaseFaceDataset):
 
     def read_faces(self) -> FaceTable:
         """All chosen faces, for tools: an address as text for each."""
-        rows = self.read_rows().tolist()
+        rows = self.load_data_list().tolist()
         addresses = [record_io_address(self.ann_file, *row) for row in rows]
         return FaceTable(addresses, np.full(len(rows), IGNORE_LABEL))
-
-    def load_data_list(self) -> np.ndarray:
-        return self.read_rows()
 
     def get_data_info(self, idx: int) -> dict:
         key, offset = self.data_list[idx].tolist()

@@ -21,6 +21,8 @@ from mmengine.registry import DATASETS
 
 from ..labels import ABAW_EXPRESSIONS, IGNORE_LABEL
 from ..version import __version__
+from .dataset_sources import check_single_images, without_pipeline
+from .face_table import FaceTable
 from .tar_shards import write_json
 
 COLUMNS = ('image', 'expression', 'truth', 'set', 'identity', 'split')
@@ -102,43 +104,33 @@ class FaceSet:
 
     Attributes:
         name: Name of the set.
-        images: N paths or addresses, as they are written.
-        labels: Class of every face, int64 (N,), -1 where not known.
-        boxes: Left, top, right, bottom, int64 (N, 4), or ``None``.
-        identities: The person or video of every face, or ``None``.
+        table: The faces; images as they are written.
         foreign: Faces by names that are none of the classes.
     """
 
     name: str
-    images: list[str]
-    labels: np.ndarray
-    boxes: np.ndarray | None = None
-    identities: list[str] | None = None
+    table: FaceTable
     foreign: Counter = field(default_factory=Counter)
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.table)
 
     def key(self, row: int) -> tuple:
         """What makes a face different from others."""
-        box = None if self.boxes is None else tuple(self.boxes[row].tolist())
-        return self.images[row], box
+        boxes = self.table.boxes
+        box = None if boxes is None else tuple(boxes[row].tolist())
+        return self.table.images[row], box
 
     def sort(self) -> None:
         """Make the order independent of how the set lists its faces."""
         order = sorted(range(len(self)), key=self.key)
-        self.images = [self.images[row] for row in order]
-        self.labels = self.labels[order]
-        if self.boxes is not None:
-            self.boxes = self.boxes[order]
-        if self.identities is not None:
-            self.identities = [self.identities[row] for row in order]
+        self.table = self.table.select(order)
 
     def sha256(self, classes: Sequence[str]) -> str:
         """Hash of the list of faces: image, class and box of each."""
         digest = hashlib.sha256()
         names = [*classes, '']
-        for row, label in enumerate(self.labels.tolist()):
+        for row, label in enumerate(self.table.labels.tolist()):
             image, box = self.key(row)
             digest.update(f'{image}\t{names[label]}\t{box}\n'.encode())
         return digest.hexdigest()
@@ -160,38 +152,38 @@ def read_face_set(
             classes here. Labels are matched by name.
 
     Raises:
-        ValueError: The set holds no face, or has no classes.
+        ValueError: The set holds no face, has no classes, or its items are no
+            single images.
     """
-    config = dict(dict(metainfo=dict(classes=classes)), **config)
-    config['pipeline'] = []
-    kind = DATASETS.get(config['type'])
-    if hasattr(kind, 'read_faces'):
+    config = without_pipeline(config, metainfo=dict(classes=classes))
+    if hasattr(DATASETS.get(config['type']), 'read_faces'):
         dataset = DATASETS.build(dict(config, lazy_init=True))
-        faces = _from_table(name, dataset)
+        table = _from_table(dataset)
     else:
         dataset = DATASETS.build(config)
-        faces = _from_items(name, dataset)
-    if not len(faces):
+        table = _from_items(name, dataset)
+    if not len(table):
         raise ValueError(f'{name}: the data set holds no face.')
+    table.images = [_written_path(x, image_root) for x in table.images]
+    faces = FaceSet(name, table)
     _match_classes(faces, dataset.metainfo.get('classes'), classes)
-    faces.images = [_written_path(x, image_root) for x in faces.images]
     faces.sort()
     return faces
 
 
-def _from_table(name: str, dataset) -> FaceSet:
+def _from_table(dataset) -> FaceTable:
     table = dataset.read_faces()
     folder = dataset.data_prefix.get('img_path', '')
-    return FaceSet(
-        name,
+    return FaceTable(
         [x if '://' in x else osp.join(folder, x) for x in table.images],
-        table.labels.copy(),
-        table.boxes,
-        table.identities,
+        table.labels,
+        boxes=table.boxes,
+        identities=table.identities,
     )
 
 
-def _from_items(name: str, dataset) -> FaceSet:
+def _from_items(name: str, dataset) -> FaceTable:
+    check_single_images(dataset)
     images, labels, boxes, identities = [], [], [], []
     for number in range(len(dataset)):
         item = dataset.get_data_info(number)
@@ -206,12 +198,8 @@ def _from_items(name: str, dataset) -> FaceSet:
             f'{name}: {len(boxes)} of {len(images)} faces have a box. Give '
             'them as two sets.'
         )
-    return FaceSet(
-        name,
-        images,
-        np.array(labels, dtype=np.int64),
-        np.array(boxes, dtype=np.int64) if boxes else None,
-        identities or None,
+    return FaceTable(
+        images, labels, boxes=boxes or None, identities=identities or None
     )
 
 
@@ -225,7 +213,8 @@ def _match_classes(
             'labels have no names. Give `metainfo=dict(classes=...)`.'
         )
     own, classes = list(own), list(classes)
-    counts = np.bincount(faces.labels[faces.labels >= 0], minlength=len(own))
+    labels = faces.table.labels
+    counts = np.bincount(labels[labels >= 0], minlength=len(own))
     if len(counts) > len(own):
         raise ValueError(
             f'{faces.name}: label {len(counts) - 1}, but there are '
@@ -236,7 +225,7 @@ def _match_classes(
     )
     table = [classes.index(n) if n in classes else IGNORE_LABEL for n in own]
     # Label -1, not known, picks the last entry.
-    faces.labels = np.array([*table, IGNORE_LABEL])[faces.labels]
+    faces.table.labels = np.array([*table, IGNORE_LABEL])[labels]
 
 
 def _written_path(image: str, root: str | None) -> str:
@@ -269,7 +258,7 @@ def build_split(recipe: SplitRecipe, out: str) -> dict:
     sets = {
         name: read_face_set(name, config, recipe.classes, recipe.image_root)
         for configs, _ in kinds
-        for name, config in configs.items()
+        for name, config in sorted(configs.items())
     }
     duplicates = drop_duplicates(list(sets.values()))
     chosen = choose_labeled(
@@ -283,7 +272,7 @@ def build_split(recipe: SplitRecipe, out: str) -> dict:
         )
     os.makedirs(out, exist_ok=True)
     outputs = {}
-    with_boxes = any(faces.boxes is not None for faces in sets.values())
+    with_boxes = any(x.table.boxes is not None for x in sets.values())
     for file, labeled in ((LABELED, True), (UNLABELED, False)):
         rows = _rows(sets, chosen, recipe.classes, labeled, with_boxes)
         outputs[file] = _write_csv(osp.join(out, file), rows, with_boxes)
@@ -304,12 +293,7 @@ def drop_duplicates(sets: Sequence[FaceSet]) -> Counter:
                 keep.append(row)
         counts[faces.name] = len(faces) - len(keep)
         if counts[faces.name]:
-            faces.images = [faces.images[row] for row in keep]
-            faces.labels = faces.labels[keep]
-            if faces.boxes is not None:
-                faces.boxes = faces.boxes[keep]
-            if faces.identities is not None:
-                faces.identities = [faces.identities[row] for row in keep]
+            faces.table = faces.table.select(keep)
     return counts
 
 
@@ -327,7 +311,7 @@ def choose_labeled(
             (faces.name, row)
             for faces in sets
             if name in recipe.only.get(faces.name, recipe.classes)
-            for row in np.flatnonzero(faces.labels == label).tolist()
+            for row in np.flatnonzero(faces.table.labels == label).tolist()
         ]
         rng = np.random.default_rng((recipe.seed, label))
         for place in rng.permutation(len(candidates))[: recipe.per_class]:
@@ -347,17 +331,18 @@ def _rows(
     names = [*classes, '']
     for faces in sets.values():
         mask = chosen.get(faces.name, np.zeros(len(faces), bool))
+        table = faces.table
         for row in np.flatnonzero(mask == labeled).tolist():
-            name = names[faces.labels[row]]
+            name = names[table.labels[row]]
             box = ()
             if with_boxes:
-                box = WHOLE_IMAGE if faces.boxes is None else faces.boxes[row]
+                box = WHOLE_IMAGE if table.boxes is None else table.boxes[row]
             yield (
-                faces.images[row],
+                table.images[row],
                 name if labeled else '',
                 name,
                 faces.name,
-                '' if faces.identities is None else faces.identities[row],
+                '' if table.identities is None else table.identities[row],
                 'train',
                 *box,
             )
@@ -390,7 +375,7 @@ def _manifest(
     classes = list(recipe.classes)
     counts = {
         name: {
-            set_name: int((sets[set_name].labels[rows] == label).sum())
+            set_name: int((sets[set_name].table.labels[rows] == label).sum())
             for set_name, rows in chosen.items()
         }
         for label, name in enumerate(classes)
@@ -414,7 +399,9 @@ def _manifest(
                 labeled=name in recipe.labeled,
                 config=_plain({**recipe.labeled, **recipe.unlabeled}[name]),
                 faces=len(faces),
-                with_known_class=int((faces.labels != IGNORE_LABEL).sum()),
+                with_known_class=int(
+                    (faces.table.labels != IGNORE_LABEL).sum()
+                ),
                 classes_not_used=dict(faces.foreign),
                 duplicates_left_out=duplicates[name],
                 sha256=faces.sha256(classes),
@@ -431,7 +418,8 @@ def _plain(value):
         return {key: _plain(x) for key, x in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(x) for x in value]
-    return value if isinstance(value, (str, int, float)) else repr(value)
+    plain = value is None or isinstance(value, (str, int, float))
+    return value if plain else repr(value)
 
 
 def describe(manifest: dict) -> str:

@@ -106,18 +106,7 @@ class TarShardDataset(BaseFaceDataset):
     def load_data_list(self) -> np.ndarray:
         """Rows of the index that are in the subset, int64 (N,)."""
         self.read_index()
-        labels = self._index['label']
-        if self.subset == 'all':
-            rows = np.flatnonzero(labels != IGNORE_LABEL)
-        else:
-            rows = self._choose_labeled(labels)
-        if self.subset == 'unlabeled':
-            rows = np.setdiff1d(np.arange(len(labels)), rows)
-        if not len(rows):
-            raise ValueError(
-                f'{self.ann_file}: no {self.subset} face. Check `subset`.'
-            )
-        return rows
+        return self.choose_rows(self._index['label'])
 
     def _address(self, row: int) -> str:
         entry = self._index[row]

@@ -40,7 +40,7 @@ ROW = np.dtype(
         ('box', np.int64, (4,)),
     ]
 )
-_PROGRESS = 'shards.partial.json'
+PROGRESS = 'shards.partial.json'
 
 
 @dataclass
@@ -91,7 +91,7 @@ class ShardsManifest:
                 content = json.load(file)
         except FileNotFoundError:
             remedy = 'Run tools/dataset/make_shards.py'
-            partial = osp.join(osp.dirname(path), _PROGRESS)
+            partial = osp.join(osp.dirname(path), PROGRESS)
             if osp.exists(partial):
                 remedy = 'The shards are not finished: run make_shards again'
             raise FileNotFoundError(
@@ -135,16 +135,15 @@ def write_shards(
 
     Raises:
         FileExistsError: The folder has finished shards.
-        ValueError: An image cannot be read, some faces have a box and others
-            have none, or the folder has unfinished shards of another dataset.
+        ValueError: An image cannot be read, some faces have a box or are
+            unlabeled and others not, or the folder has unfinished shards of
+            another dataset.
     """
     folders = [osp.abspath(folder) for folder in folders]
     for folder in folders:
         os.makedirs(folder, exist_ok=True)
     manifest = osp.join(folders[0], MANIFEST)
-    if osp.exists(manifest) and not osp.exists(
-        osp.join(folders[0], _PROGRESS)
-    ):
+    if osp.exists(manifest) and not osp.exists(osp.join(folders[0], PROGRESS)):
         raise FileExistsError(
             f'{manifest}: there are finished shards. Delete them, or write to '
             'another folder.'
@@ -164,7 +163,7 @@ class _Writer:
         self.shard_size = shard_size
         self.skip = on_unreadable == 'skip'
         self.classes = list(dataset.metainfo['classes'])
-        self.unlabeled = getattr(dataset, 'subset', None) == 'unlabeled'
+        self.unlabeled = is_unlabeled(dataset)
         self.has_boxes = dataset.get_data_info(0).get('box') is not None
         self.recipe = dict(
             items_sha256=self.hash_of_items(),
@@ -189,7 +188,7 @@ class _Writer:
 
     def resume(self) -> None:
         """Take over the whole shards of an interrupted run."""
-        path = osp.join(self.folders[0], _PROGRESS)
+        path = osp.join(self.folders[0], PROGRESS)
         if not osp.exists(path):
             return
         with open(path, encoding='utf-8') as file:
@@ -217,7 +216,7 @@ class _Writer:
         )
         content = dict(format=FORMAT, **asdict(manifest))
         write_json(osp.join(self.folders[0], MANIFEST), content)
-        partial = osp.join(self.folders[0], _PROGRESS)
+        partial = osp.join(self.folders[0], PROGRESS)
         if osp.exists(partial):
             os.remove(partial)
         return manifest
@@ -254,7 +253,7 @@ class _Writer:
             skipped=self.skipped,
             shards=[asdict(shard) for shard in self.shards],
         )
-        write_json(osp.join(self.folders[0], _PROGRESS), progress)
+        write_json(osp.join(self.folders[0], PROGRESS), progress)
 
     def write_item(self, tar: tarfile.TarFile, number: int) -> tuple | None:
         """Append a sample and return its row of the index."""
@@ -286,6 +285,22 @@ class _Writer:
             box = [int(x) for x in box]
             add_member(tar, f'{name}.json', json.dumps(dict(box=box)).encode())
         return offset, len(image), label, truth, tuple(box or (0, 0, 0, 0))
+
+
+def is_unlabeled(dataset) -> bool:
+    """Whether the labels of a dataset are not to be learned from.
+
+    Raises:
+        ValueError: Those of a part of a ``ConcatDataset`` are.
+    """
+    parts = getattr(dataset, 'datasets', [dataset])
+    kinds = {getattr(x, 'subset', None) == 'unlabeled' for x in parts}
+    if len(kinds) > 1:
+        raise ValueError(
+            'Some of the data sets are unlabeled and others are not. Write '
+            'them into separate shards.'
+        )
+    return kinds.pop()
 
 
 class _HashingFile:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
@@ -13,6 +14,7 @@ from mmengine.logging import print_log
 
 from ..labels import IGNORE_LABEL
 from .abaw_annotation import is_annotated
+from .text_rows import csv_rows
 
 _HEADER = ['video', 'fold']
 _SIDE = re.compile(r'_(?:left|right)$')
@@ -148,7 +150,8 @@ def _spread(
 
 
 def write_folds(folds: Mapping[str, int], path: str) -> None:
-    """Write ``video,fold`` to a CSV file."""
+    """Write ``video,fold`` to a CSV file; folders are made."""
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     with open(path, 'w', newline='', encoding='utf-8') as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(_HEADER)
@@ -163,21 +166,20 @@ def read_folds(path: str) -> dict[str, str]:
         ValueError: Content is wrong; the message names file and line.
     """
     folds: dict[str, str] = {}
-    with open(path, newline='', encoding='utf-8-sig') as file:
-        reader = csv.reader(file)
-        header = next(reader, [])
-        if header != _HEADER:
+    rows = csv_rows(path)
+    line, header = next(rows, (1, []))
+    if header != _HEADER:
+        raise ValueError(
+            f'{path}:{line}: the header must be {",".join(_HEADER)}, got '
+            f'{",".join(header)!r:.80}.'
+        )
+    for line, row in rows:
+        if len(row) != 2 or not all(row) or row[0] in folds:
             raise ValueError(
-                f'{path}:1: the header must be {",".join(_HEADER)}, got '
-                f'{",".join(header)!r:.80}.'
+                f'{path}:{line}: {",".join(row)!r:.80} is no video,fold, or '
+                'its video stands there twice.'
             )
-        for row in reader:
-            if len(row) != 2 or not all(row) or row[0] in folds:
-                raise ValueError(
-                    f'{path}:{reader.line_num}: {",".join(row)!r:.80} is no '
-                    'video,fold, or its video stands there twice.'
-                )
-            folds[row[0]] = row[1]
+        folds[row[0]] = row[1]
     return folds
 
 

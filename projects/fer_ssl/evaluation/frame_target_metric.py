@@ -4,7 +4,7 @@ from abc import abstractmethod
 
 import numpy as np
 import torch
-from mmengine.dist import all_reduce, get_dist_info
+from mmengine.dist import all_reduce
 
 from .video_metric import VideoMetric, check_labeled, to_numpy
 from .video_predictions import VideoPredictions
@@ -35,11 +35,9 @@ class FrameTargetMetric(VideoMetric):
         truth = to_numpy(sample['gt_label']).reshape(-1)
         return np.stack([truth, self.bound(scores)]).astype(np.float64)
 
-    def score_images(self, size: int) -> dict[str, float]:
-        rank, world_size = get_dist_info()
-        share = self.results[: len(range(rank, size, world_size))]
+    def score_images(self, entries: list) -> dict[str, float]:
         num_columns = len(self.classes)
-        pairs = np.array(share).reshape(-1, 2, num_columns)
+        pairs = np.array(entries).reshape(-1, 2, num_columns)
         truth, scores = pairs[:, 0], pairs[:, 1]
         sums = torch.from_numpy(self.sums(truth, scores))
         num_labeled = torch.tensor(int(self.labeled(truth).sum()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from mmengine.dist import all_reduce, get_dist_info
+from mmengine.dist import all_reduce
 from mmengine.registry import METRICS
 
 from ..labels import IGNORE_LABEL
@@ -38,10 +38,8 @@ class MacroF1Metric(VideoMetric):
         label = int(to_numpy(sample['gt_label']).reshape(()))
         return label, int(scores.argmax())
 
-    def score_images(self, size: int) -> dict[str, float]:
-        rank, world_size = get_dist_info()
-        pairs = self.results[: len(range(rank, size, world_size))]
-        pairs = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    def score_images(self, entries: list) -> dict[str, float]:
+        pairs = np.array(entries, dtype=np.int64).reshape(-1, 2)
         classes = self.classes
         confusion = torch.from_numpy(
             confusion_matrix(pairs[:, 0], pairs[:, 1], len(classes))

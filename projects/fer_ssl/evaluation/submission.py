@@ -19,46 +19,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..datasets.abaw_annotation import is_number
-from ..datasets.frame_list import LOCATION, FrameList, frame_files
+from ..datasets.frame_list import HEADERS, FrameList, frame_files, track_of
 from ..datasets.text_rows import read_lines
 from ..labels import ABAW_TRACKS
 from .video_predictions import VideoPredictions
 
-#: Header of the official example of each track.
-HEADERS = {
-    'EXPR': ','.join([LOCATION, *map(str.title, ABAW_TRACKS['EXPR'])]),
-    'VA': ','.join([LOCATION, *ABAW_TRACKS['VA']]),
-    'AU': ','.join([LOCATION, *ABAW_TRACKS['AU']]),
-}
 _EXPRESSIONS = frozenset(map(str, range(len(ABAW_TRACKS['EXPR']))))
 _SHOWN = 5
-
-
-def track_of(expected: FrameList, track: str | None = None) -> str:
-    """Track of an example, ``'EXPR'``, ``'VA'`` or ``'AU'``.
-
-    Args:
-        expected: The example, or a list of videos.
-        track: What a list of videos is of; an example says it itself.
-
-    Raises:
-        ValueError: The example is of another track, or of none.
-    """
-    if expected.header is None:
-        if track is None:
-            raise ValueError(
-                f'{expected.path}: a list of videos does not say which track '
-                'it is of. Give --track EXPR, VA or AU'
-            )
-        return track
-    names = [name.strip().lower() for name in expected.header.split(',')]
-    for name, header in HEADERS.items():
-        if names == header.lower().split(',') and track in (None, name):
-            return name
-    raise ValueError(
-        f'{expected.path}:1: {expected.header!r:.120} is not the header of '
-        f'{"any track" if track is None else f"track {track}"}'
-    )
 
 
 # ---------------------------------------------------------------- checking

@@ -161,13 +161,11 @@ class VideoMetric(BaseMetric):
         """
 
     @abstractmethod
-    def score_images(self, size: int) -> dict[str, float]:
+    def score_images(self, entries: list) -> dict[str, float]:
         """Scores of the images, the same on every rank.
 
         Args:
-            size: Number of items of the data set. Rank r of W holds items r,
-                r + W, ...; to even out the ranks the sampler repeats items,
-                which then come last on their rank.
+            entries: Those of this rank, of :meth:`image_entry`.
         """
 
     @abstractmethod
@@ -194,7 +192,11 @@ class VideoMetric(BaseMetric):
                 'post_process and out_file are for videos, but the data set '
                 "has no metainfo['videos']"
             )
-        scores = self.score_images(size)
+        # Rank r of W holds items r, r + W, ...; to even out the ranks the
+        # sampler repeats items, which then come last on their rank.
+        rank, world_size = get_dist_info()
+        own = len(range(rank, size, world_size))
+        scores = self.score_images(self.results[:own])
         self.results.clear()
         if self.prefix:
             scores = {f'{self.prefix}/{k}': v for k, v in scores.items()}

@@ -21,7 +21,6 @@ the truth is a number in each of them, -5 or -1 where not annotated.
 from __future__ import annotations
 
 import csv
-import io
 import os
 from collections.abc import Sequence
 from itertools import groupby
@@ -29,6 +28,7 @@ from typing import NoReturn
 
 import numpy as np
 
+from ..datasets.text_rows import csv_rows, read_lines
 from ..labels import IGNORE_LABEL
 from .video_predictions import VideoPrediction, VideoPredictions
 
@@ -108,11 +108,10 @@ def read_video_predictions(path: str) -> VideoPredictions:
     has a target per column.
 
     Raises:
-        ValueError: If a row is malformed; the message names file and line.
+        FileNotFoundError: There is no such file.
+        ValueError: Content is wrong; the message names file and line.
     """
-    with open(path, newline='', encoding='utf-8') as file:
-        text = file.read()
-    lines, rows = _rows(text)
+    lines, rows = _rows(path)
     header = _cells(rows[0]) if rows else []
     classes, has_targets = _parse_header(path, header)
     num_text = len(TARGET_COLUMNS if has_targets else COLUMNS)
@@ -135,18 +134,15 @@ def read_video_predictions(path: str) -> VideoPredictions:
     return VideoPredictions(videos.values(), classes)
 
 
-def _rows(text: str) -> tuple[Sequence[int], list]:
+def _rows(path: str) -> tuple[Sequence[int], list]:
     """Line of each row, and the rows: lists of cells.
 
-    Without quotes in the text the rows are left in one piece, for speed.
+    Without quotes in the file the rows are left in one piece, for speed.
     """
-    if '"' in text or '\r' in text:
-        reader = csv.reader(io.StringIO(text, newline=''))
-        numbered = [(reader.line_num, row) for row in reader]
+    rows = read_lines(path)
+    if any('"' in row for row in rows):
+        numbered = list(csv_rows(path))
         return [line for line, _ in numbered], [row for _, row in numbered]
-    rows = text.split('\n')
-    if not rows[-1]:
-        rows.pop()
     return range(1, len(rows) + 1), rows
 
 

@@ -4,6 +4,7 @@ from face_sets import HEIGHT, WIDTH, pixels
 from mmengine.registry import TRANSFORMS
 
 from fer_ssl.datasets import CropFace
+from fer_ssl.datasets.split_builder import WHOLE_IMAGE
 from fer_ssl.datasets.transforms.crop_face import FaceOutsideImageError
 
 
@@ -20,6 +21,8 @@ def crop(box, margin=0.0, img=None):
         ((10, 8, 30, 18), 0.1, (8, 7, 32, 19)),  # by each side's own length
         ((10, 8, 20, 18), -0.2, (12, 10, 18, 16)),
         ((-4, 10, 46, 50), 0, (0, 10, WIDTH, HEIGHT)),
+        (WHOLE_IMAGE, 0.1, (0, 0, WIDTH, HEIGHT)),
+        (WHOLE_IMAGE, -0.1, (4, 3, WIDTH - 4, HEIGHT - 3)),
         ((0, 0, WIDTH, HEIGHT), 1.0, (0, 0, WIDTH, HEIGHT)),
         ((-9, -9, 1, 1), 0, (0, 0, 1, 1)),
     ],

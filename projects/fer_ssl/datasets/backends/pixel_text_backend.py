@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import os
-import re
 
 import numpy as np
 from mmengine.fileio import BaseStorageBackend, register_backend
+
+from ..open_files import OpenFiles
+from .address import make_address, split_address
 
 SIDE = 48
 
@@ -17,7 +19,8 @@ def pixel_text_path(path: str, offset: int, size: int) -> str:
         offset: First byte of the image.
         size: Length of the image, bytes.
     """
-    return f'pixels://{os.path.abspath(path)}?offset={offset}&size={size}'
+    path = os.path.abspath(path)
+    return make_address('pixels', path, offset=offset, size=size)
 
 
 @register_backend('pixel_text', prefixes='pixels', force=True)
@@ -27,20 +30,20 @@ class PixelTextBackend(BaseStorageBackend):
     ``pixels:///data/fer2013.csv?offset=23&size=8287`` names such an image: a
     stretch of the file with 2304 numbers, 0 to 255, between spaces. It is
     given as a PGM file, so that any reader of images decodes it.
-
-    Raises:
-        OSError: There are no such pixels at that place.
     """
 
+    def __init__(self) -> None:
+        self._files = OpenFiles()
+
     def get(self, filepath: str) -> bytes:
-        match = re.fullmatch(
-            r'pixels://(.*)\?offset=(\d+)&size=(\d+)', str(filepath)
-        )
-        if not match:
-            raise OSError(f'{filepath}: not pixels://FILE?offset=N&size=N.')
-        with open(match[1], 'rb') as file:
-            file.seek(int(match[2]))
-            text = file.read(int(match[3]))
+        """Image at an address.
+
+        Raises:
+            OSError: There are no such pixels at that place.
+            ValueError: This is no such address.
+        """
+        path, part = split_address(str(filepath), {'offset', 'size'})
+        text = self._files.read(path, part['offset'], part['size'])
         try:
             pixels = np.array(text.split(), dtype=np.uint8)
         except (ValueError, OverflowError):

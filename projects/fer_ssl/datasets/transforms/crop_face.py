@@ -14,7 +14,7 @@ class CropFace(BaseTransform):
 
     Needs ``img`` (H, W[, C]) and ``box`` (left, top, right, bottom; the last
     two exclusive). Changes ``img``, ``img_shape`` and ``ori_shape``, and
-    takes ``box`` away. What reaches beyond the image is cut off.
+    takes ``box`` away. What reaches beyond the image is cut off first.
 
     Args:
         margin: Added to each side of the box, as a share of its width (left
@@ -50,14 +50,16 @@ class CropFace(BaseTransform):
                 'gives boxes, and only once in a pipeline.'
             )
         img = results['img']
-        left, top, right, bottom = box = results.pop('box')
+        height, width = img.shape[:2]
+        box = results.pop('box')
+        left, right = max(box[0], 0), min(box[2], width)
+        top, bottom = max(box[1], 0), min(box[3], height)
         x = self.margin * (right - left)
         y = self.margin * (bottom - top)
         left, right = round(max(left - x, 0)), round(right + x)
         top, bottom = round(max(top - y, 0)), round(bottom + y)
         img = img[top : max(bottom, 0), left : max(right, 0)]
         if not img.size:
-            height, width = results['img'].shape[:2]
             raise FaceOutsideImageError(
                 f'{path}: nothing of the face {tuple(box)} (left, top, '
                 f'right, bottom) lies in the image of {width} x {height}.'
