@@ -96,6 +96,23 @@ def test_damaged_packets_are_gaps(tmp_path):
         np.testing.assert_allclose(sound[part], whole[part], atol=1e-3)
 
 
+def test_empty_sound_track(tmp_path):
+    path = tmp_path / 'a.wav'
+    write_wav(path, np.zeros(0))
+    assert len(read_sound_track(str(path), 16000)) == 0
+
+
+def test_nothing_but_damaged_packets(tmp_path):
+    path = tmp_path / 'a.mp4'
+    write_aac(path, tone(1.0))
+    data = bytearray(path.read_bytes())
+    begin, end = data.index(b'mdat') + 4, data.index(b'moov') - 4
+    data[begin:end] = bytes([255] * (end - begin))
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match='a.mp4: its sound track cannot be'):
+        read_sound_track(str(path), 16000)
+
+
 def test_without_pyav(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'av', None)
     with pytest.raises(ImportError, match='pip install av'):

@@ -70,7 +70,7 @@ def read_sound_track(path: str, sample_rate: int) -> np.ndarray:
 
     Returns:
         Float32 (n,), NaN where nothing was recorded; n = 0 without a sound
-        track.
+        track, or with an empty one.
 
     Raises:
         ValueError: The file cannot be read; the message names it.
@@ -83,13 +83,11 @@ def read_sound_track(path: str, sample_rate: int) -> np.ndarray:
             video = media.streams.video[0]
             begin = float((video.start_time or 0) * (video.time_base or 0))
         segments = _decode(media, sample_rate, path)
-    if not segments:
-        raise ValueError(f'{path}: its sound track cannot be decoded. {_CURE}')
     placed = [
         (round((start - begin) * sample_rate), samples)
         for start, samples in segments
     ]
-    length = max(first + len(samples) for first, samples in placed)
+    length = max((first + len(part) for first, part in placed), default=0)
     sound = np.full(max(length, 0), np.nan, np.float32)
     for first, samples in placed:
         samples = samples[max(-first, 0) :]
@@ -134,13 +132,14 @@ def _decode(
     import av
 
     segments: list[tuple[float, list[np.ndarray]]] = []
-    form = resampler = None
+    form = resampler = damage = None
     clock = 0.0
     for packet in _packets(media, path):
         try:
             frames = packet.decode()
-        except av.error.FFmpegError:
-            continue  # damaged: a gap, as the next packet has its time
+        except av.error.FFmpegError as error:
+            damage = error
+            continue  # a gap, as the next packet has its time
         for frame in frames:
             time = clock if frame.time is None else frame.time
             new_form = frame.sample_rate, frame.layout.name, frame.format.name
@@ -154,6 +153,11 @@ def _decode(
             segments[-1][1].extend(_mono(resampler.resample(frame)))
     if resampler is not None:
         segments[-1][1].extend(_mono(resampler.resample(None)))
+    elif damage is not None:
+        raise ValueError(
+            f'{path}: its sound track cannot be decoded ({damage.strerror}). '
+            f'{_CURE}'
+        )
     return [
         (time, np.concatenate(samples))
         for time, samples in segments
