@@ -27,6 +27,7 @@ def test_two_writers_of_disjoint_rows(tmp_path):
     values[[1, 4]] = 0  # never written
     np.testing.assert_array_equal(store.features, values.astype('f2'))
     assert isinstance(store.features, np.memmap)
+    assert store.valid.tolist() == [True, False, True, True, False, True]
 
 
 @pytest.mark.parametrize('value', [np.nan, np.inf, 1e6])
@@ -46,3 +47,28 @@ def test_a_store_being_replaced_is_not_finished(tmp_path):
     FeatureStoreWriter(path).create(1, 2)
     with pytest.raises(FileNotFoundError, match='not finished'):
         FeatureStore(path)
+
+
+def test_store_from_before_valid_frames_were_written_down(tmp_path):
+    writer = FeatureStoreWriter(str(tmp_path))
+    writer.create(1, 2)
+    writer.finish(INDEX)
+    (tmp_path / 'valid.npy').unlink()
+    assert FeatureStore(str(tmp_path)).valid is None
+
+
+def test_errors_name_the_tool_of_the_stream(tmp_path):
+    writer = FeatureStoreWriter(str(tmp_path))
+    writer.create(3, 2)
+    videos = dict(a=dict(offset=0, num_frames=3))
+    writer.finish(dict(recipe=dict(tool='tools/other.py'), videos=videos))
+    store = FeatureStore(str(tmp_path))
+    assert store.student_sha256 is None
+    images = np.array([b'1', b'', b'3', b'4'])
+    assert store.rows_of(['a'], np.array([0, 3]), images).tolist() == [0]
+    for names, stop, message in (
+        (['b'], 3, "no features of video 'b'. Run tools/other.py again"),
+        (['a'], 4, "'a' had 3 frames .* now it has 4.*Run tools/other.py"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            store.rows_of(names, np.array([0, stop]), images)

@@ -1,5 +1,6 @@
 import csv
 import filecmp
+import wave
 from collections import Counter
 from dataclasses import replace
 
@@ -24,6 +25,7 @@ from fer_ssl.datasets.synthetic.face_renderer import (
     Identity,
     render_face,
 )
+from fer_ssl.datasets.synthetic.voice import speak
 from fer_ssl.labels import ABAW_ACTION_UNITS, ABAW_EXPRESSIONS
 
 TINY = SyntheticSettings.tiny()
@@ -99,6 +101,64 @@ def test_same_files_for_any_number_of_processes(root, tmp_path):
         root, again, names, shallow=False
     )
     assert (unequal, failed) == ([], [])
+
+
+def test_pictures_and_labels_are_the_same_without_sound(root, tmp_path):
+    mute = tmp_path / 'mute'
+    make_synthetic(mute, replace(TINY, sound=False), seed=0, processes=1)
+    names = files_of(mute)
+    sounds = set(files_of(root)) - set(names)
+    videos = {row['video'] for row in read(root / 'frames.csv')}
+    assert sounds == {f'sounds/{video}.wav' for video in videos}
+    names.remove('synthetic.json')
+    _, unequal, failed = filecmp.cmpfiles(root, mute, names, shallow=False)
+    assert (unequal, failed) == ([], [])
+
+
+def test_sound_is_as_long_as_the_video(root):
+    frames = Counter(row['video'] for row in read(root / 'frames.csv'))
+    for video, num_frames in frames.items():
+        with wave.open(str(root / f'sounds/{video}.wav')) as file:
+            form = file.getnchannels(), file.getsampwidth()
+            assert (*form, file.getframerate()) == (1, 2, 16000)
+            assert file.getnframes() == num_frames * 16000 // 30
+
+
+def test_prosody_follows_arousal():
+    """Of one voice: pitch, loudness and tempo rise; pauses have noise."""
+    calm, aroused = [], []
+    for seed in range(10):
+        for arousal, found in ((0.0, calm), (1.0, aroused)):
+            rng = np.random.default_rng(seed)
+            sound = speak(np.full(300, arousal), rng)
+            assert np.abs(sound).max() < 1  # nothing is cut off
+            found.append((*prosody(sound), np.std(sound)))
+    change = np.array(aroused) / np.array(calm)
+    pitch, tempo, loudness = np.median(change, axis=0)
+    assert pitch == pytest.approx(2 ** (8 / 12), rel=0.05)
+    assert tempo == pytest.approx(1.5, rel=0.1)
+    assert loudness == pytest.approx(10 ** (10 / 20), rel=0.1)
+
+
+def prosody(sound):
+    """Pitch in Hz by autocorrelation, and syllables per second."""
+    power = np.abs(np.fft.rfft(sound, 2 * len(sound))) ** 2
+    correlation = np.fft.irfft(power)[: 16000 // 60]
+    lag = 16000 // 500 + correlation[16000 // 500 :].argmax()
+    envelope = np.square(sound).reshape(-1, 160).mean(axis=1)  # 100 Hz
+    spectrum = np.abs(np.fft.rfft(envelope - envelope.mean()))
+    rates = np.fft.rfftfreq(len(envelope), 0.01)
+    band = (rates > 2.5) & (rates < 8)
+    tempo = np.average(rates[band], weights=spectrum[band] ** 4)
+    return 16000 / lag, tempo
+
+
+def test_talk_has_pauses_with_noise():
+    sound = speak(np.zeros(900), np.random.default_rng(0))
+    level = np.sqrt(np.square(sound).reshape(-1, 480).mean(axis=1))
+    background = level.min()
+    assert background > 1e-4
+    assert 0.1 < (level < 2 * background).mean() < 0.6
 
 
 def test_other_seed_makes_other_pictures(root, tmp_path):

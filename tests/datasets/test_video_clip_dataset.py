@@ -130,9 +130,88 @@ def test_features_of_the_right_rows(write_videos, tmp_path):
     assert (sample.video, sample.start, sample.num_frames) == ('b', 0, 2)
     assert sample.student_sha256 == STAMP
     # Workers that are spawned get the path, not the features.
-    assert len(pickle.dumps(dataset.store)) < 2000
+    assert len(pickle.dumps(dataset.stores)) < 2000
     copied = pickle.loads(pickle.dumps(dataset))
     assert copied[1]['inputs'][:, 0].tolist() == expected[1]
+
+
+def write_stream(path, lengths, valid, dim=3):
+    """Store without a student; every feature is 100 + the number of its row.
+
+    ``valid`` has a character per frame, '1' where it has the stream.
+    """
+    writer = FeatureStoreWriter(str(path))
+    known = np.flatnonzero([x == '1' for x in valid])
+    writer.create(len(valid), dim)
+    writer.write(known, np.repeat(100 + known[:, None], dim, 1).astype('f4'))
+    videos, offset = {}, 0
+    for name, length in lengths.items():
+        videos[name] = dict(offset=offset, num_frames=length)
+        offset += length
+    writer.finish(dict(recipe=dict(tool='tools/x.py'), videos=videos))
+    return str(path)
+
+
+def test_streams_side_by_side(write_videos, tmp_path):
+    files = write_videos({'a': '0.1.', 'b': '..2'})
+    plain = VideoClipDataset(**files, test_mode=True)
+    visual = write_store(tmp_path / 'visual', plain)
+    # another order of videos than in the annotation
+    audio = write_stream(tmp_path / 'audio', dict(b=3, a=4), '0101100')
+    dataset = VideoClipDataset(
+        **files,
+        window=4,
+        feature_store=dict(visual=visual, audio=audio),
+        pipeline=[PackClipInputs()],
+        test_mode=True,
+    )
+    assert len(dataset) == 2
+    a, b = dataset[0], dataset[1]
+    assert a['inputs'].dtype == torch.float16
+    expected = [[0, 0, 103, 103, 103], [1, 1, 104, 104, 104]]
+    assert a['inputs'][:2].tolist() == expected
+    sample = a['data_samples']
+    assert sample.stream_valid.int().tolist() == [[1, 1], [1, 1], [1, 0]] + [
+        [1, 0]
+    ]
+    assert b['inputs'][:, 2].tolist() == [0, 101, 0, 0]
+    assert b['data_samples'].stream_valid.any(1).tolist() == [True] * 3 + [
+        False
+    ]
+    assert sample.student_sha256 == STAMP
+    copied = pickle.loads(pickle.dumps(dataset))
+    torch.testing.assert_close(copied[0]['inputs'], a['inputs'])
+
+
+def test_frames_with_any_stream_are_valid(write_videos, tmp_path):
+    """Stores know which frames they hold: not the annotation's faces."""
+    files = write_videos({'a': '0.1.?.', 'b': '..'})
+    plain = VideoClipDataset(**files, test_mode=True)
+    rows = np.flatnonzero(plain.has_face)
+    writer = FeatureStoreWriter(str(tmp_path / 'visual'))
+    writer.create(8, 2)
+    writer.write(rows, np.ones((len(rows), 2), 'f4'))
+    videos = dict(
+        a=dict(offset=0, num_frames=6), b=dict(offset=6, num_frames=2)
+    )
+    writer.finish(dict(recipe=dict(student_sha256=STAMP), videos=videos))
+    audio = write_stream(tmp_path / 'audio', dict(a=6, b=2), '01100010')
+    stores = dict(visual=str(tmp_path / 'visual'), audio=audio)
+    test = VideoClipDataset(
+        **files, window=6, feature_store=stores, test_mode=True
+    )
+    a, b = test.get_data_info(0), test.get_data_info(1)
+    assert a['valid'].tolist() == [1, 1, 1, 0, 1, 0]
+    assert b['valid'].tolist() == [1, 0, 0, 0, 0, 0]
+    faces = test.metainfo['has_face']
+    assert faces['a'].tolist() == [1, 0, 1, 0, 1, 0]
+    assert faces['b'].tolist() == [0, 0]
+    # One stream alone: only its own frames, and no stamp of a student.
+    sound = VideoClipDataset(**files, window=6, feature_store=audio)
+    item = sound.get_data_info(0)
+    assert item['valid'].tolist() == [0, 1, 1, 0, 0, 0]
+    assert 'student_sha256' not in item and 'stream_valid' not in item
+    assert 'has_face' not in sound.metainfo
 
 
 def test_changed_videos_are_refused(write_videos, tmp_path):

@@ -243,3 +243,20 @@ def test_missing_or_empty_csv(tmp_path):
         VideoPredictions.from_csv(tmp_path / 'nothing.csv')
     with pytest.raises(ValueError, match='p.csv:1: the header must be'):
         read_lines(tmp_path / 'p.csv', [''])
+
+
+def test_frames_predicted_without_a_face():
+    """From sound: their scores are kept, but they have no face."""
+    scores = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.0, 0.0]])
+    window = dict(
+        video='a', start=0, scores=scores, valid=np.array([1, 1, 1, 0], bool)
+    )
+    video = VideoPredictions.from_windows(
+        [window],
+        dict(a=[0, 0, 1, 1]),
+        ('x', 'y'),
+        has_face=dict(a=np.array([True, False, True, True])),
+    )['a']
+    assert video.has_face.tolist() == [True, False, True, False]
+    np.testing.assert_allclose(video.scores[:3], scores[:3], rtol=1e-6)
+    np.testing.assert_allclose(video.scores[3], scores[2], rtol=1e-6)

@@ -310,3 +310,94 @@ def test_runner_trains_and_tests_with_cached_features(
 
 def test_it_is_a_recognizer_of_mmaction2():
     assert issubclass(FrameRecognizer, BaseRecognizer)
+
+
+FUSION = dict(
+    type='StreamFusionEncoder',
+    in_channels=DIM + 3,
+    streams=[
+        dict(in_channels=width, encoder=encoder, standardise=width == 3)
+        for width, encoder in zip(
+            (DIM, 3),
+            [
+                dict(
+                    type='TransformerEncoder',
+                    embed_dims=8,
+                    num_layers=1,
+                    num_heads=2,
+                )
+            ]
+            * 2,
+        )
+    ],
+    fusion='gated',
+)
+
+
+def stream_clips(length=5):
+    """Face and sound, only a face, only sound, neither, padding."""
+    sample = ActionDataSample(
+        metainfo=dict(video='a', start=0, num_frames=length - 1)
+    )
+    stream_valid = torch.tensor([[1, 1], [1, 0], [0, 1], [0, 0], [0, 0]])
+    sample.set_field(stream_valid.bool(), 'stream_valid')
+    sample.set_field(stream_valid.any(dim=1), 'valid')
+    sample.set_field(torch.tensor([0, 1, 2, 0, -1]), 'gt_label')
+    features = torch.randn(length, DIM + 3).half()
+    return dict(inputs=[features], data_samples=[sample])
+
+
+def build_fusion():
+    cfg = config()
+    cfg['cls_head'] = dict(cfg['cls_head'], temporal_encoder=FUSION)
+    return MODELS.build(cfg)
+
+
+def test_streams_reach_the_encoder(student):
+    model = build_fusion().eval()
+    data = stream_clips()
+    other = stream_clips()
+    other['inputs'][0] = data['inputs'][0].clone()
+    other['inputs'][0][1, DIM:] = 7.0  # no sound there
+    other['inputs'][0][2, :DIM] = float('nan')  # no face there
+    other['inputs'][0][3:] = -7.0
+    with torch.no_grad():
+        first, second = model.test_step(data)[0], model.test_step(other)[0]
+    assert first.pred_score.shape == (4, 3)
+    assert first.valid.tolist() == [True, True, True, False]
+    torch.testing.assert_close(first.pred_score[:3], second.pred_score[:3])
+    heard = stream_clips()
+    heard['inputs'][0] = data['inputs'][0].clone()
+    heard['inputs'][0][2, DIM:] += 3.0
+    with torch.no_grad():
+        third = model.test_step(heard)[0]
+    assert not torch.allclose(first.pred_score[2], third.pred_score[2])
+
+
+def test_frames_with_sound_alone_are_learned_from():
+    model = build_fusion().train()
+    optim_wrapper = build_optim_wrapper(
+        model, dict(optimizer=dict(type='SGD', lr=0.1))
+    )
+    data = stream_clips()
+    data['data_samples'][0].gt_label[:2] = -1  # only frame 3, without a face
+    encoder = model.cls_head.temporal_encoder.encoders[1]
+    before = weights_of(encoder)
+    assert model.train_step(data, optim_wrapper)['loss'] > 0
+    after = encoder.state_dict()
+    assert any((after[k] != v).any() for k, v in before.items())
+    assert all(value.isfinite().all() for value in after.values())
+
+
+def test_streams_need_an_encoder_that_tells_them_apart():
+    data = stream_clips()
+    with pytest.raises(ValueError, match='2 streams, but TransformerEncoder'):
+        build().test_step(data)
+
+
+def test_stamp_of_the_visual_stream_is_checked(student):
+    model = build_fusion()
+    data = stream_clips()
+    data['data_samples'][0].set_metainfo(dict(student_sha256='ab' * 32))
+    with pytest.raises(ValueError, match='of student abababababab, but'):
+        model.test_step(data)

@@ -26,8 +26,8 @@ def main() -> None:
     train, val = settings.videos
     print(
         f'{args.out}: {sum(settings.labeled)} labeled and '
-        f'{settings.unlabeled} unlabeled faces, {train} + {val} videos, '
-        f'{time.time() - start:.0f} s.'
+        f'{settings.unlabeled} unlabeled faces, {train} + {val} videos '
+        f'with sound, {time.time() - start:.0f} s.'
     )
 
 

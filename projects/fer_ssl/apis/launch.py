@@ -287,7 +287,7 @@ def run(main: Callable[[], None]) -> None:
     """
     try:
         main()
-    except (FileNotFoundError, ValueError) as error:
+    except (FileNotFoundError, ImportError, ValueError) as error:
         raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
         if Path(__file__).parents[1] not in Path(raised_in).parents:
             raise

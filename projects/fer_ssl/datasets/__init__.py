@@ -9,6 +9,7 @@ from .face_dataset import FaceDataset
 from .face_table import FaceTable
 from .feature_store import FeatureStore
 from .fer_plus_dataset import FERPlusDataset
+from .frames_csv_reader import FramesCSVReader
 from .image_folder_dataset import ImageFolderDataset
 from .raf_db_dataset import RAFDBDataset
 from .record_io_dataset import RecordIODataset
@@ -43,6 +44,7 @@ __all__ = [
     'FastColorJitter',
     'FastEqualize',
     'FeatureStore',
+    'FramesCSVReader',
     'ImageFolderDataset',
     'InfiniteShuffleSampler',
     'LoadClipFrames',

@@ -7,6 +7,7 @@ few would move every later label to another frame. Nothing is skipped here.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Callable
 
@@ -64,8 +65,9 @@ def read_annotation(path: str, track: str) -> np.ndarray:
         except ValueError as error:
             number = lines.index(line) + 2
             raise ValueError(f'{path}:{number}: {error}') from None
-    dtype = np.float32 if track == 'VA' else np.int64
-    return np.array([labels[line] for line in lines], dtype=dtype)
+    # A column is a dimension here, a shape of the type there.
+    base = label_dtype(track).base
+    return np.array([labels[line] for line in lines], dtype=base)
 
 
 def _parse_expression(line: str) -> int:
@@ -79,7 +81,7 @@ def _parse_expression(line: str) -> int:
 
 
 @lru_cache(maxsize=2**16)  # numbers of few digits: they come back
-def _valence_or_arousal(cell: str) -> float | None:
+def valence_or_arousal(cell: str) -> float | None:
     """Number of a cell, None if it is not one that may stand there."""
     cell = cell.strip(' \t')
     value = float(cell) if is_number(cell) else np.nan
@@ -87,8 +89,22 @@ def _valence_or_arousal(cell: str) -> float | None:
     return value if allowed else None
 
 
+def action_unit(cell: str, active_from: float) -> int | None:
+    """Whether an intensity is active; None if it is not one.
+
+    Args:
+        cell: Number from 0 on, or -1 (not annotated).
+        active_from: Least intensity that is active.
+    """
+    cell = cell.strip(' \t')
+    value = float(cell) if is_number(cell) else np.nan
+    if value == IGNORE_LABEL:
+        return IGNORE_LABEL
+    return int(value >= active_from) if value >= 0 else None
+
+
 def _parse_valence_arousal(line: str) -> list[float]:
-    values = [_valence_or_arousal(cell) for cell in line.split(',')]
+    values = [valence_or_arousal(cell) for cell in line.split(',')]
     if len(values) != 2 or None in values:
         raise ValueError(
             f'{line!r:.80} is no valence,arousal: two numbers from -1 to 1, '
@@ -114,34 +130,81 @@ _PARSERS: dict[str, Callable] = {
 }
 
 
-def ignore_label(labels: np.ndarray) -> float:
-    """What stands for 'not annotated' in labels of this form."""
-    if np.issubdtype(labels.dtype, np.floating):
-        return IGNORE_VALENCE_AROUSAL
-    return IGNORE_LABEL
+def label_dtype(tracks: str | Sequence[str]) -> np.dtype:
+    """Type of the labels of one frame.
+
+    Args:
+        tracks: One track, or several: labels of several tracks are one array
+            of records with a field per track, ``labels['VA']``.
+    """
+    if not isinstance(tracks, str):
+        return np.dtype([(track, label_dtype(track)) for track in tracks])
+    number = np.float32 if tracks == 'VA' else np.int64
+    size = () if tracks == 'EXPR' else (len(ABAW_TRACKS[tracks]),)
+    return np.dtype((number, size))
+
+
+def label_columns(tracks: str | Sequence[str]) -> tuple[str, ...]:
+    """Names of the columns of a prediction, those of all tracks in a row."""
+    if isinstance(tracks, str):
+        return ABAW_TRACKS[tracks]
+    return tuple(name for track in tracks for name in ABAW_TRACKS[track])
+
+
+def check_tracks(
+    tracks: str | Sequence[str], option: str
+) -> str | tuple[str, ...]:
+    """One track as it is, several as a tuple.
+
+    Args:
+        tracks: Value of an option.
+        option: Its name, for the message.
+
+    Raises:
+        ValueError: One of them is none, or there twice.
+    """
+    names = (tracks,) if isinstance(tracks, str) else tuple(tracks)
+    known = set(names) <= set(ABAW_TRACKS)
+    if not names or not known or len(set(names)) < len(names):
+        raise ValueError(
+            f'{option}={tracks!r} is none of {", ".join(ABAW_TRACKS)}, nor '
+            'several of them, each once.'
+        )
+    return tracks if isinstance(tracks, str) else names
 
 
 def is_annotated(labels: np.ndarray) -> np.ndarray:
     """Frames that something can be learned from, bool (T,).
 
-    Of valence and arousal both must be annotated, of action units one.
+    Of valence and arousal both must be annotated, of action units one, of
+    several tracks one.
 
     Args:
-        labels: In one of the forms of :func:`read_annotation`.
+        labels: In one of the forms of :func:`read_annotation`, or records of
+            them.
     """
-    known = labels != ignore_label(labels)
-    if labels.ndim == 1:
-        return known
+    if labels.dtype.names:
+        tracks = [is_annotated(labels[name]) for name in labels.dtype.names]
+        return np.any(tracks, axis=0)
     if np.issubdtype(labels.dtype, np.floating):
-        return known.all(axis=1)
-    return known.any(axis=1)
+        return (labels != IGNORE_VALENCE_AROUSAL).all(axis=1)
+    known = labels != IGNORE_LABEL
+    return known if labels.ndim == 1 else known.any(axis=1)
 
 
-def ignored_labels(track: str, num_frames: int) -> np.ndarray:
+def ignored_labels(tracks: str | Sequence[str], num_frames: int) -> np.ndarray:
     """Labels of a video that is not annotated, as one of a test set."""
-    if track == 'EXPR':
-        return np.full(num_frames, IGNORE_LABEL, dtype=np.int64)
-    shape = num_frames, len(ABAW_TRACKS[track])
-    if track == 'VA':
-        return np.full(shape, IGNORE_VALENCE_AROUSAL, dtype=np.float32)
-    return np.full(shape, IGNORE_LABEL, dtype=np.int64)
+    return ignored_like(np.empty(0, label_dtype(tracks)), num_frames)
+
+
+def ignored_like(labels: np.ndarray, num_frames: int) -> np.ndarray:
+    """Labels of frames that are not annotated, of the form of ``labels``."""
+    ignored = np.empty((num_frames, *labels.shape[1:]), labels.dtype)
+    for part in (
+        [ignored[name] for name in labels.dtype.names]
+        if labels.dtype.names
+        else [ignored]
+    ):
+        is_float = np.issubdtype(part.dtype, np.floating)
+        part[...] = IGNORE_VALENCE_AROUSAL if is_float else IGNORE_LABEL
+    return ignored

@@ -9,8 +9,13 @@ import numpy as np
 from mmengine.logging import print_log
 from mmengine.registry import TASK_UTILS
 
-from ..labels import ABAW_TRACKS, IGNORE_LABEL
-from .abaw_annotation import ignored_labels, read_annotation
+from ..labels import IGNORE_LABEL
+from .abaw_annotation import (
+    check_tracks,
+    ignored_labels,
+    label_columns,
+    read_annotation,
+)
 from .frame_list import read_frame_list, track_of
 from .frames_csv import VideoAnnotation
 
@@ -41,14 +46,18 @@ class AffWild2Reader:
     together.
 
     Args:
-        track: ``'EXPR'``, ``'VA'`` or ``'AU'``.
+        track: ``'EXPR'``, ``'VA'`` or ``'AU'``. Or several of them: a video
+            is then in a split if any of the tracks has it there, labeled for
+            these tracks and not annotated for the others; and a video that
+            any track has for validation is in ``'val'`` alone, as no video
+            may be trained on for one track and validated on for another.
         crops: Names of the folders of images. They are merged: the owners
             shipped 50 videos later, in a folder of their own. Where two hold
             the same frame, the first counts.
         test_set: File that says which videos and frames split ``'test'`` has:
             the official example of a submission, or a list of videos with
-            numbers of frames (see :func:`read_frame_list`). Relative to the
-            folder of annotations.
+            numbers of frames (see :func:`read_frame_list`); the latter with
+            several tracks. Relative to the folder of annotations.
         tolerance: How many images a video may have beyond its annotation.
         on_mismatch: What to do where a video has more, or no folder of
             images: ``'raise'`` or ``'warn'``.
@@ -62,9 +71,12 @@ class AffWild2Reader:
         ... )
     """
 
+    #: Folder of the images, relative to the root of the data.
+    image_folder = ''
+
     def __init__(
         self,
-        track: str = 'EXPR',
+        track: str | Sequence[str] = 'EXPR',
         crops: Sequence[str] = (
             'cropped_aligned',
             'cropped_aligned_new_50_vids',
@@ -73,15 +85,12 @@ class AffWild2Reader:
         tolerance: int = 1,
         on_mismatch: str = 'raise',
     ) -> None:
-        for name, value, choices in (
-            ('track', track, tuple(ABAW_TRACKS)),
-            ('on_mismatch', on_mismatch, ('raise', 'warn')),
-        ):
-            if value not in choices:
-                raise ValueError(
-                    f'AffWild2Reader: {name}={value!r} is none of {choices}.'
-                )
-        self.track = track
+        if on_mismatch not in ('raise', 'warn'):
+            raise ValueError(
+                f'AffWild2Reader: on_mismatch={on_mismatch!r} is none of '
+                "'raise' and 'warn'."
+            )
+        self.track = check_tracks(track, 'AffWild2Reader: track')
         self.crops = tuple(crops)
         self.test_set = test_set
         self.tolerance = tolerance
@@ -89,8 +98,8 @@ class AffWild2Reader:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Columns of a prediction: the class names of the track."""
-        return ABAW_TRACKS[self.track]
+        """Columns of a prediction: the class names of the track, or all."""
+        return label_columns(self.track)
 
     def read(
         self,
@@ -152,6 +161,8 @@ class AffWild2Reader:
         split: str | Sequence[str] | None = None,
     ) -> dict[str, np.ndarray]:
         """Labels of every video by name; no image is looked for."""
+        if not isinstance(self.track, str):
+            return self._labels_of_tracks(annotations, split)
         splits = [split] if isinstance(split, str) else split
         videos: dict[str, np.ndarray] = {}
         for part in splits or tuple(_SET_FOLDERS):
@@ -174,6 +185,49 @@ class AffWild2Reader:
                 )
             videos.update(labels)
         return videos
+
+    def _labels_of_tracks(
+        self, annotations: str, split: str | Sequence[str] | None
+    ) -> dict[str, np.ndarray]:
+        """Records of the labels of several tracks, by name of the video."""
+        splits = [split] if isinstance(split, str) else split
+        splits = tuple(splits or _SET_FOLDERS)
+        readers = {
+            track: AffWild2Reader(track, test_set=self.test_set)
+            for track in self.track
+        }
+        for_validation = set()
+        if 'train' in splits:
+            for reader in readers.values():
+                for_validation |= set(reader.read_labels(annotations, 'val'))
+        videos: dict[str, np.ndarray] = {}
+        for part in splits:
+            labels = {
+                track: reader.read_labels(annotations, part)
+                for track, reader in readers.items()
+            }
+            names = set().union(*labels.values()) - set(videos)
+            if part == 'train':
+                names -= for_validation
+            for name in sorted(names):
+                videos[name] = self._record(
+                    name, {t: x[name] for t, x in labels.items() if name in x}
+                )
+        return videos
+
+    def _record(self, name: str, labels: dict[str, np.ndarray]) -> np.ndarray:
+        """Labels of one video by track -> records (T,)."""
+        lengths = {track: len(x) for track, x in labels.items()}
+        shortest, longest = min(lengths.values()), max(lengths.values())
+        if longest > shortest + self.tolerance:
+            raise ValueError(
+                f'video {name}: the annotations have different numbers of '
+                f'lines, {lengths}. Is the download complete?'
+            )
+        record = ignored_labels(self.track, longest)
+        for track, values in labels.items():
+            record[track][: len(values)] = values
+        return record
 
     def _label_order(self, classes: Sequence[str]) -> np.ndarray | None:
         """Label of each expression of ABAW; None where they are the same."""

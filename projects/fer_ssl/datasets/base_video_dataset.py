@@ -7,7 +7,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.fileio import join_path
 from mmengine.registry import TASK_UTILS
 
-from ..labels import ABAW_EXPRESSIONS
+from ..labels import ABAW_EXPRESSIONS, ABAW_TRACKS
 from .frames_csv import VideoAnnotation, read_frames_csv
 from .video_folds import read_folds, select_folds
 
@@ -20,22 +20,27 @@ class BaseVideoDataset(BaseDataset):
     ``labels`` int64 (F,), ``has_face`` bool (F,), ``images`` bytes (F,).
     Video v covers the rows ``offsets[v]`` to ``offsets[v + 1]``. Labels of
     valence and arousal are float32 (F, 2), of action units int64 (F, 12); see
-    :func:`.abaw_annotation.read_annotation`.
+    :func:`.abaw_annotation.read_annotation`. Labels of several tasks are
+    records (F,), ``labels['VA']``; ``metainfo['tasks']`` then holds the names
+    of the columns of a prediction by task.
 
     With ``test_mode=True``, ``metainfo['videos']`` holds the labels (T,) of
-    every frame of every video, so that a metric can score whole videos. In
-    training it is left out: that metainfo goes into every checkpoint.
+    every frame of every video, so that a metric can score whole videos, and
+    ``metainfo['has_face']`` which of them have a face, bool (T,). In training
+    they are left out: that metainfo goes into every checkpoint.
 
     Args:
         ann_file: CSV file, relative to ``data_root``; see
             :func:`read_frames_csv`. With a ``reader``: what it reads,
             ``data_root`` itself by default.
-        data_prefix: ``dict(img_path=...)``, the folder of the frames. With a
-            ``reader``: ``data_root`` by default.
+        data_prefix: ``dict(img_path=...)``, the folder of the frames, by
+            default ``'frames'``, or what the ``reader`` says.
         split: Value(s) of column ``split``, or split(s) of the ``reader``, to
             keep. ``None`` keeps all.
         reader: Config of what reads a data set in the form that its owners
-            ship, :class:`AffWild2Reader`. ``None`` reads a frames CSV.
+            ship, :class:`AffWild2Reader`, or the tasks of a frames CSV,
+            :class:`FramesCSVReader`. ``None`` reads the expressions of a
+            frames CSV.
         folds: CSV file ``video,fold``, relative to ``data_root``, as written
             by ``tools/abaw/make_folds.py``. ``split`` then names folds in
             place of splits.
@@ -60,7 +65,10 @@ class BaseVideoDataset(BaseDataset):
             metainfo = dict(
                 dict(classes=self.reader.classes), **metainfo or {}
             )
-        default = dict(img_path='frames' if self.reader is None else '')
+        # Of a reader, below the folder that holds what it reads.
+        default = dict(img_path='frames')
+        if self.reader is not None:
+            default['img_path'] = self.reader.image_folder
         super().__init__(
             ann_file=ann_file,
             metainfo=metainfo,
@@ -76,6 +84,10 @@ class BaseVideoDataset(BaseDataset):
         videos = self.read_videos()
         self.video_names = list(videos)
         self.labels = np.concatenate([v.labels for v in videos.values()])
+        if self.labels.dtype.names:
+            self._metainfo['tasks'] = {
+                task: ABAW_TRACKS[task] for task in self.labels.dtype.names
+            }
         lengths = [len(video.labels) for video in videos.values()]
         self.offsets = np.cumsum([0, *lengths])
         self.images = np.concatenate(
@@ -86,12 +98,12 @@ class BaseVideoDataset(BaseDataset):
         )
         self.has_face = self.images != b''
         if self.test_mode:
-            self._metainfo['videos'] = {
-                name: self.labels[first:stop]
-                for name, first, stop in zip(
-                    self.video_names, self.offsets, self.offsets[1:]
-                )
-            }
+            for key, frames in (
+                ('videos', self.labels),
+                ('has_face', self.has_face),
+            ):
+                parts = np.split(frames, self.offsets[1:-1])
+                self._metainfo[key] = dict(zip(self.video_names, parts))
         items = self.load_items()
         if not len(items):
             raise ValueError(

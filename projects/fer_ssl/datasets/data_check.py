@@ -79,7 +79,7 @@ class Faces:
 
     def counts(self) -> dict[str, int]:
         """Labeled faces by class; all together where there are no classes."""
-        if self.labels.ndim > 1:
+        if self.labels.ndim > 1 or self.labels.dtype.names:
             return dict(labeled=int(is_annotated(self.labels).sum()))
         known = self.labels[self.labels != IGNORE_LABEL]
         counts = np.bincount(known, minlength=len(self.classes))

@@ -8,18 +8,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_INDEX, _FEATURES = 'index.json', 'features.npy'
-_PARTIAL = 'features.partial.npy'
-_REMEDY = 'Run tools/extract_features.py again.'
+_INDEX, _FEATURES, _VALID = 'index.json', 'features.npy', 'valid.npy'
+_PARTIAL, _PARTIAL_VALID = 'features.partial.npy', 'valid.partial.npy'
+_TOOL = 'tools/extract_features.py'
 
 
 class FeatureStore:
-    """Student features of every frame, memory-mapped from a folder.
+    """Features of every frame of one stream, memory-mapped from a folder.
 
-    ``features.npy`` is one float16 array (F, D), the frames of all videos one
-    after another; frames without a face are zero rows. ``index.json`` says
-    where each video begins and which student made the features. It is written
-    last, so a folder without it is an interrupted extraction.
+    A stream is what a student sees of the faces, or the sound, or any other
+    features. ``features.npy`` is one float16 array (F, D), the frames of all
+    videos one after another. ``valid.npy``, bool (F,), says which frames have
+    features: those without (no face, no sound) are zero rows that nobody may
+    read. ``index.json`` says where each video begins and what made the
+    features. It is written last, so a folder without it is an interrupted
+    extraction.
 
     Args:
         path: The folder.
@@ -34,20 +37,29 @@ class FeatureStore:
         if index is None:
             state = 'not finished' if osp.isdir(path) else 'missing'
             raise FileNotFoundError(
-                f'{path}: feature store {state}. {_REMEDY}'
+                f'{path}: feature store {state}. Run {_TOOL} again, or the '
+                'tool of another stream.'
             )
         self.dim: int = index['dim']
-        self.student_sha256: str = index['recipe']['student_sha256']
+        #: Checkpoint that made the features; None for other streams.
+        self.student_sha256: str | None = index['recipe'].get('student_sha256')
+        self._remedy = f'Run {index["recipe"].get("tool", _TOOL)} again.'
         self._videos = index['videos']
         self._open()
 
     def _open(self) -> None:
         #: All features, float16 (F, D), read from disk where touched.
         self.features = np.load(osp.join(self.path, _FEATURES), mmap_mode='r')
+        #: Frames that have features, bool (F,); None in stores of students
+        #: from before this was written down.
+        self.valid = None
+        if osp.exists(osp.join(self.path, _VALID)):
+            self.valid = np.load(osp.join(self.path, _VALID))
 
     def __getstate__(self) -> dict:
         # A memory map would be pickled as the whole array.
-        return {k: v for k, v in self.__dict__.items() if k != 'features'}
+        opened = 'features', 'valid'
+        return {k: v for k, v in self.__dict__.items() if k not in opened}
 
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state)
@@ -64,21 +76,27 @@ class FeatureStore:
             images: Image names of all frames, bytes (F,).
 
         Raises:
-            ValueError: A video is not in the store, or had other images when
-                its features were extracted.
+            ValueError: A video is not in the store, or had another number of
+                frames when its features were extracted, or other images
+                (which a store that was not made from images does not check).
         """
         rows = []
         for name, first, stop in zip(names, offsets, offsets[1:]):
             entry = self._videos.get(name)
             if entry is None:
                 raise ValueError(
-                    f'{self.path}: no features of video {name!r}. {_REMEDY}'
+                    f'{self.path}: no features of video {name!r}. '
+                    f'{self._remedy}'
                 )
-            if entry['images'] != images_digest(images[first:stop]):
+            digest = entry.get('images')
+            same_images = digest is None or digest == images_digest(
+                images[first:stop]
+            )
+            if entry['num_frames'] != stop - first or not same_images:
                 raise ValueError(
                     f'{self.path}: video {name!r} had {entry["num_frames"]} '
                     f'frames when its features were extracted; now it has '
-                    f'{stop - first}, or other images. {_REMEDY}'
+                    f'{stop - first}, or other images. {self._remedy}'
                 )
             rows.append(entry['offset'])
         return np.array(rows)
@@ -110,19 +128,23 @@ class FeatureStoreWriter:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._features = None
+        self._features = self._valid = None
 
     def _file(self, name: str) -> str:
         return osp.join(self.path, name)
 
     def create(self, num_frames: int, dim: int) -> None:
-        """Reserve an array of zeros, float16 (num_frames, dim)."""
+        """Reserve an array of zeros, float16 (num_frames, dim).
+
+        No frame of it is valid until it is written.
+        """
         os.makedirs(self.path, exist_ok=True)
         if osp.exists(self._file(_INDEX)):
             os.remove(self._file(_INDEX))
         np.lib.format.open_memmap(
             self._file(_PARTIAL), 'w+', np.float16, (num_frames, dim)
         ).flush()
+        np.save(self._file(_PARTIAL_VALID), np.zeros(num_frames, bool))
         if hasattr(os, 'posix_fallocate'):
             # A full disk is an error here, but a bus error in a memory map.
             with open(self._file(_PARTIAL), 'r+b') as file:
@@ -130,7 +152,7 @@ class FeatureStoreWriter:
                 os.posix_fallocate(file.fileno(), 0, size)
 
     def write(self, rows: np.ndarray, features: np.ndarray) -> None:
-        """Put features (n, D) into n rows.
+        """Put features (n, D) into n rows, which makes these valid.
 
         Raises:
             ValueError: They are not finite in float16.
@@ -138,6 +160,9 @@ class FeatureStoreWriter:
         if self._features is None:
             self._features = np.lib.format.open_memmap(
                 self._file(_PARTIAL), 'r+'
+            )
+            self._valid = np.lib.format.open_memmap(
+                self._file(_PARTIAL_VALID), 'r+'
             )
         with np.errstate(over='ignore'):
             features = features.astype(np.float16)
@@ -147,21 +172,25 @@ class FeatureStoreWriter:
                 'finite in float16. Is its checkpoint from a diverged run?'
             )
         self._features[rows] = features
+        self._valid[rows] = True
 
     def flush(self) -> None:
         """Hand what this process wrote to the disk."""
         if self._features is not None:
             self._features.flush()
+            self._valid.flush()
 
     def finish(self, index: dict) -> None:
         """Make the store valid: the index appears last, in one step.
 
         Args:
             index: ``recipe`` (all that the features depend on, with
-                ``student_sha256``) and ``videos`` (name -> offset, num_frames
-                and images digest).
+                ``student_sha256`` of a student, or the ``tool`` that made
+                another stream) and ``videos`` (name -> offset, num_frames
+                and, where made from images, their digest).
         """
         os.replace(self._file(_PARTIAL), self._file(_FEATURES))
+        os.replace(self._file(_PARTIAL_VALID), self._file(_VALID))
         dim = np.load(self._file(_FEATURES), mmap_mode='r').shape[1]
         partial = self._file(_INDEX + '.partial')
         with open(partial, 'w', encoding='utf-8') as file:

@@ -2,13 +2,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Callable
 
 import numpy as np
 
-from ..labels import IGNORE_LABEL
+from ..labels import ABAW_TRACKS, IGNORE_LABEL, IGNORE_VALENCE_AROUSAL
+from .abaw_annotation import action_unit, label_dtype, valence_or_arousal
 from .text_rows import csv_rows
 
-_COLUMNS = ('video', 'frame', 'image', 'expression')
+_COLUMNS = ('video', 'frame', 'image')
+_TASK_COLUMNS = dict(ABAW_TRACKS, EXPR=('expression',))
 
 
 @dataclass
@@ -21,7 +25,8 @@ class VideoAnnotation:
             was found.
         labels: Class of every frame, int64 (T,), -1 where not annotated. Or
             valence and arousal (T, 2), or action units (T, 12), as
-            :func:`.abaw_annotation.read_annotation` gives them.
+            :func:`.abaw_annotation.read_annotation` gives them. Or records
+            of several of these, ``labels['VA']``.
     """
 
     name: str
@@ -33,6 +38,8 @@ def read_frames_csv(
     path: str,
     classes: Sequence[str],
     split: str | Sequence[str] | None = None,
+    tasks: str | Sequence[str] = 'EXPR',
+    active_from: float = 1.0,
 ) -> dict[str, VideoAnnotation]:
     """Read ``video,frame,image,expression[,split]`` into videos.
 
@@ -40,14 +47,21 @@ def read_frames_csv(
     gap within a video. An empty ``image`` is a frame without a face, an empty
     ``expression`` a frame without annotation. Further columns are ignored.
 
+    Task ``'VA'`` reads ``valence,arousal``, numbers from -1 to 1, and task
+    ``'AU'`` reads ``AU1,AU2,...``, intensities. An empty cell is not
+    annotated, nor is -5 of the former and -1 of the latter.
+
     Args:
         path: The CSV file.
         classes: Class names in label order.
         split: Keep the videos of this split (or of these splits). ``None``
             keeps all.
+        tasks: ``'EXPR'``, ``'VA'`` or ``'AU'``, or several of them.
+        active_from: Least intensity of an active action unit.
 
     Returns:
-        Videos by name, in the order of their first rows.
+        Videos by name, in the order of their first rows. Labels of several
+        tasks are records, ``labels['VA']``.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -55,19 +69,31 @@ def read_frames_csv(
             frame is left.
     """
     splits = {split} if isinstance(split, str) else set(split or ())
+    names = (tasks,) if isinstance(tasks, str) else tuple(tasks)
     rows = csv_rows(path)
     _, header = next(rows, (1, []))
-    needed = (*_COLUMNS, 'split') if splits else _COLUMNS
-    missing = [name for name in needed if name not in header]
+    needed = [*_COLUMNS, *(c for task in names for c in _TASK_COLUMNS[task])]
+    missing = [
+        name
+        for name in (*needed, *(['split'] if splits else []))
+        if name not in header
+    ]
     if missing:
         raise ValueError(
             f'{path}:1: column {", ".join(missing)} is missing; the header '
             f'is {",".join(header)!r}.'
         )
-    video_at, frame_at, image_at, expression_at = map(header.index, _COLUMNS)
+    video_at, frame_at, image_at = map(header.index, _COLUMNS)
     split_at = header.index('split') if 'split' in header else None
-    label_of = {name: label for label, name in enumerate(classes)}
-    label_of[''] = IGNORE_LABEL
+    parsers = [
+        _label_parser(task, header, classes, active_from) for task in names
+    ]
+    dtype = label_dtype(tasks)
+    parse = parsers[0]
+    if not isinstance(tasks, str):
+
+        def parse(row: list[str]) -> tuple:
+            return tuple([parser(row) for parser in parsers])
 
     frames: dict[str, tuple[list, list]] = {}
     split_of: dict[str, str] = {}
@@ -79,11 +105,12 @@ def read_frames_csv(
             )
         try:
             video, frame = row[video_at], int(row[frame_at])
-            image, label = row[image_at], label_of[row[expression_at]]
+            image = row[image_at]
+            label = parse(row)
             split = '' if split_at is None else row[split_at]
-        except (KeyError, ValueError):
+        except ValueError:
             raise ValueError(
-                f'{path}:{line}: {_complaint(row, header, label_of)}'
+                f'{path}:{line}: {_complaint(row, header, parsers)}'
             ) from None
         if video not in frames:
             frames[video] = [], []
@@ -101,7 +128,7 @@ def read_frames_csv(
         labels.append(label)
 
     videos = {
-        name: VideoAnnotation(name, images, np.array(labels, dtype=np.int64))
+        name: VideoAnnotation(name, images, np.array(labels, dtype.base))
         for name, (images, labels) in frames.items()
         if not splits or split_of[name] in splits
     }
@@ -113,13 +140,53 @@ def read_frames_csv(
     return videos
 
 
-def _complaint(row: list[str], header: list[str], label_of: dict) -> str:
+def _label_parser(
+    task: str, header: list[str], classes: Sequence[str], active_from: float
+) -> Callable:
+    """Function that reads the label of a task from a row.
+
+    It raises a ValueError that says what is wrong with a cell.
+    """
+    columns = list(map(header.index, _TASK_COLUMNS[task]))
+    if task == 'EXPR':
+        label_of = {name: label for label, name in enumerate(classes)}
+        label_of[''] = IGNORE_LABEL
+
+        def parse(row: list[str]) -> int:
+            label = label_of.get(row[columns[0]])
+            if label is None:
+                raise ValueError(
+                    f'unknown class {row[columns[0]]!r}; classes are '
+                    f'{", ".join(classes)}. Leave the field empty where a '
+                    'frame is not annotated.'
+                )
+            return label
+
+        return parse
+
+    @lru_cache(maxsize=2**16)  # numbers of few digits: they come back
+    def number(cell: str) -> float:
+        if task == 'VA':
+            value = valence_or_arousal(cell or str(IGNORE_VALENCE_AROUSAL))
+            allowed = f'a number from -1 to 1, or {IGNORE_VALENCE_AROUSAL:g}'
+        else:
+            value = action_unit(cell or str(IGNORE_LABEL), active_from)
+            allowed = f'an intensity from 0 on, or {IGNORE_LABEL}'
+        if value is None:
+            raise ValueError(
+                f'{cell!r} is not {allowed} (not annotated, as an empty '
+                'field).'
+            )
+        return value
+
+    return lambda row: [number(row[i]) for i in columns]
+
+
+def _complaint(row: list[str], header: list[str], parsers: list) -> str:
     """What is wrong with a row that could not be parsed."""
-    expression = row[header.index('expression')]
-    if expression not in label_of:
-        known = ', '.join(name for name in label_of if name)
-        return (
-            f'unknown class {expression!r}; classes are {known}. Leave the '
-            'field empty where a frame is not annotated.'
-        )
+    for parse in parsers:
+        try:
+            parse(row)
+        except ValueError as error:
+            return str(error)
     return f'frame {row[header.index("frame")]!r} is not a whole number.'

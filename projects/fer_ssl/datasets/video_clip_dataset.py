@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from mmengine.registry import DATASETS
 
-from .abaw_annotation import ignore_label, is_annotated
+from .abaw_annotation import ignored_like, is_annotated
 from .base_video_dataset import BaseVideoDataset
 from .feature_store import FeatureStore
 
@@ -29,10 +31,15 @@ class VideoClipDataset(BaseVideoDataset):
     strings). ``valid`` marks real frames with a face: a short video is padded
     with label -1, valid False, zero features and '' paths. Valence and arousal
     are float32 (window, 2) in ``gt_labels``, padded with -5, action units
-    int64 (window, 12).
+    int64 (window, 12). Of several tasks they are records, ``gt_labels['VA']``.
 
-    Clips that nothing can be learned from (in training: no labeled face) or
-    predicted for (in test: no face) are left out.
+    With several streams, ``features`` (window, D1 + D2 + ...) holds them side
+    by side, in the order given, and ``stream_valid`` bool (window, S) says
+    which of the S streams a frame has. ``valid`` then marks frames that have
+    any of them: what is said without a face in view is predicted from sound.
+
+    Clips that nothing can be learned from (in training: no labeled valid
+    frame) or predicted for (in test: no valid frame) are left out.
 
     Args:
         window: Frames per clip; 64 in paper A, section 4.2.
@@ -41,7 +48,9 @@ class VideoClipDataset(BaseVideoDataset):
         random_shift: In training, move a clip by up to half a stride each
             time it is drawn, so that every start occurs.
         feature_store: Folder written by ``tools/extract_features.py``. Items
-            then hold ``features`` and no image is read.
+            then hold ``features`` and no image is read. Several streams are a
+            dict from their names to their folders. The stamp of the student
+            is that of the first stream that has one.
 
     Example:
         >>> dataset = dict(
@@ -62,28 +71,33 @@ class VideoClipDataset(BaseVideoDataset):
         window: int = 64,
         stride: int | None = None,
         random_shift: bool = False,
-        feature_store: str | None = None,
+        feature_store: str | Mapping[str, str] | None = None,
         **kwargs,
     ) -> None:
         self.window = window
         self.stride = stride or window
         self.random_shift = random_shift
-        self.store = None
-        if feature_store is not None:
-            self.store = FeatureStore(feature_store)
+        self.has_streams = isinstance(feature_store, Mapping)
+        if not self.has_streams:
+            feature_store = dict(visual=feature_store) if feature_store else {}
+        #: Store of each stream by name; empty where images are read.
+        self.stores = {k: FeatureStore(v) for k, v in feature_store.items()}
+        stamps = [store.student_sha256 for store in self.stores.values()]
+        self._student_sha256 = next(filter(None, stamps), None)
         super().__init__(ann_file, **kwargs)
 
     def load_items(self) -> np.ndarray:
         """(video, start) of every clip, int64 (N, 2)."""
-        usable = self.has_face.copy()
+        self._feature_rows = [
+            store.rows_of(self.video_names, self.offsets, self.images)
+            for store in self.stores.values()
+        ]
+        self.stream_valid = self._read_stream_valid()
+        usable = self.stream_valid.any(axis=1)
         if not self.test_mode:
             usable &= is_annotated(self.labels)
         # Usable frames before each frame: a clip's count is a difference.
         self._num_usable = np.concatenate([[0], np.cumsum(usable)])
-        if self.store is not None:
-            self._feature_rows = self.store.rows_of(
-                self.video_names, self.offsets, self.images
-            )
         items = []
         for video, first in enumerate(self.offsets[:-1]):
             num_frames = self.offsets[video + 1] - first
@@ -91,6 +105,19 @@ class VideoClipDataset(BaseVideoDataset):
             starts = starts[self._is_usable(video, starts)]
             items.append(np.stack([np.full_like(starts, video), starts], 1))
         return np.concatenate(items)
+
+    def _read_stream_valid(self) -> np.ndarray:
+        """Which streams each of F frames has, bool (F, S)."""
+        streams = []
+        for store, rows in zip(self.stores.values(), self._feature_rows):
+            valid = self.has_face
+            if store.valid is not None:
+                lengths = np.diff(self.offsets)
+                spans = zip(rows, rows + lengths)
+                valid = [store.valid[row:end] for row, end in spans]
+                valid = np.concatenate(valid)
+            streams.append(valid)
+        return np.stack(streams or [self.has_face], axis=1)
 
     def _is_usable(self, video: int, start):
         """Whether clips of a video hold any frame to learn or predict."""
@@ -111,13 +138,13 @@ class VideoClipDataset(BaseVideoDataset):
         begin = self.offsets[video] + start
         end = min(begin + self.window, self.offsets[video + 1])
         length = end - begin
-        shape = self.window, *self.labels.shape[1:]
-        gt_labels = np.full(
-            shape, ignore_label(self.labels), self.labels.dtype
-        )
+        gt_labels = ignored_like(self.labels, self.window)
         gt_labels[:length] = self.labels[begin:end]
-        valid = np.zeros(self.window, dtype=bool)
-        valid[:length] = self.has_face[begin:end]
+        stream_valid = np.zeros(
+            (self.window, self.stream_valid.shape[1]), dtype=bool
+        )
+        stream_valid[:length] = self.stream_valid[begin:end]
+        valid = stream_valid.any(axis=1)
         info = dict(
             video=self.video_names[video],
             start=int(start),
@@ -126,15 +153,27 @@ class VideoClipDataset(BaseVideoDataset):
             valid=valid,
             sample_idx=idx,
         )
-        if self.store is None:
+        if not self.stores:
             paths = [''] * self.window
             for i in np.flatnonzero(valid):
                 paths[i] = self.image_path(begin + i)
             info['img_paths'] = paths
         else:
-            row = self._feature_rows[video] + start
-            features = np.zeros((self.window, self.store.dim), np.float16)
-            features[:length] = self.store.features[row : row + length]
-            info['features'] = features
-            info['student_sha256'] = self.store.student_sha256
+            info['features'] = self._features(video, start, length)
+            if self.has_streams:
+                info['stream_valid'] = stream_valid
+            if self._student_sha256 is not None:
+                info['student_sha256'] = self._student_sha256
         return info
+
+    def _features(self, video: int, start: int, length: int) -> np.ndarray:
+        """Features of all streams side by side, float16 (window, D)."""
+        stores = self.stores.values()
+        width = sum(store.dim for store in stores)
+        features = np.zeros((self.window, width), np.float16)
+        left = 0
+        for store, rows in zip(stores, self._feature_rows):
+            row, right = rows[video] + start, left + store.dim
+            features[:length, left:right] = store.features[row : row + length]
+            left = right
+        return features

@@ -17,8 +17,9 @@ class VideoFrameDataset(BaseVideoDataset):
     extracting features. Items are ``img_path``, ``gt_label`` (-1 = not
     annotated), ``video``, ``start`` (0-based number of the frame) and
     ``num_frames`` (length of the video). Valence and arousal are a tensor
-    float32 (2,) in ``gt_label``, action units one int64 (12,). For the
-    metric, name the last three in the packing transform:
+    float32 (2,) in ``gt_label``, action units one int64 (12,); of several
+    tasks there is no ``gt_label``. For the metric, name the last three in the
+    packing transform:
     ``dict(type='PackInputs', meta_keys=('video', 'start', 'num_frames'))``.
 
     Args:
@@ -50,13 +51,16 @@ class VideoFrameDataset(BaseVideoDataset):
         row = int(self.data_list[idx])
         video = int(np.searchsorted(self.offsets, row, side='right')) - 1
         first, stop = self.offsets[video], self.offsets[video + 1]
-        if self.labels.ndim == 1:
-            gt_label = int(self.labels[row])
+        info = {}
+        if self.labels.dtype.names:
+            pass  # a data sample of an image has one gt_label
+        elif self.labels.ndim == 1:
+            info['gt_label'] = int(self.labels[row])
         else:  # PackInputs would round an array to whole numbers
-            gt_label = torch.tensor(self.labels[row])
+            info['gt_label'] = torch.tensor(self.labels[row])
         return dict(
+            info,
             img_path=self.image_path(row),
-            gt_label=gt_label,
             video=self.video_names[video],
             start=int(row - first),
             num_frames=int(stop - first),
@@ -66,7 +70,8 @@ class VideoFrameDataset(BaseVideoDataset):
     def get_gt_labels(self) -> np.ndarray:
         """Class index of every item, (N,), -1 where it is not known.
 
-        Of valence and arousal (N, 2), of action units (N, 12).
+        Of valence and arousal (N, 2), of action units (N, 12), of several
+        tasks records (N,).
         """
         return self.labels[self.data_list]
 

@@ -41,6 +41,4 @@ class ActionUnitMetric(FrameTargetMetric):
         return action_unit_counts(truth, scores > np.asarray(self.threshold))
 
     def scores(self, sums: np.ndarray) -> dict[str, float]:
-        return scores_from_action_unit_counts(
-            sums, self.dataset_meta['classes']
-        )
+        return scores_from_action_unit_counts(sums, self.classes)

@@ -36,7 +36,7 @@ class FrameTargetMetric(VideoMetric):
         return np.stack([truth, self.bound(scores)]).astype(np.float64)
 
     def score_images(self, entries: list) -> dict[str, float]:
-        num_columns = len(self.dataset_meta['classes'])
+        num_columns = len(self.classes)
         pairs = np.array(entries).reshape(-1, 2, num_columns)
         truth, scores = pairs[:, 0], pairs[:, 1]
         sums = torch.from_numpy(self.sums(truth, scores))

@@ -40,7 +40,7 @@ class MacroF1Metric(VideoMetric):
 
     def score_images(self, entries: list) -> dict[str, float]:
         pairs = np.array(entries, dtype=np.int64).reshape(-1, 2)
-        classes = self.dataset_meta['classes']
+        classes = self.classes
         confusion = torch.from_numpy(
             confusion_matrix(pairs[:, 0], pairs[:, 1], len(classes))
         )

@@ -24,13 +24,17 @@ class VideoMetric(BaseMetric):
     all labeled frames of all videos, with or without a face. Each data sample
     is then a window with ``video``, ``start`` (0-based frame), ``pred_score``
     (w, C) and ``valid`` (w,), or one frame with ``pred_score`` (C,); see
-    :meth:`VideoPredictions.from_windows` for overlaps and gaps.
+    :meth:`VideoPredictions.from_windows` for overlaps and gaps. Frames that
+    are predicted have a face, unless ``metainfo['has_face']`` says otherwise.
 
     A subclass gives :meth:`image_entry`, :meth:`score_images` and
     :meth:`score_videos`.
 
     Args:
         network: Score ``<network>_pred_score`` instead of ``pred_score``.
+        task: Of a data set with several tasks: the one to score, of which
+            the model gives ``<task>_pred_score``. Also the default of
+            ``prefix``, as two tasks may have scores of the same name.
         post_process: Config (or list of configs) of the post-processors that
             are applied to every video before it is scored.
         out_file: CSV file for the predictions that were scored.
@@ -46,14 +50,17 @@ class VideoMetric(BaseMetric):
     def __init__(
         self,
         network: str | None = None,
+        task: str | None = None,
         post_process: dict | Sequence[dict] | None = None,
         out_file: str | None = None,
         window_weights: str = 'uniform',
         prefix: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(prefix=prefix, **kwargs)
-        self.score_key = f'{network}_pred_score' if network else 'pred_score'
+        super().__init__(prefix=prefix or task, **kwargs)
+        self.task = task
+        parts = (network, task, 'pred_score')
+        self.score_key = '_'.join(part for part in parts if part)
         self.post_process = build_post_processor(post_process)
         self.out_file = out_file
         self.window_weights = window_weights
@@ -61,7 +68,28 @@ class VideoMetric(BaseMetric):
     @property
     def videos(self) -> dict | None:
         """Truth of each video, or None if the data are images."""
-        return (self.dataset_meta or {}).get('videos')
+        videos = (self.dataset_meta or {}).get('videos')
+        if videos is None or self.task is None:
+            return videos
+        return {name: labels[self.task] for name, labels in videos.items()}
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the columns of a prediction.
+
+        Raises:
+            KeyError: The data set does not have the task, or it has several
+                and this metric names none of them.
+        """
+        tasks = self.dataset_meta.get('tasks', {})
+        if self.task is None and not tasks:
+            return self.dataset_meta['classes']
+        if self.task not in tasks:
+            raise KeyError(
+                f'{type(self).__name__}: task={self.task!r} is none of the '
+                f'tasks of the data set: {", ".join(tasks) or "it has one"}'
+            )
+        return tasks[self.task]
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep one entry per data sample (BaseMetric counts them)."""
@@ -73,13 +101,12 @@ class VideoMetric(BaseMetric):
                 )
             scores = to_numpy(sample[self.score_key])
             scores = scores.reshape(-1, scores.shape[-1])  # (w, C)
-            if scores.shape[1] != len(self.dataset_meta['classes']):
+            if scores.shape[1] != len(self.classes):
                 raise ValueError(
                     f'the model gives {scores.shape[1]} scores, but the data '
-                    f'set has {len(self.dataset_meta["classes"])} classes: '
-                    f'{self.dataset_meta["classes"]}'
+                    f'set has {len(self.classes)} classes: {self.classes}'
                 )
-            if self.videos is None:
+            if 'videos' not in self.dataset_meta:
                 self._check_image(sample, scores)
                 self.results.append(self.image_entry(sample, scores[0]))
             else:
@@ -180,9 +207,10 @@ class VideoMetric(BaseMetric):
         predictions = VideoPredictions.from_windows(
             results,
             self.videos,
-            self.dataset_meta['classes'],
+            self.classes,
             self.window_weights,
             self.no_face_score,
+            self.dataset_meta.get('has_face'),
         ).apply(self.post_process)
         if self.out_file is not None:
             predictions.to_csv(self.out_file)

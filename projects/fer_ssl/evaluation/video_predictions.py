@@ -23,8 +23,8 @@ class VideoPrediction:
         labels: Truth, (T,) int64, -1 = not annotated; None = no annotation.
             Or one target per column, (T, C) float32: valence and arousal, -5
             = not annotated, or action units, -1 = not annotated.
-        has_face: (T,) bool; False where the scores had to be filled in.
-            None = all True.
+        has_face: (T,) bool; False where there is no face, so that the scores
+            had to be filled in or come from sound alone. None = all True.
     """
 
     name: str
@@ -114,13 +114,14 @@ class VideoPredictions:
         classes: Sequence[str],
         weights: str = 'uniform',
         no_face_score: float | None = None,
+        has_face: Mapping[str, np.ndarray] | None = None,
     ) -> VideoPredictions:
         """Assemble whole videos from the predictions of windows.
 
         Overlapping windows are averaged. Frames that no window covers, or
-        that are not valid in any, count as frames without a face: their
+        that are not valid in any, count as frames without a face. Their
         scores are interpolated linearly in time between the neighbours that
-        have a face, and repeated at both ends of the video. A video without
+        are predicted, and repeated at both ends of the video. A video without
         any predicted frame gets ``no_face_score``.
 
         Args:
@@ -137,6 +138,8 @@ class VideoPredictions:
                 (which sees context on both sides) weighs more.
             no_face_score: All scores of a video without any predicted frame;
                 ``None`` is 1 / C, the uniform distribution over classes.
+            has_face: Frames (T,) of every video that have a face, where
+                others may be predicted too (from their sound).
 
         Raises:
             ValueError: If a window belongs to no video, leaves it, or holds a
@@ -181,13 +184,16 @@ class VideoPredictions:
             # a window names each frame once: += needs no np.add.at
             sums[name][frames] += weight[:, None] * scores
             mass[name][frames] += weight
+        known = {name: weight > 0 for name, weight in mass.items()}
+        if has_face is not None:
+            known = {name: known[name] & has_face[name] for name in known}
         return cls(
             (
                 VideoPrediction(
                     name,
                     _average_and_fill(sums[name], mass[name], no_face_score),
                     labels=labels,
-                    has_face=mass[name] > 0,
+                    has_face=known[name],
                 )
                 for name, labels in videos.items()
             ),

@@ -1,14 +1,36 @@
 from . import feedback  # noqa: F401
 from .frame_data_preprocessor import FrameDataPreprocessor
 from .frame_recognizer import FrameRecognizer
-from .heads import TemporalFrameHead
+from .heads import (
+    ActionUnitTask,
+    ExpressionTask,
+    MultiTaskFrameHead,
+    TemporalFrameHead,
+    ValenceArousalTask,
+)
+from .losses import ConcordanceLoss
 from .teacher_student import TeacherStudent
-from .temporal import TransformerEncoder
+from .temporal import (
+    TCN,
+    RecurrentEncoder,
+    StreamFusionEncoder,
+    TCNTransformerEncoder,
+    TransformerEncoder,
+)
 
 __all__ = [
+    'TCN',
+    'ActionUnitTask',
+    'ConcordanceLoss',
+    'ExpressionTask',
     'FrameDataPreprocessor',
     'FrameRecognizer',
+    'MultiTaskFrameHead',
+    'RecurrentEncoder',
+    'StreamFusionEncoder',
+    'TCNTransformerEncoder',
     'TeacherStudent',
     'TemporalFrameHead',
     'TransformerEncoder',
+    'ValenceArousalTask',
 ]

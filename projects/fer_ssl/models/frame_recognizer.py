@@ -18,7 +18,9 @@ class FrameRecognizer(BaseRecognizer):
     One prediction per frame of a clip. Inputs are frames (N, T, 3, H, W) or
     the same student's cached features (N, T, D). The student is part of the
     model either way, so a head that was trained on features also runs on
-    frames: the checkpoint holds both.
+    frames: the checkpoint holds both. Streams beside the student's, such as
+    sound, come as features only; the encoder is a ``StreamFusionEncoder``
+    then.
 
     Cached features carry the SHA-256 of the checkpoint they were made with.
     The model remembers its own student's, in its checkpoints too, and refuses
@@ -110,14 +112,15 @@ class FrameRecognizer(BaseRecognizer):
         Args:
             inputs: Frames (N, T, 3, H, W) or features (N, T, D).
             stage: ``'backbone'``, or ``'head'`` for logits (N, T, C).
-            data_samples: N samples with ``valid`` (T,). Without them all
-                frames count as valid.
+            data_samples: N samples with ``valid`` (T,) and, for S streams,
+                ``stream_valid`` (T, S). Without them all frames count as
+                valid.
             test_mode: Part of mmaction2's signature; the student is in eval
                 mode always.
 
         Returns:
             Features (N, T, D), zero at frames that are not valid, and
-            ``dict(valid=bool (N, T))``.
+            ``dict(valid=bool (N, T))``, or (N, T, S) of S streams.
         """
         if data_samples is None:
             valid = inputs.new_ones(inputs.shape[:2], dtype=torch.bool)
@@ -130,9 +133,25 @@ class FrameRecognizer(BaseRecognizer):
         else:
             self._check_origin(data_samples or [])
             features = inputs
+            if data_samples and 'stream_valid' in data_samples[0]:
+                valid = torch.stack([x.stream_valid for x in data_samples])
+                self._check_streams(valid.size(-1))
         if stage == 'head':
             return self.cls_head(features, valid), dict()
         return features, dict(valid=valid)
+
+    def _check_streams(self, num_streams: int) -> None:
+        """Refuse streams that the encoder cannot tell apart."""
+        encoder = self.cls_head.temporal_encoder
+        expected = getattr(encoder, 'num_streams', 0)
+        if expected != num_streams:
+            raise ValueError(
+                f'The clips have {num_streams} streams, but '
+                f'{type(encoder).__name__} takes {expected or "no"} streams, '
+                'and would read a missing one as zeros. Give a '
+                'StreamFusionEncoder one entry of `streams` for each entry of '
+                '`feature_store`.'
+            )
 
     def _check_origin(self, data_samples: list) -> None:
         """Refuse cached features of another student."""

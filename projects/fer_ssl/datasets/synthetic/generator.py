@@ -20,6 +20,7 @@ from .face_renderer import (
     render_face,
     sample_occluder,
 )
+from .voice import speak, write_sound
 
 _FRAMES_HEADER = (
     'video',
@@ -32,7 +33,7 @@ _FRAMES_HEADER = (
     *ABAW_ACTION_UNITS,
 )
 # Seeds of the parts of the data set never meet.
-_LABELED, _VAL, _UNLABELED, _VIDEO = range(4)
+_LABELED, _VAL, _UNLABELED, _VIDEO, _VOICE = range(5)
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class SyntheticSettings:
             ambiguous and neighbours help.
         missing: Share of frames without a detected face.
         unannotated: Share of frames without an expression label.
+        sound: Whether videos have a sound track, 30 frames to the second. It
+            changes nothing else.
     """
 
     size: int = 48
@@ -90,6 +93,7 @@ class SyntheticSettings:
     flicker: float = 1.2
     missing: float = 0.04
     unannotated: float = 0.03
+    sound: bool = True
 
     @classmethod
     def tiny(cls) -> SyntheticSettings:
@@ -114,8 +118,8 @@ def make_synthetic(
     """Write a data root of synthetic faces and videos.
 
     ``labels.csv``, ``unlabeled.csv`` with ``images/``, and ``frames.csv``
-    with ``frames/``. The files depend on settings and seed alone, not on the
-    number of processes.
+    with ``frames/`` and ``sounds/<video>.wav``. The files depend on settings
+    and seed alone, not on the number of processes.
 
     Args:
         out: Folder to make. Synthetic data of other settings in it are
@@ -143,9 +147,10 @@ def make_synthetic(
             'folder.'
         )
     finished.unlink(missing_ok=True)
-    for folder in ('images', 'frames'):
+    for folder in ('images', 'frames', 'sounds'):
         shutil.rmtree(out / folder, ignore_errors=True)
-        (out / folder).mkdir(parents=True)
+        if folder != 'sounds' or settings.sound:
+            (out / folder).mkdir(parents=True)
     marker.write_text(stamp)
     jobs = list(_still_jobs(settings)) + [
         (_VIDEO, number, split, None)
@@ -197,7 +202,8 @@ def _make(task: tuple) -> list[tuple]:
     cv2.setNumThreads(0)
     rng = np.random.default_rng((seed, part, number))
     if part == _VIDEO:
-        return _make_video(number, split, out, settings, rng)
+        voice = np.random.default_rng((seed, _VOICE, number))
+        return _make_video(number, split, out, settings, rng, voice)
     if part == _UNLABELED:
         shares = np.array(settings.unlabeled_shares)
         expression = str(rng.choice(ABAW_EXPRESSIONS, p=shares))
@@ -232,8 +238,12 @@ def _make_video(
     out: Path,
     settings: SyntheticSettings,
     rng: np.random.Generator,
+    voice: np.random.Generator,
 ) -> list[tuple]:
-    """Render one video of one person."""
+    """Render one video of one person.
+
+    Randomness of the sound is its own: the pictures are the same without it.
+    """
     video = f'{split}_{number:03d}'
     num_frames = int(rng.integers(settings.frames[0], settings.frames[1] + 1))
     emotions = [name for name in ABAW_EXPRESSIONS if name != 'neutral']
@@ -243,6 +253,9 @@ def _make_video(
         settings.min_strength,
         rng,
     )
+    if settings.sound:
+        sound = speak(timeline.arousal, voice)
+        write_sound(out / 'sounds' / f'{video}.wav', sound)
     identity = Identity.sample(rng)
     # Annotated videos are as tame as the labeled stills.
     spread, flicker = settings.wild_spread, settings.flicker

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
@@ -13,7 +14,9 @@ class PackClipInputs(BaseTransform):
     (T, D). The ``ActionDataSample`` holds ``gt_label`` int64 (T,) and
     ``valid`` bool (T,), and as metainfo ``video``, ``start``, ``num_frames``
     and, for cached features, ``student_sha256``. Valence and arousal are
-    float32 (T, 2) in ``gt_label``, action units int64 (T, 12).
+    float32 (T, 2) in ``gt_label``, action units int64 (T, 12). Several tasks
+    have a ``<task>_gt_label`` each, several streams ``stream_valid`` bool
+    (T, S).
     """
 
     meta_keys = ('video', 'start', 'num_frames', 'student_sha256')
@@ -26,7 +29,15 @@ class PackClipInputs(BaseTransform):
         sample = ActionDataSample(
             metainfo={k: results[k] for k in self.meta_keys if k in results}
         )
-        # set_gt_label would round valence and arousal to whole numbers.
-        sample.set_field(torch.from_numpy(results['gt_labels']), 'gt_label')
-        sample.set_field(torch.from_numpy(results['valid']), 'valid')
+        labels = results['gt_labels']
+        fields = {'gt_label': labels}
+        if labels.dtype.names:
+            fields = {f'{x}_gt_label': labels[x] for x in labels.dtype.names}
+        for key, value in fields.items():
+            # set_gt_label would round valence and arousal to whole numbers.
+            value = torch.from_numpy(np.ascontiguousarray(value))
+            sample.set_field(value, key)
+        for key in ('valid', 'stream_valid'):
+            if key in results:
+                sample.set_field(torch.from_numpy(results[key]), key)
         return dict(inputs=torch.from_numpy(inputs), data_samples=sample)

@@ -1,3 +1,13 @@
+from .action_unit_task import ActionUnitTask
+from .expression_task import ExpressionTask
+from .multi_task_frame_head import MultiTaskFrameHead
 from .temporal_frame_head import TemporalFrameHead
+from .valence_arousal_task import ValenceArousalTask
 
-__all__ = ['TemporalFrameHead']
+__all__ = [
+    'ActionUnitTask',
+    'ExpressionTask',
+    'MultiTaskFrameHead',
+    'TemporalFrameHead',
+    'ValenceArousalTask',
+]

@@ -22,9 +22,10 @@ def sinusoidal_positions(
 class TransformerEncoder(BaseModule):
     """Self-attention over the frames of a clip (paper A, section 3.4).
 
-    A linear projection, optional positional encoding, then pre-norm layers
-    with a feed-forward width of four times ``embed_dims``. The paper states
-    no sizes.
+    A linear projection, optional positional encoding, then the layers. The
+    paper states no sizes. The defaults are pre-norm layers as they are usual
+    now; paper B's code has ``feedforward_dims=512, activation='relu'``,
+    post-norm, and neither positions nor a mask.
 
     Args:
         in_channels: Width D of the frame features.
@@ -33,6 +34,13 @@ class TransformerEncoder(BaseModule):
         num_heads: Number of attention heads; must divide ``embed_dims``.
         dropout: Probability, inside the layers and after the projection.
         positional_encoding: Whether frames know their place in the clip.
+        feedforward_dims: Width inside the layers, 4 E by default.
+        activation: ``'gelu'`` or ``'relu'``.
+        norm_first: Normalise before attention and feed-forward, and once
+            after the last layer. False normalises after each of them.
+        mask_invalid: Attend to valid frames only. Otherwise to all frames,
+            where the others are zero vectors: a padded clip then comes out
+            otherwise than without its padding.
     """
 
     def __init__(
@@ -43,6 +51,10 @@ class TransformerEncoder(BaseModule):
         num_heads: int = 4,
         dropout: float = 0.1,
         positional_encoding: bool = True,
+        feedforward_dims: int | None = None,
+        activation: str = 'gelu',
+        norm_first: bool = True,
+        mask_invalid: bool = True,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -53,20 +65,21 @@ class TransformerEncoder(BaseModule):
             )
         self.embed_dims = embed_dims
         self.positional_encoding = positional_encoding
+        self.mask_invalid = mask_invalid
         self.projection = nn.Linear(in_channels, embed_dims)
         self.dropout = nn.Dropout(dropout)
         self.layers = nn.TransformerEncoder(
             nn.TransformerEncoderLayer(
                 embed_dims,
                 num_heads,
-                dim_feedforward=4 * embed_dims,
+                dim_feedforward=feedforward_dims or 4 * embed_dims,
                 dropout=dropout,
-                activation='gelu',
+                activation=activation,
                 batch_first=True,
-                norm_first=True,
+                norm_first=norm_first,
             ),
             num_layers,
-            norm=nn.LayerNorm(embed_dims),
+            norm=nn.LayerNorm(embed_dims) if norm_first else None,
             enable_nested_tensor=False,
         )
 
@@ -81,10 +94,14 @@ class TransformerEncoder(BaseModule):
         Returns:
             (N, T, E), finite everywhere, but of use at valid frames only.
         """
-        x = self.projection(x)
+        # Not a number of an invalid frame would outlive a weight of zero.
+        x = self.projection(x.masked_fill(~valid[..., None], 0))
         if self.positional_encoding:
             x = x + sinusoidal_positions(x.size(1), self.embed_dims, x.device)
-        # Softmax over no key at all is NaN: without any valid frame in a
-        # clip, its frames attend to each other and nobody reads the result.
-        masked = ~valid & valid.any(dim=1, keepdim=True)
+        masked = None
+        if self.mask_invalid:
+            # Softmax over no key at all is NaN: without any valid frame in a
+            # clip, its frames attend to each other and nobody reads the
+            # result.
+            masked = ~valid & valid.any(dim=1, keepdim=True)
         return self.layers(self.dropout(x), src_key_padding_mask=masked)

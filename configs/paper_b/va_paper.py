@@ -1,0 +1,50 @@
+# Paper B (arXiv 2403.11440), valence-arousal on Aff-Wild2, as in the paper:
+# dropout 0.3, one epoch of warm-up. The paper does not say how many epochs.
+#   FER_SSL_STUDENT=STUDENT.pth mim run fer_ssl extract_features \
+#       configs/paper_b/va_paper.py STUDENT.pth --out FEATURES
+#   FER_SSL_STUDENT=STUDENT.pth FER_SSL_FEATURES=FEATURES \
+#       mim train fer_ssl configs/paper_b/va_paper.py
+#   mim test fer_ssl configs/paper_b/va_paper.py --checkpoint WEIGHTS.pth
+# STUDENT.pth is the ViT-B/16 fine-tuned on EXPR of Aff-Wild2. 1 GPU.
+# The paper's own result (official validation set): CCC .5385 (valence) and
+# .6224 (arousal).
+_base_ = '../_base_/paper_b_clips.py'
+
+feature_store = '{{$FER_SSL_FEATURES:work_dirs/paper_b/features_va}}'
+classes = ('valence', 'arousal')
+task = dict(
+    reader=dict(type='AffWild2Reader', track='VA'),
+    metainfo=dict(classes=classes),
+)
+
+model = dict(
+    cls_head=dict(
+        type='TemporalFrameHead',
+        num_classes=2,
+        task=dict(type='ValenceArousalTask', output='clip'),
+    )
+)
+train_dataloader = dict(dataset=dict(**task, feature_store=feature_store))
+val_dataloader = dict(dataset=dict(**task, feature_store=feature_store))
+test_dataloader = val_dataloader
+extract_dataloader = dict(dataset=task)
+
+train_cfg = dict(max_epochs=40)
+param_scheduler = [
+    dict(
+        type='LinearLR',
+        start_factor=3e-4,
+        end=1,
+        convert_to_iter_based=True,
+    ),
+    dict(
+        type='CosineAnnealingLR',
+        begin=1,
+        T_max=39,
+        eta_min=1e-8,
+        convert_to_iter_based=True,
+    ),
+]
+val_evaluator = dict(type='ValenceArousalMetric')
+test_evaluator = val_evaluator
+default_hooks = dict(checkpoint=dict(save_best='ccc'))

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from mmengine.config import Config
+
+from ..datasets.feature_store import FeatureStore
+from .extract_audio import MEDIA_TYPES, frame_rates
+from .stream_store import (
+    build_video_dataset,
+    check_missing,
+    find_files,
+    is_up_to_date,
+    stream_recipe,
+    video_lengths,
+    write_stream,
+)
+
+INTERPOLATIONS = ('nearest', 'linear')
+
+
+def import_features(
+    cfg: Config,
+    features: str,
+    out: str,
+    splits: Sequence[str] | None = None,
+    rate: float | None = None,
+    fps: float | None = None,
+    media: str | None = None,
+    interpolation: str = 'linear',
+    allow_missing: bool = False,
+) -> FeatureStore:
+    """Store features that another program made, one ``.npy`` per video.
+
+    A file holds one array (R, D) of any float type. Its rows are either those
+    of the video frames, or ``rate`` rows per second, as of wav2vec 2.0 (50)
+    or VGGish (1 / 0.96); these are resampled, see :func:`resample_rows`. A
+    row with a NaN is missing: frames that would come from it are not valid.
+
+    A finished store of the same files and settings is left as it is; any
+    other is replaced.
+
+    Args:
+        cfg: Config of the temporal phase.
+        features: Folder of the files, ``<video>.npy``.
+        out: Folder of the store.
+        splits: Splits to import. Defaults to the dataset's own choice.
+        rate: Rows per second. ``None``: one row per video frame.
+        fps: Frames per second of all videos. With ``rate``, this or ``media``
+            is needed.
+        media: Folder of the videos, for their frame rates.
+        interpolation: ``'nearest'`` or ``'linear'``.
+        allow_missing: Take a video without a file as one without this stream.
+
+    Returns:
+        The finished store.
+
+    Raises:
+        FileNotFoundError: The folder, or the file of a video, is missing.
+        ValueError: A file does not fit; the message names it.
+    """
+    if interpolation not in INTERPOLATIONS:
+        raise ValueError(
+            f'interpolation={interpolation!r} is none of {INTERPOLATIONS}.'
+        )
+    if rate is not None and (fps is None) == (media is None):
+        raise ValueError(
+            'Rows at a rate of their own need the frame rate of the videos: '
+            'give either --fps, or the folder of the videos by --media.'
+        )
+    lengths = video_lengths(build_video_dataset(cfg, splits))
+    files = find_files(features, lengths, ('npy',))
+    check_missing(features, lengths, files, allow_missing)
+    rates: dict[str, float] = {}
+    if rate is not None and media is not None:
+        videos = find_files(media, files, MEDIA_TYPES)
+        check_missing(media, files, videos, allow_missing=False)
+        rates = frame_rates(videos, lengths, None)
+    elif rate is not None:
+        rates = dict.fromkeys(files, fps)
+    recipe = stream_recipe(
+        'tools/import_features.py',
+        lengths,
+        files,
+        rate=rate,
+        fps=sorted(set(rates.values())),
+        interpolation=interpolation,
+    )
+    if is_up_to_date(out, recipe):
+        print(f'{out}: up to date, left as it is.')
+        return FeatureStore(out)
+    rows_per_frame = {
+        name: rate / rates[name] if rate is not None else None
+        for name in files
+    }
+    streams = _streams(lengths, files, rows_per_frame, interpolation)
+    return write_stream(out, recipe, lengths, streams)
+
+
+def resample_rows(
+    rows: np.ndarray,
+    num_frames: int,
+    rows_per_frame: float,
+    interpolation: str,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features of T video frames from R rows at another rate.
+
+    Frame i covers the time from i / fps to (i + 1) / fps, row j that from
+    j / rate to (j + 1) / rate. A frame takes the row that covers its middle,
+    or lies between the two rows whose middles are next to its own.
+
+    Frames more than half a row after the last one are not valid: programs
+    leave out an unfinished window at the end.
+
+    Args:
+        rows: Float (R, D), NaN where missing.
+        num_frames: T.
+        rows_per_frame: rate / fps.
+        interpolation: ``'nearest'`` or ``'linear'``.
+
+    Returns:
+        Features float32 (T, D), zero where not valid, and which are valid,
+        bool (T,).
+    """
+    middle = (np.arange(num_frames) + 0.5) * rows_per_frame
+    last = len(rows) - 1
+    if interpolation == 'nearest':
+        weight = np.zeros(num_frames)
+        lower = np.minimum(np.floor(middle).astype(np.int64), last)
+    else:
+        place = np.clip(middle - 0.5, 0, last)
+        lower = np.floor(place).astype(np.int64)
+        weight = place - lower
+    known = ~np.isnan(rows).any(axis=1)
+    rows = np.where(known[:, None], rows, 0).astype(np.float32)
+    upper = np.minimum(lower + 1, last)
+    valid = (middle < len(rows) + 0.5) & known[lower]
+    valid &= known[upper] | (weight == 0)
+    weight = weight[:, None].astype(np.float32)
+    features = (1 - weight) * rows[lower] + weight * rows[upper]
+    return features * valid[:, None], valid
+
+
+def _streams(
+    lengths: Mapping[str, int],
+    files: Mapping[str, str],
+    rows_per_frame: Mapping[str, float | None],
+    interpolation: str,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Features (T, D) and valid (T,) of every video."""
+    first = next(iter(files.values()))
+    dim = _load(first).shape[1]
+    for name, length in lengths.items():
+        if name not in files:
+            yield np.zeros((length, dim), np.float32), np.zeros(length, bool)
+            continue
+        path = files[name]
+        rows, scale = _load(path), rows_per_frame[name]
+        if rows.shape[1] != dim:
+            raise ValueError(
+                f'{path}: rows of {rows.shape[1]} features, but {first} has '
+                f'rows of {dim}. Put the features of one program into the '
+                'folder.'
+            )
+        if scale is None and len(rows) != length:
+            raise ValueError(
+                f'{path}: {len(rows)} rows, but the video has {length} '
+                'frames. If the rows have a rate of their own, give it by '
+                '--rate.'
+            )
+        yield resample_rows(rows, length, scale or 1.0, interpolation)
+
+
+def _load(path: str) -> np.ndarray:
+    """The array (R, D) of a file, R > 0, without values beyond float16."""
+    try:
+        rows = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(
+            f'{path}: not an array that numpy.save wrote ({error}).'
+        ) from None
+    numeric = isinstance(rows, np.ndarray) and rows.dtype.kind in 'fiu'
+    if not numeric or rows.ndim != 2 or not rows.size:
+        form = getattr(rows, 'shape', None), getattr(rows, 'dtype', None)
+        raise ValueError(
+            f'{path}: one array (rows, features) of numbers is expected, not '
+            f'one of shape {form[0]} and type {form[1]}.'
+        )
+    if np.nanmax(np.abs(rows), initial=0) > np.finfo(np.float16).max:
+        raise ValueError(
+            f'{path}: values beyond 65504 do not fit into the float16 of a '
+            'store. Scale the features, for example to unit variance.'
+        )
+    return rows

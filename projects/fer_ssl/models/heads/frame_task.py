@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from torch import nn
+
+
+class FrameTask(nn.Module):
+    """Base of what is asked of every frame: its loss and its scores.
+
+    A task is a function of logits. The encoder and the classifier belong to
+    the head, so that one encoder can serve several tasks.
+
+    Args:
+        num_outputs: Number C of logits per frame.
+        loss_weight: Factor of the loss.
+    """
+
+    def __init__(self, num_outputs: int, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.num_outputs = num_outputs
+        self.loss_weight = loss_weight
+
+    def loss(
+        self, logits: torch.Tensor, labels: torch.Tensor, valid: torch.Tensor
+    ) -> torch.Tensor:
+        """Loss over the labeled valid frames of the batch, a scalar.
+
+        Args:
+            logits: (N, T, C).
+            labels: (N, T) or (N, T, C), in the forms of
+                :func:`~fer_ssl.datasets.abaw_annotation.read_annotation`.
+            valid: Frames that exist and have a face, bool (N, T).
+
+        Returns:
+            Zero where the batch has no such frame; still a function of the
+            weights then, as backward and DDP need.
+        """
+        known = self.annotated(labels)
+        known = known & valid.view(*valid.shape, *[1] * (known.dim() - 2))
+        if not known.any():
+            return logits.sum() * 0.0
+        return self.loss_weight * self.loss_of_known(logits, labels, known)
+
+    @abstractmethod
+    def annotated(self, labels: torch.Tensor) -> torch.Tensor:
+        """What is annotated, bool (N, T) or (N, T, C)."""
+
+    @abstractmethod
+    def loss_of_known(
+        self, logits: torch.Tensor, labels: torch.Tensor, known: torch.Tensor
+    ) -> torch.Tensor:
+        """Loss over what is ``known``, which is not empty."""
+
+    @abstractmethod
+    def predict(self, logits: torch.Tensor) -> torch.Tensor:
+        """Scores, float32, of logits of the same shape (..., C)."""

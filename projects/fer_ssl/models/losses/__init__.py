@@ -1,0 +1,3 @@
+from .concordance_loss import ConcordanceLoss
+
+__all__ = ['ConcordanceLoss']

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import torch
+from mmengine.registry import MODELS
+from torch import nn
+
+
+@MODELS.register_module()
+class ConcordanceLoss(nn.Module):
+    """1 - CCC, summed over the columns (paper B, section 3).
+
+    CCC = 2 s_tp / (s_t^2 + s_p^2 + (m_t - m_p)^2 + epsilon) with population
+    statistics, which is what the challenge scores. A constant truth has CCC
+    0 and gives no gradient.
+
+    Args:
+        per: ``'batch'``: one CCC over all frames of the batch, as in paper
+            B's code. ``'sequence'``: one per clip, and their mean.
+        epsilon: Keeps the quotient a number where truth and prediction are
+            one constant.
+    """
+
+    def __init__(self, per: str = 'batch', epsilon: float = 1e-8) -> None:
+        super().__init__()
+        if per not in ('batch', 'sequence'):
+            raise ValueError(f"per={per!r} is neither 'batch' nor 'sequence'.")
+        self.per = per
+        self.epsilon = epsilon
+
+    def forward(
+        self,
+        predicted: torch.Tensor,
+        truth: torch.Tensor,
+        known: torch.Tensor,
+    ) -> torch.Tensor:
+        """Loss of a batch of clips.
+
+        Args:
+            predicted: (N, T, C).
+            truth: (N, T, C).
+            known: Frames that count, bool (N, T), at least one. What stands
+                at the others in ``predicted`` is finite.
+
+        Returns:
+            Scalar in [0, 2 C].
+        """
+        predicted, truth = predicted.float(), truth.float()
+        if self.per == 'batch':
+            predicted, truth, known = (
+                x.flatten(0, 1)[None] for x in (predicted, truth, known)
+            )
+        weight = known[..., None].float()
+        weight = weight / weight.sum(dim=1, keepdim=True).clamp(min=1)
+
+        def mean(x: torch.Tensor) -> torch.Tensor:
+            return (weight * x).sum(dim=1, keepdim=True)  # (N, 1, C)
+
+        # Deviations first: E[x^2] - E[x]^2 would cancel digits.
+        shift = mean(predicted) - mean(truth)
+        predicted = predicted - mean(predicted)
+        truth = truth - mean(truth)
+        spread = mean(predicted**2) + mean(truth**2) + shift**2
+        ccc = 2 * mean(predicted * truth) / (spread + self.epsilon)
+        losses = (1 - ccc).sum(dim=(1, 2))  # (N,)
+        return losses[known.any(dim=1)].mean()

@@ -1,0 +1,116 @@
+"""The configs of paper B: their numbers, and a small run of each."""
+
+import pytest
+import torch
+from aff_wild2_files import write_aff_wild2
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import Runner
+from mmengine.runner.checkpoint import save_checkpoint
+from test_configs import CONFIGS
+
+from fer_ssl.apis.extract_features import extract_features
+
+FILES = {p.stem: p for p in CONFIGS if p.parent.name == 'paper_b'}
+EPOCHS = dict(va=40, expr=10, au=30, multi=40)
+
+
+@pytest.mark.parametrize('name', FILES)
+def test_numbers_of_paper_b(name):
+    task, _, form = name.partition('_')
+    is_code = form == 'code'
+    config = Config.fromfile(FILES[name])
+    head = config.model.cls_head
+    tcn, transformer = head.temporal_encoder.tcn, head.temporal_encoder
+    transformer = transformer.transformer
+    assert tuple(tcn.channels) == (768, 256, 128)
+    assert (tcn.kernel_size, tcn.causal) == (5, True)
+    assert transformer.embed_dims == transformer.feedforward_dims == 512
+    assert (transformer.num_layers, transformer.num_heads) == (8, 4)
+    assert head.hidden_channels == 256
+    dropout = 0.0 if is_code else 0.3
+    assert {head.dropout, tcn.dropout, transformer.dropout} == {dropout}
+    assert transformer.get('mask_invalid', True) is not is_code
+    clips = config.train_dataloader.dataset
+    assert (clips.window, clips.stride) == (300, 200)
+    assert config.test_dataloader.dataset.stride == (300 if is_code else 200)
+    assert config.train_dataloader.batch_size == 32
+    assert config.optim_wrapper.optimizer == dict(
+        type='AdamW', lr=3e-5, weight_decay=1e-5
+    )
+    epochs = EPOCHS[task]
+    assert config.train_cfg.max_epochs == epochs
+    warm_up, cosine = config.param_scheduler
+    assert warm_up.end == cosine.begin == (2 if is_code else 1)
+    assert cosine.begin + cosine.T_max == epochs
+
+
+def test_vision_transformer_gives_768_features():
+    config = Config.fromfile(FILES['va_paper'])
+    init_default_scope(config.default_scope)
+    with torch.device('meta'):
+        backbone = MODELS.build(config.model.backbone)
+        (features,) = backbone(torch.zeros(2, 3, 224, 224))
+    assert features.shape == (2, 768)
+    assert config.model.cls_head.temporal_encoder.in_channels == 768
+
+
+def shrink(config, root, work_dir):
+    """The same on faces of 8 pixels, in seconds."""
+    config.model.backbone.update(
+        arch=dict(
+            embed_dims=16, num_layers=1, num_heads=2, feedforward_channels=16
+        ),
+        img_size=8,
+        patch_size=4,
+    )
+    encoder = config.model.cls_head.temporal_encoder
+    encoder.in_channels = 16
+    encoder.tcn.channels = (16, 8, 8)
+    encoder.transformer.update(
+        embed_dims=8, feedforward_dims=8, num_layers=2, num_heads=2
+    )
+    for part in ('train', 'val', 'test', 'extract'):
+        loader = config[f'{part}_dataloader']
+        loader.update(batch_size=4, num_workers=0, persistent_workers=False)
+        loader.dataset.update(
+            data_root=str(root), ann_file='', data_prefix=None
+        )
+        if part != 'extract':
+            loader.dataset.update(
+                window=6,
+                stride=4,
+                feature_store=str(work_dir / 'features'),
+            )
+    config.extract_dataloader.dataset.pipeline[2].crop_size = 8
+    config.train_cfg.max_epochs = 4
+    config.param_scheduler[1].T_max = 4 - config.param_scheduler[1].begin
+    config.model.student_checkpoint = str(work_dir / 'student.pth')
+    config.work_dir = str(work_dir / 'work')
+    config.experiment_name = work_dir.name
+    config.visualizer = None
+    config.log_level = 'ERROR'
+
+
+@pytest.mark.parametrize('name', FILES)
+def test_a_small_run(name, tmp_path):
+    write_aff_wild2(tmp_path / 'data')
+    config = Config.fromfile(FILES[name])
+    shrink(config, tmp_path / 'data', tmp_path)
+    init_default_scope(config.default_scope)
+    torch.manual_seed(0)
+    student = MODELS.build(config.model.backbone)
+    student.init_weights()
+    weights = {f'backbone.{k}': v for k, v in student.state_dict().items()}
+    checkpoint = config.model.student_checkpoint
+    save_checkpoint(dict(state_dict=weights, meta={}), checkpoint)
+    extract_features(config, checkpoint, str(tmp_path / 'features'))
+    runner = Runner.from_cfg(config)
+    runner.train()
+    rates, _ = runner.message_hub.get_scalar('train/lr').data
+    assert rates.max() == pytest.approx(3e-5)
+    assert rates[0] < 1e-7 and rates[-1] < 1e-5
+    best = config.default_hooks.checkpoint.save_best.replace('/', '_')
+    assert list((tmp_path / 'work').glob(f'best_{best}_epoch_*.pth'))
+    scores = runner.test()
+    assert config.default_hooks.checkpoint.save_best in scores

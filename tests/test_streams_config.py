@@ -1,0 +1,139 @@
+"""The config with two streams, and streams under every encoder and head."""
+
+import numpy as np
+import pytest
+import torch
+from aff_wild2_files import write_aff_wild2
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import Runner
+from mmengine.runner.checkpoint import save_checkpoint
+from sound_files import tone, write_wav
+from test_configs import CONFIGS
+
+from fer_ssl.apis.extract_audio import extract_audio
+from fer_ssl.apis.extract_features import extract_features
+from fer_ssl.apis.stream_store import build_video_dataset, video_lengths
+from fer_ssl.models.heads import MultiTaskFrameHead, TemporalFrameHead
+
+(FILE,) = [p for p in CONFIGS if p.stem == 'va_faces_and_sound']
+SMALL_TCN = dict(channels=(8, 8), kernel_size=3, dropout=0.0)
+TRANSFORMER = dict(embed_dims=8, num_layers=1, num_heads=2, dropout=0.0)
+ENCODERS = {
+    'transformer': dict(type='TransformerEncoder', **TRANSFORMER),
+    'tcn': dict(type='TCN', **SMALL_TCN),
+    'tcn and transformer': dict(
+        type='TCNTransformerEncoder', tcn=SMALL_TCN, transformer=TRANSFORMER
+    ),
+    'lstm': dict(type='RecurrentEncoder', embed_dims=8),
+}
+
+
+def shrink(config, root, work_dir):
+    """The same on faces of 8 pixels, in seconds."""
+    config.model.backbone.update(
+        arch=dict(
+            embed_dims=16, num_layers=1, num_heads=2, feedforward_channels=16
+        ),
+        img_size=8,
+        patch_size=4,
+    )
+    encoder = config.model.cls_head.temporal_encoder
+    encoder.in_channels = 16 + 64
+    encoder.streams[0].in_channels = 16
+    for stream in encoder.streams:
+        stream.encoder.channels = (8, 8)
+    encoder.encoder.update(
+        embed_dims=8, feedforward_dims=8, num_layers=1, num_heads=2
+    )
+    for part in ('train', 'val', 'test', 'extract'):
+        loader = config[f'{part}_dataloader']
+        loader.update(batch_size=4, num_workers=0, persistent_workers=False)
+        loader.dataset.update(
+            data_root=str(root), ann_file='', data_prefix=None
+        )
+        if part != 'extract':
+            stores = loader.dataset.feature_store
+            assert list(stores) == ['visual', 'audio']
+            stores.update({name: str(work_dir / name) for name in stores})
+            loader.dataset.update(window=6, stride=4)
+    config.extract_dataloader.dataset.pipeline[1].scale = (8, 8)
+    config.train_cfg.max_epochs = 2
+    config.model.student_checkpoint = str(work_dir / 'student.pth')
+    config.work_dir = str(work_dir / 'work')
+    config.experiment_name = work_dir.name
+    config.visualizer = None
+    config.log_level = 'ERROR'
+
+
+def test_a_small_run(tmp_path):
+    pytest.importorskip('av')
+    write_aff_wild2(tmp_path / 'data')
+    config = Config.fromfile(FILE)
+    shrink(config, tmp_path / 'data', tmp_path)
+    init_default_scope(config.default_scope)
+    student = MODELS.build(config.model.backbone)
+    weights = {f'backbone.{k}': v for k, v in student.state_dict().items()}
+    checkpoint = config.model.student_checkpoint
+    save_checkpoint(dict(state_dict=weights, meta={}), checkpoint)
+    extract_features(config, checkpoint, str(tmp_path / 'visual'))
+    lengths = video_lengths(build_video_dataset(config))
+    for name in list(lengths)[1:]:  # the first has no sound
+        sound = tone(lengths[name] / 30)
+        write_wav(tmp_path / f'sounds/{name}.wav', sound)
+    store = extract_audio(
+        config,
+        str(tmp_path / 'sounds'),
+        str(tmp_path / 'audio'),
+        fps=30,
+        allow_missing=True,
+    )
+    assert 0 < store.valid.sum() < len(store.valid)
+    runner = Runner.from_cfg(config)
+    runner.train()
+    encoder = runner.model.cls_head.temporal_encoder
+    assert encoder.standardisers[1].num_frames > 0
+    scores = runner.test()
+    assert {'ccc', 'ccc_with_face'} <= set(scores)
+
+
+def heads():
+    both = dict(
+        EXPR=dict(type='ExpressionTask', num_outputs=3),
+        VA=dict(type='ValenceArousalTask'),
+    )
+    for hidden_channels in (None, 4):
+        yield lambda encoder, hidden=hidden_channels: TemporalFrameHead(
+            3, encoder, hidden_channels=hidden, dropout=0.0
+        )
+        yield lambda encoder, hidden=hidden_channels: MultiTaskFrameHead(
+            both, encoder, hidden_channels=hidden, dropout=0.0
+        )
+
+
+@pytest.mark.parametrize('encoder', ENCODERS.values(), ids=ENCODERS)
+@pytest.mark.parametrize('fusion', ['concat', 'gated'])
+@pytest.mark.parametrize('make_head', [*heads()])
+def test_every_encoder_and_head(encoder, fusion, make_head):
+    init_default_scope('mmaction')
+    torch.manual_seed(0)
+    fused = dict(
+        type='StreamFusionEncoder',
+        in_channels=5,
+        streams=[dict(in_channels=width, encoder=encoder) for width in (3, 2)],
+        fusion=fusion,
+        encoder=encoder,
+    )
+    head = make_head(fused).train()
+    stream_valid = torch.rand(3, 7, 2) < 0.5
+    stream_valid[2] = False
+    valid = stream_valid.any(dim=-1)
+    x = torch.randn(3, 7, 5)
+    channels = stream_valid.repeat_interleave(torch.tensor([3, 2]), dim=-1)
+    junk = x.masked_fill(~channels, np.nan)
+    first, second = head(x, stream_valid), head(junk, stream_valid)
+    if not isinstance(first, dict):
+        first, second = dict(EXPR=first), dict(EXPR=second)
+    for name, logits in first.items():
+        assert second[name].isfinite().all()
+        torch.testing.assert_close(logits[valid], second[name][valid])

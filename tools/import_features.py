@@ -1,0 +1,71 @@
+"""Features that another program made, as a stream for the temporal phase.
+
+python tools/import_features.py CONFIG FEATURES --out DIR --rate 50 --fps 30
+"""
+
+import argparse
+
+from fer_ssl.apis.launch import add_launch_arguments, load_config, run
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Write features of one .npy file per video (of wav2vec '
+        '2.0, VGGish, ...) into a store, one row for each video frame'
+    )
+    parser.add_argument('config', help='config of the temporal phase')
+    parser.add_argument(
+        'features', help='folder of <video>.npy, arrays (rows, features)'
+    )
+    parser.add_argument('--out', required=True, help='folder of the store')
+    parser.add_argument(
+        '--split',
+        nargs='+',
+        help='splits of the annotation file; default: what '
+        'extract_dataloader.dataset.split says, else all',
+    )
+    parser.add_argument(
+        '--rate',
+        type=float,
+        help='rows per second, such as 50 for wav2vec 2.0 and 1.0417 for '
+        'VGGish; default: one row per video frame',
+    )
+    parser.add_argument(
+        '--fps', type=float, help='frames per second of all videos'
+    )
+    parser.add_argument(
+        '--media', help='folder of the videos, to read their frame rates from'
+    )
+    parser.add_argument(
+        '--interpolation', choices=('nearest', 'linear'), default='linear'
+    )
+    parser.add_argument(
+        '--allow-missing',
+        action='store_true',
+        help='take a video without a file as one without this stream',
+    )
+    add_launch_arguments(parser)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = load_config(args)
+
+    from fer_ssl.apis.import_features import import_features
+
+    import_features(
+        cfg,
+        args.features,
+        args.out,
+        args.split,
+        args.rate,
+        args.fps,
+        args.media,
+        args.interpolation,
+        args.allow_missing,
+    )
+
+
+if __name__ == '__main__':
+    run(main)
