@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Set up .venv and run both phases of paper A on synthetic faces, by the mim
-# commands that a user would type. Ten to twelve minutes on 2 cores after the
+# commands that a user would type. About eight minutes on 2 cores after the
 # install. Results: work_dirs/quickstart/. SEED is that of the training; the
 # data are always the same.
 #   quickstart.sh [SEED]

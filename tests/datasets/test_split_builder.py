@@ -20,6 +20,7 @@ from fer_ssl.datasets.split_builder import (
     WHOLE_IMAGE,
     SplitRecipe,
     build_split,
+    choose_labeled,
     describe,
     read_face_set,
     read_recipe,
@@ -222,16 +223,17 @@ def test_order_of_sets_that_overlap_does_not_matter(root):
 
 
 def test_every_candidate_has_the_same_chance(root):
-    counts = Counter()
-    for seed in range(150):
-        build_split(recipe(root, seed=seed), str(root / 'split'))
-        counts.update(
-            (row['set'], row['expression'])
-            for row in read(root / 'split/labels.csv')
-        )
+    sets = [
+        read_face_set(name, config, CLASSES)
+        for name, config in recipe(root).labeled.items()
+    ]
+    neutral = sets[0].table.labels == CLASSES.index('neutral')
+    drawn = sum(
+        choose_labeled(sets, recipe(root, seed=seed))['Table'][neutral].sum()
+        for seed in range(500)
+    )
     # 10 neutral faces of the table and 30 of the folder.
-    share = counts['Table', 'neutral'] / (150 * 7)
-    assert share == pytest.approx(10 / 40, abs=0.05)
+    assert drawn / (500 * 7) == pytest.approx(10 / 40, abs=0.03)
 
 
 def test_small_class_is_reported(root):
