@@ -1,0 +1,32 @@
+# Paper B on the synthetic videos, task EXPR.
+#   mim run fer_ssl extract_features demo_b_expr.py STUDENT.pth --out DIR
+#   FER_SSL_STUDENT=STUDENT.pth FER_SSL_FEATURES=DIR \
+#       mim train fer_ssl configs/demo/demo_b_expr.py
+# Half a minute on 2 cores.
+_base_ = '../_base_/demo_b_clips.py'
+
+classes = (
+    'neutral',
+    'anger',
+    'disgust',
+    'fear',
+    'happiness',
+    'sadness',
+    'surprise',
+    'other',
+)
+task = dict(
+    reader=dict(type='FramesCSVReader', tasks='EXPR'),
+    metainfo=dict(classes=classes),
+)
+model = dict(
+    cls_head=dict(num_classes=8, task=dict(type='ExpressionTask')),
+)
+train_dataloader = dict(dataset=task)
+val_dataloader = dict(dataset=task)
+test_dataloader = val_dataloader
+extract_dataloader = dict(dataset=task)
+val_evaluator = dict(type='MacroF1Metric')
+test_evaluator = dict(
+    type='MacroF1Metric', out_file='work_dirs/demo_b_expr/predictions.csv'
+)
