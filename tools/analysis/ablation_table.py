@@ -4,6 +4,11 @@ Reads the files that ``MacroF1Metric(out_file=...)`` writes::
 
     python tools/analysis/ablation_table.py \
         --row "baseline=baseline.csv" --row "SSL=ssl.csv" --out ablation.csv
+
+Several tasks, of the other metrics too, are several files in a row::
+
+    python tools/analysis/ablation_table.py \
+        --row "full=va.csv,expr.csv,au.csv" --row ... --out ablation.csv
 """
 
 from __future__ import annotations
@@ -14,16 +19,19 @@ from fer_ssl.evaluation import VideoPredictions
 from fer_ssl.evaluation.ablation import (
     ablation_markdown,
     ablation_rows,
+    task_scores,
+    task_scores_markdown,
     write_ablation,
+    write_task_scores,
 )
 
 
-def parse_row(text: str) -> tuple[str, str]:
-    """'NAME=FILE' -> (name, file)."""
-    name, separator, path = text.partition('=')
-    if not (name.strip() and separator and path.strip()):
+def parse_row(text: str) -> tuple[str, list[str]]:
+    """'NAME=FILE,FILE' -> (name, files)."""
+    name, separator, paths = text.partition('=')
+    if not (name.strip() and separator and paths.strip()):
         raise argparse.ArgumentTypeError(f'must be NAME=FILE, got {text!r}')
-    return name.strip(), path.strip()
+    return name.strip(), [path.strip() for path in paths.split(',')]
 
 
 def parse_args() -> argparse.Namespace:
@@ -37,7 +45,7 @@ def parse_args() -> argparse.Namespace:
         action='append',
         required=True,
         type=parse_row,
-        metavar='NAME=FILE',
+        metavar='NAME=FILE[,FILE]',
         help='one row of the table, from top to bottom',
     )
     parser.add_argument('--out', required=True, help='CSV file to write')
@@ -51,11 +59,18 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    rows = ablation_rows(
-        {name: VideoPredictions.from_csv(path) for name, path in args.rows}
-    )
-    write_ablation(rows, args.out)
-    print(ablation_markdown(rows, args.paper))
+    methods = {
+        name: [VideoPredictions.from_csv(path) for path in paths]
+        for name, paths in args.rows
+    }
+    if all(len(tasks) == 1 for tasks in methods.values()):
+        rows = ablation_rows({n: tasks[0] for n, tasks in methods.items()})
+        write_ablation(rows, args.out)
+        print(ablation_markdown(rows, args.paper))
+    else:
+        table = task_scores(methods)
+        write_task_scores(table, args.out)
+        print(task_scores_markdown(table))
 
 
 if __name__ == '__main__':
