@@ -64,6 +64,12 @@ def test_what_cannot_be_tuned():
     assert f1_at(truth[:, 2], scores[:, 2], thresholds[2]) == 1
 
 
+def test_equal_scores_are_not_told_apart():
+    truth, scores = np.array([[1], [0], [0], [0]]), np.full((4, 1), 0.7)
+    (threshold,) = best_thresholds(truth, scores)
+    assert f1_at(truth[:, 0], scores[:, 0], threshold) == pytest.approx(0.4)
+
+
 def test_held_out_scores_are_of_other_thresholds():
     rng = np.random.default_rng(1)
     parts = [random_set(80, rng) for _ in range(3)]

@@ -239,3 +239,13 @@ def test_half_precision(config):
     torch.testing.assert_close(
         output.float()[valid], model(x, valid)[valid], rtol=0.1, atol=0.1
     )
+
+
+@every
+def test_training_and_inference_paths_agree(config):
+    model = build(config)
+    x, valid = clips()
+    expected = model.train()(x, valid)
+    with torch.no_grad():  # takes PyTorch's fused layers
+        actual = model.eval()(x, valid)
+    torch.testing.assert_close(actual[valid], expected[valid])
