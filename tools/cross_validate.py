@@ -149,13 +149,7 @@ def score_ensemble(
         evaluators = [evaluators]
     scores = {}
     for evaluator in evaluators:
-        metric = METRICS.build(evaluator)
-        known = [v.labels for v in predictions if v.labels is not None]
-        if not any(metric.labeled(labels).any() for labels in known):
-            return {}
-        processed = predictions.apply(metric.post_process)
-        for key, value in metric.score_videos(processed).items():
-            scores[f'{metric.prefix}/{key}' if metric.prefix else key] = value
+        scores.update(METRICS.build(evaluator).score(predictions))
     return scores
 
 

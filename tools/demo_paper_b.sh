@@ -30,7 +30,7 @@ run mim run fer_ssl dataset:make_synthetic --out "$data"
 # Pretraining; then fine-tuning of what it gave, and of random weights.
 run mim train fer_ssl demo_mae.py --work-dir "$out/mae" \
     --cfg-options "${seeded[@]}"
-export FER_SSL_MAE=$out/mae/iter_2000.pth
+export FER_SSL_MAE=$out/mae/iter_1500.pth
 run mim run fer_ssl analysis:plot_reconstructions demo_mae.py "$FER_SSL_MAE" \
     --out "$out/reconstructions.png"
 run mim train fer_ssl demo_mae_finetune.py --work-dir "$out/finetuned" \
@@ -38,25 +38,31 @@ run mim train fer_ssl demo_mae_finetune.py --work-dir "$out/finetuned" \
 run mim train fer_ssl demo_mae_finetune.py --work-dir "$out/from_scratch" \
     --cfg-options "${seeded[@]}" model.backbone.init_cfg=None
 
-# One temporal training for each task; mim test writes the predictions.
+# One temporal training for each task; its validation writes the predictions.
 temporal() {  # ENCODER STUDENT NAME
-    export FER_SSL_ENCODER=$1 FER_SSL_STUDENT=$out/$2/iter_1500.pth
+    export FER_SSL_ENCODER=$1 FER_SSL_STUDENT=$out/$2/iter_1000.pth
     export FER_SSL_FEATURES=$out/features_$2
     run mim run fer_ssl extract_features demo_b_expr.py "$FER_SSL_STUDENT" \
         --out "$FER_SSL_FEATURES"
     local task
     for task in va expr au; do
         run mim train fer_ssl "demo_b_$task.py" --work-dir "$out/$3/$task" \
-            --cfg-options "${seeded[@]}"
-        run mim test fer_ssl "demo_b_$task.py" --work-dir "$out/$3/$task" \
-            --checkpoint "$out/$3/$task/iter_300.pth" \
-            --cfg-options test_evaluator.out_file="$out/$3/$task.csv"
+            --cfg-options "${seeded[@]}" \
+            val_evaluator.out_file="$out/$3/$task.csv"
     done
 }
 temporal full from_scratch without_mae
 temporal no_tcn finetuned without_tcn
 temporal no_transformer finetuned without_transformer
 temporal full finetuned full
+
+# What a user would type to score a checkpoint.
+export FER_SSL_ENCODER=full
+for task in va expr au; do
+    run mim test fer_ssl "demo_b_$task.py" --work-dir "$out/full/$task" \
+        --checkpoint "$out/full/$task/iter_300.pth" \
+        --cfg-options test_evaluator.out_file="$out/full/$task.csv"
+done
 
 row() { echo "$2=$out/$1/va.csv,$out/$1/expr.csv,$out/$1/au.csv"; }
 run mim run fer_ssl analysis:ablation_table \

@@ -9,7 +9,7 @@ _base_ = [
     '../_base_/demo_vit.py',
 ]
 
-pretrained = '{{$FER_SSL_MAE:work_dirs/demo_mae/iter_2000.pth}}'
+pretrained = '{{$FER_SSL_MAE:work_dirs/demo_mae/iter_1500.pth}}'
 model = dict(
     type='ImageClassifier',
     data_preprocessor=_base_.data_preprocessor,
@@ -60,7 +60,7 @@ test_dataloader = dict(
     ),
 )
 
-max_iters = 1500
+max_iters = 1000
 train_cfg = dict(
     type='ResumableTrainLoop', max_iters=max_iters, val_interval=500
 )

@@ -77,10 +77,11 @@ def task_scores(
 def _task_score(predictions: VideoPredictions) -> tuple[str, float]:
     """Name and score of the task that the columns belong to."""
     if predictions.classes == ABAW_TRACKS['VA']:
-        scores = ValenceArousalMetric().score_videos(predictions)
-        return 'va', scores['ccc']
+        metric = ValenceArousalMetric(prefix='va')
+        return 'va', metric.score(predictions)['va/ccc']
     if predictions.classes == ABAW_TRACKS['AU']:
-        return 'au', ActionUnitMetric().score_videos(predictions)['au_f1']
+        metric = ActionUnitMetric(prefix='au')
+        return 'au', metric.score(predictions)['au/au_f1']
     return 'expr', macro_f1(predictions.confusion_matrix())
 
 

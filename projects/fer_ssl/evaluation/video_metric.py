@@ -233,6 +233,20 @@ class VideoMetric(BaseMetric):
         )
         return self.score_videos(predictions)
 
+    def score(self, predictions: VideoPredictions) -> dict[str, float]:
+        """Score predictions of a file or an ensemble, after post-processing.
+
+        Returns:
+            Scores by name, none where no frame has a label.
+        """
+        self.dataset_meta = dict(classes=predictions.classes)
+        known = [v.labels for v in predictions if v.labels is not None]
+        if not any(self.labeled(labels).any() for labels in known):
+            return {}
+        scores = self.score_videos(predictions.apply(self.post_process))
+        prefix = f'{self.prefix}/' if self.prefix else ''
+        return {f'{prefix}{key}': value for key, value in scores.items()}
+
 
 def check_labeled(num_labeled: int) -> None:
     """Raise a ValueError if there is nothing to score."""
