@@ -459,8 +459,8 @@ def test_thousands_of_frames_per_second(tmp_path):
         crops.mkdir(parents=True)
         for frame in range(1, 2001):
             os.close(os.open(crops / f'{frame:05d}.jpg', os.O_CREAT))
-    start = time.perf_counter()
+    start = time.process_time()
     dataset = build(tmp_path, split='train')
     # Some 500,000 on one core of 2020s; the margin is for a busy machine.
-    assert 20_000 / (time.perf_counter() - start) > 50_000
+    assert 20_000 / (time.process_time() - start) > 50_000
     assert dataset.has_face.all()

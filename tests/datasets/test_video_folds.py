@@ -84,9 +84,9 @@ def imbalance(folds, counts):
 def test_groups_stay_together_and_classes_are_even():
     videos = random_videos()
     counts = {name: frame_counts(x, 8) for name, x in videos.items()}
-    start = time.perf_counter()
+    start = time.process_time()
     folds = make_folds(counts, 5)
-    assert time.perf_counter() - start < 30
+    assert time.process_time() - start < 30
     assert list(folds) == list(videos)
     assert set(folds.values()) == set(range(5))
     for name, fold in folds.items():

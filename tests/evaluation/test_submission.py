@@ -452,11 +452,11 @@ def test_two_hundred_thousand_rows_take_seconds(tmp_path, example, track):
     expected = example(track, lengths)
     predictions = predict(track, lengths)
     path = str(tmp_path / 'submission.txt')
-    start = time.perf_counter()
+    start = time.process_time()
     write_submission(predictions, expected, path)
     assert check_submission(path, expected).is_valid
     # A million rows take some 5 s on one core of 2020s: see docs/abaw.md.
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_frame_list_is_what_the_reader_counts(example):
