@@ -1,5 +1,7 @@
 """The configs of paper B: their numbers, and a small run of each."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from aff_wild2_files import write_aff_wild2
@@ -7,11 +9,11 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import save_checkpoint
-from test_configs import CONFIGS
 
 from fer_ssl.apis.extract_features import extract_features
 
-FILES = {p.stem: p for p in CONFIGS if p.parent.name == 'paper_b'}
+CONFIGS = Path(__file__).parents[1] / 'configs'
+FILES = {path.stem: path for path in CONFIGS.glob('paper_b/*.py')}
 EPOCHS = dict(va=40, expr=10, au=30, multi=40)
 
 

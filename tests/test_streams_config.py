@@ -1,5 +1,7 @@
 """The config with two streams, and streams under every encoder and head."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,14 +11,14 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import save_checkpoint
 from sound_files import tone, write_wav
-from test_configs import CONFIGS
 
 from fer_ssl.apis.extract_audio import extract_audio
 from fer_ssl.apis.extract_features import extract_features
 from fer_ssl.apis.stream_store import build_video_dataset, video_lengths
 from fer_ssl.models.heads import MultiTaskFrameHead, TemporalFrameHead
 
-(FILE,) = [p for p in CONFIGS if p.stem == 'va_faces_and_sound']
+CONFIGS = Path(__file__).parents[1] / 'configs'
+FILE = CONFIGS / 'streams/va_faces_and_sound.py'
 SMALL_TCN = dict(channels=(8, 8), kernel_size=3, dropout=0.0)
 TRANSFORMER = dict(embed_dims=8, num_layers=1, num_heads=2, dropout=0.0)
 ENCODERS = {
