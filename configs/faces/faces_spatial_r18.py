@@ -25,8 +25,8 @@ train_cfg = dict(
     max_iters=max_iters,
     val_interval=200,
     unlabeled_dataloader=_base_.unlabeled_dataloader,
-    pseudo_label='soft',
-    feedback='expected',
+    pseudo_label='argmax',
+    feedback='dot',
     logit_adjustment=1.0,
     consistency=dict(temperature=0.5, threshold=0.7),
 )
