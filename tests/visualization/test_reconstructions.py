@@ -1,5 +1,6 @@
 import pytest
 import torch
+from mmengine.registry import init_default_scope
 from mmpretrain.models import MAE, MAEViT
 
 from fer_ssl.visualization.reconstructions import (
@@ -12,6 +13,7 @@ PATCH = 4
 
 @pytest.fixture
 def model():
+    init_default_scope('mmpretrain')
     arch = dict(
         embed_dims=8, num_layers=1, num_heads=2, feedforward_channels=8
     )
