@@ -140,7 +140,8 @@ def test_dead_worker_is_an_error(spatial_config, build_runner):
     loader = spatial_config.train_dataloader
     loader.num_workers = 1
     loader.dataset.pipeline.insert(1, dict(type='KillWorker'))
-    with pytest.raises(RuntimeError, match='worker .*(killed by signal|exited unexpectedly)'):
+    end = '(killed by signal|exited unexpectedly)'
+    with pytest.raises(RuntimeError, match=f'worker .*{end}'):
         build_runner(spatial_config).train()
 
 
