@@ -501,7 +501,7 @@ def test_list_of_images(tmp_path):
         '/b/c.jpg',
         'tar:///x.tar?offset=0&size=1',
     ]
-    assert open_source(str(path), '/root').images[0] == '/root/a.jpg'
+    assert open_source(str(path), '/photos').images[0] == '/photos/a.jpg'
     assert open_source(str(path)).get_gt_labels().tolist() == [-1] * 3
     with pytest.raises(ValueError, match=r"list of images has no \['subset"):
         open_source(str(path), subset='labeled')
