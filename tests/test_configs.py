@@ -41,4 +41,6 @@ def test_config_is_complete(path):
     head = getattr(network, 'head', None) or network.cls_head
     assert head.num_classes == len(classes)
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        assert tuple(config[loader].dataset.metainfo.classes) == tuple(classes)
+        dataset = config[loader].dataset
+        for part in dataset.get('datasets', [dataset]):
+            assert tuple(part.metainfo.classes) == tuple(classes)

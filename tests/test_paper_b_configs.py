@@ -40,11 +40,10 @@ def test_numbers_of_paper_b(name):
     assert config.optim_wrapper.optimizer == dict(
         type='AdamW', lr=3e-5, weight_decay=1e-5
     )
-    epochs = EPOCHS[task]
-    assert config.train_cfg.max_epochs == epochs
+    assert config.train_cfg.max_epochs == EPOCHS[task]
     warm_up, cosine = config.param_scheduler
     assert warm_up.end == cosine.begin == (2 if is_code else 1)
-    assert cosine.begin + cosine.T_max == epochs
+    assert not {'end', 'T_max'} & cosine.keys()  # until the training ends
 
 
 def test_vision_transformer_gives_768_features():
@@ -86,7 +85,6 @@ def shrink(config, root, work_dir):
             )
     config.extract_dataloader.dataset.pipeline[2].crop_size = 8
     config.train_cfg.max_epochs = 4
-    config.param_scheduler[1].T_max = 4 - config.param_scheduler[1].begin
     config.model.student_checkpoint = str(work_dir / 'student.pth')
     config.work_dir = str(work_dir / 'work')
     config.experiment_name = work_dir.name

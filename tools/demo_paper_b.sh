@@ -17,48 +17,60 @@ data=data/synthetic
 export FER_SSL_DEMO=$data
 mkdir -p "$out"
 log=$out/demo.log
-: > "$log"
-
-# Prints a command and runs it; what it prints goes to the log.
-run() {
-    echo "\$ $*" | tee -a "$log"
-    "$@" >> "$log" 2>&1 || { tail -n 30 "$log" >&2; exit 1; }
-}
+rm -f "$out"/*.log
 seeded=(randomness.seed="$seed")
+
+# The networks are small: two commands side by side are faster than one on two
+# cores. If one fails, so does the script, and the others are stopped.
+export OMP_NUM_THREADS=1
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+
+encoder() (  # NAME [OPTION]: fine-tuned on expressions; features of all frames
+    log=$out/$1.log
+    run mim train fer_ssl demo_mae_finetune.py --work-dir "$out/$1" \
+        --cfg-options "${seeded[@]}" "${@:2}"
+    run mim run fer_ssl extract_features demo_b_expr.py \
+        "$out/$1/iter_450.pth" --out "$out/features_$1"
+)
+
+temporal() (  # NAME TASK ENCODER STUDENT: a training; validation predicts
+    log=$out/$1_$2.log
+    export FER_SSL_ENCODER=$3 FER_SSL_STUDENT=$out/$4/iter_450.pth
+    export FER_SSL_FEATURES=$out/features_$4
+    run mim train fer_ssl "demo_b_$2.py" --work-dir "$out/$1/$2" \
+        --cfg-options "${seeded[@]}" val_evaluator.out_file="$out/$1/$2.csv"
+)
 
 run mim run fer_ssl dataset:make_synthetic --out "$data"
 
-# Pretraining; then fine-tuning of what it gave, and of random weights.
+# Pretraining, and beside it what has none.
+(
+    encoder from_scratch model.backbone.init_cfg=None
+    for task in va expr au; do
+        temporal without_mae $task full from_scratch
+    done
+) &
 run mim train fer_ssl demo_mae.py --work-dir "$out/mae" \
     --cfg-options "${seeded[@]}"
-export FER_SSL_MAE=$out/mae/iter_1500.pth
+export FER_SSL_MAE=$out/mae/iter_4000.pth
 run mim run fer_ssl analysis:plot_reconstructions demo_mae.py "$FER_SSL_MAE" \
     --out "$out/reconstructions.png"
-run mim train fer_ssl demo_mae_finetune.py --work-dir "$out/finetuned" \
-    --cfg-options "${seeded[@]}"
-run mim train fer_ssl demo_mae_finetune.py --work-dir "$out/from_scratch" \
-    --cfg-options "${seeded[@]}" model.backbone.init_cfg=None
+encoder finetuned
+wait $!
 
-# One temporal training for each task; its validation writes the predictions.
-temporal() {  # ENCODER STUDENT NAME
-    export FER_SSL_ENCODER=$1 FER_SSL_STUDENT=$out/$2/iter_1000.pth
-    export FER_SSL_FEATURES=$out/features_$2
-    run mim run fer_ssl extract_features demo_b_expr.py "$FER_SSL_STUDENT" \
-        --out "$FER_SSL_FEATURES"
-    local task
-    for task in va expr au; do
-        run mim train fer_ssl "demo_b_$task.py" --work-dir "$out/$3/$task" \
-            --cfg-options "${seeded[@]}" \
-            val_evaluator.out_file="$out/$3/$task.csv"
-    done
-}
-temporal full from_scratch without_mae
-temporal no_tcn finetuned without_tcn
-temporal no_transformer finetuned without_transformer
-temporal full finetuned full
+for task in va expr au; do
+    temporal without_tcn $task no_tcn finetuned &
+    temporal without_transformer $task no_transformer finetuned
+    wait $!
+done
+temporal full va full finetuned &
+temporal full expr full finetuned
+wait $!
+temporal full au full finetuned
 
 # What a user would type to score a checkpoint.
-export FER_SSL_ENCODER=full
+export FER_SSL_STUDENT=$out/finetuned/iter_450.pth
+export FER_SSL_FEATURES=$out/features_finetuned
 for task in va expr au; do
     run mim test fer_ssl "demo_b_$task.py" --work-dir "$out/full/$task" \
         --checkpoint "$out/full/$task/iter_300.pth" \
@@ -75,4 +87,4 @@ run mim run fer_ssl analysis:ablation_table \
 echo
 grep '^|' "$log" | tail -n 6
 echo
-echo "Table, predictions and pictures: $out (log: $log)"
+echo "Table, predictions and pictures: $out (logs: $out/*.log)"

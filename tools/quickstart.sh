@@ -17,12 +17,6 @@ export FER_SSL_DEMO=$data
 mkdir -p "$out"
 log=$out/quickstart.log
 : > "$log"
-
-# Prints a command and runs it; what it prints goes to the log.
-run() {
-    echo "\$ $*" | tee -a "$log"
-    "$@" >> "$log" 2>&1 || { tail -n 30 "$log" >&2; exit 1; }
-}
 seeded=(randomness.seed="$seed")
 
 run mim run fer_ssl dataset:make_synthetic --out "$data"

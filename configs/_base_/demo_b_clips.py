@@ -7,7 +7,7 @@ default_scope = 'mmaction'
 
 data_root = '{{$FER_SSL_DEMO:data/synthetic}}'
 student_checkpoint = (
-    '{{$FER_SSL_STUDENT:work_dirs/demo_mae_finetune/iter_1000.pth}}'
+    '{{$FER_SSL_STUDENT:work_dirs/demo_mae_finetune/iter_450.pth}}'
 )
 feature_store = '{{$FER_SSL_FEATURES:work_dirs/demo_b/features}}'
 variant = '{{$FER_SSL_ENCODER:full}}'

@@ -30,6 +30,7 @@ model = dict(
         to_rgb=True,
     ),
     cls_head=dict(
+        type='TemporalFrameHead',
         temporal_encoder=dict(
             type='TCNTransformerEncoder',
             in_channels=768,
@@ -107,6 +108,21 @@ optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=3e-5, weight_decay=1e-5),
 )
+# One epoch of warm-up; the cosine ends with the training.
+param_scheduler = [
+    dict(
+        type='LinearLR',
+        start_factor=3e-4,
+        end=1,
+        convert_to_iter_based=True,
+    ),
+    dict(
+        type='CosineAnnealingLR',
+        begin=1,
+        eta_min=1e-8,
+        convert_to_iter_based=True,
+    ),
+]
 default_hooks = dict(
     logger=dict(log_metric_by_epoch=True),
     checkpoint=dict(by_epoch=True, interval=1, rule='greater'),

@@ -1,5 +1,5 @@
 # Paper B's pretraining on the synthetic faces: a masked autoencoder of a small
-# Vision Transformer (48 pixels, patches of 8) on all stills, labels unseen.
+# Vision Transformer (48 pixels, patches of 6) on all stills, labels unseen.
 #   mim train fer_ssl configs/demo/demo_mae.py
 # A few minutes on 2 cores.
 _base_ = [
@@ -16,16 +16,16 @@ model = dict(
     backbone=dict(**_base_.vit, type='MAEViT', mask_ratio=0.75),
     neck=dict(
         type='MAEPretrainDecoder',
-        num_patches=36,
-        patch_size=8,
+        num_patches=64,
+        patch_size=6,
         embed_dim=96,
         decoder_embed_dim=64,
-        decoder_depth=2,
+        decoder_depth=1,
         decoder_num_heads=4,
     ),
     head=dict(
         type='MAEPretrainHead',
-        patch_size=8,
+        patch_size=6,
         norm_pix=True,
         loss=dict(type='PixelReconstructionLoss', criterion='L2'),
     ),
@@ -48,7 +48,7 @@ faces = dict(
     ],
 )
 train_dataloader = dict(
-    batch_size=128,
+    batch_size=64,
     num_workers=1,
     persistent_workers=True,
     collate_fn=dict(type='default_collate'),
@@ -70,7 +70,7 @@ train_dataloader = dict(
 val_dataloader = None
 test_dataloader = None
 
-max_iters = 1500
+max_iters = 4000
 train_cfg = dict(type='ResumableTrainLoop', max_iters=max_iters)
 optim_wrapper = dict(
     type='OptimWrapper',

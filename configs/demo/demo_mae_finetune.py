@@ -1,5 +1,6 @@
 # Paper B's fine-tuning on the synthetic faces: the encoder of demo_mae.py
-# (FER_SSL_MAE names its checkpoint) on the labeled expressions.
+# (FER_SSL_MAE names its checkpoint) on labeled stills and frames, all
+# expressions equally often.
 #   mim train fer_ssl configs/demo/demo_mae_finetune.py
 # About a minute on 2 cores. From random weights:
 #   --cfg-options model.backbone.init_cfg=None
@@ -9,7 +10,7 @@ _base_ = [
     '../_base_/demo_vit.py',
 ]
 
-pretrained = '{{$FER_SSL_MAE:work_dirs/demo_mae/iter_1500.pth}}'
+pretrained = '{{$FER_SSL_MAE:work_dirs/demo_mae/iter_4000.pth}}'
 model = dict(
     type='ImageClassifier',
     data_preprocessor=_base_.data_preprocessor,
@@ -25,24 +26,34 @@ model = dict(
     head=dict(type='LinearClsHead', num_classes=8, in_channels=96, topk=(1,)),
 )
 
-# No centre crop: the faces are as large as the network's input.
-shift = dict(type='RandomCrop', crop_size=48, padding=4)
+# No crop: the faces are as large as the network's input.
+view = [
+    dict(type='RandomCrop', crop_size=48, padding=4, padding_mode='edge'),
+    *_base_.weak_view[1:],
+]
+stills = dict(
+    **_base_.faces,
+    ann_file='labels.csv',
+    split='train',
+    subset='labeled',
+    pipeline=[*_base_.load, *view, dict(type='PackInputs')],
+)
+frames = dict(
+    type='VideoFrameDataset',
+    data_root=_base_.data_root,
+    ann_file='frames.csv',
+    metainfo=_base_.metainfo,
+    split='train',
+    only_labeled=True,
+    pipeline=[*_base_.load, *view, dict(type='PackInputs')],
+)
+# 900 stills of many people, 13,000 frames of few: about as many of each.
 train_dataloader = dict(
-    sampler=dict(_delete_=True, type='InfiniteShuffleSampler'),
+    batch_size=64,
     dataset=dict(
         _delete_=True,
-        type='VideoFrameDataset',
-        data_root=_base_.data_root,
-        ann_file='frames.csv',
-        metainfo=_base_.metainfo,
-        split='train',
-        only_labeled=True,
-        pipeline=[
-            *_base_.load,
-            shift,
-            *_base_.strong_view[1:],
-            dict(type='PackInputs'),
-        ],
+        type='ConcatDataset',
+        datasets=[frames, *[stills] * 12],
     ),
 )
 val_dataloader = dict(
@@ -60,9 +71,9 @@ test_dataloader = dict(
     ),
 )
 
-max_iters = 1000
+max_iters = 450
 train_cfg = dict(
-    type='ResumableTrainLoop', max_iters=max_iters, val_interval=500
+    type='ResumableTrainLoop', max_iters=max_iters, val_interval=max_iters
 )
 val_cfg = dict()
 test_cfg = dict()
@@ -72,12 +83,11 @@ test_evaluator = dict(
 )
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05),
-    constructor='LearningRateDecayOptimWrapperConstructor',
-    paramwise_cfg=dict(layer_decay_rate=0.75),
+    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
+    clip_grad=dict(max_norm=1.0),
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=100),
     dict(type='CosineAnnealingLR', by_epoch=False, begin=100),
 ]
-default_hooks = dict(checkpoint=dict(interval=500))
+default_hooks = dict(checkpoint=dict(interval=max_iters))

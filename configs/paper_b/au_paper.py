@@ -31,7 +31,6 @@ task = dict(
 
 model = dict(
     cls_head=dict(
-        type='TemporalFrameHead',
         num_classes=12,
         task=dict(type='ActionUnitTask'),
     )
@@ -42,21 +41,6 @@ test_dataloader = val_dataloader
 extract_dataloader = dict(dataset=task)
 
 train_cfg = dict(max_epochs=30)
-param_scheduler = [
-    dict(
-        type='LinearLR',
-        start_factor=3e-4,
-        end=1,
-        convert_to_iter_based=True,
-    ),
-    dict(
-        type='CosineAnnealingLR',
-        begin=1,
-        T_max=29,
-        eta_min=1e-8,
-        convert_to_iter_based=True,
-    ),
-]
 val_evaluator = dict(type='ActionUnitMetric')
 test_evaluator = val_evaluator
 default_hooks = dict(checkpoint=dict(save_best='au_f1'))

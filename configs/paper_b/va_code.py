@@ -5,30 +5,8 @@
 # another variance (divided by N - 1) than its metric.
 # Commands are those of va_paper.py. 1 GPU. The paper's own result is there;
 # which of the two forms it is of, the paper does not say.
-_base_ = 'va_paper.py'
+_base_ = ['va_paper.py', '../_base_/paper_b_code.py']
 
-model = dict(
-    cls_head=dict(
-        temporal_encoder=dict(
-            tcn=dict(dropout=0.0),
-            transformer=dict(dropout=0.0, mask_invalid=False),
-        ),
-        dropout=0.0,
-    )
-)
-test_dataloader = dict(dataset=dict(stride=300))
-param_scheduler = [
-    dict(
-        type='LinearLR',
-        start_factor=3e-4,
-        end=2,
-        convert_to_iter_based=True,
-    ),
-    dict(
-        type='CosineAnnealingLR',
-        begin=2,
-        T_max=38,
-        eta_min=1e-8,
-        convert_to_iter_based=True,
-    ),
-]
+model = dict(cls_head=_base_.code_head)
+test_dataloader = dict(dataset=_base_.code_test)
+param_scheduler = _base_.code_schedule

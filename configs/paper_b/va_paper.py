@@ -19,7 +19,6 @@ task = dict(
 
 model = dict(
     cls_head=dict(
-        type='TemporalFrameHead',
         num_classes=2,
         task=dict(type='ValenceArousalTask', output='clip'),
     )
@@ -30,21 +29,6 @@ test_dataloader = val_dataloader
 extract_dataloader = dict(dataset=task)
 
 train_cfg = dict(max_epochs=40)
-param_scheduler = [
-    dict(
-        type='LinearLR',
-        start_factor=3e-4,
-        end=1,
-        convert_to_iter_based=True,
-    ),
-    dict(
-        type='CosineAnnealingLR',
-        begin=1,
-        T_max=39,
-        eta_min=1e-8,
-        convert_to_iter_based=True,
-    ),
-]
 val_evaluator = dict(type='ValenceArousalMetric')
 test_evaluator = val_evaluator
 default_hooks = dict(checkpoint=dict(save_best='ccc'))
