@@ -52,10 +52,10 @@ run mim run fer_ssl dataset:make_synthetic --out "$data"
 ) &
 run mim train fer_ssl demo_mae.py --work-dir "$out/mae" \
     --cfg-options "${seeded[@]}"
-export FER_SSL_MAE=$out/mae/iter_4000.pth
+export FER_SSL_MAE=$out/mae/iter_3500.pth
 run mim run fer_ssl analysis:plot_reconstructions demo_mae.py "$FER_SSL_MAE" \
     --out "$out/reconstructions.png"
-encoder finetuned
+OMP_NUM_THREADS=$(nproc) encoder finetuned
 wait $!
 
 for task in va expr au; do
@@ -73,7 +73,7 @@ export FER_SSL_STUDENT=$out/finetuned/iter_450.pth
 export FER_SSL_FEATURES=$out/features_finetuned
 for task in va expr au; do
     run mim test fer_ssl "demo_b_$task.py" --work-dir "$out/full/$task" \
-        --checkpoint "$out/full/$task/iter_300.pth" \
+        --checkpoint "$out/full/$task/iter_200.pth" \
         --cfg-options test_evaluator.out_file="$out/full/$task.csv"
 done
 

@@ -77,7 +77,7 @@ extract_dataloader = dict(
     ),
 )
 
-max_iters = 300
+max_iters = 200
 train_cfg = dict(
     type='ResumableTrainLoop', max_iters=max_iters, val_interval=max_iters
 )
@@ -89,7 +89,7 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=1.0),
 )
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=30),
-    dict(type='CosineAnnealingLR', by_epoch=False, begin=30),
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=20),
+    dict(type='CosineAnnealingLR', by_epoch=False, begin=20),
 ]
 default_hooks = dict(checkpoint=dict(interval=max_iters))

@@ -70,7 +70,7 @@ train_dataloader = dict(
 val_dataloader = None
 test_dataloader = None
 
-max_iters = 4000
+max_iters = 3500
 train_cfg = dict(type='ResumableTrainLoop', max_iters=max_iters)
 optim_wrapper = dict(
     type='OptimWrapper',

@@ -10,7 +10,7 @@ _base_ = [
     '../_base_/demo_vit.py',
 ]
 
-pretrained = '{{$FER_SSL_MAE:work_dirs/demo_mae/iter_4000.pth}}'
+pretrained = '{{$FER_SSL_MAE:work_dirs/demo_mae/iter_3500.pth}}'
 model = dict(
     type='ImageClassifier',
     data_preprocessor=_base_.data_preprocessor,
