@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score
 
 from fer_ssl.evaluation import VideoPrediction, VideoPredictions
 from fer_ssl.evaluation.ablation import (
@@ -8,12 +7,8 @@ from fer_ssl.evaluation.ablation import (
     ablation_rows,
     read_ablation,
     spread_markdown,
-    task_scores,
-    task_scores_markdown,
     write_ablation,
-    write_task_scores,
 )
-from fer_ssl.labels import ABAW_TRACKS
 
 LABELS = np.array([0, 0, 1, 1, -1])
 
@@ -86,43 +81,3 @@ def test_other_csv_is_refused(tmp_path):
     (tmp_path / 'a.csv').write_text('name,score\n')
     with pytest.raises(ValueError, match='method,macro_f1'):
         read_ablation(tmp_path / 'a.csv')
-
-
-def tasks(shift):
-    """Predictions of three tasks; those of ``shift=0`` are perfect."""
-    rng = np.random.default_rng(0)
-    va = rng.uniform(-1, 1, (40, 2)).astype(np.float32)
-    au = rng.integers(0, 2, (40, 12)).astype(np.float32)
-    expressions = rng.integers(0, 8, 40)
-    scores = {
-        'VA': np.roll(va, shift, axis=0),
-        'EXPR': np.eye(8)[np.roll(expressions, shift)],
-        'AU': np.roll(au, shift, axis=0),
-    }
-    labels = {'VA': va, 'EXPR': expressions, 'AU': au}
-    return [
-        VideoPredictions(
-            [VideoPrediction('v', scores[task], labels=labels[task])],
-            ABAW_TRACKS[task],
-        )
-        for task in ('VA', 'EXPR', 'AU')
-    ]
-
-
-def test_scores_of_several_tasks(tmp_path):
-    table = task_scores({'full': tasks(0), 'shifted': tasks(1)})
-    assert table['full'] == pytest.approx(dict(va=1, expr=100, au=100))
-    truth, shifted = tasks(0)[1], tasks(1)[1]
-    assert table['shifted']['expr'] == pytest.approx(
-        100
-        * f1_score(truth['v'].labels, shifted['v'].predicted, average='macro')
-    )
-    write_task_scores(table, str(tmp_path / 'out/table.csv'))
-    lines = (tmp_path / 'out/table.csv').read_text().splitlines()
-    assert lines[:2] == ['method,va,expr,au', 'full,1.0000,100.0000,100.0000']
-    assert task_scores_markdown(table).splitlines()[2].startswith('| full | 1')
-
-
-def test_tasks_of_other_frames():
-    with pytest.raises(ValueError, match="'b' has other tasks"):
-        task_scores({'a': tasks(0), 'b': tasks(0)[:2]})

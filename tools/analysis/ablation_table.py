@@ -19,9 +19,11 @@ from fer_ssl.evaluation import VideoPredictions
 from fer_ssl.evaluation.ablation import (
     ablation_markdown,
     ablation_rows,
+    write_ablation,
+)
+from fer_ssl.evaluation.task_ablation import (
     task_scores,
     task_scores_markdown,
-    write_ablation,
     write_task_scores,
 )
 

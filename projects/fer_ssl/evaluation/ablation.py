@@ -8,10 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..labels import ABAW_TRACKS
-from .action_unit_metric import ActionUnitMetric
 from .classification_scores import macro_f1
-from .valence_arousal_metric import ValenceArousalMetric
 from .video_predictions import VideoPredictions
 
 #: Steps between the rows of Table 1 of paper A, on Aff-Wild2 (23.00, 39.96,
@@ -22,6 +19,14 @@ PAPER_STEPS = {
     'SSL + temporal': 2.20,
     'SSL + temporal + post-process': 1.66,
 }
+
+
+def truth_of(predictions: VideoPredictions) -> tuple:
+    """Everything that must be equal for scores to be comparable."""
+    return predictions.classes, {
+        v.name: None if v.labels is None else np.asarray(v.labels).tobytes()
+        for v in predictions
+    }
 
 
 def ablation_rows(
@@ -38,77 +43,13 @@ def ablation_rows(
     rows = []
     first_name, first = next(iter(predictions.items()))
     for name, current in predictions.items():
-        if _truth(current) != _truth(first):
+        if truth_of(current) != truth_of(first):
             raise ValueError(
                 f'{name!r} has other videos or another truth than '
                 f'{first_name!r}: their scores cannot be compared'
             )
         rows.append((name, round(macro_f1(current.confusion_matrix()), 2)))
     return rows
-
-
-def task_scores(
-    methods: Mapping[str, Sequence[VideoPredictions]],
-) -> dict[str, dict[str, float]]:
-    """Score of each task, by method: a table such as Table 5 of paper B.
-
-    Args:
-        methods: Predictions of each task, the same tasks of each method.
-
-    Returns:
-        ``va``: mean concordance of valence and arousal, -1 to 1. ``expr``:
-        macro-F1 in percent. ``au``: mean F1 in percent.
-
-    Raises:
-        ValueError: If the methods are not scored on the same frames.
-    """
-    table = {}
-    first_name, first = next(iter(methods.items()))
-    for name, tasks in methods.items():
-        if list(map(_truth, tasks)) != list(map(_truth, first)):
-            raise ValueError(
-                f'{name!r} has other tasks, videos or another truth than '
-                f'{first_name!r}: their scores cannot be compared'
-            )
-        table[name] = dict(map(_task_score, tasks))
-    return table
-
-
-def _task_score(predictions: VideoPredictions) -> tuple[str, float]:
-    """Name and score of the task that the columns belong to."""
-    if predictions.classes == ABAW_TRACKS['VA']:
-        metric = ValenceArousalMetric(prefix='va')
-        return 'va', metric.score(predictions)['va/ccc']
-    if predictions.classes == ABAW_TRACKS['AU']:
-        metric = ActionUnitMetric(prefix='au')
-        return 'au', metric.score(predictions)['au/au_f1']
-    return 'expr', macro_f1(predictions.confusion_matrix())
-
-
-def write_task_scores(
-    table: Mapping[str, Mapping[str, float]], path: str
-) -> None:
-    """Write a CSV file ``method,va,expr,au``; folders are made."""
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    tasks = list(next(iter(table.values())))
-    with open(path, 'w', newline='', encoding='utf-8') as file:
-        writer = csv.writer(file, lineterminator='\n')
-        writer.writerow(('method', *tasks))
-        for name, scores in table.items():
-            writer.writerow((name, *(f'{scores[t]:.4f}' for t in tasks)))
-
-
-def task_scores_markdown(table: Mapping[str, Mapping[str, float]]) -> str:
-    """The same as a Markdown table."""
-    titles = dict(va='VA: CCC', expr='EXPR: macro-F1 (%)', au='AU: F1 (%)')
-    digits = dict(va=3, expr=2, au=2)
-    tasks = list(next(iter(table.values())))
-    lines = [['method', *(titles[task] for task in tasks)]]
-    lines.append(['---', *['---:'] * len(tasks)])
-    for name, scores in table.items():
-        cells = [f'{scores[task]:.{digits[task]}f}' for task in tasks]
-        lines.append([name, *cells])
-    return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
 
 
 def write_ablation(rows: Sequence[tuple[str, float]], path: str) -> None:
@@ -190,11 +131,3 @@ def spread_markdown(runs: Sequence[Sequence[tuple[str, float]]]) -> str:
         mean = f'{row.mean():.2f} ± {row.std(ddof=1):.2f}'
         lines.append([name, *(f'{x:.2f}' for x in row), mean, step])
     return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
-
-
-def _truth(predictions: VideoPredictions) -> tuple:
-    """Everything that must be equal for scores to be comparable."""
-    return predictions.classes, {
-        v.name: None if v.labels is None else np.asarray(v.labels).tobytes()
-        for v in predictions
-    }
