@@ -21,9 +21,9 @@ rm -f "$out"/*.log
 seeded=(randomness.seed="$seed")
 
 # The networks are small: two commands side by side are faster than one on two
-# cores. If one fails, so does the script, and the others are stopped.
+# cores. If one fails, so does the script, once the one beside it is through.
 export OMP_NUM_THREADS=1
-trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+trap wait EXIT
 
 encoder() (  # NAME [OPTION]: fine-tuned on expressions; features of all frames
     log=$out/$1.log
