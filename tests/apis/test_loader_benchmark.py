@@ -107,7 +107,7 @@ def policy(kind, **kwargs):
 @pytest.mark.parametrize(
     'kind, kwargs, function',
     [
-        ('FastAutoContrast', {}, tvf.autocontrast),
+        ('AutoContrast', {}, tvf.autocontrast),
         ('Equalize', {}, tvf.equalize),
         (
             'Posterize',
@@ -155,7 +155,7 @@ def test_policies(kind, kwargs, function):
 def test_every_policy_of_the_config_runs():
     image = Image.new('RGB', (32, 32), (200, 100, 50))
     steps = pipeline()[2]['transforms'][1]
-    (config,) = [x for x in steps if x['type'] == 'RandAugment']
+    (config,) = [x for x in steps if x['type'] == 'FastRandAugment']
     assert len(config['policies']) == 13
     for one in config['policies']:
         own = dict(config, policies=[dict(one, prob=1.0)])

@@ -135,7 +135,7 @@ class PlainDataset(Dataset):
 
     def __init__(self, paths: Sequence[str], pipeline: Sequence[dict]) -> None:
         self.paths = list(paths)
-        kinds = [step['type'] for step in pipeline]
+        kinds = [_plain_name(step) for step in pipeline]
         expected = ['LoadImageFromFile', 'Resize', 'MultiView', 'PackInputs']
         if kinds != expected:
             raise ValueError(
