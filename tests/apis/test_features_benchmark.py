@@ -29,8 +29,7 @@ def test_footprint(tmp_path):
     )
     assert found.frames == 100
     assert found.start_s > 0 and found.item_us > 0
-    assert 0 <= found.start_mb < 50
-    assert 0 <= found.items_mb < 50
+    assert 0 < found.start_mb <= found.items_mb
     with pytest.raises(RuntimeError, match='the data set failed'):
         measure_footprint(dict(data_root=str(tmp_path / 'no')), 8, 1)
 
@@ -41,12 +40,11 @@ def test_memory_does_not_grow_with_the_store(tmp_path):
         measure_footprint(
             make_store(str(tmp_path / str(videos)), videos, 50, 2048),
             window=16,
-            items=10,
+            items=80,
         )
         for videos in (4, 80)
     )
     size = 80 * 50 * 2048 * 2 / 2**20  # 16 MB
-    assert many.start_mb - few.start_mb < size / 2
     assert many.items_mb - few.items_mb < size / 2
 
 

@@ -31,7 +31,10 @@ class CountReductions(Hook):
         distributed.all_reduce = counted
 
     def count_bucket(self, state, bucket):
-        self.counts['ddp'] += bucket.buffer().numel()
+        count = bucket.buffer().numel()
+        self.counts['ddp'] += count
+        self.counts['other'] -= count  # this hook's own call
+        self.counts['calls'] -= 1
         return default_hooks.allreduce_hook(state, bucket)
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):

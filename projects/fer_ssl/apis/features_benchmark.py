@@ -241,8 +241,8 @@ class Footprint:
     Attributes:
         frames: Of all videos.
         start_s: Until the data set is there, seconds.
-        start_mb: By how much the largest memory has grown then, MB.
-        items_mb: By how much it grows while clips are read, MB.
+        start_mb: Largest resident memory of the process until then, MB.
+        items_mb: The same after clips have been read, MB.
         item_us: One clip, microseconds of the processor.
     """
 
@@ -288,7 +288,7 @@ def _footprint(arguments, window, items, queue) -> None:
     with tempfile.TemporaryDirectory() as folder:
         small = make_store(folder, 1, window, 8)
         DATASETS.build(dict(config, **small))[0]
-    base, start = _peak_mb(), time.perf_counter()
+    start = time.perf_counter()
     dataset = DATASETS.build(dict(config, **arguments))
     start_s, built = time.perf_counter() - start, _peak_mb()
     chosen = np.linspace(0, len(dataset) - 1, items).astype(int).tolist()
@@ -300,8 +300,8 @@ def _footprint(arguments, window, items, queue) -> None:
         (
             len(dataset.labels),
             start_s,
-            built - base,
-            _peak_mb() - built,
+            built,
+            _peak_mb(),
             item_us,
         )
     )
@@ -310,7 +310,7 @@ def _footprint(arguments, window, items, queue) -> None:
 def describe_footprints(footprints: list[Footprint]) -> str:
     """Table of all footprints."""
     lines = [
-        '| frames | start, s | memory at start, MB | while reading, MB '
+        '| frames | start, s | peak memory then, MB | after reading, MB '
         '| per clip, us |',
         '| ---: | ---: | ---: | ---: | ---: |',
     ]

@@ -48,7 +48,7 @@ class Machine:
         weights: Of one network.
         bytes_per_weight: Of a gradient.
         reductions: Of all gradients, per step; see :data:`REDUCTIONS`.
-        small_reductions: Of single numbers, per step: log, feedback.
+        small_reductions: Of few numbers, per step: log, feedback and its spread.
         hidden: Share of the reductions that runs behind computation.
     """
 
@@ -58,7 +58,7 @@ class Machine:
     weights: int = RESNET50_WEIGHTS
     bytes_per_weight: int = 4
     reductions: int = REDUCTIONS['dot']
-    small_reductions: int = 2
+    small_reductions: int = 3
     hidden: float = 0.0
 
     def reduction_ms(self, ranks: int) -> float:
