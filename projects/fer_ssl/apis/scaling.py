@@ -48,7 +48,7 @@ class Machine:
         weights: Of one network.
         bytes_per_weight: Of a gradient.
         reductions: Of all gradients, per step; see :data:`REDUCTIONS`.
-        small_reductions: Of few numbers, per step: log, feedback and its spread.
+        small_reductions: Of few numbers, per step: log, feedback, spread.
         hidden: Share of the reductions that runs behind computation.
     """
 
