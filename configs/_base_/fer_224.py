@@ -27,19 +27,19 @@ load = [
 # Flip and colour jitter (section 3.2.2). No hue: mmcv's hue fails on NumPy 2.
 # The transforms named Fast... do what those of mmpretrain do, in less time.
 weak_view = [
-    dict(type='RandomCrop', crop_size=224),
-    dict(type='RandomFlip', prob=0.5, direction='horizontal'),
+    dict(type='FastRandomCrop', crop_size=224),
+    dict(type='FastRandomFlip', prob=0.5, direction='horizontal'),
     dict(type='FastColorJitter', brightness=0.2, contrast=0.2, saturation=0.2),
 ]
 # RandAugment: rotation, removal and pixel operations (3.2.2, 3.3.2).
 strong_view = [
-    dict(type='RandomCrop', crop_size=224),
-    dict(type='RandomFlip', prob=0.5, direction='horizontal'),
+    dict(type='FastRandomCrop', crop_size=224),
+    dict(type='FastRandomFlip', prob=0.5, direction='horizontal'),
     dict(
-        type='RandAugment',
+        type='FastRandAugment',
         policies=[
-            dict(type='FastAutoContrast'),
-            dict(type='FastEqualize'),
+            dict(type='AutoContrast'),
+            dict(type='Equalize'),
             dict(type='Brightness', magnitude_range=(0, 0.9)),
             dict(type='Contrast', magnitude_range=(0, 0.9)),
             dict(type='ColorTransform', magnitude_range=(0, 0.9)),
@@ -67,7 +67,7 @@ strong_view = [
         magnitude_std=0.5,
         total_level=10,
     ),
-    dict(type='RandomErasing', erase_prob=0.5, max_area_ratio=1 / 3),
+    dict(type='FastRandomErasing', erase_prob=0.5, max_area_ratio=1 / 3),
 ]
 clean_view = [dict(type='CenterCrop', crop_size=224)]
 
@@ -90,7 +90,7 @@ train_dataloader = dict(
         split='train',
         subset='labeled',
         on_unreadable='skip',
-        pipeline=load + weak_view + [dict(type='PackInputs')],
+        pipeline=load + weak_view + [dict(type='FastPackInputs')],
     ),
 )
 unlabeled = dict(
@@ -100,11 +100,11 @@ unlabeled = dict(
     pipeline=load
     + [
         dict(
-            type='MultiView',
+            type='FastMultiView',
             num_views=[1, 1],
             transforms=[weak_view, strong_view],
         ),
-        dict(type='PackInputs'),
+        dict(type='FastPackInputs'),
     ],
 )
 the_rest = dict(
@@ -146,7 +146,7 @@ val_dataloader = dict(
         + clean_view
         + [
             dict(
-                type='PackInputs',
+                type='FastPackInputs',
                 meta_keys=('img_path', 'video', 'start', 'num_frames'),
             ),
         ],

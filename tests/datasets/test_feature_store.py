@@ -27,6 +27,9 @@ def test_two_writers_of_disjoint_rows(tmp_path):
     values[[1, 4]] = 0  # never written
     np.testing.assert_array_equal(store.features, values.astype('f2'))
     assert isinstance(store.features, np.memmap)
+    for row, count in ((0, len(values)), (1, 2), (2, 0)):
+        expected = store.features[row : row + count]
+        np.testing.assert_array_equal(store.read(row, count), expected)
     assert store.valid.tolist() == [True, False, True, True, False, True]
 
 

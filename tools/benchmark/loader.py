@@ -23,10 +23,10 @@ from mmengine.config import Config
 from fer_ssl.apis.loader_benchmark import (
     compare_loading,
     copy_images,
-    describe,
     make_images,
     unlabeled_pipeline,
 )
+from fer_ssl.apis.turns import describe
 
 CONFIG = Path(__file__).parents[2] / 'configs/_base_/fer_224.py'
 
@@ -77,7 +77,7 @@ def main() -> None:
             args.batch_size,
             args.workers,
         )
-    print(describe(speeds))
+    print(describe(speeds, 'form', 'images/s per worker'))
     if args.out:
         content = [asdict(speed) for speed in speeds]
         Path(args.out).write_text(json.dumps(content, indent=1) + '\n')

@@ -134,25 +134,36 @@ def _write_share(
         batch_size or loader_cfg.batch_size,
         num_workers=loader_cfg.get('num_workers', 0),
         collate_fn=pseudo_collate,
+        pin_memory=torch.cuda.is_available(),
     )
     progress = ProgressBar(len(share)) if get_rank() == 0 else None
     done = 0
-    for batch in loader:
-        features = _features(model, batch)
+
+    def write(features: torch.Tensor) -> None:
+        nonlocal done
         items = share[done : done + len(features)]
-        writer.write(dataset.data_list[items], features)
+        writer.write(dataset.data_list[items], features.cpu().numpy())
         done += len(features)
         if progress is not None:
             progress.update(len(features))
+
+    waiting = None
+    for batch in loader:
+        # A GPU computes this batch while the one before it is written.
+        features = _features(model, batch)
+        if waiting is not None:
+            write(waiting)
+        waiting = features
+    if waiting is not None:
+        write(waiting)
     if progress is not None:
         print()
     writer.flush()
 
 
-def _features(model: FrameRecognizer, batch: dict) -> np.ndarray:
-    """Features float32 (B, D) of a collated batch of faces."""
-    images = model.data_preprocessor(batch)['inputs']
-    return model.student_features(images).cpu().numpy()
+def _features(model: FrameRecognizer, batch: dict) -> torch.Tensor:
+    """Features float32 (B, D) of a collated batch of faces, on the device."""
+    return model.student_features(model.data_preprocessor(batch)['inputs'])
 
 
 def _annotation_sha256(dataset: BaseVideoDataset) -> str:

@@ -13,7 +13,6 @@ import os.path as osp
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Callable
 
 import cv2
@@ -30,6 +29,7 @@ from torchvision.transforms import functional as tvf
 from ..datasets.image_folder_dataset import EXTENSIONS
 from ..datasets.record_io import RecordIOWriter
 from ..datasets.tar_shards import write_shards
+from .turns import Speed, take_turns
 
 PLAIN = 'plain torchvision'
 
@@ -135,7 +135,7 @@ class PlainDataset(Dataset):
 
     def __init__(self, paths: Sequence[str], pipeline: Sequence[dict]) -> None:
         self.paths = list(paths)
-        kinds = [step['type'] for step in pipeline]
+        kinds = [_plain_name(step) for step in pipeline]
         expected = ['LoadImageFromFile', 'Resize', 'MultiView', 'PackInputs']
         if kinds != expected:
             raise ValueError(
@@ -276,21 +276,6 @@ _POLICIES: dict[str, Callable] = {
 # --------------------------------------------------------------------------
 # Measuring
 # --------------------------------------------------------------------------
-@dataclass
-class Speed:
-    """Rates of one way of loading over the rounds.
-
-    Attributes:
-        name: The form.
-        rates: Images per second and worker, of each round.
-        ratios: Rate divided by that of plain torchvision, of each round.
-    """
-
-    name: str
-    rates: list[float]
-    ratios: list[float]
-
-
 class _Stream:
     """Endless batches of a dataset, here or by workers."""
 
@@ -346,9 +331,6 @@ def compare_loading(
 ) -> list[Speed]:
     """Measure every form and plain torchvision, in turns.
 
-    Each round measures all of them one after another, so that what else the
-    machine does falls on all; every other round goes the other way round.
-
     Args:
         folder: Has ``images/`` with JPEG files; the other forms are written
             beside it.
@@ -358,7 +340,7 @@ def compare_loading(
             in seconds of the processor.
 
     Returns:
-        Plain torchvision first.
+        Images per second and worker, plain torchvision first.
 
     Raises:
         RuntimeError: The views differ in shape or type.
@@ -383,33 +365,15 @@ def compare_loading(
                 streams[name] = _Stream(
                     dataset, default_collate, batch_size, workers
                 )
-        rates = {name: [] for name in streams}
-        for number in range(rounds):
-            order = list(streams) if number % 2 else list(streams)[::-1]
-            for name in order:
-                rate = streams[name].rate(images) / max(workers, 1)
-                rates[name].append(rate)
+        return take_turns(
+            {
+                name: lambda stream=stream: (
+                    stream.rate(images) / max(workers, 1)
+                )
+                for name, stream in streams.items()
+            },
+            rounds,
+        )
     finally:
         cv2.setNumThreads(threads[0])
         torch.set_num_threads(threads[1])
-    return [
-        Speed(name, own, [a / b for a, b in zip(own, rates[PLAIN])])
-        for name, own in rates.items()
-    ]
-
-
-def describe(speeds: Sequence[Speed]) -> str:
-    """Table with median, least and greatest of rates and ratios."""
-    lines = [
-        '| form | images/s per worker | least | most '
-        f'| ratio to {PLAIN} | least | most |',
-        '| --- ' + '| ---: ' * 6 + '|',
-    ]
-    for speed in speeds:
-        cells = [
-            f'{function(values):.{digits}f}'
-            for values, digits in ((speed.rates, 1), (speed.ratios, 2))
-            for function in (np.median, min, max)
-        ]
-        lines.append(f'| {speed.name} | {" | ".join(cells)} |')
-    return '\n'.join(lines)

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .open_files import OpenFiles
+
 _INDEX, _FEATURES, _VALID = 'index.json', 'features.npy', 'valid.npy'
 _PARTIAL, _PARTIAL_VALID = 'features.partial.npy', 'valid.partial.npy'
 _TOOL = 'tools/extract_features.py'
@@ -45,6 +47,7 @@ class FeatureStore:
         self.student_sha256: str | None = index['recipe'].get('student_sha256')
         self._remedy = f'Run {index["recipe"].get("tool", _TOOL)} again.'
         self._videos = index['videos']
+        self._files = OpenFiles()
         self._open()
 
     def _open(self) -> None:
@@ -64,6 +67,20 @@ class FeatureStore:
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state)
         self._open()
+
+    def read(self, row: int, count: int) -> np.ndarray:
+        """Features of ``count`` frames from ``row`` on, float16 (count, D).
+
+        Read by position: pages of a memory map would count as memory of the
+        process, ever more of them the longer it trains.
+        """
+        size = self.dim * self.features.itemsize
+        data = self._files.read(
+            osp.join(self.path, _FEATURES),
+            self.features.offset + int(row) * size,
+            int(count) * size,
+        )
+        return np.frombuffer(data, np.float16).reshape(count, self.dim)
 
     def rows_of(
         self, names: Sequence[str], offsets: np.ndarray, images: np.ndarray

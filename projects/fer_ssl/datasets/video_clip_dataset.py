@@ -174,6 +174,6 @@ class VideoClipDataset(BaseVideoDataset):
         left = 0
         for store, rows in zip(stores, self._feature_rows):
             row, right = rows[video] + start, left + store.dim
-            features[:length, left:right] = store.features[row : row + length]
+            features[:length, left:right] = store.read(row, length)
             left = right
         return features

@@ -29,17 +29,23 @@ def concordance_sums(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: If the shapes differ, or are not two-dimensional.
     """
-    truth = np.asarray(truth, dtype=np.float64)
-    predicted = np.asarray(predicted, dtype=np.float64)
+    truth, predicted = np.asarray(truth), np.asarray(predicted)
     if truth.shape != predicted.shape or truth.ndim != 2:
         raise ValueError(
             'truth and predicted must be two (N, C) arrays, got '
             f'{truth.shape} and {predicted.shape}'
         )
-    known = (truth != IGNORE_VALENCE_AROUSAL).all(axis=1)
-    t, p = truth[known], predicted[known]
-    terms = np.ones_like(t), t, p, t * t, p * p, t * p
-    return np.stack([term.sum(axis=0) for term in terms], axis=1)
+    # columns in one piece: sums along them are several times as fast
+    truth = np.ascontiguousarray(truth.T, dtype=np.float64)
+    predicted = np.ascontiguousarray(predicted.T, dtype=np.float64)
+    known = (truth != IGNORE_VALENCE_AROUSAL).all(axis=0)
+    return np.array(
+        [
+            (len(t), t.sum(), p.sum(), t @ t, p @ p, t @ p)
+            for t, p in zip(truth[:, known], predicted[:, known])
+        ],
+        dtype=np.float64,
+    ).reshape(-1, 6)
 
 
 def concordance(sums: np.ndarray) -> np.ndarray:

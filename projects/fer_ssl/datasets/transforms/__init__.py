@@ -1,15 +1,23 @@
 from .crop_face import CropFace
-from .fast_auto_contrast import FastAutoContrast
 from .fast_color_jitter import FastColorJitter
-from .fast_equalize import FastEqualize
+from .fast_multi_view import FastMultiView
+from .fast_pack_inputs import FastPackInputs
+from .fast_rand_augment import FastRandAugment
+from .fast_random_crop import FastRandomCrop
+from .fast_random_erasing import FastRandomErasing
+from .fast_random_flip import FastRandomFlip
 from .load_clip_frames import LoadClipFrames
 from .pack_clip_inputs import PackClipInputs
 
 __all__ = [
     'CropFace',
-    'FastAutoContrast',
     'FastColorJitter',
-    'FastEqualize',
+    'FastMultiView',
+    'FastPackInputs',
+    'FastRandAugment',
+    'FastRandomCrop',
+    'FastRandomErasing',
+    'FastRandomFlip',
     'LoadClipFrames',
     'PackClipInputs',
 ]

@@ -1,20 +1,23 @@
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmengine.registry import TRANSFORMS
 
-from .lookup import blended_table, look_up
+from .pixel_operations import (
+    scale_brightness,
+    scale_contrast,
+    scale_saturation,
+)
 
 
 @TRANSFORMS.register_module()
 class FastColorJitter(BaseTransform):
     """Brightness, contrast and saturation at random, in random order.
 
-    ``ColorJitter`` of mmpretrain without hue, up to rounding, at a seventh of
-    its time: one look-up per step in place of conversions to PIL and back.
+    ``ColorJitter`` of mmpretrain without hue, up to rounding, without its
+    conversions to PIL and back.
 
     Changes ``img``, BGR uint8 (H, W, 3).
 
@@ -58,21 +61,3 @@ class FastColorJitter(BaseTransform):
         names = ('brightness', 'contrast', 'saturation')
         values = ', '.join(f'{n}={x}' for n, x in zip(names, self.ranges))
         return f'{type(self).__name__}({values})'
-
-
-def scale_brightness(img: np.ndarray, factor: float) -> np.ndarray:
-    """Blend of the image and black."""
-    return look_up(img, blended_table(0, factor))
-
-
-def scale_contrast(img: np.ndarray, factor: float) -> np.ndarray:
-    """Blend of the image and its mean grey."""
-    mean = cv2.mean(cv2.cvtColor(img, cv2.COLOR_BGR2GRAY))[0]
-    return look_up(img, blended_table(int(mean + 0.5), factor))
-
-
-def scale_saturation(img: np.ndarray, factor: float) -> np.ndarray:
-    """Blend of the image and the grey image."""
-    grey = cv2.cvtColor(img, cv2.COLOR_BGR2GRAY)
-    grey = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
-    return cv2.addWeighted(img, factor, grey, 1 - factor, 0)

@@ -1,0 +1,72 @@
+"""Measuring several ways of doing the same in turns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Callable
+
+import numpy as np
+
+
+@dataclass
+class Speed:
+    """Rates of one way over the rounds.
+
+    Attributes:
+        name: The way.
+        rates: Units per second, of each round.
+        ratios: Rate divided by that of the reference, of each round.
+    """
+
+    name: str
+    rates: list[float]
+    ratios: list[float]
+
+
+def take_turns(ways: Mapping[str, Callable[[], float]], rounds: int):
+    """Measure all ways one after another, several times.
+
+    So what else the machine does falls on all; every other round goes the
+    other way round.
+
+    Args:
+        ways: Functions that do the work and return its rate, by name. The
+            first one is the reference.
+        rounds: How often each is measured.
+
+    Returns:
+        list[Speed], the reference first.
+    """
+    rates = {name: [] for name in ways}
+    for number in range(rounds):
+        for name in list(ways)[:: 1 if number % 2 else -1]:
+            rates[name].append(ways[name]())
+    reference = next(iter(rates.values()))
+    return [
+        Speed(name, own, [a / b for a, b in zip(own, reference)])
+        for name, own in rates.items()
+    ]
+
+
+def describe(speeds: Sequence[Speed], what: str, unit: str) -> str:
+    """Table with median, least and greatest of rates and ratios.
+
+    Args:
+        speeds: The reference first.
+        what: What the ways are, head of the first column.
+        unit: Of the rates.
+    """
+    lines = [
+        f'| {what} | {unit} | least | most '
+        f'| ratio to {speeds[0].name} | least | most |',
+        '| --- ' + '| ---: ' * 6 + '|',
+    ]
+    for speed in speeds:
+        cells = [
+            f'{function(values):.{digits}f}'
+            for values, digits in ((speed.rates, 1), (speed.ratios, 2))
+            for function in (np.median, min, max)
+        ]
+        lines.append(f'| {speed.name} | {" | ".join(cells)} |')
+    return '\n'.join(lines)

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from mmcv.transforms import BaseTransform
+from mmengine.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class FastRandomCrop(BaseTransform):
+    """``RandomCrop`` of mmpretrain without padding: a view, no copy.
+
+    From the same seed the crop is the same. Changes ``img`` and
+    ``img_shape``.
+
+    Args:
+        crop_size: Height and width, or both in one number, in pixels.
+    """
+
+    def __init__(self, crop_size: int | tuple[int, int]) -> None:
+        self.slow = TRANSFORMS.build(
+            dict(type='mmpretrain.RandomCrop', crop_size=crop_size)
+        )
+
+    def transform(self, results: dict) -> dict:
+        top, left, height, width = self.slow.rand_crop_params(results['img'])
+        img = results['img'][top : top + height, left : left + width]
+        results['img'] = img
+        results['img_shape'] = img.shape
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(crop_size={self.slow.crop_size})'

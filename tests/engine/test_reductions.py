@@ -1,0 +1,63 @@
+"""docs/scaling.md counts reductions; here they are counted."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mmengine.registry import MODELS, init_default_scope
+from ranks import train_on_ranks
+
+from fer_ssl.apis.scaling import REDUCTIONS, Machine
+
+TOOL = Path(__file__).parents[2] / 'tools/analysis/scaling.py'
+
+
+@pytest.fixture
+def config(spatial_config):
+    cfg = spatial_config
+    cfg.model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel')
+    cfg.custom_hooks = [dict(type='FeedbackLossHook')]
+    return cfg
+
+
+@pytest.mark.parametrize('feedback', ['none', 'jvp', 'dot', 'expected'])
+def test_reductions_of_a_step(config, tmp_path, feedback):
+    cfg = config
+    cfg.train_cfg.update(
+        max_iters=2, feedback=None if feedback == 'none' else feedback
+    )
+    cfg.custom_hooks.append(dict(type='count_reductions.CountReductions'))
+    init_default_scope('mmpretrain')
+    network = MODELS.build(cfg.model.network)
+    weights = sum(p.numel() for p in network.parameters())
+    logs, _ = train_on_ranks(
+        cfg._cfg_dict.to_dict() | dict(experiment_name=str(tmp_path)),
+        2,
+        str(tmp_path / 'result.pth'),
+    )
+    for step in logs:
+        assert step['reduced/ddp'] == 2 * weights
+        extra, small = divmod(step['reduced/other'], weights)
+        assert extra == REDUCTIONS[feedback] - 2
+        assert small < 100  # the numbers of the log, the coefficient
+        most = Machine(1, 1, 1).small_reductions + extra
+        assert step['reduced/calls'] <= most
+
+
+def test_check_of_the_formula(config, tmp_path):
+    path = tmp_path / 'small.py'
+    config.default_hooks.logger = dict(type='LoggerHook', interval=1)
+    config.dump(str(path))
+    done = subprocess.run(
+        [sys.executable, TOOL, '--check', path, '--iterations=4'],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    match = re.search(
+        r'2 processes: ([\d.]+) ms predicted, ([\d.]+) measured', done.stdout
+    )
+    assert float(match[1]) > 0 and float(match[2]) > 0

@@ -1,0 +1,119 @@
+"""Cached features: extraction, temporal training, memory, start-up.
+
+    python tools/benchmark/features.py
+    python tools/benchmark/features.py --only memory
+
+Made up videos and a student with random weights, at the sizes of
+configs/temporal_r50.py (or another config of the temporal phase).
+
+extraction: frames per second beside the network alone, on the same batches.
+training: frames per second on features beside reading frames and running the
+student. memory: of few and of many videos, each in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from mmengine.config import Config
+
+from fer_ssl.apis.extract_features import extract_features
+from fer_ssl.apis.features_benchmark import (
+    compare_extraction,
+    compare_training,
+    describe_footprints,
+    make_store,
+    make_videos,
+    measure_footprint,
+    save_random_student,
+)
+from fer_ssl.apis.turns import describe
+
+CONFIG = Path(__file__).parents[2] / 'configs/temporal_r50.py'
+PARTS = ('extraction', 'training', 'memory')
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add('--config', default=CONFIG)
+    add('--only', choices=PARTS, nargs='+', default=PARTS)
+    add('--videos', type=int, default=8, help='with images')
+    add('--frames', type=int, default=256, help='of each of them')
+    add('--size', type=int, default=112, help='side of an image, pixels')
+    add('--clips', type=int, default=4, help='clips of a training step')
+    add('--steps', type=int, default=10, help='of a measurement of training')
+    add('--rounds', type=int, default=5)
+    add('--workers', type=int, help="in place of the config's")
+    add('--few', type=int, default=3_000, help='frames of the small store')
+    add('--many', type=int, default=300_000, help='of the large one')
+    add('--video-frames', type=int, default=100, help='frames per video there')
+    add('--dim', type=int, default=2048, help='numbers of a feature there')
+    add('--items', type=int, default=200, help='clips read there')
+    add('--window', type=int, default=64, help='frames of a clip')
+    add('--cfg-options', nargs='+', default=[], help='of the config')
+    return parser.parse_args()
+
+
+def compute(args: argparse.Namespace, folder: str) -> None:
+    """Extraction and training."""
+    files = make_videos(folder, args.videos, args.frames, args.size)
+    cfg = Config.fromfile(args.config)
+    pipeline = cfg.extract_dataloader.dataset.pipeline
+    cfg.extract_dataloader.dataset = dict(
+        type='VideoFrameDataset', pipeline=pipeline, **files
+    )
+    cfg.train_dataloader.dataset = dict(
+        type='VideoClipDataset', window=args.window, **files
+    )
+    cfg.train_dataloader.batch_size = args.clips
+    options = dict(option.split('=', 1) for option in args.cfg_options)
+    cfg.merge_from_dict({k: _number(v) for k, v in options.items()})
+    if args.workers is not None:
+        cfg.extract_dataloader.num_workers = args.workers
+        cfg.train_dataloader.num_workers = args.workers
+    student = save_random_student(cfg, f'{folder}/student.pth')
+    if 'extraction' in args.only:
+        speeds = compare_extraction(cfg, student, folder, args.rounds)
+        print(describe(speeds, 'extraction', 'frames/s'))
+    if 'training' in args.only:
+        store = f'{folder}/features'
+        extract_features(cfg, student, store)
+        speeds = compare_training(cfg, student, store, args.steps, args.rounds)
+        print(describe(speeds, 'temporal training on', 'frames/s'))
+
+
+def _number(text: str) -> int | str:
+    return int(text) if text.lstrip('-').isdigit() else text
+
+
+def memory(args: argparse.Namespace, folder: str) -> None:
+    """Footprints of a small and a large store."""
+    found = []
+    for frames in (args.few, args.many):
+        arguments = make_store(
+            f'{folder}/{frames}',
+            frames // args.video_frames,
+            args.video_frames,
+            args.dim,
+        )
+        found.append(measure_footprint(arguments, args.window, args.items))
+    print(describe_footprints(found))
+
+
+def main() -> None:
+    args = parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if {'extraction', 'training'} & set(args.only):
+            compute(args, folder)
+        if 'memory' in args.only:
+            memory(args, folder)
+
+
+if __name__ == '__main__':
+    main()

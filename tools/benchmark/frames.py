@@ -1,0 +1,42 @@
+"""Post-processing, scores and submissions of many frames beside SciPy.
+
+    python tools/benchmark/frames.py
+
+Random predictions for all three tracks. Each task is done by fer_ssl and with
+plain SciPy and scikit-learn, in turns, in seconds of the processor; results
+that differ are an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+
+from fer_ssl.apis.frames_benchmark import (
+    compare_frames,
+    describe_frames,
+    frame_tasks,
+)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--frames', type=int, default=1_000_000)
+    parser.add_argument('--videos', type=int, default=200)
+    parser.add_argument('--rounds', type=int, default=5)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        tasks = frame_tasks(args.frames, args.videos, folder)
+        found = compare_frames(tasks, args.frames, args.rounds)
+    print(describe_frames(found, args.frames))
+
+
+if __name__ == '__main__':
+    main()
