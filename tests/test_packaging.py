@@ -60,6 +60,15 @@ def test_wheel_carries_the_files_for_mim(checkout, tmp_path):
     assert 'fer_ssl/removed_long_ago.py' not in names
 
 
+def test_weights_of_the_package_are_carried(checkout, tmp_path):
+    weights = checkout / 'projects/fer_ssl/weights/expression.pth'
+    weights.parent.mkdir(exist_ok=True)
+    weights.write_bytes(b'weights')
+    wheel = zipfile.ZipFile(build(checkout, 'wheel', tmp_path))
+    assert wheel.read('fer_ssl/weights/expression.pth') == b'weights'
+    weights.unlink()
+
+
 def test_editable_wheel_leads_back_to_the_checkout(checkout, tmp_path):
     wheel = zipfile.ZipFile(build(checkout, 'editable', tmp_path))
     config = wheel.read('fer_ssl/.mim/configs/spatial_r50.py').decode()

@@ -48,10 +48,10 @@ class HaarDetector(ImageFaceDetector):
             )
         try:
             self._cascade = cv2.CascadeClassifier(path)
-        except cv2.error as error:
-            raise ValueError(f'{path}: no cascade ({error}).') from None
+        except (cv2.error, SystemError):  # the latter in OpenCV 5
+            raise ValueError(f'{path}: not a cascade.') from None
         if self._cascade.empty():
-            raise ValueError(f'{path}: not a cascade that OpenCV can read.')
+            raise ValueError(f'{path}: not a cascade.')
         self._min_score = min_score
 
     def __call__(self, image: np.ndarray) -> list[Face]:
