@@ -3,6 +3,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from functools import partial
 
 import cv2
 import numpy as np
@@ -25,6 +26,7 @@ from video_files import TURN_RIGHT, grey, write_pictures  # noqa: E402
 
 from fer_ssl.apis import ExpressionInferencer, default_checkpoint  # noqa: E402
 from fer_ssl.datasets.face_cropper import cut_out  # noqa: E402
+from fer_ssl.datasets.face_detectors import FaceDetector  # noqa: E402
 from fer_ssl.datasets.video_file import VideoFile  # noqa: E402
 from fer_ssl.evaluation import VideoPredictions  # noqa: E402
 
@@ -327,9 +329,7 @@ def test_webcam(tmp_path, clip, monkeypatch):
 def test_config_beside_the_checkpoint(tmp_path):
     cfg = classifier()
     path, _ = write_checkpoint(tmp_path / 'a.pth', cfg, with_config=False)
-    boxes = tmp_path / 'boxes.csv'
-    boxes.write_text(BOX_HEADER)
-    detector = dict(type='BoxesFromCSV', path=str(boxes))
+    detector = Nobody()
     cfg.dump(str(tmp_path / 'a.py'))
     for model in (cfg, cfg.to_dict(), str(tmp_path / 'a.py')):
         inferencer = ExpressionInferencer(model, path, detector, device='cpu')
@@ -355,29 +355,38 @@ def test_face_crop_of_the_config(tmp_path):
     assert inferencer.pipeline.margin == 0
 
 
+class Nobody(FaceDetector):
+    """A part of one's own that finds no faces."""
+
+    def find(self, picture, video):
+        return []
+
+
 def test_checkpoint_that_does_not_fit(tmp_path):
+    load = partial(ExpressionInferencer, detector=Nobody(), device='cpu')
     wide = dict(type='LinearClsHead', num_classes=5, in_channels=32)
     other = classifier()
     other.model.head = wide
     path, _ = write_checkpoint(tmp_path / 'a.pth', other)
     with pytest.raises(ValueError, match=r'a\.pth: of another arch.*\n.*head'):
-        ExpressionInferencer(classifier(), path, device='cpu')
+        load(classifier(), path)
     with pytest.raises(
         ValueError, match='predicts 5 classes, but the config names 3: neu'
     ):
-        ExpressionInferencer(None, path, device='cpu')
+        load(None, path)
     path, _ = write_checkpoint(tmp_path / 'b.pth', teacher_student())
     with pytest.raises(ValueError, match=r'b\.pth: of another architecture'):
-        ExpressionInferencer(classifier(), path, device='cpu')
+        load(classifier(), path)
 
 
 def test_networks_that_predict_no_expressions(tmp_path, write_videos):
+    load = partial(ExpressionInferencer, detector=Nobody(), device='cpu')
     files = write_videos(dict(a='012'))
     cfg = recognizer(files)
     cfg.model.cls_head.task = dict(type='ActionUnitTask')
     path, _ = write_checkpoint(tmp_path / 'a.pth', cfg)
     with pytest.raises(ValueError, match='does not predict expressions'):
-        ExpressionInferencer(None, path, device='cpu')
+        load(None, path)
 
 
 def test_no_checkpoint(tmp_path, monkeypatch):

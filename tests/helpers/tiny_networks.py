@@ -100,11 +100,9 @@ def build(cfg, seed=0):
     torch.manual_seed(seed)
     model = MODELS.build(model_cfg).eval()
     with torch.no_grad():
-        for name, value in model.named_parameters():
+        for value in model.parameters():
             if value.dim() > 1:
-                value.normal_(std=1.5 / value[0].numel() ** 0.5)
-            if name.endswith('fc.weight'):
-                value.mul_(5)
+                value.normal_(std=1.2 / value[0].numel() ** 0.5)
     return model
 
 

@@ -107,7 +107,8 @@ class ExpressionInferencer(BaseInferencer):
         show_progress: bool = True,
     ) -> None:
         weights = find_checkpoint(weights)
-        cfg = _config_of(model, weights)
+        self._checkpoint = _load_checkpoint(weights, map_location='cpu')
+        cfg = _config_of(model, weights, self._checkpoint)
         self.weights = weights
         self.min_faces = min_faces
         self.detector = _build(detector or dict(type='HaarDetector'))
@@ -311,7 +312,8 @@ class ExpressionInferencer(BaseInferencer):
         if cfg.model.get('student_checkpoint') is not None:
             cfg.model.student_checkpoint = None  # it is in the checkpoint
         model = MODELS.build(cfg.model)
-        checkpoint = _load_checkpoint(weights, map_location='cpu')
+        checkpoint = self._checkpoint
+        del self._checkpoint  # an optimizer is several times the network
         self._load_weights_to_model(model, checkpoint, cfg)
         model.to(device).eval()
         self.network = _network_of(model, cfg)
@@ -387,13 +389,14 @@ def _build(part: object) -> object:
     return TASK_UTILS.build(part) if isinstance(part, dict) else part
 
 
-def _config_of(model: Config | dict | str | None, weights: str) -> Config:
+def _config_of(
+    model: Config | dict | str | None, weights: str, checkpoint: dict
+) -> Config:
     """The config that was named, or the one in the checkpoint."""
     if isinstance(model, str):
         return Config.fromfile(find_config(model))
     if model is not None:
         return Config(dict(model)) if isinstance(model, dict) else model.copy()
-    checkpoint = _load_checkpoint(weights, map_location='cpu')
     text = (checkpoint.get('meta') or {}).get('cfg')
     if text is None:
         raise ValueError(
