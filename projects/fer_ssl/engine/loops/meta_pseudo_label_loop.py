@@ -129,8 +129,28 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         )
 
     def run(self) -> nn.Module:
-        self._check_parts()
+        self.prepare()
         return super().run()
+
+    def prepare(self) -> None:
+        """Check the parts of the run and compile what is to be compiled."""
+        self._check_parts()
+        self._compile()
+
+    def _compile(self) -> None:
+        """Compile both backbones by ``compile`` of the config.
+
+        MMEngine does so with ``train_step``, which this loop does not call.
+        """
+        options = self.runner.cfg.get('compile')
+        if not options:
+            return
+        model = self.runner.model
+        if is_model_wrapper(model):
+            model = model.module
+        for network in (model.teacher, model.student):
+            backbone = _unwrapped(network).backbone
+            backbone.compile(**({} if options is True else options))
 
     def _check_parts(self) -> None:
         """Refuse what the steps of this loop would get wrong."""
@@ -198,9 +218,7 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         )
         self._iter += 1
 
-    def _label(
-        self, teacher, batches: list[MetaBatch], outputs: dict
-    ) -> None:
+    def _label(self, teacher, batches: list[MetaBatch], outputs: dict) -> None:
         """1. The teacher labels the unlabeled faces by their weak view."""
         for batch in batches:
             # Of several micro-batches only one graph fits into memory: the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 import torch.nn.functional as F
@@ -73,7 +73,9 @@ def dot_product(
     products = torch.stack(
         [torch.dot(first[n].flatten(), second[n].flatten()) for n in names]
     )
-    return torch.dot(products, products.new_tensor([factors[n] for n in names]))
+    return torch.dot(
+        products, products.new_tensor([factors[n] for n in names])
+    )
 
 
 def logits_of(student: nn.Module, faces: Tensor, weights=None) -> Tensor:
@@ -118,6 +120,16 @@ def labeled_gradients(
     return total
 
 
+@contextmanager
+def _differentiable_kernels() -> Iterator[None]:
+    """No attention and no compiled module without forward-mode derivative."""
+    eager = nullcontext()
+    if hasattr(torch.compiler, 'set_stance'):  # torch >= 2.6
+        eager = torch.compiler.set_stance('force_eager')
+    with differentiable_attention(), eager:
+        yield
+
+
 def directional_derivative(
     function: Callable[[Tensors], Tensor],
     weights: Mapping[str, Tensor],
@@ -127,7 +139,7 @@ def directional_derivative(
 
     One forward-mode pass: no graph is kept and nothing goes backward.
     """
-    with torch.no_grad(), forward_ad.dual_level(), differentiable_attention():
+    with torch.no_grad(), forward_ad.dual_level(), _differentiable_kernels():
         duals = {
             name: forward_ad.make_dual(weight.detach(), direction[name])
             for name, weight in weights.items()
