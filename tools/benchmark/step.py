@@ -54,6 +54,7 @@ def main() -> None:
     config = load_config(args)
 
     from fer_ssl.apis import step_benchmark
+    from fer_ssl.apis.benchmark_table import describe_table, write_table
 
     estimators = args.estimators
     if estimators is None:
@@ -69,9 +70,9 @@ def main() -> None:
         args.steps,
     )
     table = step_benchmark.rows(speeds)
-    print(step_benchmark.describe_steps(table))
+    print(describe_table(table))
     if args.out:
-        step_benchmark.write_table(args.out, table)
+        write_table(args.out, table)
 
 
 if __name__ == '__main__':

@@ -8,7 +8,6 @@ the loop of Meta-Face2Exp.
 from __future__ import annotations
 
 import copy
-import csv
 import itertools
 import tempfile
 import time
@@ -547,18 +546,3 @@ def rows(speeds: Sequence[StepSpeed]) -> list[dict]:
             )
         )
     return table
-
-
-def write_table(path: str, table: Sequence[dict]) -> None:
-    """Write rows as CSV."""
-    with open(path, 'w', newline='', encoding='utf-8') as file:
-        writer = csv.DictWriter(file, list(table[0]))
-        writer.writeheader()
-        writer.writerows(table)
-
-
-def describe_steps(table: Sequence[dict]) -> str:
-    """Rows as a Markdown table."""
-    lines = [list(table[0]), ['---'] * len(table[0])]
-    lines += [[str(cell) for cell in row.values()] for row in table]
-    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
