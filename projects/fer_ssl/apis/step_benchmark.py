@@ -264,8 +264,9 @@ class PlainLoop:
 
     Args:
         model: :class:`TeacherStudent`, of which copies are trained.
-        config: See :func:`paper_config`. Its optimizers, its precision and
-            its ``compile`` hold here too.
+        config: See :func:`paper_config`. Its optimizers and ``compile``
+            hold here too, and its precision: float32, or the bfloat16 of
+            ``Bfloat16OptimWrapper``.
         batches: As for :func:`build_runner`.
     """
 

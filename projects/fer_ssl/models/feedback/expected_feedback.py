@@ -31,7 +31,7 @@ class ExpectedFeedback(BaseFeedback):
     the shares of ``logit_adjustment`` count as constants.)
 
     Cost: a forward and a backward pass of the labeled faces, one
-    forward-mode pass of the unlabeled ones (about two forward passes), a copy
+    forward-mode pass of the unlabeled ones (the work of three forward passes), a copy
     of the weights, and under DDP one reduction of all gradients.
     """
 
