@@ -11,24 +11,23 @@ from torch import nn
 from torch.autograd import forward_ad
 from torch.testing import assert_close
 
-from fer_ssl.apis import step_benchmark
 from fer_ssl.apis.benchmark_table import describe_table
 from fer_ssl.apis.face2exp_step import Face2ExpLoop, load_clone
-from fer_ssl.apis.step_benchmark import (
+from fer_ssl.apis.package_step import (
+    PackageLoop,
+    build_runner,
+    paper_config,
+    random_batches,
+)
+from fer_ssl.apis.plain_step import PlainLoop
+from fer_ssl.apis.step_benchmark import StepSpeed, compare_steps, rows
+from fer_ssl.apis.step_passes import (
     ESTIMATORS,
     NO_FEEDBACK,
     PEER,
     REFERENCE,
-    PackageLoop,
     Passes,
-    PlainLoop,
-    StepSpeed,
-    build_runner,
-    compare_steps,
-    paper_config,
     passes,
-    random_batches,
-    rows,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -379,4 +378,4 @@ def test_tool(tmp_path):
         'fer_ssl, finite_difference',
     ]
     assert table[0]['ratio_to_reference'] == '1.000'
-    assert step_benchmark.REFERENCE in done.stdout
+    assert REFERENCE in done.stdout

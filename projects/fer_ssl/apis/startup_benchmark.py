@@ -7,7 +7,10 @@ import resource
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from statistics import median
+
+from .turns import in_turns
 
 
 def import_commands(modules: Sequence[str]) -> dict[str, list[str]]:
@@ -61,12 +64,10 @@ def compare_startup(
     Raises:
         RuntimeError: A command failed; with the end of what it printed.
     """
-    seconds = {name: [] for name in commands}
-    for number in range(rounds):
-        order = list(commands) if number % 2 else list(commands)[::-1]
-        for name in order:
-            seconds[name].append(_processor_seconds(commands[name]))
-    return seconds
+    return in_turns(
+        {n: partial(_processor_seconds, c) for n, c in commands.items()},
+        rounds,
+    )
 
 
 def _processor_seconds(command: Sequence[str]) -> float:

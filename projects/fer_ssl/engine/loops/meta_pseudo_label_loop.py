@@ -101,7 +101,7 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         super().__init__(runner, dataloader, **kwargs)
         self.pseudo_label = pseudo_label
         self.student_view = student_view
-        self.feedback = _build_feedback(feedback, pseudo_label)
+        self.feedback = build_feedback(feedback, pseudo_label)
         self.logit_adjustment = logit_adjustment
         self.consistency = dict(consistency or {})
         self.consistency_weight = self.consistency.pop('weight', 1.0)
@@ -455,7 +455,7 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
             outputs['pseudo_label/accuracy'] = hits / known
 
 
-def _build_feedback(feedback: str | dict | None, pseudo_label: str):
+def build_feedback(feedback: str | dict | None, pseudo_label: str):
     """Estimator from its config or short name."""
     if feedback is None:
         return None
