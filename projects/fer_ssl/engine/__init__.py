@@ -1,3 +1,4 @@
+from .bfloat16_optim_wrapper import Bfloat16OptimWrapper
 from .hooks import (
     FeedbackLossHook,
     PseudoLabelCollapseHook,
@@ -7,6 +8,7 @@ from .loops import MetaPseudoLabelLoop, ResumableTrainLoop
 from .optim_wrapper_constructor import MultiOptimWrapperConstructor
 
 __all__ = [
+    'Bfloat16OptimWrapper',
     'FeedbackLossHook',
     'MetaPseudoLabelLoop',
     'MultiOptimWrapperConstructor',

@@ -101,7 +101,7 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         super().__init__(runner, dataloader, **kwargs)
         self.pseudo_label = pseudo_label
         self.student_view = student_view
-        self.feedback = _build_feedback(feedback, pseudo_label)
+        self.feedback = build_feedback(feedback, pseudo_label)
         self.logit_adjustment = logit_adjustment
         self.consistency = dict(consistency or {})
         self.consistency_weight = self.consistency.pop('weight', 1.0)
@@ -129,8 +129,28 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         )
 
     def run(self) -> nn.Module:
-        self._check_parts()
+        self.prepare()
         return super().run()
+
+    def prepare(self) -> None:
+        """Check the parts of the run and compile what is to be compiled."""
+        self._check_parts()
+        self._compile()
+
+    def _compile(self) -> None:
+        """Compile both backbones by ``compile`` of the config.
+
+        MMEngine does so with ``train_step``, which this loop does not call.
+        """
+        options = self.runner.cfg.get('compile')
+        if not options:
+            return
+        model = self.runner.model
+        if is_model_wrapper(model):
+            model = model.module
+        for network in (model.teacher, model.student):
+            backbone = _unwrapped(network).backbone
+            backbone.compile(**({} if options is True else options))
 
     def _check_parts(self) -> None:
         """Refuse what the steps of this loop would get wrong."""
@@ -182,7 +202,7 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
             model = model.module
         outputs: dict = {}
         batches = self._unpack(model, data_batch)
-        self._label(model.teacher, batches)  # 1.
+        self._label(model.teacher, batches, outputs)  # 1.
         stepped = self._train_student(model.student, batches, outputs)  # 2.
         feedback = None
         if stepped and self.feedback is not None:
@@ -190,15 +210,6 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
                 model.student, batches, outputs
             )
         self._train_teacher(model.teacher, batches, feedback, outputs)  # 4.
-        outputs.update(
-            describe_pseudo_labels(
-                torch.cat([b.logits[1] for b in batches]),
-                torch.cat([b.targets for b in batches]),
-                torch.cat([b.truth for b in batches]),
-                self.classes,
-            )
-        )
-        self._reduce(outputs)
         runner.call_hook(
             'after_train_iter',
             batch_idx=self._iter,
@@ -207,7 +218,7 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         )
         self._iter += 1
 
-    def _label(self, teacher, batches: list[MetaBatch]) -> None:
+    def _label(self, teacher, batches: list[MetaBatch], outputs: dict) -> None:
         """1. The teacher labels the unlabeled faces by their weak view."""
         for batch in batches:
             # Of several micro-batches only one graph fits into memory: the
@@ -216,9 +227,18 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
             batch.targets = pseudo_labels(
                 batch.logits[1], self.pseudo_label, batch.uniform
             )
-        bias = self._logit_bias(torch.cat([b.targets for b in batches]))
+        targets = torch.cat([b.targets for b in batches])
+        bias = self._logit_bias(targets)
         for batch in batches:
             batch.bias = bias
+        outputs.update(
+            describe_pseudo_labels(
+                torch.cat([b.logits[1] for b in batches]),
+                targets,
+                torch.cat([b.truth for b in batches]),
+                self.classes,
+            )
+        )
 
     def _train_student(
         self, student, batches: list[MetaBatch], outputs: dict
@@ -266,8 +286,8 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         feedback = self.feedback.after_student_step(
             student, batches, _learning_rates(student, optim)
         )
-        for coefficient in feedback:
-            check_finite(self.runner, 'student', dict(feedback=coefficient))
+        values = torch.cat([f.flatten() for f in feedback])
+        check_finite(self.runner, 'student', dict(feedback=values))
         self.runner.call_hook(
             'before_teacher_step',
             batch_idx=self._iter,
@@ -295,20 +315,23 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
                     feedback[number], batch
                 )  # Eq. 5
             check_finite(self.runner, 'teacher', losses)
-            optim.backward(sum(losses.values()) / len(batches))
             logged = {f'teacher/{name}': x for name, x in losses.items()}
             logged['pseudo_label/confident'] = confident
             for name, value in logged.items():
                 sums[name] = sums.get(name, 0.0) + value.detach()
+            if batch is batches[-1]:
+                outputs.update((k, x / len(batches)) for k, x in sums.items())
+                # Here and not at the end: while the GPU is busy with what
+                # follows, the hooks run and the next batch is fetched.
+                self._read(outputs)
+            optim.backward(sum(losses.values()) / len(batches))
         optim.step()
         optim.zero_grad()
-        outputs.update((k, total / len(batches)) for k, total in sums.items())
 
     def _unpack(self, model, data_batch: dict) -> list[MetaBatch]:
         """Normalised faces and labels on the device, in micro-batches."""
         preprocess = model.data_preprocessor
-        labeled = preprocess(data_batch['labeled'], True)
-        unlabeled = data_batch['unlabeled']
+        labeled, unlabeled = data_batch['labeled'], data_batch['unlabeled']
         if len(unlabeled['inputs']) != 2 or isinstance(
             unlabeled['inputs'], Tensor
         ):
@@ -317,9 +340,10 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
                 'its pipeline with MultiView(num_views=[1, 1], ...) and '
                 "PackInputs, and set collate_fn=dict(type='default_collate')."
             )
-        weak, strong = (
+        # Without the data samples, which would go to the device one by one.
+        faces, weak, strong = (
             preprocess(dict(inputs=view), True)['inputs']
-            for view in unlabeled['inputs']
+            for view in (labeled['inputs'], *unlabeled['inputs'])
         )
         labels, truth = (
             torch.cat([sample.gt_label for sample in samples]).to(weak.device)
@@ -333,7 +357,7 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         parts = [
             tensor.chunk(self.accumulation)
             for tensor in (
-                labeled['inputs'],
+                faces,
                 labels,
                 weak,
                 strong,
@@ -416,16 +440,22 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         )
 
     @staticmethod
-    def _reduce(outputs: dict) -> None:
-        """Means over all ranks, so that the log is that of the whole batch."""
+    def _read(outputs: dict) -> None:
+        """Means over all ranks as numbers: the log of the whole batch.
+
+        All at once, since the processor waits for the GPU at each reading,
+        and MMEngine would read one by one.
+        """
         all_reduce_dict(outputs, op='mean')
+        values = torch.stack([x.float() for x in outputs.values()]).tolist()
+        outputs.update(zip(outputs, values))
         known = outputs.pop('pseudo_label/known')
         hits = outputs.pop('pseudo_label/hits')
         if known > 0:
             outputs['pseudo_label/accuracy'] = hits / known
 
 
-def _build_feedback(feedback: str | dict | None, pseudo_label: str):
+def build_feedback(feedback: str | dict | None, pseudo_label: str):
     """Estimator from its config or short name."""
     if feedback is None:
         return None
