@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -60,13 +61,17 @@ def test_wheel_carries_the_files_for_mim(checkout, tmp_path):
     assert 'fer_ssl/removed_long_ago.py' not in names
 
 
-def test_weights_of_the_package_are_carried(checkout, tmp_path):
-    weights = checkout / 'projects/fer_ssl/weights/expression.pth'
-    weights.parent.mkdir(exist_ok=True)
-    weights.write_bytes(b'weights')
-    wheel = zipfile.ZipFile(build(checkout, 'wheel', tmp_path))
-    assert wheel.read('fer_ssl/weights/expression.pth') == b'weights'
-    weights.unlink()
+def test_checkpoint_is_carried(checkout, tmp_path):
+    folder = checkout / 'projects/fer_ssl/checkpoints'
+    folder.mkdir(exist_ok=True)
+    for name in ('faces_starter.pth', 'faces_starter.md'):
+        (folder / name).write_bytes(b'content')
+    wheel = zipfile.ZipFile(build(checkout, 'wheel', tmp_path / 'wheel'))
+    with tarfile.open(build(checkout, 'sdist', tmp_path / 'sdist')) as sdist:
+        names = [x.partition('/')[2] for x in sdist.getnames()]
+    for name in ('faces_starter.pth', 'faces_starter.md'):
+        assert wheel.read(f'fer_ssl/checkpoints/{name}') == b'content'
+        assert f'projects/fer_ssl/checkpoints/{name}' in names
 
 
 def test_editable_wheel_leads_back_to_the_checkout(checkout, tmp_path):

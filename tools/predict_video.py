@@ -2,9 +2,9 @@
 
     python tools/predict_video.py VIDEO --checkpoint WEIGHTS.pth --out-dir OUT
 
-VIDEO is a video file, a folder of videos, a folder of images (one video) or
-the number of a webcam. Writes OUT/predictions.csv, OUT/timeline.png and
-OUT/overlay.mp4; of several videos, each into a folder of its own.
+VIDEO is a video file, a folder of videos or the number of a webcam. Writes
+OUT/predictions.csv, OUT/timeline.png and OUT/overlay.mp4; of several videos,
+each into a folder of its own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        'video', help='video, folder of videos or images, number of a webcam'
+        'video', help='video, folder of videos, or number of a webcam'
     )
     parser.add_argument('--out-dir', required=True, help='folder to write to')
     parser.add_argument(
@@ -56,8 +56,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--min-faces',
         type=int,
-        help='faces in fewer pictures are left out; default: 5, and 1 in a '
-        'folder of images',
+        default=5,
+        help='faces in fewer pictures are left out; default: %(default)s',
     )
     parser.add_argument(
         '--margin',
@@ -77,12 +77,6 @@ def parse_args() -> argparse.Namespace:
         default=30,
         help='pictures of the majority that smooths, 0: none; '
         'default: %(default)s',
-    )
-    parser.add_argument(
-        '--fps',
-        type=float,
-        default=25.0,
-        help='of a folder of images; default: %(default)s',
     )
     parser.add_argument(
         '--seconds',
@@ -128,7 +122,6 @@ def main() -> None:
         args.video,
         batch_size=args.batch_size,
         out_dir=args.out_dir,
-        fps=args.fps,
         seconds=args.seconds,
         draw_video=not args.no_overlay,
     )

@@ -22,7 +22,12 @@ from tiny_networks import (
 
 pytest.importorskip('av')
 
-from video_files import TURN_RIGHT, grey, write_pictures  # noqa: E402
+from video_files import (  # noqa: E402
+    LOSSLESS,
+    TURN_RIGHT,
+    grey,
+    write_pictures,
+)
 
 from fer_ssl.apis import ExpressionInferencer, default_checkpoint  # noqa: E402
 from fer_ssl.datasets.face_cropper import cut_out  # noqa: E402
@@ -175,7 +180,7 @@ def test_smoothing_can_be_chosen(tmp_path, clip):
 
 
 def test_both_phases_as_the_data_set_does_it(tmp_path, write_videos):
-    """Frames of a data set, and the same frames as a folder of images."""
+    """Frames of a data set, and the same frames as a video."""
     kinds = '0120210012.1202...10021'
     files = write_videos(dict(clip=kinds), size=32)
     cfg = recognizer(dict(files, split='train'))
@@ -187,8 +192,13 @@ def test_both_phases_as_the_data_set_does_it(tmp_path, write_videos):
     inferencer, model = make(
         tmp_path, cfg, str(boxes), margin=0.0, post_process=None
     )
-    folder = str(tmp_path / 'frames/clip')
-    result = inferencer(folder, return_datasamples=True, batch_size=5)
+    images = {
+        int(path.stem): cv2.imread(str(path))[..., ::-1]
+        for path in (tmp_path / 'frames/clip').iterdir()
+    }
+    pictures = [images[t + 1] for t in range(len(kinds))]
+    video = write_pictures(tmp_path / 'a.mkv', pictures, codec=LOSSLESS)
+    result = inferencer(video, return_datasamples=True, batch_size=5)
     (found,) = result['predictions']
 
     with DefaultScope.overwrite_default_scope('mmaction'):
@@ -300,7 +310,7 @@ def test_false_alarms_are_left_out(tmp_path):
     lines = [f'{t},5,5,30,30\n' for t in range(1, 9)]
     lines += [f'{t},60,30,90,60\n' for t in (4, 5)]
     boxes.write_text(BOX_HEADER + ''.join(lines))
-    for min_faces, count in ((None, 1), (1, 2), (9, 0)):
+    for min_faces, count in ((5, 1), (1, 2), (9, 0)):
         inferencer, _ = make(
             tmp_path, classifier(), str(boxes), min_faces=min_faces
         )
@@ -398,14 +408,25 @@ def test_no_checkpoint(tmp_path, monkeypatch):
         ExpressionInferencer(weights='x.pth')
 
 
-def test_checkpoint_of_the_package(tmp_path, monkeypatch, clip):
-    path, table, _ = clip
-    weights, _ = write_checkpoint(tmp_path / 'own.pth', classifier())
+def test_checkpoint_of_the_package(tmp_path, monkeypatch):
+    """Its weights take half the room, its classes are those of training."""
+    cfg = classifier(test_dataloader=image_loader(classes=None))
     own = tmp_path / 'own.pth'
+    write_checkpoint(own, cfg)
+    checkpoint = torch.load(own)
+    half = {
+        name: value.half() if value.is_floating_point() else value
+        for name, value in checkpoint['state_dict'].items()
+    }
+    checkpoint['meta']['dataset_meta'] = dict(classes=list(CLASSES))
+    torch.save(dict(checkpoint, state_dict=half), own)
     monkeypatch.setattr(default_checkpoint, 'DEFAULT_CHECKPOINT', own)
-    detector = dict(type='BoxesFromCSV', path=table)
-    inferencer = ExpressionInferencer(detector=detector, device='cpu')
+    inferencer = ExpressionInferencer(detector=Nobody(), device='cpu')
     assert inferencer.classes == CLASSES
+    loaded = inferencer.model.state_dict()
+    for name, value in checkpoint['state_dict'].items():
+        assert loaded[name].dtype == value.dtype
+        torch.testing.assert_close(loaded[name], half[name].to(value.dtype))
 
 
 def test_unknown_arguments_are_refused(tmp_path, clip):

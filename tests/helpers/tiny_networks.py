@@ -15,9 +15,9 @@ PIPELINE = [
 
 
 def image_loader(pipeline=PIPELINE, classes=CLASSES):
-    dataset = dict(
-        type='FaceDataset', metainfo=dict(classes=classes), pipeline=pipeline
-    )
+    dataset = dict(type='FaceDataset', pipeline=pipeline)
+    if classes is not None:
+        dataset['metainfo'] = dict(classes=classes)
     return dict(batch_size=2, dataset=dataset)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 # Places of pixels on the screen, as a container writes them (16.16 and 2.30).
 IDENTITY = (1, 0, 0, 0, 1, 0, 0, 0, 16384)
+LOSSLESS = ('png', 'rgb24')
 #: Phones held upright write this: the picture is turned to the right.
 TURN_RIGHT = (0, 1, 0, -1, 0, 0, 0, 0, 16384)
 TURN_LEFT = (0, -1, 0, 1, 0, 0, 0, 0, 16384)
@@ -13,7 +14,14 @@ TURN_AROUND = (-1, 0, 0, 0, -1, 0, 0, 0, 16384)
 MIRROR = (-1, 0, 0, 0, 1, 0, 0, 0, 16384)
 
 
-def write_pictures(path, pictures, times=None, matrix=None, **options):
+def write_pictures(
+    path,
+    pictures,
+    times=None,
+    matrix=None,
+    codec=('libx264', 'yuv420p'),
+    **options,
+):
     """RGB pictures (H, W, 3), at 10 per second or at ``times``; even sides.
 
     ``options`` are those of the encoder, such as ``g='5'``.
@@ -22,13 +30,13 @@ def write_pictures(path, pictures, times=None, matrix=None, **options):
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), 'w') as media:
-        stream = media.add_stream('libx264', rate=10)
+        stream = media.add_stream(codec[0], rate=10)
         stream.options = dict(dict(crf='10', preset='ultrafast'), **options)
         stream.codec_context.time_base = Fraction(1, 1000)
         for i, picture in enumerate(pictures):
             if i == 0:
                 stream.height, stream.width = picture.shape[:2]
-                stream.pix_fmt = 'yuv420p'
+                stream.pix_fmt = codec[1]
             frame = av.VideoFrame.from_ndarray(picture, format='rgb24')
             seconds = i / 10 if times is None else times[i]
             frame.pts, frame.time_base = (

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-#: Weights that come with the package, with their config in them.
-DEFAULT_CHECKPOINT = Path(__file__).parents[1] / 'weights' / 'expression.pth'
+#: Comes with the package: a classifier of faces, with its config in it.
+DEFAULT_CHECKPOINT = (
+    Path(__file__).parents[1] / 'checkpoints' / 'faces_starter.pth'
+)
 
 
 def find_checkpoint(path: str | None = None) -> str:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os.path as osp
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -10,23 +10,12 @@ from mmengine.config import Config
 from mmengine.infer import BaseInferencer
 from mmengine.registry import MODELS, TASK_UTILS, init_default_scope
 from mmengine.runner.checkpoint import _load_checkpoint
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import track
 from torch import nn
 
 from ..datasets.face_detectors import FaceDetector
 from ..datasets.iou_tracker import IoUTracker
-from ..datasets.video_file import (
-    ImageSequence,
-    VideoFile,
-    list_videos,
-    open_video,
-)
+from ..datasets.video_file import Picture, VideoFile, list_videos
 from ..datasets.video_writer import VideoWriter, record_camera
 from ..evaluation.face_predictions import FACE, FacePredictions
 from ..evaluation.post_processor import PostProcessor, build_post_processor
@@ -39,8 +28,6 @@ from .launch import find_config
 
 # Paper A, section 3.5.
 _SMOOTHING = dict(type='MajoritySmoothing', window=30)
-# Shorter faces in a video are false alarms of the detector.
-_MIN_FACES = 5
 
 
 class ExpressionInferencer(BaseInferencer):
@@ -73,8 +60,8 @@ class ExpressionInferencer(BaseInferencer):
         crop_size: Side of the faces in pixels before the transforms of the
             config, 0 for the resolution of the video. Defaults to
             ``face_crop`` of the config, else 0.
-        min_faces: Faces in fewer pictures are left out. Defaults to 5, and 1
-            in a folder of images.
+        min_faces: Faces in fewer pictures are false alarms of the detector
+            and left out.
         device: Defaults to a GPU where there is one.
         show_progress: Show progress bars.
 
@@ -90,7 +77,7 @@ class ExpressionInferencer(BaseInferencer):
         {'neutral': 310, 'happiness': 162}
     """
 
-    preprocess_kwargs = {'fps', 'seconds'}
+    preprocess_kwargs = {'seconds'}
     visualize_kwargs = {'draw_video'}
 
     def __init__(
@@ -102,7 +89,7 @@ class ExpressionInferencer(BaseInferencer):
         post_process: dict | Sequence[dict] | None = _SMOOTHING,
         margin: float | None = None,
         crop_size: int | None = None,
-        min_faces: int | None = None,
+        min_faces: int = 5,
         device: str | None = None,
         show_progress: bool = True,
     ) -> None:
@@ -136,16 +123,15 @@ class ExpressionInferencer(BaseInferencer):
         """Predict videos one after another.
 
         Args:
-            inputs: Video file, folder of videos, folder of images (one
-                video), number of a webcam, or a list of these.
+            inputs: Video file, folder of videos, number of a webcam, or a
+                list of these.
             return_datasamples: Return :class:`FacePredictions` in place of a
                 summary.
             batch_size: Pictures per batch.
             out_dir: Folder to write to; of several videos each gets a folder
                 in it. ``None`` writes nothing.
-            kwargs: ``fps`` of folders of images; ``seconds`` to record a
-                webcam, until Ctrl-C without; ``draw_video=False`` leaves the
-                overlay out.
+            kwargs: ``seconds`` to record a webcam, until Ctrl-C without;
+                ``draw_video=False`` leaves the overlay out.
 
         Returns:
             ``predictions``, one entry per video: :class:`FacePredictions`, or
@@ -187,7 +173,7 @@ class ExpressionInferencer(BaseInferencer):
     def _inputs_to_list(
         self, inputs: str | int | Sequence[str | int]
     ) -> list[str | int]:
-        """Files, folders of images and numbers, a folder of videos opened."""
+        """Files and numbers of webcams."""
         if not isinstance(inputs, (list, tuple)):
             inputs = [inputs]
         return [video for source in inputs for video in list_videos(source)]
@@ -196,36 +182,29 @@ class ExpressionInferencer(BaseInferencer):
         self,
         source: str | int,
         folder: str | None,
-        fps: float = 25.0,
         seconds: float | None = None,
-    ) -> VideoFile | ImageSequence:
+    ) -> VideoFile:
         """Open a video; a webcam is recorded first, to be read twice."""
         if not isinstance(source, int):
-            return open_video(source, fps)
+            return VideoFile(source)
         if folder is None:
             raise ValueError('a webcam is recorded: name out_dir.')
         path = osp.join(folder, f'webcam_{source}.mp4')
         record_camera(source, path, seconds)
         return VideoFile(path)
 
-    def _predict(
-        self, video: VideoFile | ImageSequence, batch_size: int
-    ) -> FacePredictions:
+    def _predict(self, video: VideoFile, batch_size: int) -> FacePredictions:
         self.pipeline.begin(video.name)
         self.network.reset()
         windows, frames, times, faces = [], [], [], [np.zeros(0, FACE)]
-        with self._progress(video, 'Faces') as pictures:
-            for batch in self.preprocess(pictures, batch_size):
-                windows += self.forward(batch)
-                frames.append(batch['frames'])
-                times.append(batch['times'])
-                faces.append(batch['faces'])
+        pictures = self._progress(video, 'faces')
+        for batch in self.preprocess(pictures, batch_size):
+            windows += self.forward(batch)
+            frames.append(batch['frames'])
+            times.append(batch['times'])
+            faces.append(batch['faces'])
         with torch.no_grad():
             windows += self.network.finish()
-        min_faces = self.min_faces
-        if min_faces is None:
-            is_video = isinstance(video, VideoFile)
-            min_faces = _MIN_FACES if is_video else 1
         return FacePredictions.from_windows(
             video.name,
             self.classes,
@@ -234,11 +213,16 @@ class ExpressionInferencer(BaseInferencer):
             np.concatenate(faces),
             windows,
             self.post_process,
-            min_faces,
+            self.min_faces,
         )
 
-    def _progress(self, video: VideoFile | ImageSequence, what: str) -> _Bar:
-        return _Bar(video, f'{video.name}: {what}', self.show_progress)
+    def _progress(self, video: VideoFile, what: str) -> Iterable[Picture]:
+        return track(
+            video,
+            f'{video.name}: {what}',
+            video.num_frames,
+            disable=not self.show_progress,
+        )
 
     @torch.no_grad()
     def forward(self, inputs: dict) -> list[dict]:
@@ -249,7 +233,7 @@ class ExpressionInferencer(BaseInferencer):
 
     def visualize(
         self,
-        inputs: VideoFile | ImageSequence,
+        inputs: VideoFile,
         preds: FacePredictions,
         out_dir: str | None = None,
         draw_video: bool = True,
@@ -282,10 +266,9 @@ class ExpressionInferencer(BaseInferencer):
             overlay = FaceOverlay(preds)
             rate = (len(preds.times) - 1) / max(preds.times[-1], 1e-3)
             with VideoWriter(written['overlay'], rate or 25.0) as writer:
-                with self._progress(inputs, 'overlay') as pictures:
-                    for picture in pictures:
-                        overlay.draw(picture)
-                        writer.write(picture.image, picture.time)
+                for picture in self._progress(inputs, 'overlay'):
+                    overlay.draw(picture)
+                    writer.write(picture.image, picture.time)
         return written
 
     def postprocess(
@@ -351,38 +334,6 @@ class ExpressionInferencer(BaseInferencer):
 
     def _init_visualizer(self, cfg: Config) -> None:
         """None: that of the config would open logs of a training."""
-
-
-class _Bar:
-    """Pictures of a video, with a progress bar."""
-
-    def __init__(
-        self, video: VideoFile | ImageSequence, caption: str, show: bool
-    ) -> None:
-        self.video = video
-        self.caption = caption
-        self.progress = Progress(
-            TextColumn('{task.description}'),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            disable=not show,
-        )
-
-    def __enter__(self) -> Iterable:
-        self.progress.start()
-        return self._pictures()
-
-    def __exit__(self, *_) -> None:
-        self.progress.stop()
-
-    def _pictures(self) -> Iterator:
-        task = self.progress.add_task(
-            self.caption, total=self.video.num_frames
-        )
-        for picture in self.video:
-            yield picture
-            self.progress.update(task, advance=1)
 
 
 def _build(part: object) -> object:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import os.path as osp
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
-from .image_folder_dataset import images_below
 from .open_media import VIDEO_TYPES, is_sound_file, open_media
 
 if TYPE_CHECKING:
@@ -86,7 +83,6 @@ class VideoFile:
         number, time = 0, -1 / self._rate
         with open_media(self.path, _CURE) as media:
             stream = media.streams.video[0]
-            stream.thread_type = 'AUTO'
             for frame in self._decode(media, stream):
                 number += 1
                 if frame.time is None:
@@ -176,60 +172,16 @@ def _upright(image: np.ndarray, frame: VideoFrame) -> np.ndarray:
     return np.ascontiguousarray(image)
 
 
-class ImageSequence:
-    """The images of a folder as a video, in the order of their names.
-
-    Numbers in the names count as numbers: ``2.jpg`` comes before ``10.jpg``.
-
-    Args:
-        folder: Folder, searched with all below it.
-        fps: Images per second, which gives their times.
-
-    Attributes:
-        name, num_frames, problems: See :class:`VideoFile`.
-    """
-
-    def __init__(self, folder: str, fps: float = 25.0) -> None:
-        if fps <= 0:
-            raise ValueError(f'fps={fps}: must be above 0.')
-        self.path = folder
-        self.name = osp.basename(osp.abspath(folder))
-        self.fps = fps
-        self._names = sorted(images_below(folder), key=_natural)
-        self.num_frames = len(self._names)
-        self.problems: list[str] = []
-
-    def __iter__(self) -> Iterator[Picture]:
-        self.problems = []
-        for i, name in enumerate(self._names):
-            path = osp.join(self.path, name)
-            image = cv2.imread(path, cv2.IMREAD_COLOR)
-            if image is None:
-                self.problems.append(f'{path}: not a readable image')
-                continue
-            yield Picture(i + 1, i / self.fps, image)
-        if len(self.problems) == len(self._names):
-            raise ValueError(f'{self.path}: not one image can be read.')
-
-
-def _natural(name: str) -> list:
-    parts = re.split('([0-9]+)', name)
-    return [int(x) if i % 2 else x for i, x in enumerate(parts)]
-
-
 def list_videos(source: str | int) -> list[str | int]:
-    """Names of the videos that a file, a folder or a number stands for.
+    """Videos that a file, a folder or the number of a webcam stands for.
 
     Args:
-        source: A video file; a folder of videos, each of them; a folder of
-            images, one video; or the number of a webcam, left as it is.
-
-    Returns:
-        Arguments of :func:`open_video`, or the number.
+        source: A video file; a folder, for each video in it (not below it);
+            or the number of a webcam, left as it is.
 
     Raises:
         FileNotFoundError: There is no such file or folder.
-        ValueError: It is none of these.
+        ValueError: There is no video in the folder, or it is an address.
     """
     if isinstance(source, int) or str(source).isdigit():
         return [int(source)]
@@ -239,34 +191,20 @@ def list_videos(source: str | int) -> list[str | int]:
             f'{source}: addresses are not opened. Fetch the video first and '
             'name the file.'
         )
-    if not osp.isdir(source):
-        if not osp.isfile(source):
-            raise FileNotFoundError(
-                f'{source}: no such file or folder. It takes a video, a '
-                'folder of videos or of images, or the number of a webcam.'
-            )
+    if osp.isfile(source):
         return [source]
+    if not osp.isdir(source):
+        raise FileNotFoundError(
+            f'{source}: no such file or folder. It takes a video, a folder '
+            'of videos, or the number of a webcam.'
+        )
     videos = [
         osp.join(source, name)
-        for name in sorted(os.listdir(source), key=_natural)
+        for name in sorted(os.listdir(source))
         if osp.splitext(name)[1][1:].lower() in VIDEO_TYPES and name[0] != '.'
     ]
-    has_images = next(images_below(source), None) is not None
-    if videos and has_images:
+    if not videos:
         raise ValueError(
-            f'{source}: has videos and images. Put them into folders of '
-            'their own.'
+            f'{source}: no video ({", ".join(VIDEO_TYPES)}) in this folder.'
         )
-    if not videos and not has_images:
-        raise ValueError(
-            f'{source}: neither a video ({", ".join(VIDEO_TYPES)}) nor an '
-            'image in this folder.'
-        )
-    return videos or [source]
-
-
-def open_video(path: str, fps: float = 25.0) -> VideoFile | ImageSequence:
-    """Open a file, or a folder of images with ``fps`` of them per second."""
-    if osp.isdir(path):
-        return ImageSequence(path, fps)
-    return VideoFile(path)
+    return videos

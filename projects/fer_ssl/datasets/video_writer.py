@@ -17,8 +17,8 @@ _TICKS = 90000  # per second
 class VideoWriter:
     """Writes BGR pictures with their times into an MP4 file (H.264).
 
-    The first picture decides on the size; one of another size is fitted into
-    it. An odd side loses a row or a column, which the format cannot hold.
+    The first picture decides on the size, to which all others are resized.
+    The format holds even sides only.
 
     Args:
         path: File to write; folders are made.
@@ -36,10 +36,10 @@ class VideoWriter:
         """Add a picture, BGR uint8 (H, W, 3), ``seconds`` after the first."""
         if self._media is None:
             self._open(image)
-        size = self._stream.height, self._stream.width
-        frame = self._av.VideoFrame.from_ndarray(
-            np.ascontiguousarray(fit(image, size)), format='bgr24'
-        )
+        size = self._stream.width, self._stream.height
+        if image.shape[1::-1] != size:
+            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        frame = self._av.VideoFrame.from_ndarray(image, format='bgr24')
         # Two pictures at one time, as broken files have, are not allowed.
         self._last = max(round(seconds * _TICKS), self._last + 1)
         frame.pts = self._last
@@ -68,19 +68,6 @@ class VideoWriter:
 
     def __exit__(self, *_) -> None:
         self.close()
-
-
-def fit(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Image in a frame of ``size`` (height, width), black around it."""
-    height, width = image.shape[:2]
-    if (height // 2 * 2, width // 2 * 2) == size:
-        return image[: size[0], : size[1]]
-    scale = min(size[0] / height, size[1] / width)
-    inner = max(round(width * scale), 1), max(round(height * scale), 1)
-    frame = np.zeros((*size, 3), np.uint8)
-    x, y = (size[1] - inner[0]) // 2, (size[0] - inner[1]) // 2
-    frame[y : y + inner[1], x : x + inner[0]] = cv2.resize(image, inner)
-    return frame
 
 
 def record_camera(
