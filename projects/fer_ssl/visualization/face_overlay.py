@@ -36,35 +36,37 @@ class FaceOverlay:
         """Draw into ``picture.image``, BGR uint8 (H, W, 3)."""
         image = picture.image
         unit = max(min(image.shape[:2]) / 360, 0.4)  # of sizes
+        floor = self._draw_legend(image, unit)
         rows = self.predictions.rows_of(picture.number)
         for row in rows:
-            self._draw_face(image, row, unit)
-        self._draw_legend(image, unit)
+            self._draw_face(image, row, unit, floor)
         if not rows:
-            _text(image, 'no face', (round(8 * unit),) * 2, unit, _DARK)
+            corner = round(8 * unit), round(8 * unit)
+            _Text('no face', unit).draw(image, corner, _DARK)
 
-    def _draw_face(self, image: np.ndarray, row: int, unit: float) -> None:
+    def _draw_face(
+        self, image: np.ndarray, row: int, unit: float, floor: int
+    ) -> None:
         faces, scores = self.predictions.faces, self.predictions.scores
-        height, width = image.shape[:2]
         label = int(self.predictions.smoothed[row])
         colour = self._colours[label]
         left, top, right, bottom = (round(float(x)) for x in faces['box'][row])
         thick = max(round(2 * unit), 1)
-        cv2.rectangle(image, (left, top), (right, bottom), colour, thick)
         bar = max(round(7 * unit), 3)
-        y = min(bottom + thick, height - bar)
+        y = min(bottom + thick, floor - bar)
+        end = right, min(bottom, y)
+        cv2.rectangle(image, (left, top), end, colour, thick)
         self._draw_bar(image, left, y, max(right - left, 1), bar, scores[row])
-        text = (
+        text = _Text(
             f'{faces["face"][row]} {self.predictions.classes[label]} '
-            f'{scores[row, label]:.0%}'
+            f'{scores[row, label]:.0%}',
+            unit,
         )
-        text_height = _text_size(text, unit)[1]
-        text_width = _text_size(text, unit)[0]
-        x = max(min(left - thick // 2, width - text_width), 0)
-        y = top - text_height
+        x = max(min(left - thick // 2, image.shape[1] - text.width), 0)
+        y = top - text.height
         if y < 0:  # no room above
             y = max(top, 0)
-        _text(image, text, (x, y), unit, colour)
+        text.draw(image, (x, y), colour)
 
     def _draw_bar(
         self,
@@ -82,50 +84,51 @@ class FaceOverlay:
                 box = (begin, top), (end - 1, top + height - 1)
                 cv2.rectangle(image, *box, colour, cv2.FILLED)
 
-    def _draw_legend(self, image: np.ndarray, unit: float) -> None:
-        """Names on their colours, in one line, as large as there is room."""
+    def _draw_legend(self, image: np.ndarray, unit: float) -> int:
+        """Names on their colours, in one line at the bottom; its top."""
         names = self.predictions.classes
-        width = image.shape[1]
-        total = sum(_text_size(name, unit)[0] for name in names)
-        unit = min(unit, unit * width / total)
-        x = 0
-        y = image.shape[0] - _text_size(names[0], unit)[1]
+        total = sum(_Text(name, unit).width for name in names)
+        unit = min(unit, unit * image.shape[1] / total)  # as there is room
+        x, y = 0, image.shape[0] - _Text(names[0], unit).height
         for name, colour in zip(names, self._colours):
-            _text(image, name, (x, y), unit, colour)
-            x += _text_size(name, unit)[0]
+            text = _Text(name, unit)
+            text.draw(image, (x, y), colour)
+            x += text.width
+        return y
 
 
-def _text_size(text: str, unit: float) -> tuple[int, int]:
-    """Width and height of a text on its ground, in pixels."""
-    (width, height), base = cv2.getTextSize(text, _FONT, 0.45 * unit, 1)
-    pad = max(round(4 * unit), 1)
-    return width + 2 * pad, height + base + pad
+class _Text:
+    """A text on a coloured ground; ``unit`` scales it."""
 
+    def __init__(self, text: str, unit: float) -> None:
+        self._text = text
+        self._style = _FONT, 0.45 * unit
+        self._thick = max(round(unit), 1)
+        (width, self._above), below = cv2.getTextSize(
+            text, *self._style, self._thick
+        )
+        self._pad = max(round(4 * unit), 1)
+        self.width = width + 2 * self._pad
+        self.height = self._above + below + self._pad * 3 // 2
 
-def _text(
-    image: np.ndarray,
-    text: str,
-    corner: tuple[int, int],
-    unit: float,
-    ground: tuple[int, int, int],
-) -> None:
-    """Text on a coloured ground whose upper left corner is given."""
-    (_, height), _ = cv2.getTextSize(text, _FONT, 0.45 * unit, 1)
-    width, full = _text_size(text, unit)
-    x, y = corner
-    pad = max(round(4 * unit), 1)
-    cv2.rectangle(
-        image, corner, (x + width - 1, y + full - 1), ground, cv2.FILLED
-    )
-    blue, green, red = ground
-    is_light = 0.114 * blue + 0.587 * green + 0.299 * red > 140
-    cv2.putText(
-        image,
-        text,
-        (x + pad, y + pad // 2 + height + 1),
-        _FONT,
-        0.45 * unit,
-        _DARK if is_light else _LIGHT,
-        max(round(unit), 1),
-        cv2.LINE_AA,
-    )
+    def draw(
+        self,
+        image: np.ndarray,
+        corner: tuple[int, int],
+        ground: tuple[int, int, int],
+    ) -> None:
+        """Draw it with its upper left corner there."""
+        x, y = corner
+        end = x + self.width - 1, y + self.height - 1
+        cv2.rectangle(image, corner, end, ground, cv2.FILLED)
+        blue, green, red = ground
+        is_light = 0.114 * blue + 0.587 * green + 0.299 * red > 140
+        cv2.putText(
+            image,
+            self._text,
+            (x + self._pad, y + self._pad // 2 + self._above + 1),
+            *self._style,
+            _DARK if is_light else _LIGHT,
+            self._thick,
+            cv2.LINE_AA,
+        )

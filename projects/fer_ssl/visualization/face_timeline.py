@@ -13,6 +13,8 @@ from .class_colours import class_colours
 _MOMENTS = 2000
 _MOST_FACES = 40
 _RAW, _SMOOTH, _GAP = 0.25, 0.75, 0.35  # heights
+# Above a face, between raw and smooth, below it.
+_LINES, _WIDTHS = ('#999999', 'white', '#999999'), (0.5, 1.5, 0.5)
 
 
 def plot_face_timeline(predictions: FacePredictions) -> Figure:
@@ -58,11 +60,12 @@ def plot_face_timeline(predictions: FacePredictions) -> Figure:
                 interpolation='nearest',
             )
             top += height
-        axes.hlines([begin, top], 0, end, color='#999999', linewidth=0.5)
+        lines = begin, begin + _RAW, top
+        axes.hlines(lines, 0, end, color=_LINES, linewidth=_WIDTHS)
         centres.append((begin + top) / 2)
         top += _GAP
     axes.set_xlim(0, end)
-    axes.set_ylim(max(top - _GAP, 1), -0.02)
+    axes.set_ylim(max(top - _GAP, 1) + 0.02, -0.02)
     axes.set_yticks(centres, [f'face {face}' for face in shown])
     axes.tick_params(axis='y', length=0)
     axes.set_xlabel('seconds')
@@ -72,6 +75,7 @@ def plot_face_timeline(predictions: FacePredictions) -> Figure:
     elif len(shown) < predictions.num_faces:
         title += f': {len(shown)} of {predictions.num_faces} faces'
     axes.set_title(title, loc='left', fontweight='bold')
+    axes.set_title('thin: raw, thick: smoothed', loc='right', fontsize=9)
     axes.spines[:].set_visible(False)
     figure.legend(
         handles=[Patch(color=c, label=n) for c, n in zip(colours, classes)],
