@@ -6,7 +6,7 @@ import numpy as np
 
 # Places of pixels on the screen, as a container writes them (16.16 and 2.30).
 IDENTITY = (1, 0, 0, 0, 1, 0, 0, 0, 16384)
-LOSSLESS = ('png', 'rgb24')
+LOSSLESS = ('ffv1', 'bgr0')
 #: Phones held upright write this: the picture is turned to the right.
 TURN_RIGHT = (0, 1, 0, -1, 0, 0, 0, 0, 16384)
 TURN_LEFT = (0, -1, 0, 1, 0, 0, 0, 0, 16384)

@@ -195,7 +195,10 @@ class WindowByWindow(FaceNetwork):
         if isinstance(logits, dict):
             logits = logits['EXPR']
         scores = to_numpy(self._task.predict(logits))[0, : len(valid)]
-        return dict(video=number, start=start, scores=scores, valid=valid)
+        # Copies, as a view would keep the tensor behind it to the end.
+        return dict(
+            video=number, start=start, scores=scores.copy(), valid=valid.copy()
+        )
 
 
 def expression_task(model: FrameRecognizer) -> ExpressionTask:
