@@ -17,7 +17,7 @@ def run_logged(command: Sequence[str], log: Path) -> None:
         log: The file. Folders are made.
 
     Raises:
-        RuntimeError: It failed; the message names the file.
+        RuntimeError: It failed; the message has the last line of the file.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, 'w', encoding='utf-8') as file:
@@ -25,7 +25,8 @@ def run_logged(command: Sequence[str], log: Path) -> None:
             [sys.executable, *command], stdout=file, stderr=file
         ).returncode
     if status:
-        raise RuntimeError(f'a training or test failed, see {log}')
+        last = log.read_text('utf-8').strip().rpartition('\n')[2]
+        raise RuntimeError(f'a training or test failed, see {log}: {last}')
 
 
 def scores_of_validation(folder: Path, score: str) -> dict[str, float]:
