@@ -10,6 +10,7 @@ ROOT = DOCS.parent
 sys.path.insert(0, str(DOCS))  # reference.py
 
 import reference  # noqa: E402
+from mmcv.transforms.utils import cache_randomness  # noqa: E402
 
 project = 'fer_ssl'
 author = 'The fer_ssl contributors'
@@ -22,11 +23,9 @@ extensions = [
     'myst_parser',
     'sphinx.ext.autodoc',
     'sphinx.ext.napoleon',
-    'sphinx.ext.viewcode',
     'sphinx_copybutton',
 ]
 exclude_patterns = ['_static']
-suppress_warnings = ['toc.empty_glob']  # index.md: pages that may not be there
 
 myst_heading_anchors = 4  # [text](page.md#heading), as Git hosts make them
 myst_enable_extensions = ['colon_fence', 'deflist']
@@ -39,6 +38,7 @@ autodoc_default_options = {'members': True, 'show-inheritance': True}
 python_use_unqualified_type_names = True
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True  # fields of a dataclass are described once
 add_module_names = False
 # Of the packages that autodoc imports, not of the documentation.
 warnings.filterwarnings('ignore', category=UserWarning, module='mmcv')
@@ -60,12 +60,30 @@ copybutton_prompt_is_regexp = True
 
 
 def fill_in(app, page, source):
-    """Replace <!-- generated: NAME ARGUMENTS --> by what reference.py makes."""
-    source[0] = re.sub(
+    """Put in what reference.py makes, and the pages of the files at the root.
+
+    A comment ``<!-- generated: NAME ARGUMENTS -->`` stands for what
+    ``reference.NAME`` returns.
+    """
+    text = re.sub(
         r'<!-- generated: (\w+)(.*?) -->',
         lambda found: getattr(reference, found[1])(*found[2].split()),
         source[0],
     )
+    for name in ('CHANGELOG', 'CONTRIBUTING'):
+        text = text.replace(f'](../{name}.md', f']({name.lower()}.md')
+    source[0] = text
+
+
+def method_of_class(self, instance, owner=None):
+    """``Class.method``, where mmcv's decorator wants an instance."""
+    return (
+        self.func if instance is None else of_instance(self, instance, owner)
+    )
+
+
+of_instance = cache_randomness.__get__
+cache_randomness.__get__ = method_of_class
 
 
 def setup(app):

@@ -19,6 +19,17 @@ ROOT = DOCS.parent
 CONFIGS = ROOT / 'configs'
 TOOLS = ROOT / 'tools'
 
+# Options of many components, which their docstrings need not repeat.
+COMMON = {
+    'init_cfg': "Start weights, as MMEngine's ``BaseModule`` takes them.",
+    'data_root': 'Folder that the paths are relative to.',
+    'metainfo': '``dict(classes=...)``, where they are not the default ones.',
+    'train_cfg': 'Handed to the base class.',
+    'test_cfg': 'Handed to the base class.',
+}
+# What the runner gives, not the config.
+GIVEN = ('runner', 'dataloader', 'optim_wrapper_cfg', 'paramwise_cfg')
+
 
 def table(header: tuple, rows: list[tuple]) -> str:
     rows = [tuple(cell.replace('|', r'\|') for cell in row) for row in rows]
@@ -79,7 +90,7 @@ def options(component: type) -> tuple[list[tuple[str, str, str]], list[type]]:
         The options, and the classes of other packages that take the rest.
     """
     found, others = {}, []
-    docs = {}
+    docs = {name: to_markdown(text) for name, text in COMMON.items()}
     for base in reversed(component.__mro__):
         docs.update(argument_docs(base))
     for base in component.__mro__:
@@ -90,10 +101,8 @@ def options(component: type) -> tuple[list[tuple[str, str, str]], list[type]]:
             break
         parameters = list(inspect.signature(base).parameters.values())
         for parameter in parameters:
-            if parameter.kind in (
-                parameter.VAR_KEYWORD,
-                parameter.VAR_POSITIONAL,
-            ):
+            variadic = (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+            if parameter.kind in variadic or parameter.name in GIVEN:
                 continue
             default = (
                 ''
@@ -112,7 +121,7 @@ def components(registry: str, module: str = '') -> str:
     for name, component in registered(registry, module).items():
         summary = inspect.cleandoc(component.__doc__).partition('\n\n')[0]
         rows, others = options(component)
-        parts += [f'#### {name}', to_markdown(summary)]
+        parts += [f'### {name}', to_markdown(summary)]
         if rows:
             rows = [(f'`{option}`', *rest) for option, *rest in rows]
             parts.append(table(('option', 'default', 'meaning'), rows))
@@ -144,8 +153,8 @@ def configs() -> str:
     for path in sorted(CONFIGS.rglob('*.py')):
         place = path.relative_to(CONFIGS)
         if place.parts[0] != '_base_':
-            sentence = re.split(r'(?<=[.:])\s', f'{header(path)} ')[0]
-            rows.append((f'`{place}`', sentence.rstrip(':')))
+            sentence = re.split(r'(?<=\.)\s(?=[A-Z]|$)', header(path))[0]
+            rows.append((f'`{place}`', sentence))
     return table(('config', 'what it is'), rows)
 
 
@@ -201,16 +210,19 @@ def modules(*names: str) -> str:
     return '\n\n'.join(parts)
 
 
+def pages(*names: str) -> str:
+    """Those of the pages that exist, for a toctree."""
+    return '\n'.join(x for x in names if (DOCS / f'{x}.md').exists())
+
+
 def other_pages() -> str:
-    """Pages that index.md does not name."""
+    """A toctree of the pages that index.md does not name."""
     index = (DOCS / 'index.md').read_text(encoding='utf-8')
-    listed = re.findall(r'^([\w/*]+)$', index, re.MULTILINE)
-    pages = [
-        path.stem
-        for path in sorted(DOCS.glob('*.md'))
-        if not any(path.match(f'{entry}.md') for entry in [*listed, 'index'])
-    ]
-    if not pages:
+    listed = re.findall(
+        r'^(?:<!-- generated: pages )?(\w+)(?: -->)?$', index, re.MULTILINE
+    )
+    names = sorted({x.stem for x in DOCS.glob('*.md')} - {*listed, 'index'})
+    if not names:
         return ''
-    body = '\n'.join([':caption: More', ':maxdepth: 1', '', *pages])
+    body = '\n'.join([':caption: More', ':maxdepth: 1', '', *names])
     return '```{toctree}\n' + body + '\n```'
