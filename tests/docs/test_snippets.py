@@ -44,6 +44,7 @@ def load(tmp_path, monkeypatch, synthetic_root):
                 'log_level': 'ERROR',
                 'train_cfg.max_iters': 2,
                 'train_cfg.val_interval': 2,
+                'param_scheduler': None,  # its warm-up is longer
                 'vis_backends': [],
                 'visualizer.vis_backends': [],
             }
