@@ -27,6 +27,7 @@ extensions = [
 ]
 exclude_patterns = ['_static']
 
+smartquotes = False  # messages and code are to be found as they stand
 myst_heading_anchors = 4  # [text](page.md#heading), as Git hosts make them
 myst_enable_extensions = ['colon_fence', 'deflist']
 
