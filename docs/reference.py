@@ -210,6 +210,15 @@ def modules(*names: str) -> str:
     return '\n\n'.join(parts)
 
 
+def top_level_modules() -> str:
+    """API of the modules that are in no package."""
+    import fer_ssl
+
+    found = pkgutil.iter_modules(fer_ssl.__path__, 'fer_ssl.')
+    names = [x.name for x in found if not x.ispkg]
+    return modules(*(x for x in names if x != 'fer_ssl.version'))
+
+
 def pages(*names: str) -> str:
     """Those of the pages that exist, for a toctree."""
     return '\n'.join(x for x in names if (DOCS / f'{x}.md').exists())
