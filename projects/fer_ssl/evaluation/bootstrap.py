@@ -58,9 +58,7 @@ def bootstrap(
     return {key: np.array([draw[key] for draw in draws]) for key in draws[0]}
 
 
-def interval(
-    draws: np.ndarray, level: float = LEVEL
-) -> tuple[float, float]:
+def interval(draws: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
     """Percentile interval of the scores of resamples, (R,)."""
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
