@@ -162,7 +162,7 @@ class ValenceArousalReport(ExpressionReport):
             dict(name=name, cells=[float(statistics[k][i]) for k in columns])
             for i, name in enumerate(self.metric.classes)
         ]
-        return dict(columns=list(columns.values()), rows=rows)
+        return dict(bars=(), columns=list(columns.values()), rows=rows)
 
 
 REPORTS = {

@@ -70,9 +70,10 @@ class ReportHook(Hook):
 
 def _identities(dataset) -> list[str] | None:
     """The person of each item, where the data set names people."""
-    if 'identity' not in dataset.get_data_info(0):
+    item = getattr(dataset, 'get_data_info', None)
+    if item is None or 'identity' not in item(0):
         return None
-    return [dataset.get_data_info(i)['identity'] for i in range(len(dataset))]
+    return [item(index)['identity'] for index in range(len(dataset))]
 
 
 def _facts(dataset, checkpoint: str, meta: dict) -> list[tuple[str, str]]:
