@@ -27,7 +27,9 @@ def test_two_videos_by_hand():
     draws = bootstrap(np.array([a, b]), scores)['macro_f1']
     values, times = np.unique(draws.round(2), return_counts=True)
     np.testing.assert_allclose(values, [42.86, 85.45, 100.0])
-    np.testing.assert_allclose(times / len(draws), [0.25, 0.5, 0.25], atol=0.04)
+    np.testing.assert_allclose(
+        times / len(draws), [0.25, 0.5, 0.25], atol=0.04
+    )
     assert interval(draws) == pytest.approx((300 / 7, 100))
     # 40 % in the middle: from the 30th to the 70th percentile is ab
     assert interval(draws, 0.4) == pytest.approx((85.4545, 85.4545))
@@ -95,6 +97,4 @@ def test_units_of_images_are_people_where_known():
     units, sums = unit_sums(metric, ['zoe', 'ann', 'zoe', 'bob', ''])
     assert (units, len(sums)) == ('people', 3)
     np.testing.assert_array_equal(sums[0], np.eye(2))
-    np.testing.assert_array_equal(
-        sums.sum(axis=0), [[1, 1], [1, 1]]
-    )
+    np.testing.assert_array_equal(sums.sum(axis=0), [[1, 1], [1, 1]])

@@ -130,10 +130,17 @@ def test_numbers_are_those_of_the_test(tmp_path, track, on_videos):
     missing = set(scores) - set(page.scores)
     assert all(x.startswith('f1_') and 'with_face' in x for x in missing)
     unit = 'videos' if on_videos else 'images'
-    assert f'2,000 resamples (percentile bootstrap, seed 0). Each draws whole {unit}' in page.text
+    assert (
+        f'2,000 resamples (percentile bootstrap, seed 0). Each draws whole {unit}'
+        in page.text
+    )
     assert 'No log of the training was found' in page.text
     if on_videos:
         assert 'Best and worst videos' in page.text
         assert '6 videos, 345 frames' in page.text
-        timelines = [x for x in page.pictures if EVIL.replace('<', '&lt;')[:9] in x or 'video ' in x]
+        timelines = [
+            x
+            for x in page.pictures
+            if EVIL.replace('<', '&lt;')[:9] in x or 'video ' in x
+        ]
         assert len(timelines) == 4

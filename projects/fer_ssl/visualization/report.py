@@ -203,11 +203,13 @@ class MetricSection:
             unit_note=note,
             table=table,
             table_title=self.report.table_title,
-            title_of_row=self.report.table_title,
+            title_of_row=self.report.title_of_row,
+            has_swatches=self.report.has_swatches,
         )
         if self.report.picture_title:
             context.update(
                 picture_title=self.report.picture_title,
+                picture_kind=self.report.picture_kind,
                 picture=_picture(
                     self.report.picture(self.total),
                     f'{self.report.picture_title}, {self.title}',
@@ -247,7 +249,8 @@ class MetricSection:
                 rank += len(ranked) - len(shown)
             caption = (
                 f'Number {rank} of {len(ranked)}. '
-                f'{self.report.video_score}: {score:.{self.report.digits}f}'
+                f'{self.report.video_score}: '
+                f'{_fixed(score, self.report.digits)}'
             )
             timelines.append(self._timeline(video, caption))
         context.update(
@@ -334,9 +337,16 @@ def write_report(
 
 
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined
     )
+    environment.filters['fixed'] = _fixed
+    return environment
+
+
+def _fixed(value: float, digits: int) -> str:
+    """Number with a true minus sign, which is as wide as a plus."""
+    return f'{value:.{digits}f}'.replace('-', '\u2212')
 
 
 def _method(sections: Sequence[MetricSection]) -> str:
@@ -384,8 +394,8 @@ def _training(
     return dict(
         pictures=pictures,
         note=f'Logged up to iteration {lines[-1]["step"]:,}, by the '
-        f'training started at {starts}. Pale lines are the values as '
-        'logged, the others their moving average.',
+        f'training started at {starts}. Where a curve is long, the pale line '
+        'is what was logged, and the other its moving average.',
     )
 
 

@@ -37,11 +37,14 @@ class ExpressionReport:
     unit = ' %'
     names = dict(
         macro_f1='Macro-F1',
-        uar='UAR, the mean recall of the classes that occur',
+        uar='UAR, the mean recall',
         accuracy='Accuracy',
     )
     picture_title = 'Confusion matrix'
+    picture_kind = 'square'
     table_title = 'Classes'
+    title_of_row = 'Class'
+    has_swatches = True
     video_score = 'Accuracy (%)'
     small_is_good = False
 
@@ -99,6 +102,8 @@ class ActionUnitReport(ExpressionReport):
     names = dict(au_f1='F1, the mean of the units')
     picture_title = None
     table_title = 'Units'
+    title_of_row = 'Unit'
+    has_swatches = False
     video_score = 'F1 of all units together (%)'
 
     def score_of_video(self, sums: np.ndarray) -> float:
@@ -130,6 +135,7 @@ class ValenceArousalReport(ExpressionReport):
         ccc_arousal='CCC of arousal',
     )
     picture_title = 'Truth and prediction'
+    picture_kind = 'panels'
     table_title = 'Errors'
     video_score = 'Root mean square error'
     small_is_good = True
@@ -155,8 +161,8 @@ class ValenceArousalReport(ExpressionReport):
             error='Root mean square error',
             mean_truth='Mean of the truth',
             mean_predicted='Mean predicted',
-            spread_truth='Deviation of the truth',
-            spread_predicted='Deviation predicted',
+            spread_truth='Spread of the truth',
+            spread_predicted='Spread predicted',
         )
         rows = [
             dict(name=name, cells=[float(statistics[k][i]) for k in columns])

@@ -24,9 +24,9 @@ p { margin: 4px 0 12px; max-width: 72ch; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 20px;
   margin: 20px 0 0; }
 dt { color: var(--muted); }
-dd { margin: 0; overflow-wrap: anywhere; min-width: 0; }
+dd { margin: 0; overflow-wrap: anywhere; }
 .cards { display: grid; gap: 16px; margin: 28px 0 8px;
-  grid-template-columns: repeat(auto-fill, minmax(215px, 1fr)); }
+  grid-template-columns: repeat(auto-fill, minmax(250px, 1fr)); }
 .card { border: 1px solid var(--line); border-radius: 6px;
   padding: 14px 18px 12px; }
 .card .name { color: var(--muted); overflow-wrap: anywhere; }
@@ -39,16 +39,17 @@ table { border-collapse: collapse; width: 100%;
   font-variant-numeric: tabular-nums; }
 th, td { padding: 6px 14px 6px 0; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--line); }
-th { font-weight: 600; vertical-align: bottom; }
+thead th { vertical-align: bottom; }
 thead th { color: var(--muted); font-weight: 500; }
 th:last-child, td:last-child { padding-right: 0; }
 .num { text-align: right; white-space: nowrap; }
 table.plain { width: auto; min-width: 60%; }
 tbody th { font-weight: 400; }
+.scores tbody th { min-width: 150px; }
 code, pre { font: 13px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas,
   monospace; }
 td code, th code { color: var(--muted); display: block; font-size: 12px; }
-table.bars { min-width: 640px; table-layout: fixed; }
+table.bars { min-width: 680px; table-layout: fixed; }
 table.bars th:first-child { width: 22%; }
 table.bars .num { width: 11%; }
 .swatch { display: inline-block; width: 11px; height: 11px;
@@ -67,7 +68,8 @@ table.bars .num { width: 11%; }
 figure { margin: 12px 0 20px; overflow-x: auto; }
 figure img { display: block; width: 100%; height: auto; }
 figure.wide img { min-width: 760px; }
-figure.square img { max-width: 660px; min-width: 400px; }
+figure.panels img { max-width: 860px; min-width: 560px; }
+figure.square img { max-width: 660px; min-width: 360px; }
 figcaption { color: var(--muted); margin-bottom: 4px; }
 details { margin: 12px 0; border: 1px solid var(--line); border-radius: 6px;
   padding: 0 16px; }
@@ -87,12 +89,12 @@ PAGE = """\
 {%- macro number(value, digits) -%}
 {%- if value is none or value != value -%}–
 {%- else -%}
-<data value="{{ value }}">{{ ('%.' ~ digits ~ 'f') % value }}</data>
+<data value="{{ value }}">{{ value | fixed(digits) }}</data>
 {%- endif -%}
 {%- endmacro -%}
 {%- macro range(pair, digits) -%}
 {%- if pair -%}
-{{ ('%.' ~ digits ~ 'f') % pair[0] }} to {{ ('%.' ~ digits ~ 'f') % pair[1] }}
+{{ pair[0] | fixed(digits) }} to {{ pair[1] | fixed(digits) }}
 {%- else -%}–{%- endif -%}
 {%- endmacro -%}
 {%- macro picture(shown, kind) %}
@@ -121,7 +123,7 @@ PAGE = """\
 <div class="cards">
 {%- for card in cards %}
 <div class="card"><div class="name">{{ card.name }}</div>
-<div class="number">{{ '%.*f' | format(card.digits, card.value) }}
+<div class="number">{{ card.value | fixed(card.digits) }}
 <small>{{ card.unit }}</small></div>
 <div class="muted">{% if card.interval -%}
 95 % interval {{ range(card.interval, card.digits) }}
@@ -142,7 +144,8 @@ interval does not hold 0, the difference is more than the choice of
 <tbody>
 {%- for row in differences %}
 <tr><th>{{ row.name }}</th>
-<td class="num">{{ ('%+.' ~ row.digits ~ 'f') % row.value }}</td>
+<td class="num">{% if row.value >= 0 %}+{% endif -%}
+{{ row.value | fixed(row.digits) }}</td>
 <td class="num">{{ range(row.interval, row.digits) }}</td></tr>
 {%- endfor %}
 </tbody></table></div>
@@ -156,8 +159,8 @@ interval does not hold 0, the difference is more than the choice of
 scored. What follows are the predictions alone.</p>
 {%- else %}
 <h3>Scores</h3>
-<div class="scroll"><table class="plain">
-<thead><tr><th>Score</th>
+<div class="scroll"><table class="plain scores">
+<thead><tr><th>Name</th>
 {%- for column in section.columns %}
 <th class="num">{{ column }}</th><th class="num">95 % interval</th>
 {%- endfor %}</tr></thead>
@@ -177,7 +180,7 @@ scored. What follows are the predictions alone.</p>
 
 {%- if section.picture %}
 <h3>{{ section.picture_title }}</h3>
-{{- picture(section.picture, 'square') }}
+{{- picture(section.picture, section.picture_kind) }}
 {%- endif %}
 
 {%- if section.table %}
@@ -189,8 +192,9 @@ scored. What follows are the predictions alone.</p>
 <th class="num">Support</th></tr></thead>
 <tbody>
 {%- for row in section.table.rows %}
-<tr><th><span class="swatch" style="background:{{ row.colour }}"></span>
-{{- row.name }}</th>
+<tr><th>{% if section.has_swatches -%}
+<span class="swatch" style="background:{{ row.colour }}"></span>
+{%- endif %}{{ row.name }}</th>
 {%- for bar in row.bars %}
 <td{% if bar.key %} data-key="{{ bar.key }}"{% endif %}>
 {{- number(bar.value, 2) }}

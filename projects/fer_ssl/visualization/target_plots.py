@@ -170,7 +170,7 @@ def plot_density(
         names: C names.
     """
     figure = Figure(figsize=(4.2 * len(names), 3.9), dpi=150)
-    figure.set_layout_engine('constrained')
+    figure.set_layout_engine('compressed')
     panels = figure.subplots(1, len(names), squeeze=False)[0]
     edges = np.linspace(-1, 1, 41)
     for column, (axes, name) in enumerate(zip(panels, names)):

@@ -88,7 +88,7 @@ def plot_feedback(lines: Sequence[Mapping]) -> Figure | None:
     found = curves(lines, 'feedback/')
     if 'feedback/mean' not in found:
         return None
-    figure, (left, right) = _panels(2)
+    figure, (left, right) = _panels(2, lines)
     mean, spread = found['feedback/mean'], found['feedback/spread']
     left.fill_between(
         mean[:, 0],
@@ -116,7 +116,7 @@ def plot_pseudo_labels(lines: Sequence[Mapping]) -> Figure | None:
     shares = {k: v for k, v in found.items() if k.startswith(SHARE)}
     if not shares:
         return None
-    figure, (left, right) = _panels(2)
+    figure, (left, right) = _panels(2, lines)
     captions = dict(
         accuracy='right, where the truth is known',
         confident='above the threshold',
@@ -155,7 +155,7 @@ def plot_losses(
     if not losses:
         return None
     known = {key: found[key] for key in scores if key in found}
-    figure, panels = _panels(1 + bool(known))
+    figure, panels = _panels(1 + bool(known), lines)
     for (key, points), colour in zip(losses.items(), LINE_COLOURS):
         caption = key.replace('/loss_', ', ').replace('/loss', '')
         _draw(panels[0], points, colour, caption)
@@ -175,7 +175,8 @@ def plot_losses(
     return figure
 
 
-def _panels(number: int) -> tuple[Figure, Sequence]:
+def _panels(number: int, lines: Sequence[Mapping]) -> tuple[Figure, Sequence]:
+    """Figure with one or two panels over the same iterations."""
     figure = Figure(figsize=(11, 3.6), dpi=150)
     figure.set_layout_engine('constrained', wspace=0.06)
     panels = figure.subplots(1, 2)
@@ -183,6 +184,7 @@ def _panels(number: int) -> tuple[Figure, Sequence]:
         axes.set_visible(False)
     for axes in panels[:number]:
         axes.set_xlabel('iteration')
+        axes.set_xlim(0, 1.02 * lines[-1]['step'])
         axes.spines[['top', 'right']].set_visible(False)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.grid(axis='y', color='#e3e8ed', linewidth=0.8)
