@@ -23,12 +23,17 @@ class FrameTargetMetric(VideoMetric):
         return np.stack([truth, self.bound(scores)]).astype(np.float64)
 
     def image_sums(self, entries: list) -> np.ndarray:
+        return self.sums(*self._columns(entries))
+
+    def _columns(self, entries: list) -> tuple[np.ndarray, np.ndarray]:
+        """Truth and scores, (N, C) each; N may be 0 on a rank."""
         pairs = np.array(entries).reshape(-1, 2, len(self.classes))
-        return self.sums(pairs[:, 0], pairs[:, 1])
+        return pairs[:, 0], pairs[:, 1]
 
     def score_images(self, entries: list) -> dict[str, float]:
-        sums = torch.from_numpy(self.image_sums(entries))
-        num_labeled = torch.tensor(int(self.labeled_images(entries).sum()))
+        truth, scores = self._columns(entries)
+        sums = torch.from_numpy(self.sums(truth, scores))
+        num_labeled = torch.tensor(int(self.labeled(truth).sum()))
         all_reduce(sums)
         all_reduce(num_labeled)
         check_labeled(int(num_labeled))

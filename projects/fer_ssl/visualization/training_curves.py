@@ -58,11 +58,14 @@ def find_training(
 
 
 def _read(file: Path) -> list[dict]:
-    lines = []
+    """Lines with the iteration as ``step``, not the epoch of a validation."""
+    lines, step = [], 0
     for text in file.read_text(encoding='utf-8').splitlines():
         with contextlib.suppress(json.JSONDecodeError):  # killed in the line
-            lines.append(json.loads(text))
-    return [line for line in lines if 'step' in line]
+            line = json.loads(text)
+            step = line['step'] = max(step, line['step'])
+            lines.append(line)
+    return lines
 
 
 def _resumed_at(lines: Sequence[Mapping]) -> int:
