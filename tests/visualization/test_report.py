@@ -170,6 +170,37 @@ def test_two_networks_are_compared_on_the_same_draws(tmp_path):
     assert '+0.00 0.00 to 0.00' in page.text
 
 
+def test_several_tasks_of_one_network(tmp_path):
+    rng = np.random.default_rng(0)
+    tasks = {track: ABAW_TRACKS[track] for track in METRIC_TYPES}
+    meta = dict(classes=(), tasks=tasks, videos={})
+    samples = []
+    for name in ('a', 'b', 'c'):
+        truth = {track: truth_of(track, 30, rng) for track in tasks}
+        scores = {
+            f'{track}_pred_score': scores_of(track, labels, rng)
+            for track, labels in truth.items()
+        }
+        meta['videos'][name] = truth
+        samples.append(dict(video=name, start=0, **scores))
+    metrics = [
+        METRICS.build(dict(type=kind, task=track))
+        for track, kind in METRIC_TYPES.items()
+    ]
+    for metric in metrics:
+        metric.keeps_scored = True
+    evaluator = Evaluator(metrics)
+    evaluator.dataset_meta = meta
+    evaluator.process(samples)
+    scores = evaluator.evaluate(len(samples))
+    page = write(tmp_path / 'report.html', metrics, scores)
+    for track, headline in HEADLINES.items():
+        assert (
+            page.values[f'{track}/{headline}'] == scores[f'{track}/{headline}']
+        )
+    assert 'Differences' not in page.text and 'Other scores' not in page.text
+
+
 def test_metrics_of_others_are_listed(tmp_path):
     metrics, scores = run_test('EXPR', True)
     scores = {**scores, f'acc{EVIL}': 12.34567}

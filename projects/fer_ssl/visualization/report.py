@@ -422,5 +422,7 @@ def _versions() -> list[tuple[str, str]]:
             versions.append((name, metadata.version(name)))
         except metadata.PackageNotFoundError:
             continue
-    environment = {k: str(v).strip() for k, v in collect_env().items()}
-    return versions + list(environment.items())
+    environment = collect_env()
+    for key in ('numpy_random_seed', 'PyTorch compiling details'):
+        environment.pop(key, None)  # no version, and a page of flags
+    return versions + [(k, str(v).strip()) for k, v in environment.items()]

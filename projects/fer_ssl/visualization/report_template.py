@@ -64,7 +64,8 @@ table.bars .num { width: 11%; }
   top: -3px; height: 7px; width: 1px; background: var(--ink); }
 .track b::before { left: 0; }
 .track b::after { right: 0; }
-.range { color: var(--muted); font-size: 13px; white-space: nowrap; }
+.range { color: var(--muted); white-space: nowrap; }
+span.range { font-size: 13px; }
 figure { margin: 12px 0 20px; overflow-x: auto; }
 figure img { display: block; width: 100%; height: auto; }
 figure.wide img { min-width: 760px; }
@@ -135,9 +136,9 @@ PAGE = """\
 
 {%- if differences %}
 <h3>Differences</h3>
-<p>Both networks or variants are scored on the same resamples. Where the
-interval does not hold 0, the difference is more than the choice of
-{{ differences[0].units }}.</p>
+<p>All are scored on the same resamples. Where the interval does not hold 0,
+another choice of {{ differences[0].units }} would hardly turn the difference
+around.</p>
 <div class="scroll"><table class="plain">
 <thead><tr><th>Score</th><th class="num">Difference</th>
 <th class="num">95 % interval</th></tr></thead>
@@ -146,7 +147,7 @@ interval does not hold 0, the difference is more than the choice of
 <tr><th>{{ row.name }}</th>
 <td class="num">{% if row.value >= 0 %}+{% endif -%}
 {{ row.value | fixed(row.digits) }}</td>
-<td class="num">{{ range(row.interval, row.digits) }}</td></tr>
+<td class="num range">{{ range(row.interval, row.digits) }}</td></tr>
 {%- endfor %}
 </tbody></table></div>
 {%- endif %}

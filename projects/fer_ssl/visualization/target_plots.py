@@ -195,4 +195,5 @@ def plot_density(
         bar = figure.colorbar(picture, ax=axes, shrink=0.8, aspect=24)
         bar.outline.set_visible(False)
         bar.ax.minorticks_off()
+        bar.set_label('count')
     return figure
