@@ -22,7 +22,7 @@ METRIC_TYPES = dict(
     EXPR='MacroF1Metric', VA='ValenceArousalMetric', AU='ActionUnitMetric'
 )
 HEADLINES = dict(EXPR='macro_f1', VA='ccc', AU='au_f1')
-EVIL = '<b onclick="x()">&amp;</b>'
+EVIL = '<b onclick="x()">&amp;</b>$x_{$'
 
 
 @pytest.fixture(autouse=True)

@@ -273,7 +273,7 @@ class VideoMetric(BaseMetric):
         num_labeled = sum(int(labeled.sum()) for _, labeled in known)
         if not num_labeled and (self.out_file or self.keeps_scored):
             print_log(
-                'the set has no labels: predictions are written, not scored',
+                'the set has no labels: nothing is scored',
                 logger='current',
                 level=logging.WARNING,
             )

@@ -6,6 +6,7 @@ import base64
 import io
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -51,6 +52,7 @@ PACKAGES = (
 PICTURE_STYLE = {
     'svg.fonttype': 'none',
     'svg.hashsalt': 'fer_ssl',
+    'text.parse_math': False,  # a $ in a name is a $
     'text.color': '#1c2733',
     'axes.labelcolor': '#1c2733',
     'axes.edgecolor': '#8a96a3',
@@ -230,7 +232,10 @@ class MetricSection:
             longest = sorted(self.scored, key=lambda v: -v.num_frames)
             context.update(
                 timelines_title='The longest videos',
-                timelines=[self._timeline(v) for v in longest[:TIMELINES]],
+                timelines=[
+                    self._timeline(replace(video, labels=None))
+                    for video in longest[:TIMELINES]
+                ],
             )
             return
         known = [v for v in self.scored if self.metric.labeled(v.labels).any()]
@@ -358,13 +363,13 @@ def _method(sections: Sequence[MetricSection]) -> str:
             'person or image) with a label, and resampling needs two.'
         )
     units = ' or '.join(dict.fromkeys(s.units for s in with_draws))
-    number = len(with_draws[0].sums)
+    numbers = dict.fromkeys(f'{len(s.sums):,}' for s in with_draws)
     return (
         f'Intervals hold 95 % of the scores of {RESAMPLES:,} resamples '
         f'(percentile bootstrap, seed {SEED}). Each draws whole {units} with '
-        f'replacement, as many as there are: {number:,}. They say how far '
-        'the choice of the set moves the score, and nothing about another '
-        'training.'
+        f'replacement, as many as there are: {" or ".join(numbers)}. They '
+        'say how far the choice of the set moves the score, and nothing '
+        'about another training.'
     )
 
 

@@ -192,7 +192,9 @@ def plot_density(
         axes.set_ylabel('predicted')
         axes.set_title(name, loc='left', fontweight='bold')
         axes.spines[:].set_color('#c3ccd4')
-        bar = figure.colorbar(picture, ax=axes, shrink=0.8, aspect=24)
+        bar = figure.colorbar(
+            picture, ax=axes, shrink=0.8, aspect=24, format='%g'
+        )
         bar.outline.set_visible(False)
         bar.ax.minorticks_off()
         bar.set_label('count')
