@@ -2,6 +2,7 @@ from .bfloat16_optim_wrapper import Bfloat16OptimWrapper
 from .hooks import (
     FeedbackLossHook,
     PseudoLabelCollapseHook,
+    ReportHook,
     SafeCheckpointHook,
 )
 from .loops import MetaPseudoLabelLoop, ResumableTrainLoop
@@ -13,6 +14,7 @@ __all__ = [
     'MetaPseudoLabelLoop',
     'MultiOptimWrapperConstructor',
     'PseudoLabelCollapseHook',
+    'ReportHook',
     'ResumableTrainLoop',
     'SafeCheckpointHook',
 ]
