@@ -3,7 +3,11 @@ from .hooks import (
     PseudoLabelCollapseHook,
     SafeCheckpointHook,
 )
-from .loops import MetaPseudoLabelLoop, ResumableTrainLoop
+from .loops import (
+    MetaPseudoLabelLoop,
+    ResumableTrainLoop,
+    SemiSupervisedLoop,
+)
 from .optim_wrapper_constructor import MultiOptimWrapperConstructor
 
 __all__ = [
@@ -13,4 +17,5 @@ __all__ = [
     'PseudoLabelCollapseHook',
     'ResumableTrainLoop',
     'SafeCheckpointHook',
+    'SemiSupervisedLoop',
 ]

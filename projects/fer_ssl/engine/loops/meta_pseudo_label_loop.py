@@ -2,12 +2,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from mmengine.dist import (
-    all_reduce,
-    all_reduce_dict,
-    get_dist_info,
-    get_world_size,
-)
+from mmengine.dist import all_reduce, get_dist_info, get_world_size
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapperDict
 from mmengine.registry import LOOPS, TASK_UTILS
@@ -23,25 +18,11 @@ from ...models.pseudo_labels import (
 )
 from ...randomness import mixed_seed
 from .non_finite import check_finite
-from .resumable_train_loop import ResumableTrainLoop
-
-
-class PairedIterator:
-    """Next batches of two endless iterators, as one dict."""
-
-    def __init__(self, labeled, unlabeled) -> None:
-        self.labeled = labeled
-        self.unlabeled = unlabeled
-
-    def __iter__(self):
-        return self
-
-    def __next__(self) -> dict:
-        return dict(labeled=next(self.labeled), unlabeled=next(self.unlabeled))
+from .paired_train_loop import PairedTrainLoop
 
 
 @LOOPS.register_module()
-class MetaPseudoLabelLoop(ResumableTrainLoop):
+class MetaPseudoLabelLoop(PairedTrainLoop):
     """Spatial phase of paper A (arXiv 2403.11942, section 3.3).
 
     One iteration updates the student once and the teacher once. The model is
@@ -98,16 +79,13 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
                     f'MetaPseudoLabelLoop: {name}={value!r} is none of '
                     f'{choices}.'
                 )
-        super().__init__(runner, dataloader, **kwargs)
+        super().__init__(runner, dataloader, unlabeled_dataloader, **kwargs)
         self.pseudo_label = pseudo_label
         self.student_view = student_view
         self.feedback = _build_feedback(feedback, pseudo_label)
         self.logit_adjustment = logit_adjustment
         self.consistency = dict(consistency or {})
         self.consistency_weight = self.consistency.pop('weight', 1.0)
-        self.unlabeled_dataloader = self.build_dataloader(
-            runner, unlabeled_dataloader, stream=1
-        )
         self.accumulation = accumulation
         for loader in (self.dataloader, self.unlabeled_dataloader):
             if accumulation < 1 or loader.batch_size % accumulation:
@@ -116,24 +94,9 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
                     f'cannot be split into accumulation={accumulation} equal '
                     'parts.'
                 )
-        self.classes = self.dataloader.dataset.metainfo['classes']
-        self.dataloader_iterator = PairedIterator(
-            self.dataloader_iterator,
-            self.iterator_at(self.unlabeled_dataloader, self._iter),
-        )
 
-    def resume_data(self) -> None:
-        self.dataloader_iterator = PairedIterator(
-            self.iterator_at(self.dataloader, self._iter),
-            self.iterator_at(self.unlabeled_dataloader, self._iter),
-        )
-
-    def run(self) -> nn.Module:
-        self._check_parts()
-        return super().run()
-
-    def _check_parts(self) -> None:
-        """Refuse what the steps of this loop would get wrong."""
+    def check_parts(self) -> None:
+        super().check_parts()
         optims = self.runner.optim_wrapper
         if not isinstance(optims, OptimWrapperDict):
             raise ValueError(
@@ -147,18 +110,9 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
                     f'optim_wrapper.{name}.accumulative_counts must be 1: '
                     'set train_cfg.accumulation instead.'
                 )
-        model = self.runner.model
-        if is_model_wrapper(model):
-            model = model.module
-        preprocessor = model.data_preprocessor
-        if getattr(preprocessor, 'batch_augments', None) is not None:
-            raise ValueError(
-                'data_preprocessor.batch_augments mixes labels, which '
-                'MetaPseudoLabelLoop does not support: remove it.'
-            )
         synchronized = any(
             isinstance(layer, nn.SyncBatchNorm)
-            for layer in model.student.modules()
+            for layer in self.bare_model.student.modules()
         )
         if (
             synchronized
@@ -177,11 +131,9 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         runner.call_hook(
             'before_train_iter', batch_idx=self._iter, data_batch=data_batch
         )
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
+        model = self.bare_model
         outputs: dict = {}
-        batches = self._unpack(model, data_batch)
+        batches = self._micro_batches(data_batch)
         self._label(model.teacher, batches)  # 1.
         stepped = self._train_student(model.student, batches, outputs)  # 2.
         feedback = None
@@ -198,7 +150,7 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
                 self.classes,
             )
         )
-        self._reduce(outputs)
+        self.reduce_outputs(outputs)
         runner.call_hook(
             'after_train_iter',
             batch_idx=self._iter,
@@ -304,36 +256,15 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         optim.zero_grad()
         outputs.update((k, total / len(batches)) for k, total in sums.items())
 
-    def _unpack(self, model, data_batch: dict) -> list[MetaBatch]:
+    def _micro_batches(self, data_batch: dict) -> list[MetaBatch]:
         """Normalised faces and labels on the device, in micro-batches."""
-        preprocess = model.data_preprocessor
-        labeled = preprocess(data_batch['labeled'], True)
-        unlabeled = data_batch['unlabeled']
-        if len(unlabeled['inputs']) != 2 or isinstance(
-            unlabeled['inputs'], Tensor
-        ):
-            raise ValueError(
-                'The unlabeled loader must give two views of each face: end '
-                'its pipeline with MultiView(num_views=[1, 1], ...) and '
-                "PackInputs, and set collate_fn=dict(type='default_collate')."
-            )
-        weak, strong = (
-            preprocess(dict(inputs=view), True)['inputs']
-            for view in unlabeled['inputs']
-        )
-        labels, truth = (
-            torch.cat([sample.gt_label for sample in samples]).to(weak.device)
-            for samples in (
-                labeled['data_samples'],
-                unlabeled['data_samples'],
-            )
-        )
+        faces, labels, (weak, strong), truth = self.unpack(data_batch)
         view = strong if self.student_view == 'strong' else weak
         uniform = self._uniform(len(weak))
         parts = [
             tensor.chunk(self.accumulation)
             for tensor in (
-                labeled['inputs'],
+                faces,
                 labels,
                 weak,
                 strong,
@@ -414,15 +345,6 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         outputs['student/skipped_steps'] = torch.full_like(
             outputs['student/loss'], count
         )
-
-    @staticmethod
-    def _reduce(outputs: dict) -> None:
-        """Means over all ranks, so that the log is that of the whole batch."""
-        all_reduce_dict(outputs, op='mean')
-        known = outputs.pop('pseudo_label/known')
-        hits = outputs.pop('pseudo_label/hits')
-        if known > 0:
-            outputs['pseudo_label/accuracy'] = hits / known
 
 
 def _build_feedback(feedback: str | dict | None, pseudo_label: str):
