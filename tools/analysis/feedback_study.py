@@ -11,12 +11,12 @@ are those of the last validation, of student and teacher::
 
 import argparse
 import csv
-import json
 import statistics
 from pathlib import Path
 
-from fer_ssl.apis.trials import run_logged, scores_of_validation
+from fer_ssl.apis.trials import train_once
 
+TRAIN = Path(__file__).parents[1] / 'train.py'
 LOOP, HOOK = 'train_cfg', 'custom_hooks.0'
 NORMALIZED = f'{HOOK}.normalize=True'
 #: name -> options. L_f of the last three has the size of the other losses.
@@ -83,21 +83,6 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def train(config: str, folder: Path, options: list[str]) -> dict:
-    """Scores of the last validation of one training."""
-    file = folder / 'scores.json'
-    done = json.loads(file.read_text()) if file.exists() else {}
-    if done.get('options') != options:
-        tool = Path(__file__).parents[1] / 'train.py'
-        command = [str(tool), config, f'--work-dir={folder}']
-        run_logged([*command, '--cfg-options', *options], folder / 'log.txt')
-        last = scores_of_validation(folder, COLUMNS[0])
-        scores = {name: last[name] for name in COLUMNS}
-        done = dict(options=options, scores=scores)
-        file.write_text(json.dumps(done))
-    return done['scores']
-
-
 def main() -> None:
     args = parse_args()
     rows = []
@@ -107,7 +92,9 @@ def main() -> None:
             options += [f'randomness.seed={seed}', *VARIANTS[name]]
             folder = args.work_dir / name.replace(', ', '_') / str(seed)
             try:
-                scores = train(args.config, folder, options)
+                scores = train_once(
+                    TRAIN, args.config, folder, options, COLUMNS
+                )
             except RuntimeError as error:
                 raise SystemExit(f'error: {error}') from None
             rows.append(dict(variant=name, seed=seed, **scores))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -28,6 +30,63 @@ def run_logged(command: Sequence[str], log: Path) -> None:
         raise RuntimeError(f'a training or test failed, see {log}')
 
 
+def train_once(
+    train: Path,
+    config: str,
+    folder: Path,
+    options: Sequence[str],
+    columns: Sequence[str],
+) -> dict[str, float]:
+    """Train, unless the same training has been finished in the folder.
+
+    It is the same with the same config, options and variables ``FER_SSL_*``.
+    The scores are kept in ``scores.json``, what is printed in ``log.txt``.
+
+    Args:
+        train: The script ``tools/train.py``.
+        config: Config of a training that ends with a validation.
+        folder: Its ``work_dir``.
+        options: More for ``--cfg-options``.
+        columns: Names of the scores.
+
+    Returns:
+        Those of the last validation, and the median time of an iteration,
+        ``ms_per_step``, NaN where the training was too short to log any.
+
+    Raises:
+        RuntimeError: The training failed; the message names its output.
+    """
+    variables = {
+        name: value
+        for name, value in sorted(os.environ.items())
+        if name.startswith('FER_SSL_')
+    }
+    trial = dict(config=config, options=list(options), variables=variables)
+    file = folder / 'scores.json'
+    done = json.loads(file.read_text('utf-8')) if file.exists() else {}
+    if done.get('trial') != trial:
+        command = [str(train), config, f'--work-dir={folder}']
+        run_logged([*command, '--cfg-options', *options], folder / 'log.txt')
+        last = scores_of_validation(folder, columns[0])
+        scores = {name: last[name] for name in columns}
+        scores['ms_per_step'] = _ms_per_step(folder)
+        done = dict(trial=trial, scores=scores)
+        file.write_text(json.dumps(done), 'utf-8')
+    return done['scores']
+
+
+def _log_lines(folder: Path) -> list[dict]:
+    """What the latest training in a folder has logged."""
+    logs = sorted(folder.glob('*/vis_data/scalars.json'))
+    lines = logs[-1].read_text('utf-8').splitlines() if logs else []
+    return [json.loads(line) for line in lines]
+
+
+def _ms_per_step(folder: Path) -> float:
+    times = [x['time'] for x in _log_lines(folder) if 'iter' in x]
+    return 1e3 * statistics.median(times) if times else float('nan')
+
+
 def scores_of_validation(folder: Path, score: str) -> dict[str, float]:
     """Scores of the last validation of the latest training in a folder.
 
@@ -38,9 +97,7 @@ def scores_of_validation(folder: Path, score: str) -> dict[str, float]:
     Raises:
         RuntimeError: There was no validation.
     """
-    logs = sorted(folder.glob('*/vis_data/scalars.json'))
-    lines = logs[-1].read_text('utf-8').splitlines() if logs else []
-    found = [line for line in map(json.loads, lines) if score in line]
+    found = [line for line in _log_lines(folder) if score in line]
     if not found:
         raise RuntimeError(f'{folder}: no validation with a score {score}')
     return found[-1]
