@@ -94,6 +94,24 @@ def test_one_pass_and_a_gradient(name):
 
 
 @pytest.mark.parametrize('name', METHODS)
+def test_mixed_precision(name):
+    """Losses and what is remembered stay in float32, the network does not."""
+    results, states = [], []
+    for autocast in (False, True):
+        method = TASK_UTILS.build(dict(type=name, **SIZES))
+        batch = make_batch(method.num_weak_views)
+        with torch.autocast('cpu', torch.bfloat16, enabled=autocast):
+            for iteration in (0, 1):
+                result = method.loss(Network(), batch, iteration)
+        results.append(result.losses)
+        states.append(method.state_dict())
+    for loss in results[1].values():
+        assert loss.dtype == torch.float32
+    assert_close(results[1], results[0], rtol=0.05, atol=0.02)
+    assert_close(states[1], states[0], rtol=0.05, atol=0.02)
+
+
+@pytest.mark.parametrize('name', METHODS)
 def test_nothing_sure(name):
     """The unlabeled faces then leave the network alone, but for Ada-CM's
     contrastive loss."""

@@ -87,7 +87,8 @@ class AdaCM(BaseMethod):
         confidence, label = logits.softmax(dim=1).max(dim=1)
         right = label == labels
         one_hot = F.one_hot(labels, self.num_classes) * right[:, None]
-        sums = torch.stack([confidence @ one_hot.float(), one_hot.sum(dim=0)])
+        parts = confidence[:, None] * one_hot, one_hot
+        sums = torch.stack([part.sum(dim=0) for part in parts])
         all_reduce(sums)
         self.right += sums
         self.seen += len(labels) * get_world_size()
@@ -116,7 +117,9 @@ def contrastive_loss(first: Tensor, second: Tensor, temperature: float):
     if not count:
         return first.sum() + second.sum()  # 0
     features = F.normalize(torch.cat([first, second]).float(), dim=1)
-    similarity = features @ features.T / temperature
+    # bfloat16 cannot tell cosines near 1, divided by 0.07, apart.
+    with torch.autocast(features.device.type, enabled=False):
+        similarity = features @ features.T / temperature
     similarity.fill_diagonal_(-torch.inf)
     other = torch.arange(2 * count, device=first.device).roll(count)
     return F.cross_entropy(similarity, other)
