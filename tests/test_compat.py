@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.config import config as mmengine_config
 from mmengine.fileio import LocalBackend
 from mmengine.hooks import EMAHook
 from mmengine.logging import HistoryBuffer
@@ -182,6 +184,36 @@ def test_latest_checkpoint_when_its_name_was_not_written(tmp_path):
     (tmp_path / 'last_checkpoint').write_text('iter_9.pth')
     assert find(str(tmp_path)) == 'iter_9.pth'
     assert find.__wrapped__(str(tmp_path)) == 'iter_9.pth'
+
+
+def test_configs_are_formatted_once(monkeypatch):
+    texts = []
+
+    def format_code(text, **options):
+        texts.append(text)
+        return text.upper(), True
+
+    monkeypatch.setattr(mmengine_config, 'FormatCode', format_code)
+    compat.format_configs_once(mmengine_config)
+    config = Config(dict(a=1))
+    assert config.pretty_text == config.pretty_text == 'A=1'
+    assert len(texts) == 1
+    config.a = 2
+    assert config.pretty_text == 'A=2'
+    assert len(texts) == 2
+
+
+def test_formatting_once_still_needed(monkeypatch):
+    texts = []
+
+    def format_code(text, **options):
+        texts.append(text)
+        return text, True
+
+    monkeypatch.setattr(mmengine_config, 'FormatCode', format_code)
+    config = Config(dict(a=1))
+    assert config.pretty_text == config.pretty_text
+    assert len(texts) == 2
 
 
 def test_parent_locations_still_needed():

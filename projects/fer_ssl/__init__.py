@@ -28,7 +28,12 @@ for _location, _names in {
         'TASK_UTILS',
         'TRANSFORMS',
     ),
-    'fer_ssl.engine': ('HOOKS', 'LOOPS', 'OPTIM_WRAPPER_CONSTRUCTORS'),
+    'fer_ssl.engine': (
+        'HOOKS',
+        'LOOPS',
+        'OPTIM_WRAPPERS',
+        'OPTIM_WRAPPER_CONSTRUCTORS',
+    ),
     'fer_ssl.evaluation': ('METRICS', 'TASK_UTILS'),
 }.items():
     for _name in _names:

@@ -541,7 +541,10 @@ runpy.run_path({str(TOOL)!r}, run_name='__main__')
     )
     state = tmp_path / 'work_dirs/data_check.json'
     end = time.time() + 120
-    while not state.exists() and time.time() < end:
+    # The first file may have no entry yet.
+    while time.time() < end and not (
+        state.exists() and 'checked' in state.read_text()
+    ):
         time.sleep(0.05)
     os.killpg(process.pid, number)
     text, _ = process.communicate(timeout=60)

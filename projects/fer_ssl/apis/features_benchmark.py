@@ -9,6 +9,7 @@ import resource
 import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -225,7 +226,7 @@ def compare_training(
             loss.backward()
             optimizer.step()
             frames += batch['inputs'].shape[0] * batch['inputs'].shape[1]
-        float(loss)  # waits for the device
+        loss.item()  # waits for the device
         return frames / (time.perf_counter() - start)
 
     return take_turns({k: lambda k=k: rate(k) for k in streams}, rounds)
@@ -241,7 +242,7 @@ class Footprint:
     Attributes:
         frames: Of all videos.
         start_s: Until the data set is there, seconds.
-        start_mb: Largest resident memory of the process until then, MB.
+        start_mb: Resident memory that the data set adds to the process, MB.
         items_mb: The same after clips have been read, MB.
         item_us: One clip, microseconds of the processor.
     """
@@ -273,8 +274,10 @@ def measure_footprint(arguments: dict, window: int, items: int) -> Footprint:
     return Footprint(*queue.get())
 
 
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def _resident_mb() -> float:
+    """Of this process now; the peak would be that of the imports."""
+    pages = Path('/proc/self/statm').read_text().split()[1]
+    return int(pages) * resource.getpagesize() / 2**20
 
 
 def _footprint(arguments, window, items, queue) -> None:
@@ -288,9 +291,9 @@ def _footprint(arguments, window, items, queue) -> None:
     with tempfile.TemporaryDirectory() as folder:
         small = make_store(folder, 1, window, 8)
         DATASETS.build(dict(config, **small))[0]
-    start = time.perf_counter()
+    before, start = _resident_mb(), time.perf_counter()
     dataset = DATASETS.build(dict(config, **arguments))
-    start_s, built = time.perf_counter() - start, _peak_mb()
+    start_s, built = time.perf_counter() - start, _resident_mb()
     chosen = np.linspace(0, len(dataset) - 1, items).astype(int).tolist()
     start = time.process_time()
     for index in chosen:
@@ -300,8 +303,8 @@ def _footprint(arguments, window, items, queue) -> None:
         (
             len(dataset.labels),
             start_s,
-            built,
-            _peak_mb(),
+            built - before,
+            _resident_mb() - before,
             item_us,
         )
     )
@@ -310,7 +313,7 @@ def _footprint(arguments, window, items, queue) -> None:
 def describe_footprints(footprints: list[Footprint]) -> str:
     """Table of all footprints."""
     lines = [
-        '| frames | start, s | peak memory then, MB | after reading, MB '
+        '| frames | start, s | memory added, MB | after reading, MB '
         '| per clip, us |',
         '| ---: | ---: | ---: | ---: | ---: |',
     ]

@@ -24,11 +24,25 @@ class Speed:
     ratios: list[float]
 
 
-def take_turns(ways: Mapping[str, Callable[[], float]], rounds: int):
-    """Measure all ways one after another, several times.
+def in_turns(
+    ways: Mapping[str, Callable[[], float]], rounds: int
+) -> dict[str, list[float]]:
+    """What each way returns in each round.
 
-    So what else the machine does falls on all; every other round goes the
-    other way round.
+    In a round all ways are measured one after another, so that what else the
+    machine does falls on all; every other round goes the other way round.
+    """
+    found = {name: [] for name in ways}
+    for number in range(rounds):
+        for name in list(ways)[:: 1 if number % 2 else -1]:
+            found[name].append(ways[name]())
+    return found
+
+
+def take_turns(
+    ways: Mapping[str, Callable[[], float]], rounds: int
+) -> list[Speed]:
+    """Measure the rates of all ways, :func:`in_turns`.
 
     Args:
         ways: Functions that do the work and return its rate, by name. The
@@ -36,12 +50,9 @@ def take_turns(ways: Mapping[str, Callable[[], float]], rounds: int):
         rounds: How often each is measured.
 
     Returns:
-        list[Speed], the reference first.
+        The reference first.
     """
-    rates = {name: [] for name in ways}
-    for number in range(rounds):
-        for name in list(ways)[:: 1 if number % 2 else -1]:
-            rates[name].append(ways[name]())
+    rates = in_turns(ways, rounds)
     reference = next(iter(rates.values()))
     return [
         Speed(name, own, [a / b for a, b in zip(own, reference)])

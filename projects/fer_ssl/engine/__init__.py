@@ -1,3 +1,4 @@
+from .bfloat16_optim_wrapper import Bfloat16OptimWrapper
 from .hooks import (
     FeedbackLossHook,
     PseudoLabelCollapseHook,
@@ -11,6 +12,7 @@ from .loops import (
 from .optim_wrapper_constructor import MultiOptimWrapperConstructor
 
 __all__ = [
+    'Bfloat16OptimWrapper',
     'FeedbackLossHook',
     'MetaPseudoLabelLoop',
     'MultiOptimWrapperConstructor',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -39,7 +40,8 @@ def pseudo_labels(
         raise ValueError(
             f'pseudo_label={kind!r} is none of {", ".join(PSEUDO_LABELS)}.'
         )
-    return F.one_hot(label, probs.shape[1]).to(probs.dtype)
+    # F.one_hot would read the labels, for which the processor has to wait.
+    return torch.zeros_like(probs).scatter_(1, label[:, None], 1.0)
 
 
 def consistency_loss(

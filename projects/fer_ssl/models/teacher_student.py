@@ -18,6 +18,9 @@ class TeacherStudent(BaseModel):
     Args:
         network: Config of one mmpretrain ``ImageClassifier``, built twice.
         data_preprocessor: Shared by both networks.
+        channels_last: Keep the weights of the convolutions, and so all that
+            comes out of them, with the channels innermost. The numbers are
+            the same to rounding; most processors are faster with it.
 
     Example:
         >>> model = dict(
@@ -34,10 +37,18 @@ class TeacherStudent(BaseModel):
         ... )
     """
 
-    def __init__(self, network: dict, data_preprocessor: dict, init_cfg=None):
+    def __init__(
+        self,
+        network: dict,
+        data_preprocessor: dict,
+        channels_last: bool = False,
+        init_cfg=None,
+    ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.teacher = MODELS.build(copy.deepcopy(network))
         self.student = MODELS.build(copy.deepcopy(network))
+        if channels_last:
+            self.to(memory_format=torch.channels_last)
         self._register_state_dict_hook(_drop_wrapper_prefix)
 
     def forward(self, inputs, data_samples=None, mode: str = 'tensor'):

@@ -66,16 +66,16 @@ class FeedbackLossHook(Hook):
         state = hub.get_info('feedback_moments', dict(weight=0.0, running=[0]))
         # The mean of earlier iterations only: a baseline must not depend on
         # the draw that it is subtracted from.
+        values = torch.cat([f.flatten() for f in feedback])
+        running = torch.as_tensor(state['running']).to(values)
         baseline = 0.0
         if self.moving_baseline and state['weight']:
-            baseline = float(state['running'][0]) / state['weight']
-        values = torch.cat([f.flatten() for f in feedback])
+            baseline = running[0] / state['weight']
         centred = values - baseline
         moments = torch.stack(
             [x.mean() for x in (values, values.square(), centred.square())]
         )
         all_reduce(moments, op='mean')
-        running = torch.as_tensor(state['running']).to(moments)
         running = torch.lerp(running.expand(3), moments, self.momentum)
         weight = state['weight'] + self.momentum * (1 - state['weight'])
         state = dict(weight=weight, running=running)

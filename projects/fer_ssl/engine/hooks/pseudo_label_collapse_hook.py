@@ -34,7 +34,7 @@ class PseudoLabelCollapseHook(Hook):
         self.count += 1
         for name, value in outputs.items():
             if name.startswith('pseudo_label/share_'):
-                self.sums[name] = self.sums.get(name, 0) + value.detach()
+                self.sums[name] = self.sums.get(name, 0) + value
         if not self.every_n_train_iters(runner, self.interval):
             return
         for name, total in self.sums.items():

@@ -3,7 +3,6 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from mmengine.dist import all_reduce, get_dist_info, get_world_size
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapperDict
 from mmengine.registry import LOOPS, TASK_UTILS
 from torch import Tensor, nn
@@ -18,7 +17,7 @@ from ...models.pseudo_labels import (
 )
 from ...randomness import mixed_seed
 from .non_finite import check_finite
-from .paired_train_loop import PairedTrainLoop
+from .paired_train_loop import PairedTrainLoop, unwrapped
 
 
 @LOOPS.register_module()
@@ -82,7 +81,7 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
         super().__init__(runner, dataloader, unlabeled_dataloader, **kwargs)
         self.pseudo_label = pseudo_label
         self.student_view = student_view
-        self.feedback = _build_feedback(feedback, pseudo_label)
+        self.feedback = build_feedback(feedback, pseudo_label)
         self.logit_adjustment = logit_adjustment
         self.consistency = dict(consistency or {})
         self.consistency_weight = self.consistency.pop('weight', 1.0)
@@ -94,6 +93,10 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
                     f'cannot be split into accumulation={accumulation} equal '
                     'parts.'
                 )
+
+    @property
+    def networks(self) -> tuple[nn.Module, nn.Module]:
+        return self.bare_model.teacher, self.bare_model.student
 
     def check_parts(self) -> None:
         super().check_parts()
@@ -134,7 +137,7 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
         model = self.bare_model
         outputs: dict = {}
         batches = self._micro_batches(data_batch)
-        self._label(model.teacher, batches)  # 1.
+        self._label(model.teacher, batches, outputs)  # 1.
         stepped = self._train_student(model.student, batches, outputs)  # 2.
         feedback = None
         if stepped and self.feedback is not None:
@@ -142,15 +145,6 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
                 model.student, batches, outputs
             )
         self._train_teacher(model.teacher, batches, feedback, outputs)  # 4.
-        outputs.update(
-            describe_pseudo_labels(
-                torch.cat([b.logits[1] for b in batches]),
-                torch.cat([b.targets for b in batches]),
-                torch.cat([b.truth for b in batches]),
-                self.classes,
-            )
-        )
-        self.reduce_outputs(outputs)
         runner.call_hook(
             'after_train_iter',
             batch_idx=self._iter,
@@ -159,7 +153,7 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
         )
         self._iter += 1
 
-    def _label(self, teacher, batches: list[MetaBatch]) -> None:
+    def _label(self, teacher, batches: list[MetaBatch], outputs: dict) -> None:
         """1. The teacher labels the unlabeled faces by their weak view."""
         for batch in batches:
             # Of several micro-batches only one graph fits into memory: the
@@ -168,9 +162,18 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
             batch.targets = pseudo_labels(
                 batch.logits[1], self.pseudo_label, batch.uniform
             )
-        bias = self._logit_bias(torch.cat([b.targets for b in batches]))
+        targets = torch.cat([b.targets for b in batches])
+        bias = self._logit_bias(targets)
         for batch in batches:
             batch.bias = bias
+        outputs.update(
+            describe_pseudo_labels(
+                torch.cat([b.logits[1] for b in batches]),
+                targets,
+                torch.cat([b.truth for b in batches]),
+                self.classes,
+            )
+        )
 
     def _train_student(
         self, student, batches: list[MetaBatch], outputs: dict
@@ -191,7 +194,7 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
             optim.backward(loss / len(batches))
             losses.append(loss.detach())
         outputs['student/loss'] = torch.stack(losses).mean()
-        student = _unwrapped(student)
+        student = unwrapped(student)
         scaler = getattr(optim, 'loss_scaler', None)
         if scaler is not None and not scaler.is_enabled():
             scaler = None
@@ -214,12 +217,12 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
             A coefficient for each micro-batch, as the hooks have left it.
         """
         optim = self.runner.optim_wrapper['student']
-        student = _unwrapped(student)
+        student = unwrapped(student)
         feedback = self.feedback.after_student_step(
             student, batches, _learning_rates(student, optim)
         )
-        for coefficient in feedback:
-            check_finite(self.runner, 'student', dict(feedback=coefficient))
+        values = torch.cat([f.flatten() for f in feedback])
+        check_finite(self.runner, 'student', dict(feedback=values))
         self.runner.call_hook(
             'before_teacher_step',
             batch_idx=self._iter,
@@ -247,14 +250,18 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
                     feedback[number], batch
                 )  # Eq. 5
             check_finite(self.runner, 'teacher', losses)
-            optim.backward(sum(losses.values()) / len(batches))
             logged = {f'teacher/{name}': x for name, x in losses.items()}
             logged['pseudo_label/confident'] = confident
             for name, value in logged.items():
                 sums[name] = sums.get(name, 0.0) + value.detach()
+            if batch is batches[-1]:
+                outputs.update((k, x / len(batches)) for k, x in sums.items())
+                # Here and not at the end: while the GPU is busy with what
+                # follows, the hooks run and the next batch is fetched.
+                self.read(outputs)
+            optim.backward(sum(losses.values()) / len(batches))
         optim.step()
         optim.zero_grad()
-        outputs.update((k, total / len(batches)) for k, total in sums.items())
 
     def _micro_batches(self, data_batch: dict) -> list[MetaBatch]:
         """Normalised faces and labels on the device, in micro-batches."""
@@ -347,7 +354,7 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
         )
 
 
-def _build_feedback(feedback: str | dict | None, pseudo_label: str):
+def build_feedback(feedback: str | dict | None, pseudo_label: str):
     """Estimator from its config or short name."""
     if feedback is None:
         return None
@@ -362,11 +369,6 @@ def _build_feedback(feedback: str | dict | None, pseudo_label: str):
             "feedback='expected', or None."
         )
     return feedback
-
-
-def _unwrapped(network: nn.Module) -> nn.Module:
-    """The network inside of DDP: probes are none of its business."""
-    return network.module if is_model_wrapper(network) else network
 
 
 def _learning_rates(student: nn.Module, optim) -> dict[str, float]:

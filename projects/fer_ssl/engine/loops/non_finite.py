@@ -20,8 +20,12 @@ def check_finite(runner, network: str, values: dict[str, Tensor]) -> None:
         FloatingPointError: A value is NaN or infinite. The weights of the
             moment are in the file that the message names.
     """
-    for name, value in values.items():
-        if torch.isfinite(value).all():
+    finite = [torch.isfinite(value).all() for value in values.values()]
+    # Read at once: the processor waits for the GPU at each reading.
+    for (name, value), good in zip(
+        values.items(), torch.stack(finite).tolist()
+    ):
+        if good:
             continue
         reason = f'{network}/{name} is {value.sum().item()}'
         iteration = runner.iter + 1

@@ -56,12 +56,33 @@ class PairedTrainLoop(ResumableTrainLoop):
     @property
     def bare_model(self) -> nn.Module:
         """The runner's model, not wrapped for DDP."""
-        model = self.runner.model
-        return model.module if is_model_wrapper(model) else model
+        return unwrapped(self.runner.model)
+
+    @property
+    def networks(self) -> tuple[nn.Module, ...]:
+        """Networks that are trained, perhaps wrapped for DDP."""
+        return (self.bare_model,)
 
     def run(self) -> nn.Module:
-        self.check_parts()
+        self.prepare()
         return super().run()
+
+    def prepare(self) -> None:
+        """Check the parts of the run and compile what is to be compiled."""
+        self.check_parts()
+        self._compile()
+
+    def _compile(self) -> None:
+        """Compile the backbones by ``compile`` of the config.
+
+        MMEngine does so with ``train_step``, which these loops do not call.
+        """
+        options = self.runner.cfg.get('compile')
+        if not options:
+            return
+        for network in self.networks:
+            backbone = unwrapped(network).backbone
+            backbone.compile(**({} if options is True else options))
 
     def check_parts(self) -> None:
         """Refuse what the steps of the loop would get wrong."""
@@ -86,8 +107,7 @@ class PairedTrainLoop(ResumableTrainLoop):
             ValueError: The unlabeled loader gives another number of views.
         """
         preprocess = self.bare_model.data_preprocessor
-        labeled = preprocess(data_batch['labeled'], True)
-        unlabeled = data_batch['unlabeled']
+        labeled, unlabeled = data_batch['labeled'], data_batch['unlabeled']
         views = unlabeled['inputs']
         if isinstance(views, Tensor) or len(views) != num_weak_views + 1:
             raise ValueError(
@@ -97,8 +117,11 @@ class PairedTrainLoop(ResumableTrainLoop):
                 '...) and PackInputs, and set '
                 "collate_fn=dict(type='default_collate')."
             )
-        faces = labeled['inputs']
-        views = [preprocess(dict(inputs=x), True)['inputs'] for x in views]
+        # Without the data samples, which would go to the device one by one.
+        faces, *views = (
+            preprocess(dict(inputs=x), True)['inputs']
+            for x in (labeled['inputs'], *views)
+        )
         labels, truth = (
             torch.cat([sample.gt_label for sample in samples]).to(faces.device)
             for samples in (
@@ -109,11 +132,22 @@ class PairedTrainLoop(ResumableTrainLoop):
         return faces, labels, views, truth
 
     @staticmethod
-    def reduce_outputs(outputs: dict) -> None:
-        """Means over all ranks, so that the log is that of the whole batch."""
+    def read(outputs: dict) -> None:
+        """Means over all ranks as numbers: the log of the whole batch.
+
+        All at once, since the processor waits for the GPU at each reading,
+        and MMEngine would read one by one.
+        """
         all_reduce_dict(outputs, op='mean')
+        values = torch.stack([x.float() for x in outputs.values()]).tolist()
+        outputs.update(zip(outputs, values))
         for name in ('', 'confident_'):
             known = outputs.pop(f'pseudo_label/{name}known', 0)
             hits = outputs.pop(f'pseudo_label/{name}hits', 0)
             if known > 0:
                 outputs[f'pseudo_label/{name}accuracy'] = hits / known
+
+
+def unwrapped(network: nn.Module) -> nn.Module:
+    """The network inside of DDP."""
+    return network.module if is_model_wrapper(network) else network

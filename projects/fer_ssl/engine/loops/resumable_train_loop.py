@@ -75,17 +75,19 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             # The checkpoint is older than the validation it was due for.
             self._validate_if_due()
         while self._iter < self._max_iters and not self.stop_training:
-            self.runner.model.train()
-            data_batch = next(self.dataloader_iterator)
-            # Dropout and the like: a function of seed, iteration and rank.
-            set_random_seed(
-                mixed_seed(self.runner.seed, self._iter, get_rank())
-            )
-            self.run_iter(data_batch)
-            self._validate_if_due()
+            self.run_next()
         self.runner.call_hook('after_train_epoch')
         self.runner.call_hook('after_train')
         return self.runner.model
+
+    def run_next(self) -> None:
+        """One iteration, and the validation that is due after it."""
+        self.runner.model.train()
+        data_batch = next(self.dataloader_iterator)
+        # Dropout and the like: a function of seed, iteration and rank.
+        set_random_seed(mixed_seed(self.runner.seed, self._iter, get_rank()))
+        self.run_iter(data_batch)
+        self._validate_if_due()
 
     def _validate_if_due(self) -> None:
         self._decide_current_val_interval()

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import torch
 from mmengine.registry import LOOPS, TASK_UTILS
-from torch import nn
 
 from ...datasets.samplers import ResumableSampler
 from ...models.methods import MethodBatch
@@ -51,9 +50,9 @@ class SemiSupervisedLoop(PairedTrainLoop):
             ),
         )
 
-    def run(self) -> nn.Module:
+    def prepare(self) -> None:
+        super().prepare()
         self.method.to(next(self.runner.model.parameters()).device)
-        return super().run()
 
     def resume_data(self) -> None:
         """Move the loaders to the current iteration, and the method."""
@@ -86,9 +85,6 @@ class SemiSupervisedLoop(PairedTrainLoop):
         losses = result.losses
         check_finite(runner, type(self.method).__name__, losses)
         total = sum(losses.values())
-        optim.update_params(total)
-        runner.message_hub.update_info(_STATE, dict(self.method.state_dict()))
-
         outputs = dict(loss=total, **losses)
         outputs = {name: value.detach() for name, value in outputs.items()}
         outputs.update(
@@ -100,7 +96,9 @@ class SemiSupervisedLoop(PairedTrainLoop):
                 result.confident,
             )
         )
-        self.reduce_outputs(outputs)
+        self.read(outputs)  # before the GPU is busy with what follows
+        optim.update_params(total)
+        runner.message_hub.update_info(_STATE, dict(self.method.state_dict()))
         runner.call_hook(
             'after_train_iter',
             batch_idx=self._iter,

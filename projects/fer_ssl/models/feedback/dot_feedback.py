@@ -3,7 +3,7 @@ from __future__ import annotations
 from mmengine.registry import TASK_UTILS
 
 from .base_feedback import BaseFeedback
-from .probes import copied_gradients, dot_product, labeled_gradients, scaled
+from .probes import copied_gradients, dot_product, labeled_gradients
 
 
 @TASK_UTILS.register_module()
@@ -18,19 +18,25 @@ class DotFeedback(BaseFeedback):
     Args:
         cosine: The cosine of the two gradients, in [-1, 1], instead: free of
             the learning rate and of the gradients' norms.
+        bfloat16: Take the labeled gradient under autocast to bfloat16, in
+            about half the time where the hardware has that type.
     """
 
-    def __init__(self, cosine: bool = False) -> None:
+    def __init__(self, cosine: bool = False, bfloat16: bool = False) -> None:
         self.cosine = cosine
+        self.bfloat16 = bfloat16
 
     def before_student_step(self, student, batches, scale) -> None:
         self.gradients = copied_gradients(student, scale)
 
     def after_student_step(self, student, batches, learning_rates):
-        labeled = labeled_gradients(student, batches)
-        step = scaled(self.gradients, learning_rates)
-        feedback = dot_product(labeled, step)
+        labeled = labeled_gradients(student, batches, self.bfloat16)
+        feedback = dot_product(labeled, self.gradients, learning_rates)
         if self.cosine:
-            norms = dot_product(labeled, labeled) * dot_product(step, step)
+            ones = dict.fromkeys(labeled, 1.0)
+            squares = {name: rate**2 for name, rate in learning_rates.items()}
+            norms = dot_product(labeled, labeled, ones) * dot_product(
+                self.gradients, self.gradients, squares
+            )
             feedback = feedback / norms.sqrt().clamp(min=1e-20)
         return [feedback] * len(batches)

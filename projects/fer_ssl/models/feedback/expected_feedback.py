@@ -31,8 +31,9 @@ class ExpectedFeedback(BaseFeedback):
     the shares of ``logit_adjustment`` count as constants.)
 
     Cost: a forward and a backward pass of the labeled faces, one
-    forward-mode pass of the unlabeled ones (about two forward passes), a copy
-    of the weights, and under DDP one reduction of all gradients.
+    forward-mode pass of the unlabeled ones (the work of three forward
+    passes), a copy of the weights, and under DDP one reduction of all
+    gradients.
     """
 
     takes_soft_labels = True

@@ -19,8 +19,8 @@ class JvpFeedback(BaseFeedback):
 
     f = eta * d/de L_l(theta' + e * grad L_u(theta)), the number of
     :class:`DotFeedback`. Cost: one forward-mode pass of the labeled faces
-    (about two forward passes), a copy of the gradients, and under DDP the
-    reduction of one scalar.
+    (the work of three forward passes), a copy of the gradients, and under
+    DDP the reduction of one scalar.
     """
 
     forward_mode = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 import torch.nn.functional as F
@@ -59,14 +59,23 @@ def scaled(tensors: Tensors, factors: Mapping[str, float]) -> Tensors:
     return {name: factors[name] * x for name, x in tensors.items()}
 
 
-def dot_product(first: Mapping, second: Mapping) -> Tensor:
-    """Sum over all parameters of the products of two gradients, a scalar."""
-    products = [
-        torch.dot(first[name].flatten(), second[name].flatten())
-        for name in first
-        if name in second
-    ]
-    return torch.stack(products).sum()
+def dot_product(
+    first: Mapping[str, Tensor],
+    second: Mapping[str, Tensor],
+    factors: Mapping[str, float],
+) -> Tensor:
+    """Sum over all weights of first * second * factor, a scalar.
+
+    The factors, one of each parameter, are applied to the sums of the
+    parameters: that saves a copy of all tensors.
+    """
+    names = [name for name in first if name in second]
+    products = torch.stack(
+        [torch.dot(first[n].flatten(), second[n].flatten()) for n in names]
+    )
+    return torch.dot(
+        products, products.new_tensor([factors[n] for n in names])
+    )
 
 
 def logits_of(student: nn.Module, faces: Tensor, weights=None) -> Tensor:
@@ -88,21 +97,37 @@ def labeled_loss(
 
 
 def labeled_gradients(
-    student: nn.Module, batches: Sequence[MetaBatch]
+    student: nn.Module, batches: Sequence[MetaBatch], bfloat16: bool = False
 ) -> Tensors:
-    """Gradient of L_l, averaged over all ranks."""
+    """Gradient of L_l, averaged over all ranks.
+
+    Args:
+        bfloat16: Differentiate under autocast to bfloat16.
+    """
     weights = trained_weights(student)
-    total = {name: torch.zeros_like(p) for name, p in weights.items()}
+    device = batches[0].faces.device.type
+    total: Tensors = {}
     for batch in batches:  # one by one, for the memory
-        loss = labeled_loss(student, [batch]) / len(batches)
+        with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
+            loss = labeled_loss(student, [batch]) / len(batches)
         grads = torch.autograd.grad(
             loss, list(weights.values()), allow_unused=True
         )
         for name, grad in zip(weights, grads):
             if grad is not None:
-                total[name] += grad
+                total[name] = total[name] + grad if name in total else grad
     all_reduce_params(list(total.values()), op='mean')
     return total
+
+
+@contextmanager
+def _differentiable_kernels() -> Iterator[None]:
+    """No attention and no compiled module without forward-mode derivative."""
+    eager = nullcontext()
+    if hasattr(torch.compiler, 'set_stance'):  # torch >= 2.6
+        eager = torch.compiler.set_stance('force_eager')
+    with differentiable_attention(), eager:
+        yield
 
 
 def directional_derivative(
@@ -114,7 +139,7 @@ def directional_derivative(
 
     One forward-mode pass: no graph is kept and nothing goes backward.
     """
-    with torch.no_grad(), forward_ad.dual_level(), differentiable_attention():
+    with torch.no_grad(), forward_ad.dual_level(), _differentiable_kernels():
         duals = {
             name: forward_ad.make_dual(weight.detach(), direction[name])
             for name, weight in weights.items()

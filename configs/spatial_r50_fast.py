@@ -1,0 +1,17 @@
+# spatial_r50.py with what makes a step faster: bfloat16, channels innermost,
+# fused optimizers and compiled backbones. docs/benchmarks.md compares them.
+#   mim train fer_ssl configs/spatial_r50_fast.py
+# 1 GPU with bfloat16 (Ampere or later); on the CPU with
+# --cfg-options compile=False. Time and result: not measured yet.
+_base_ = ['spatial_r50.py']
+
+model = dict(channels_last=True)
+train_cfg = dict(
+    feedback=dict(_delete_=True, type='DotFeedback', bfloat16=True)
+)
+optim_wrapper = dict(
+    teacher=dict(type='Bfloat16OptimWrapper', optimizer=dict(fused=True)),
+    student=dict(type='Bfloat16OptimWrapper', optimizer=dict(fused=True)),
+)
+# Batches are of few sizes: a kernel for each is faster than one for all.
+compile = dict(dynamic=False)

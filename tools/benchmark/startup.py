@@ -1,0 +1,71 @@
+"""Processor time of imports, of a first iteration and of a resume.
+
+    python tools/benchmark/startup.py --out startup.csv
+
+`import fer_ssl` beside `import mmengine`; a training of one iteration, from
+nothing and resumed at iteration 20, with configs/demo/demo_spatial.py on made
+up faces, beside the imports that it cannot do without. All take turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+from fer_ssl.apis.benchmark_table import describe_table, write_table
+from fer_ssl.apis.startup_benchmark import (
+    compare_startup,
+    import_commands,
+    startup_rows,
+    training_command,
+)
+from fer_ssl.datasets.synthetic import SyntheticSettings, make_synthetic
+
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / 'configs/demo/demo_spatial.py'
+SCRIPT = str(ROOT / 'tools/train.py')
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument(
+        '--iteration', type=int, default=20, help='where to resume'
+    )
+    parser.add_argument('--out', help='CSV file to write')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        make_synthetic(f'{folder}/faces', SyntheticSettings.tiny())
+        os.environ['FER_SSL_DEMO'] = f'{folder}/faces'
+
+        def train(name: str, iterations: int, resume: bool) -> list[str]:
+            return training_command(
+                SCRIPT, str(CONFIG), f'{folder}/{name}', iterations, resume
+            )
+
+        start = train('resumed', args.iteration, False)
+        compare_startup({'start': start}, 1)
+        commands = {
+            **import_commands(('mmengine', 'fer_ssl', 'mmpretrain.models')),
+            'train one iteration': train('first', 1, False),
+            f'resume at {args.iteration} and train one iteration': train(
+                'resumed', args.iteration + 1, True
+            ),
+        }
+        table = startup_rows(compare_startup(commands, args.rounds))
+    print(describe_table(table))
+    if args.out:
+        write_table(args.out, table)
+
+
+if __name__ == '__main__':
+    main()
