@@ -10,11 +10,10 @@ are those of the last validation, of student and teacher::
 """
 
 import argparse
-import csv
-import statistics
 from pathlib import Path
 
-from fer_ssl.apis.trials import train_once
+from fer_ssl.apis.benchmark_table import write_table
+from fer_ssl.apis.trials import spread_table, train_once
 
 TRAIN = Path(__file__).parents[1] / 'train.py'
 LOOP, HOOK = 'train_cfg', 'custom_hooks.0'
@@ -98,21 +97,9 @@ def main() -> None:
             except RuntimeError as error:
                 raise SystemExit(f'error: {error}') from None
             rows.append(dict(variant=name, seed=seed, **scores))
-    with open(args.work_dir / 'study.csv', 'w', newline='') as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator='\n')
-        writer.writeheader()
-        writer.writerows(rows)
-    print('| feedback, labels | ' + ' | '.join(COLUMNS) + ' |')
-    print('| --- ' + '| ---: ' * len(COLUMNS) + '|')
-    for name in args.only:
-        cells = [name]
-        for column in COLUMNS:
-            values = [r[column] for r in rows if r['variant'] == name]
-            cell = f'{statistics.mean(values):.2f}'
-            if len(values) > 1:
-                cell += f' ± {statistics.stdev(values):.2f}'
-            cells.append(cell)
-        print('| ' + ' | '.join(cells) + ' |')
+    write_table(args.work_dir / 'study.csv', rows)
+    titles = dict(zip(COLUMNS, COLUMNS))
+    print(spread_table(rows, 'variant', titles), end='')
 
 
 if __name__ == '__main__':

@@ -7,16 +7,19 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
-def run_logged(command: Sequence[str], log: Path) -> None:
+def run_logged(
+    command: Sequence[str], log: Path, variables: Mapping[str, str] = {}
+) -> None:
     """Run a Python script; what it prints goes to a file.
 
     Args:
         command: The script and its arguments.
         log: The file. Folders are made.
+        variables: Added to the environment.
 
     Raises:
         RuntimeError: It failed; the message names the file.
@@ -24,7 +27,10 @@ def run_logged(command: Sequence[str], log: Path) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, 'w', encoding='utf-8') as file:
         status = subprocess.run(
-            [sys.executable, *command], stdout=file, stderr=file
+            [sys.executable, *command],
+            stdout=file,
+            stderr=file,
+            env={**os.environ, **variables},
         ).returncode
     if status:
         raise RuntimeError(f'a training or test failed, see {log}')
@@ -36,6 +42,7 @@ def train_once(
     folder: Path,
     options: Sequence[str],
     columns: Sequence[str],
+    variables: Mapping[str, str] = {},
 ) -> dict[str, float]:
     """Train, unless the same training has been finished in the folder.
 
@@ -48,6 +55,7 @@ def train_once(
         folder: Its ``work_dir``.
         options: More for ``--cfg-options``.
         columns: Names of the scores.
+        variables: Added to the environment.
 
     Returns:
         Those of the last validation, and the median time of an iteration,
@@ -56,17 +64,25 @@ def train_once(
     Raises:
         RuntimeError: The training failed; the message names its output.
     """
-    variables = {
-        name: value
-        for name, value in sorted(os.environ.items())
-        if name.startswith('FER_SSL_')
-    }
-    trial = dict(config=config, options=list(options), variables=variables)
+    environment = {**os.environ, **variables}
+    trial = dict(
+        config=config,
+        options=list(options),
+        variables={
+            name: value
+            for name, value in environment.items()
+            if name.startswith('FER_SSL_')
+        },
+    )
     file = folder / 'scores.json'
     done = json.loads(file.read_text('utf-8')) if file.exists() else {}
     if done.get('trial') != trial:
         command = [str(train), config, f'--work-dir={folder}']
-        run_logged([*command, '--cfg-options', *options], folder / 'log.txt')
+        run_logged(
+            [*command, '--cfg-options', *options],
+            folder / 'log.txt',
+            variables,
+        )
         last = scores_of_validation(folder, columns[0])
         scores = {name: last[name] for name in columns}
         scores['ms_per_step'] = _ms_per_step(folder)
@@ -101,6 +117,32 @@ def scores_of_validation(folder: Path, score: str) -> dict[str, float]:
     if not found:
         raise RuntimeError(f'{folder}: no validation with a score {score}')
     return found[-1]
+
+
+def spread_table(
+    rows: Sequence[dict], group: str, titles: Mapping[str, str]
+) -> str:
+    """Markdown table, mean ± standard deviation (n - 1) over the seeds.
+
+    Args:
+        rows: One for each training.
+        group: Column that the rows of one line have in common.
+        titles: Heading of each column with numbers, by its name.
+    """
+    lines = [
+        f'| {group} | {" | ".join(titles.values())} |',
+        '| --- ' + '| ---: ' * len(titles) + '|',
+    ]
+    for name in dict.fromkeys(row[group] for row in rows):
+        cells = [name]
+        for column in titles:
+            values = [row[column] for row in rows if row[group] == name]
+            cell = f'{statistics.mean(values):.2f}'
+            if len(values) > 1:
+                cell += f' ± {statistics.stdev(values):.2f}'
+            cells.append(cell)
+        lines.append(f'| {" | ".join(cells)} |')
+    return '\n'.join(lines) + '\n'
 
 
 def scores_of_test(folder: Path) -> dict[str, float]:
