@@ -7,21 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-_TITLES = dict(macro_f1='macro-F1', uar='UAR', accuracy='accuracy')
+_SCORES = dict(macro_f1='macro-F1, %', uar='UAR, %')
 
 
-def plot_methods(
-    rows: Sequence[dict], scores: Sequence[str] = ('macro_f1', 'uar')
-) -> Figure:
-    """Draw a panel for each score, with a line for each method.
+def plot_methods(rows: Sequence[dict]) -> Figure:
+    """Draw macro-F1 and UAR side by side, with a line for each method.
 
     A dot is a seed, the upright stroke the mean, the bar one standard
     deviation to both sides.
 
     Args:
-        rows: As :func:`fer_ssl.apis.method_comparison.compare_methods` gives
-            them.
-        scores: Columns: ``macro_f1``, ``uar``, ``accuracy``, in percent.
+        rows: One for each training: ``method``, ``macro_f1`` and ``uar``, in
+            percent.
 
     Returns:
         The figure; ``figure.savefig(path)`` writes it.
@@ -30,8 +27,8 @@ def plot_methods(
     places = np.arange(len(names))[::-1]
     figure = Figure(figsize=(8, 1 + 0.35 * len(names)), dpi=150)
     figure.set_layout_engine('constrained')
-    panels = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
-    for axes, score in zip(panels, scores):
+    panels = figure.subplots(1, len(_SCORES), sharey=True)
+    for axes, (score, title) in zip(panels, _SCORES.items()):
         for place, name in zip(places, names):
             values = [row[score] for row in rows if row['method'] == name]
             spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
@@ -40,15 +37,28 @@ def plot_methods(
                 place,
                 xerr=spread,
                 fmt='|',
-                color='#08519c',
-                markersize=14,
-                elinewidth=5,
-                alpha=0.6,
+                color='#08306b',
+                ecolor='#c6dbef',
+                elinewidth=7,
+                markersize=15,
+                markeredgewidth=2,
             )
-            axes.plot(values, [place] * len(values), 'o', color='#3182bd')
-        axes.set_xlabel(f'{_TITLES[score]}, %')
+            axes.plot(
+                values,
+                [place] * len(values),
+                'o',
+                color='#4292c6',
+                markeredgecolor='white',
+            )
+        axes.set_xlabel(title)
         axes.grid(axis='x', color='#dddddd')
         axes.set_axisbelow(True)
         axes.spines[['top', 'right']].set_visible(False)
     panels[0].set_yticks(places, names)
+    figure.supxlabel(
+        'dot: one seed, stroke: mean, bar: one standard deviation to both '
+        'sides',
+        fontsize='small',
+        color='#555555',
+    )
     return figure
