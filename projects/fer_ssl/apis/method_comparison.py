@@ -153,7 +153,8 @@ class MethodComparison:
             row.update((x, scores[f'{network}{x}']) for x in SCORES)
             row.update(ms_per_step=scores['ms_per_step'])
             rows.append(row)
-            print(', '.join(f'{k} {v}' for k, v in row.items()), flush=True)
+            numbers = (f'{title} {row[x]:.2f}' for x, title in TITLES.items())
+            print(f'{row["method"]}, seed {seed}:', *numbers, flush=True)
         return rows
 
     def _options(self, config: Config, seed: int) -> list[str]:
