@@ -188,6 +188,24 @@ def test_indices_are_those_of_the_faces(config, build_runner):
     assert len(set(sum(paths[:3], []))) == 24, 'no face twice in a pass of 27'
 
 
+def test_compiled(config, build_runner):
+    """MMEngine compiles ``train_step``, which the loop does not call."""
+    graphs = []
+
+    def backend(graph, example):
+        graphs.append(graph)
+        return graph
+
+    torch._dynamo.reset()
+    torch._dynamo.register_backend(backend, 'count_method')
+    build_runner(
+        config('FixMatch'),
+        **{'train_cfg.max_iters': 1},
+        compile=dict(backend='count_method', dynamic=False),
+    ).train()
+    assert graphs
+
+
 def test_validation(config, build_runner):
     runner = build_runner(
         config('FixMatch'),
