@@ -56,14 +56,16 @@ def test_failure_names_the_log(train, tmp_path):
 
 
 def test_spread_table():
+    """Too short a training has no time."""
     rows = [
-        dict(name='dash', seed=0, uar=40.0),
-        dict(name='dash', seed=1, uar=44.0),
-        dict(name='uda', seed=0, uar=30.0),
+        dict(name='dash', seed=0, uar=40.0, time=5.0),
+        dict(name='dash', seed=1, uar=44.0, time=float('nan')),
+        dict(name='uda', seed=0, uar=30.0, time=4.0),
     ]
-    assert spread_table(rows, 'name', dict(uar='UAR')).splitlines() == [
-        '| name | UAR |',
-        '| --- | ---: |',
-        '| dash | 42.00 ± 2.83 |',
-        '| uda | 30.00 |',
+    titles = dict(uar='UAR', time='ms')
+    assert spread_table(rows, 'name', titles).splitlines() == [
+        '| name | UAR | ms |',
+        '| --- | ---: | ---: |',
+        '| dash | 42.00 ± 2.83 | nan ± nan |',
+        '| uda | 30.00 | 4.00 |',
     ]
