@@ -5,7 +5,11 @@ from .hooks import (
     ReportHook,
     SafeCheckpointHook,
 )
-from .loops import MetaPseudoLabelLoop, ResumableTrainLoop
+from .loops import (
+    MetaPseudoLabelLoop,
+    ResumableTrainLoop,
+    SemiSupervisedLoop,
+)
 from .optim_wrapper_constructor import MultiOptimWrapperConstructor
 
 __all__ = [
@@ -17,4 +21,5 @@ __all__ = [
     'ReportHook',
     'ResumableTrainLoop',
     'SafeCheckpointHook',
+    'SemiSupervisedLoop',
 ]
