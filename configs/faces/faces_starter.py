@@ -50,7 +50,7 @@ param_scheduler = [
 custom_hooks = [
     dict(
         type='EMAHook',
-        ema_type='ExpMomentumEMA',
+        ema_type='ExponentialMovingAverage',
         momentum=0.002,
         update_buffers=True,
     )
