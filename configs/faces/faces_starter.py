@@ -49,6 +49,9 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 
+# The collection was cropped by the boxes of OpenCV's frontal Haar cascade.
+face_crop = dict(size=112, margin=0.0)
+
 max_iters = 4000
 train_cfg = dict(
     type='ResumableTrainLoop', max_iters=max_iters, val_interval=1000
