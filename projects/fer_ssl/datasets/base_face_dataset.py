@@ -20,7 +20,8 @@ class BaseFaceDataset(BaseDataset):
 
     The items are ``img_path`` and ``gt_label`` (-1 = not known), and ``box``
     (left, top, right, bottom) where the data set gives one: cut it out with
-    the transform ``CropFace``.
+    the transform ``CropFace``. ``identity`` is the person, where the data set
+    names people.
 
     With ``labeled_per_class`` one data set gives both sides of a
     semi-supervised experiment: ``subset='labeled'`` is that many random faces
@@ -106,6 +107,9 @@ class BaseFaceDataset(BaseDataset):
         if faces.boxes is not None:
             for item, box in zip(items, faces.boxes[keep].tolist()):
                 item['box'] = tuple(box)
+        if faces.identities is not None:
+            for item, row in zip(items, keep.tolist()):
+                item['identity'] = faces.identities[row]
         return items
 
     def _paths(self, images: list[str]) -> list[str]:

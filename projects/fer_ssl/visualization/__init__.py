@@ -1,6 +1,7 @@
 from .class_colours import class_colours
 from .confusion_matrix import plot_confusion_matrix
 from .estimator_comparison import plot_estimators
+from .method_comparison import plot_methods
 from .timeline import most_changed_video, plot_timeline
 
 __all__ = [
@@ -8,5 +9,6 @@ __all__ = [
     'most_changed_video',
     'plot_confusion_matrix',
     'plot_estimators',
+    'plot_methods',
     'plot_timeline',
 ]
