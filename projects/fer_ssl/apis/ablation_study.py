@@ -272,7 +272,9 @@ class _Branch:
         checkpoint = expand('checkpoint')
         path = self.study.find(f'{where}.{kind}', given[kind])
         config = read_config(path, env, options, f'{self.study.path}: {where}')
-        evaluator = dict(train='val_evaluator', test='test_evaluator').get(kind)
+        evaluator = dict(train='val_evaluator', test='test_evaluator').get(
+            kind
+        )
         options.update(_own_files(evaluator, config.get(evaluator)))
         recipe = [kind, config.to_dict(), checkpoint, options, env]
         text = json.dumps(recipe, default=str, sort_keys=True)
@@ -382,7 +384,9 @@ def _own_files(key: str | None, evaluators: Any) -> Iterator[tuple[str, str]]:
     Two steps of one config would write the same file at once.
     """
     several = isinstance(evaluators, (list, tuple))
-    for number, evaluator in enumerate(evaluators if several else [evaluators]):
+    for number, evaluator in enumerate(
+        evaluators if several else [evaluators]
+    ):
         if evaluator is not None and evaluator.get('out_file'):
             place = f'{key}.{number}' if several else key
             name = Path(evaluator['out_file']).name

@@ -15,9 +15,7 @@ from typing import Any
 from .ablation_study import REFERENCE, Step
 from .trials import start_logged
 
-SCRIPTS = dict(
-    train='train.py', test='test.py', extract='extract_features.py'
-)
+SCRIPTS = dict(train='train.py', test='test.py', extract='extract_features.py')
 
 
 class StepQueue:
@@ -200,5 +198,3 @@ def _text(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f'[{",".join(map(_text, value))}]'
     return str(value)
-
-

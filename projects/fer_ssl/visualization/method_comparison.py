@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-_TITLES = dict(macro_f1='macro-F1', uar='UAR', accuracy='accuracy')
+_TITLES = dict(macro_f1='macro-F1, %', uar='UAR, %', accuracy='accuracy, %')
 
 
 def plot_methods(
@@ -21,19 +21,25 @@ def plot_methods(
     Args:
         rows: As :func:`fer_ssl.apis.method_comparison.compare_methods` gives
             them.
-        scores: Columns: ``macro_f1``, ``uar``, ``accuracy``, in percent.
+        scores: Columns: ``macro_f1``, ``uar``, ``accuracy``, in percent, or
+            others, which are titled by their names. NaN is left out.
 
     Returns:
         The figure; ``figure.savefig(path)`` writes it.
     """
     names = list(dict.fromkeys(row['method'] for row in rows))
     places = np.arange(len(names))[::-1]
-    figure = Figure(figsize=(8, 1 + 0.35 * len(names)), dpi=150)
+    figure = Figure(
+        figsize=(2 + 3 * len(scores), 1 + 0.35 * len(names)), dpi=150
+    )
     figure.set_layout_engine('constrained')
     panels = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
     for axes, score in zip(panels, scores):
         for place, name in zip(places, names):
             values = [row[score] for row in rows if row['method'] == name]
+            values = [value for value in values if not np.isnan(value)]
+            if not values:
+                continue
             spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
             axes.errorbar(
                 np.mean(values),
@@ -46,7 +52,7 @@ def plot_methods(
                 alpha=0.6,
             )
             axes.plot(values, [place] * len(values), 'o', color='#3182bd')
-        axes.set_xlabel(f'{_TITLES[score]}, %')
+        axes.set_xlabel(_TITLES.get(score, score))
         axes.grid(axis='x', color='#dddddd')
         axes.set_axisbelow(True)
         axes.spines[['top', 'right']].set_visible(False)
