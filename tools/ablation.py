@@ -62,9 +62,13 @@ def main() -> None:
     # Ended in the ordinary way, so that the processes are ended too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
+    from mmengine.logging import MMLogger
+
     from fer_ssl.apis.ablation_study import Study
     from fer_ssl.apis.step_queue import StepQueue
 
+    # MMEngine tells of every variable that a config reads.
+    MMLogger.get_current_instance().setLevel('WARNING')
     study = Study(args.study)
     plan = study.plan(args.seeds, args.only)
     slots = args.gpus.split(',') if args.gpus else [None] * args.jobs

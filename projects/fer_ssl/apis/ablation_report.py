@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..visualization import plot_methods, plot_pseudo_labels
-from .ablation_study import Plan, Step, read_config
+from .ablation_study import Plan, read_config
 from .method_comparison import write_csv
 from .step_queue import StepQueue
 from .trials import log_lines, scores_of_test

@@ -224,14 +224,21 @@ class Study:
 
     def _add_cell(self, plan: Plan, row: str, column: str, seed: int) -> None:
         where = f'row {row!r}, column {column!r}'
-        variables = {**self.columns[column], **self.rows[row]}
+        variables, labels = {}, {}
+        for name, group in ((column, self.columns), (row, self.rows)):
+            for key, value in group[name].items():
+                variables[key] = value
+                # An empty mapping changes nothing, the name neither.
+                labels[key] = _slug(
+                    name if value and isinstance(value, dict) else value or ''
+                )
         for key in ('step', 'score'):
             if key not in variables:
                 self._refuse(where, f'neither of the two gives {key!r}')
         step, score = variables.pop('step'), variables.pop('score')
         if step not in self.steps:
             self._unknown(where, f'no step {step!r}', step, self.steps)
-        branch = _Branch(self, plan, variables, seed)
+        branch = _Branch(self, plan, variables, labels, seed)
         plan.cells.append(
             Cell(row, column, seed, branch.step(step).key, score)
         )
@@ -241,11 +248,17 @@ class _Branch:
     """The steps of one cell: names in braces are replaced."""
 
     def __init__(
-        self, study: Study, plan: Plan, variables: dict, seed: int
+        self,
+        study: Study,
+        plan: Plan,
+        variables: dict,
+        labels: dict[str, str],
+        seed: int,
     ) -> None:
         self.study = study
         self.plan = plan
         self.variables = dict(variables, seed=seed)
+        self.labels = labels
         self.known: dict[str, Step | None] = {}
 
     def step(self, name: str) -> Step:
@@ -314,8 +327,8 @@ class _Branch:
         def replace(name: str) -> Any:
             if name in self.variables:
                 own = self.variables[name]
-                if name != 'seed':
-                    used[name] = _label(own)
+                if self.labels.get(name):
+                    used[name] = self.labels[name]
                 return self.expand(own, where, used, after)
             if name not in self.study.steps:
                 known = [*self.variables, *self.study.steps]
@@ -371,11 +384,9 @@ def _flat(options: Mapping, prefix: str = '') -> Iterator[tuple[str, Any]]:
             yield f'{prefix}{key}', value
 
 
-def _label(value: Any) -> str:
+def _slug(value: Any) -> str:
     """Short text for the name of a folder."""
-    if isinstance(value, dict):
-        value = value.get('type', '')
-    return re.sub(r'[^\w.+-]+', '_', str(value)).strip('_')
+    return re.sub(r'[^\w.+-]+', '_', str(value)).strip('_')[-40:]
 
 
 def _own_files(key: str | None, evaluators: Any) -> Iterator[tuple[str, str]]:
