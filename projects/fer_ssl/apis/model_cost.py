@@ -7,11 +7,10 @@ import math
 import torch
 from mmengine.analysis import FlopAnalyzer
 from mmengine.config import Config
-from mmengine.dataset import default_collate
 from mmengine.registry import (
     DATASETS,
+    FUNCTIONS,
     MODELS,
-    DefaultScope,
     init_default_scope,
 )
 from torch import Tensor, nn
@@ -49,8 +48,9 @@ def model_cost(config: Config) -> dict:
     loader = config.get('val_dataloader') or config.train_dataloader
     item = DATASETS.build(loader.dataset)[0]
     model = MODELS.build(config.model).eval()
-    with DefaultScope.overwrite_default_scope('mmpretrain'):
-        inputs = model.data_preprocessor(default_collate([item]))['inputs']
+    collate = loader.get('collate_fn', dict(type='pseudo_collate'))['type']
+    batch = FUNCTIONS.get(collate)([item])
+    inputs = model.data_preprocessor(batch)['inputs']
     if isinstance(inputs, (list, tuple)):  # several views
         inputs = inputs[0]
     return dict(
