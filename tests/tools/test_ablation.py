@@ -91,7 +91,7 @@ def test_other_files(table_1, folder):
     with open(out / 'cost.csv', newline='') as file:
         costs = {row['step']: row for row in csv.DictReader(file)}
     assert list(costs) == list(CONFIGS)
-    assert costs['spatial']['input'] == '1 x 3 x 44 x 44'
+    assert costs['spatial']['input'] == '1 x 3 x 24 x 24'
     assert costs['temporal']['input'] == '1 x 64 x 64'
     size = {name: float(row['parameters']) for name, row in costs.items()}
     assert size['spatial'] == pytest.approx(2 * size['baseline'])
@@ -176,13 +176,15 @@ def test_failure_and_resume_after_a_kill(call, folder, monkeypatch):
         text=True,
     )
     deadline = time.monotonic() + 120
-    while not list(folder.glob('held/*/toy_mm*/iter_4.pth')):
-        assert time.monotonic() < deadline and killed.poll() is None
-        time.sleep(0.1)
-    killed.send_signal(signal.SIGTERM)
-    killed.communicate()
+    try:
+        while not list(folder.glob('held/*/toy_*ToyModel*/iter_4.pth')):
+            assert time.monotonic() < deadline and killed.poll() is None
+            time.sleep(0.1)
+    finally:
+        killed.send_signal(signal.SIGTERM)
+        killed.communicate()
     assert killed.returncode == 143
-    (first,) = folder.glob('held/*/toy_mm*')
+    (first,) = folder.glob('held/*/toy_*ToyModel*')
     assert not (first / 'step.json').exists()
 
     (folder / 'go').touch()
