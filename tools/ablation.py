@@ -14,6 +14,7 @@ was. Writes ``ablation.md``, ``.csv`` and ``.png`` into the folder.
 import argparse
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 from fer_ssl.apis.launch import run
@@ -60,7 +61,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     # Ended in the ordinary way, so that the processes are ended too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
 
     from mmengine.logging import MMLogger
 
@@ -72,7 +74,9 @@ def main() -> None:
     study = Study(args.study)
     plan = study.plan(args.seeds, args.only)
     slots = args.gpus.split(',') if args.gpus else [None] * args.jobs
-    queue = StepQueue(plan.steps, args.work_dir, Path(__file__).parent, slots)
+    tools = Path(__file__).parent
+    say = partial(print, flush=True)
+    queue = StepQueue(plan.steps, args.work_dir, tools, slots, say)
     if args.dry_run:
         for step in plan.steps.values():
             state = 'finished' if queue.is_done(step) else 'to run'

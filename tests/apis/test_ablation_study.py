@@ -1,5 +1,7 @@
 """What a study file becomes, and what is said of a faulty one."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -129,6 +131,7 @@ def test_a_variable_of_the_shell_counts(study, monkeypatch):
     [
         ('sedes', [1], r'study\.yml: sedes: unknown key; did you mean seeds'),
         ('differences', 'below', 'differences: must be above or last'),
+        ('seeds', 3, 'seeds: must be a list'),
         ('rows', {}, 'rows: must map at least one name'),
         ('rows.after', 3, 'rows.after: must be a mapping'),
         (
@@ -155,6 +158,19 @@ def test_a_variable_of_the_shell_counts(study, monkeypatch):
 def test_faulty_study(study, place, value, message):
     with pytest.raises(ValueError, match=message):
         study(place, value).plan()
+
+
+def test_example_of_the_docs(study, tmp_path):
+    docs = Path(__file__).parents[2] / 'docs/ablation.md'
+    example = docs.read_text().split('```yaml\n')[1].split('```')[0]
+    config = str(docs.parents[1] / 'configs/faces/faces_supervised_r18.py')
+    file = tmp_path / 'example.yml'
+    file.write_text(example.replace('faces_supervised_r18.py', config))
+    plan = Study(str(file)).plan(seeds=[0])
+    assert [step.title for step in plan.steps.values()] == [
+        *('faces_0.01', 'test_0.01', 'faces_0.03', 'test_0.03')
+    ]
+    assert len(plan.cells) == 4
 
 
 def test_missing_files(study, tmp_path):

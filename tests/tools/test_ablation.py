@@ -130,7 +130,8 @@ HOLD = """
 import time
 from pathlib import Path
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS
+from mmengine.registry import HOOKS, METRICS
+from mmengine.testing.runner_test_case import ToyMetric
 
 
 @HOOKS.register_module()
@@ -140,6 +141,12 @@ class Hold(Hook):
     def after_train_iter(self, runner, batch_idx, **kwargs):
         while batch_idx == 3 and not Path('go').exists():
             time.sleep(0.05)
+
+
+@METRICS.register_module()
+class Half(ToyMetric):
+    def compute_metrics(self, results):
+        return dict(acc=0.5)
 """
 STUDY = """
 columns: {acc: {score: acc}}
@@ -163,7 +170,7 @@ def test_failure_and_resume_after_a_kill(call, folder, monkeypatch):
     (folder / 'held.py').write_text(
         toy.replace("['fer_ssl']", "['fer_ssl', 'hold']")
         .replace('max_iters=2', 'max_iters=6')
-        .replace("'SGD'", "'SGD', momentum=0.9")
+        .replace("toys + 'ToyMetric'", "'Half'")
         + "custom_hooks = [dict(type='Hold')]\n"
     )
     (folder / 'held.yml').write_text(STUDY)
@@ -193,7 +200,7 @@ def test_failure_and_resume_after_a_kill(call, folder, monkeypatch):
     log = (first / 'log.txt').read_text()
     assert 'resumed epoch: 0, iter: 4' in log
     (last,) = first.glob('iter_6.pth')
-    assert '| held | 1.000 |' in output
+    assert '| held | 0.500 |' in output
     # The one that fails does not stop the other, and its log is named.
     assert '| broken | missing |' in output
     (bad,) = (

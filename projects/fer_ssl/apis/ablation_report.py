@@ -36,18 +36,19 @@ def score_rows(plan: Plan, queue: StepQueue) -> list[dict]:
             for line in log_lines(folder, resumed=True):  # of a training
                 if 'iter' not in line:
                     scores.update(line)
-            if cell.score not in scores:
+            if scores.get(cell.score) is None:
                 known = ', '.join(scores) or 'none'
                 queue.failed[f'{step.key}: {cell.score}'] = (
                     f'no such score in {folder}; there are: {known}'
                 )
+        value = scores.get(cell.score)
         rows.append(
             dict(
                 row=cell.row,
                 column=cell.column,
                 seed=cell.seed,
                 score=cell.score,
-                value=scores.get(cell.score, NAN),
+                value=NAN if value is None else value,
                 folder=str(folder),
             )
         )

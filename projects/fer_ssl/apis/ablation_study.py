@@ -115,6 +115,8 @@ class Study:
             raise ValueError(f'{path}: no valid YAML: {error}') from None
         self._check_keys('', study, STUDY_KEYS, STUDY_KEYS[2:])
         self.seeds = study.get('seeds', [0])
+        if not isinstance(self.seeds, list) or not self.seeds:
+            self._refuse('seeds', 'must be a list of numbers')
         self.differences = study.get('differences')
         if self.differences not in DIFFERENCES:
             self._refuse('differences', 'must be above or last')
@@ -127,6 +129,11 @@ class Study:
             for name, value in study[group].items():
                 if not isinstance(value, dict):
                     self._refuse(f'{group}.{name}', 'must be a mapping')
+        # A row may be called 10, and YAML makes it a number.
+        self.rows, self.columns = (
+            {str(name): value for name, value in group.items()}
+            for group in (self.rows, self.columns)
+        )
         self._check_steps()
         self._check_variables()
 
@@ -228,10 +235,9 @@ class Study:
         for name, group in ((column, self.columns), (row, self.rows)):
             for key, value in group[name].items():
                 variables[key] = value
-                # An empty mapping changes nothing, the name neither.
-                labels[key] = _slug(
-                    name if value and isinstance(value, dict) else value or ''
-                )
+                if isinstance(value, dict):  # empty: nothing is changed
+                    value = name if value else ''
+                labels[key] = _slug(value)
         for key in ('step', 'score'):
             if key not in variables:
                 self._refuse(where, f'neither of the two gives {key!r}')
