@@ -204,9 +204,9 @@ def test_failure_and_resume_after_a_kill(call, folder, monkeypatch):
     # The one that fails does not stop the other, and its log is named.
     assert '| broken | missing |' in output
     (bad,) = (
-        line
-        for line in output.splitlines()
-        if 'see' in line and 'toy_Missing' in line and line.startswith('- ')
+        x
+        for x in output.splitlines()
+        if x.startswith('- ') and 'failed, ' in x
     )
     assert 'Missing is not in' in (folder / bad.split('see ')[1]).read_text()
     assert 'needs seed_0/toy_Missing-' in output
