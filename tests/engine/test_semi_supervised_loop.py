@@ -92,6 +92,11 @@ def test_one_iteration_equals_the_written_out_one(config, build_runner):
         'pseudo_label/accuracy': right.float().mean().item(),
         'pseudo_label/confident_accuracy': right[sure].float().mean().item(),
     }
+    for label, name in enumerate(runner.train_loop.classes):
+        own = torch.cat(truth) == label
+        expected[f'pseudo_label/known_{name}'] = own.float().mean().item()
+        hits = (own & right).float().mean().item()
+        expected[f'pseudo_label/hits_{name}'] = hits
     for name, value in expected.items():
         assert outputs[name] == pytest.approx(value, rel=1e-5), name
 
@@ -186,6 +191,24 @@ def test_indices_are_those_of_the_faces(config, build_runner):
         found = [dataset.get_data_info(int(i))['img_path'] for i in indices]
         assert found == batch
     assert len(set(sum(paths[:3], []))) == 24, 'no face twice in a pass of 27'
+
+
+def test_compiled(config, build_runner):
+    """MMEngine compiles ``train_step``, which the loop does not call."""
+    graphs = []
+
+    def backend(graph, example):
+        graphs.append(graph)
+        return graph
+
+    torch._dynamo.reset()
+    torch._dynamo.register_backend(backend, 'count_method')
+    build_runner(
+        config('FixMatch'),
+        **{'train_cfg.max_iters': 1},
+        compile=dict(backend='count_method', dynamic=False),
+    ).train()
+    assert graphs
 
 
 def test_validation(config, build_runner):

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..visualization import plot_methods, plot_pseudo_labels
 from .ablation_study import Plan, read_config
-from .method_comparison import write_csv
+from .benchmark_table import write_table
 from .step_queue import StepQueue
 from .trials import log_lines, scores_of_test
 
@@ -113,7 +113,8 @@ def pseudo_label_rows(plan: Plan, queue: StepQueue) -> list[dict]:
     Returns:
         Rows with ``step``, ``seed``, ``iter``, ``accuracy``, ``confidence``
         and ``coverage`` (share of the faces that count) in [0, 1], and
-        ``recall_NAME`` of each class, NaN where the truth has none.
+        ``recall_NAME`` of each class, NaN where the truth has none; of the
+        methods that log it ``accuracy_of_these`` that count.
     """
     rows = []
     for step in plan.steps.values():
@@ -131,6 +132,7 @@ def pseudo_label_rows(plan: Plan, queue: StepQueue) -> list[dict]:
             row = dict(step=step.title, seed=step.seed, iter=line['iter'])
             row.update(accuracy=own['accuracy'], confidence=own['confidence'])
             row['coverage'] = own.get('confident', 1.0)
+            row['accuracy_of_these'] = own.get('confident_accuracy', NAN)
             for name, known in own.items():
                 if name.startswith('known_'):
                     label = name.removeprefix('known_')
@@ -258,18 +260,18 @@ def write_report(
         row = dict(above='row above', last='last row')[plan.differences]
         notes += f' In brackets the difference to the {row}, within a seed.'
     text.append(f'{notes} Scores are those of the last checkpoint.')
-    write_csv(rows, out / 'ablation.csv')
+    write_table(out / 'ablation.csv', rows)
     if any(row['value'] == row['value'] for row in rows):
         _plot(rows).savefig(out / 'ablation.png')
         text.append('![Scores of each seed](ablation.png)')
     quality = pseudo_label_rows(plan, queue)
     if quality:
-        write_csv(quality, out / 'pseudo_labels.csv')
+        write_table(out / 'pseudo_labels.csv', quality)
         plot_pseudo_labels(quality).savefig(out / 'pseudo_labels.png')
         text.append('![Pseudo-labels against the truth](pseudo_labels.png)')
     costs = cost_rows(plan, queue) if cost else []
     if costs:
-        write_csv(costs, out / 'cost.csv')
+        write_table(out / 'cost.csv', costs)
         text.append(cost_table(costs))
     if queue.failed:
         lines = [f'- {key}: {why}' for key, why in queue.failed.items()]
@@ -286,5 +288,5 @@ def _plot(rows: Sequence[dict]):
         place = row['row'], row['seed']
         line = merged.setdefault(place, dict(method=row['row']))
         line[row['column']] = row['value']
-    columns = list(dict.fromkeys(row['column'] for row in rows))
+    columns = {row['column']: row['column'] for row in rows}
     return plot_methods(list(merged.values()), columns)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
 
 
 def start_logged(
@@ -133,7 +134,7 @@ def log_lines(folder: Path, resumed: bool = False) -> list[dict]:
 
 def _ms_per_step(folder: Path) -> float:
     times = [x['time'] for x in log_lines(folder) if 'iter' in x]
-    return 1e3 * statistics.median(times) if times else float('nan')
+    return 1e3 * float(np.median(times)) if times else float('nan')
 
 
 def scores_of_validation(folder: Path, score: str) -> dict[str, float]:
@@ -170,9 +171,9 @@ def spread_table(
         cells = [name]
         for column in titles:
             values = [row[column] for row in rows if row[group] == name]
-            cell = f'{statistics.mean(values):.2f}'
+            cell = f'{np.mean(values):.2f}'
             if len(values) > 1:
-                cell += f' ± {statistics.stdev(values):.2f}'
+                cell += f' ± {np.std(values, ddof=1):.2f}'
             cells.append(cell)
         lines.append(f'| {" | ".join(cells)} |')
     return '\n'.join(lines) + '\n'

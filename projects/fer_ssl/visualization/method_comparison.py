@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
-_TITLES = dict(macro_f1='macro-F1, %', uar='UAR, %', accuracy='accuracy, %')
+_SCORES = dict(macro_f1='macro-F1, %', uar='UAR, %')
 
 
 def plot_methods(
-    rows: Sequence[dict], scores: Sequence[str] = ('macro_f1', 'uar')
+    rows: Sequence[dict], scores: Mapping[str, str] = _SCORES
 ) -> Figure:
-    """Draw a panel for each score, with a line for each method.
+    """Draw scores side by side, with a line for each method.
 
     A dot is a seed, the upright stroke the mean, the bar one standard
     deviation to both sides.
 
     Args:
-        rows: As :func:`fer_ssl.apis.method_comparison.compare_methods` gives
-            them.
-        scores: Columns: ``macro_f1``, ``uar``, ``accuracy``, in percent, or
-            others, which are titled by their names. NaN is left out.
+        rows: One for each training: ``method`` and the scores; NaN is left
+            out.
+        scores: Title of each score, by its name in the rows. Defaults to
+            ``macro_f1`` and ``uar``, in percent.
 
     Returns:
         The figure; ``figure.savefig(path)`` writes it.
@@ -34,7 +34,7 @@ def plot_methods(
     )
     figure.set_layout_engine('constrained')
     panels = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
-    for axes, score in zip(panels, scores):
+    for axes, (score, title) in zip(panels, scores.items()):
         for place, name in zip(places, names):
             values = [row[score] for row in rows if row['method'] == name]
             values = [value for value in values if not np.isnan(value)]
@@ -46,15 +46,28 @@ def plot_methods(
                 place,
                 xerr=spread,
                 fmt='|',
-                color='#08519c',
-                markersize=14,
-                elinewidth=5,
-                alpha=0.6,
+                color='#08306b',
+                ecolor='#c6dbef',
+                elinewidth=7,
+                markersize=15,
+                markeredgewidth=2,
             )
-            axes.plot(values, [place] * len(values), 'o', color='#3182bd')
-        axes.set_xlabel(_TITLES.get(score, score))
+            axes.plot(
+                values,
+                [place] * len(values),
+                'o',
+                color='#4292c6',
+                markeredgecolor='white',
+            )
+        axes.set_xlabel(title)
         axes.grid(axis='x', color='#dddddd')
         axes.set_axisbelow(True)
         axes.spines[['top', 'right']].set_visible(False)
     panels[0].set_yticks(places, names)
+    figure.supxlabel(
+        'dot: one seed, stroke: mean, bar: one standard deviation to both '
+        'sides',
+        fontsize='small',
+        color='#555555',
+    )
     return figure

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from mmengine.registry import TASK_UTILS
 
@@ -22,7 +23,6 @@ class PseudoLabel(BaseMethod):
     Args:
         weight: alpha_f. The paper's is 3.
         ramp: T1 and T2 as shares of the training.
-        threshold: Faces that are less sure do not count. The paper has none.
         kwargs: Those of :class:`BaseMethod`.
     """
 
@@ -30,26 +30,22 @@ class PseudoLabel(BaseMethod):
         self,
         weight: float = 3.0,
         ramp: tuple[float, float] = (0.1, 0.6),
-        threshold: float = 0.0,
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
         self.weight = weight
         self.ramp = ramp
-        self.threshold = threshold
 
     def loss(self, network, batch: MethodBatch, iteration: int):
         labeled, weak = predict(network, batch.faces, batch.weak[0])
         targets = pseudo_labels(weak, 'argmax')
-        probs = weak.detach().softmax(dim=1)
-        confident = probs.amax(dim=1) >= self.threshold
-        unsupervised = F.cross_entropy(weak, targets, reduction='none')
         losses = dict(
             loss_supervised=F.cross_entropy(labeled, batch.labels),
             loss_unsupervised=self.alpha(iteration)
-            * (unsupervised * confident).mean(),
+            * F.cross_entropy(weak, targets),
         )
-        return MethodResult(losses, weak.detach(), targets, confident)
+        every = torch.ones(len(weak), dtype=torch.bool, device=weak.device)
+        return MethodResult(losses, weak.detach(), targets, every)
 
     def alpha(self, iteration: int) -> float:
         """Weight of the unlabeled faces in an iteration."""
