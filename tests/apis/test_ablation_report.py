@@ -92,7 +92,7 @@ def line(iteration, time, memory=None):
 def write(queue, step, name, lines):
     log = queue.folder(step) / name / 'vis_data/scalars.json'
     log.parent.mkdir(parents=True)
-    log.write_text(''.join(json.dumps(x) + '\n' for x in lines) + '{"half')
+    log.write_text(''.join(json.dumps(x) + '\n' for x in lines) + '{"half":')
 
 
 def plan_of(queue):

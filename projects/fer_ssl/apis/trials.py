@@ -127,9 +127,9 @@ def log_lines(folder: Path, resumed: bool = False) -> list[dict]:
     logs = sorted(folder.glob('*/vis_data/scalars.json'))
     lines = []
     for log in logs if resumed else logs[-1:]:
-        lines += log.read_text('utf-8').splitlines(keepends=True)
+        lines += log.read_text('utf-8').splitlines()
     # A process that was killed may leave half a line.
-    return [json.loads(line) for line in lines if line.endswith('\n')]
+    return [json.loads(line) for line in lines if line.endswith('}')]
 
 
 def _ms_per_step(folder: Path) -> float:
