@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from mmengine.registry import DATASETS, MODELS, init_default_scope
 
-from fer_ssl.apis.ablation_study import Study
+from fer_ssl.apis.ablation_study import Study, read_config
 from fer_ssl.evaluation import VideoPredictions
 from fer_ssl.evaluation.classification_scores import macro_f1
 
@@ -213,8 +214,18 @@ def test_failure_and_resume_after_a_kill(call, folder, monkeypatch):
 
 
 @pytest.mark.parametrize('path', STUDIES, ids=lambda path: path.stem)
-def test_shipped_studies(path):
-    """Every variable, option and config of a shipped study is there."""
+def test_shipped_studies(path, synthetic_root, monkeypatch):
+    """Variables, options and configs are there, and what they name."""
+    monkeypatch.setenv('FER_SSL_DEMO', str(synthetic_root))
     plan = Study(str(path)).plan(seeds=[0])
-    assert plan.cells
     assert all(cell.step in plan.steps for cell in plan.cells)
+    for step in plan.steps.values():
+        config = read_config(Path(step.config), step.env, step.options)
+        init_default_scope(config.default_scope)
+        head = config.model.get('cls_head')
+        if step.kind == 'train' and head:
+            MODELS.build(head.temporal_encoder)
+        data = config.train_dataloader.dataset
+        if step.kind == 'train' and 'labeled_ratio' in data:
+            labels = DATASETS.build(data).get_gt_labels()
+            assert set(labels) == set(range(8))
