@@ -8,7 +8,7 @@ both papers, docs/ablation.md says how to write one::
         --work-dir work_dirs/table_1 --jobs 2
 
 What is finished is not repeated, and an interrupted training goes on where it
-was. Writes ``ablation.md``, ``.csv`` and ``.png`` into the folder.
+was. Writes ``NAME.md``, ``.csv`` and ``.png`` of the study into the folder.
 """
 
 import argparse

@@ -141,12 +141,12 @@ def test_cost_of_a_resumed_training(queue, monkeypatch):
 
 
 def test_files(queue):
-    text = write_report(plan_of(queue), queue, 'My study')
+    text = write_report(plan_of(queue), queue, 'mine')
     out = queue.work_dir
-    assert (out / 'ablation.md').read_text() == text
+    assert (out / 'mine.md').read_text() == text
     assert '| A | 41.50 | 0.250 |' in text
-    with open(out / 'ablation.csv', newline='') as file:
+    with open(out / 'mine.csv', newline='') as file:
         values = [row['value'] for row in csv.DictReader(file)]
     assert values == ['41.5', '0.25']
-    for name in ('ablation', 'pseudo_labels'):
+    for name in ('mine', 'mine_pseudo_labels'):
         assert (out / f'{name}.png').read_bytes().startswith(b'\x89PNG')

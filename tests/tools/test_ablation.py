@@ -58,7 +58,7 @@ def table_1(call, folder, synthetic_root):
 
 
 def test_table_1_is_that_of_the_logs(table_1, folder):
-    with open(folder / 'tiny/ablation.csv', newline='') as file:
+    with open(folder / 'tiny/tiny.csv', newline='') as file:
         rows = {row['row']: row for row in csv.DictReader(file)}
     assert list(rows) == [
         'baseline',
@@ -89,7 +89,7 @@ def test_table_1_is_that_of_the_logs(table_1, folder):
 
 def test_other_files(table_1, folder):
     out = folder / 'tiny'
-    with open(out / 'cost.csv', newline='') as file:
+    with open(out / 'tiny_cost.csv', newline='') as file:
         costs = {row['step']: row for row in csv.DictReader(file)}
     assert list(costs) == list(CONFIGS)
     assert costs['spatial']['input'] == '1 x 3 x 24 x 24'
@@ -97,14 +97,14 @@ def test_other_files(table_1, folder):
     size = {name: float(row['parameters']) for name, row in costs.items()}
     assert size['spatial'] == pytest.approx(2 * size['baseline'])
     assert float(costs['temporal']['multiply_adds']) > 0
-    with open(out / 'pseudo_labels.csv', newline='') as file:
+    with open(out / 'tiny_pseudo_labels.csv', newline='') as file:
         rows = list(csv.DictReader(file))
     assert [(row['step'], row['iter']) for row in rows] == [
         ('spatial', '1'),
         ('spatial', '2'),
     ]
     assert 0 <= float(rows[0]['recall_neutral']) <= 1
-    for name in ('ablation', 'pseudo_labels'):
+    for name in ('tiny', 'tiny_pseudo_labels'):
         assert (out / f'{name}.png').read_bytes().startswith(b'\x89PNG')
 
 

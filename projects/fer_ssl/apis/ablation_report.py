@@ -231,25 +231,25 @@ def cost_table(rows: Sequence[dict]) -> str:
 
 
 def write_report(
-    plan: Plan, queue: StepQueue, title: str, cost: bool = False
+    plan: Plan, queue: StepQueue, name: str, cost: bool = False
 ) -> str:
     """Write the tables and plots of a study into its folder.
 
-    ``ablation.md``, ``ablation.csv`` (every seed) and ``ablation.png``; of
-    trainings with pseudo-labels of known truth ``pseudo_labels.csv`` and
-    ``.png``; with ``cost`` also ``cost.csv``.
+    ``NAME.md``, ``NAME.csv`` (every seed) and ``NAME.png``; of trainings with
+    pseudo-labels of known truth ``NAME_pseudo_labels.csv`` and ``.png``; with
+    ``cost`` also ``NAME_cost.csv``.
 
     Args:
-        title: First line of the text.
+        name: Of the study: several may have one folder.
         cost: Build the models and count.
 
     Returns:
-        What stands in ``ablation.md``.
+        What stands in ``NAME.md``.
     """
     out = queue.work_dir
     rows = score_rows(plan, queue)
     seeds = list(dict.fromkeys(row['seed'] for row in rows))
-    text = [f'# {title}', score_table(rows, plan.differences)]
+    text = [f'# {name}', score_table(rows, plan.differences)]
     notes = f'Seed {seeds[0]}.'
     if len(seeds) > 1:
         notes = (
@@ -260,24 +260,26 @@ def write_report(
         row = dict(above='row above', last='last row')[plan.differences]
         notes += f' In brackets the difference to the {row}, within a seed.'
     text.append(f'{notes} Scores are those of the last checkpoint.')
-    write_table(out / 'ablation.csv', rows)
+    write_table(out / f'{name}.csv', rows)
     if any(row['value'] == row['value'] for row in rows):
-        _plot(rows).savefig(out / 'ablation.png')
-        text.append('![Scores of each seed](ablation.png)')
+        _plot(rows).savefig(out / f'{name}.png')
+        text.append(f'![Scores of each seed]({name}.png)')
     quality = pseudo_label_rows(plan, queue)
     if quality:
-        write_table(out / 'pseudo_labels.csv', quality)
-        plot_pseudo_labels(quality).savefig(out / 'pseudo_labels.png')
-        text.append('![Pseudo-labels against the truth](pseudo_labels.png)')
+        write_table(out / f'{name}_pseudo_labels.csv', quality)
+        plot_pseudo_labels(quality).savefig(out / f'{name}_pseudo_labels.png')
+        text.append(
+            f'![Pseudo-labels against the truth]({name}_pseudo_labels.png)'
+        )
     costs = cost_rows(plan, queue) if cost else []
     if costs:
-        write_table(out / 'cost.csv', costs)
+        write_table(out / f'{name}_cost.csv', costs)
         text.append(cost_table(costs))
     if queue.failed:
         lines = [f'- {key}: {why}' for key, why in queue.failed.items()]
         text.append('Without a result:\n\n' + '\n'.join(lines))
     text = '\n\n'.join(text) + '\n'
-    (out / 'ablation.md').write_text(text, 'utf-8')
+    (out / f'{name}.md').write_text(text, 'utf-8')
     return text
 
 
