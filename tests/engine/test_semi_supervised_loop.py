@@ -92,6 +92,11 @@ def test_one_iteration_equals_the_written_out_one(config, build_runner):
         'pseudo_label/accuracy': right.float().mean().item(),
         'pseudo_label/confident_accuracy': right[sure].float().mean().item(),
     }
+    for label, name in enumerate(runner.train_loop.classes):
+        own = torch.cat(truth) == label
+        expected[f'pseudo_label/known_{name}'] = own.float().mean().item()
+        hits = (own & right).float().mean().item()
+        expected[f'pseudo_label/hits_{name}'] = hits
     for name, value in expected.items():
         assert outputs[name] == pytest.approx(value, rel=1e-5), name
 

@@ -12,6 +12,31 @@ from pathlib import Path
 import numpy as np
 
 
+def start_logged(
+    command: Sequence[str],
+    log: Path,
+    variables: Mapping[str, str] = {},
+    **kwargs,
+) -> subprocess.Popen:
+    """Start a Python script; what it prints is added to a file.
+
+    Args:
+        command: The script and its arguments.
+        log: The file. Folders are made.
+        variables: Added to the environment.
+        kwargs: More for ``Popen``.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, 'a', encoding='utf-8') as file:
+        return subprocess.Popen(
+            [sys.executable, *command],
+            stdout=file,
+            stderr=file,
+            env={**os.environ, **variables},
+            **kwargs,
+        )
+
+
 def run_logged(
     command: Sequence[str], log: Path, variables: Mapping[str, str] = {}
 ) -> None:
@@ -25,14 +50,13 @@ def run_logged(
     Raises:
         RuntimeError: It failed; the message has the last line of the file.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with open(log, 'w', encoding='utf-8') as file:
-        status = subprocess.run(
-            [sys.executable, *command],
-            stdout=file,
-            stderr=file,
-            env={**os.environ, **variables},
-        ).returncode
+    log.unlink(missing_ok=True)
+    with start_logged(command, log, variables) as process:
+        try:
+            status = process.wait()
+        except BaseException:
+            process.kill()
+            raise
     if status:
         last = log.read_text('utf-8').strip().rpartition('\n')[2]
         raise RuntimeError(f'a training or test failed, see {log}: {last}')
@@ -93,15 +117,24 @@ def train_once(
     return done['scores']
 
 
-def _log_lines(folder: Path) -> list[dict]:
-    """What the latest training in a folder has logged."""
+def log_lines(folder: Path, resumed: bool = False) -> list[dict]:
+    """What the latest training in a folder has logged.
+
+    Args:
+        folder: Its ``work_dir``.
+        resumed: Also what it had logged before it was interrupted; the folder
+            must hold one training only.
+    """
     logs = sorted(folder.glob('*/vis_data/scalars.json'))
-    lines = logs[-1].read_text('utf-8').splitlines() if logs else []
-    return [json.loads(line) for line in lines]
+    lines = []
+    for log in logs if resumed else logs[-1:]:
+        lines += log.read_text('utf-8').splitlines()
+    # A process that was killed may leave half a line.
+    return [json.loads(line) for line in lines if line.endswith('}')]
 
 
 def _ms_per_step(folder: Path) -> float:
-    times = [x['time'] for x in _log_lines(folder) if 'iter' in x]
+    times = [x['time'] for x in log_lines(folder) if 'iter' in x]
     return 1e3 * float(np.median(times)) if times else float('nan')
 
 
@@ -115,7 +148,7 @@ def scores_of_validation(folder: Path, score: str) -> dict[str, float]:
     Raises:
         RuntimeError: There was no validation.
     """
-    found = [line for line in _log_lines(folder) if score in line]
+    found = [line for line in log_lines(folder) if score in line]
     if not found:
         raise RuntimeError(f'{folder}: no validation with a score {score}')
     return found[-1]

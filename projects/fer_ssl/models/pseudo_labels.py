@@ -87,7 +87,9 @@ def describe_pseudo_labels(
     Returns:
         ``pseudo_label/confidence`` and ``pseudo_label/share_NAME``, and of
         all faces the share with known truth, ``pseudo_label/known``, and with
-        a pseudo-label that is right, ``pseudo_label/hits``. With
+        a pseudo-label that is right, ``pseudo_label/hits``; both also of the
+        single classes, ``pseudo_label/known_NAME`` and
+        ``pseudo_label/hits_NAME``, whose ratio is the recall. With
         ``confident`` also its share and, of all faces, the shares that are
         confident and known, ``pseudo_label/confident_known``, or right,
         ``pseudo_label/confident_hits``.
@@ -105,4 +107,12 @@ def describe_pseudo_labels(
         shares['confident_hits'] = confident & hits
     for name, share in shares.items():
         outputs[f'pseudo_label/{name}'] = share.float().mean()
+    indices = torch.arange(len(classes), device=truth.device)
+    of_class = (truth[:, None] == indices).float()  # (N, C)
+    for kind, means in (
+        ('known', of_class.mean(dim=0)),
+        ('hits', (of_class * hits[:, None]).mean(dim=0)),
+    ):
+        for name, share in zip(classes, means):
+            outputs[f'pseudo_label/{kind}_{name}'] = share
     return outputs

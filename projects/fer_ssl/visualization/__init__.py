@@ -2,6 +2,7 @@ from .class_colours import class_colours
 from .confusion_matrix import plot_confusion_matrix
 from .estimator_comparison import plot_estimators
 from .method_comparison import plot_methods
+from .pseudo_label_quality import plot_pseudo_labels
 from .timeline import most_changed_video, plot_timeline
 
 __all__ = [
@@ -10,5 +11,6 @@ __all__ = [
     'plot_confusion_matrix',
     'plot_estimators',
     'plot_methods',
+    'plot_pseudo_labels',
     'plot_timeline',
 ]

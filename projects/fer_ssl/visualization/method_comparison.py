@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,27 +10,36 @@ from matplotlib.figure import Figure
 _SCORES = dict(macro_f1='macro-F1, %', uar='UAR, %')
 
 
-def plot_methods(rows: Sequence[dict]) -> Figure:
-    """Draw macro-F1 and UAR side by side, with a line for each method.
+def plot_methods(
+    rows: Sequence[dict], scores: Mapping[str, str] = _SCORES
+) -> Figure:
+    """Draw scores side by side, with a line for each method.
 
     A dot is a seed, the upright stroke the mean, the bar one standard
     deviation to both sides.
 
     Args:
-        rows: One for each training: ``method``, ``macro_f1`` and ``uar``, in
-            percent.
+        rows: One for each training: ``method`` and the scores; NaN is left
+            out.
+        scores: Title of each score, by its name in the rows. Defaults to
+            ``macro_f1`` and ``uar``, in percent.
 
     Returns:
         The figure; ``figure.savefig(path)`` writes it.
     """
     names = list(dict.fromkeys(row['method'] for row in rows))
     places = np.arange(len(names))[::-1]
-    figure = Figure(figsize=(8, 1 + 0.35 * len(names)), dpi=150)
+    figure = Figure(
+        figsize=(2 + 3 * len(scores), 1 + 0.35 * len(names)), dpi=150
+    )
     figure.set_layout_engine('constrained')
-    panels = figure.subplots(1, len(_SCORES), sharey=True)
-    for axes, (score, title) in zip(panels, _SCORES.items()):
+    panels = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
+    for axes, (score, title) in zip(panels, scores.items()):
         for place, name in zip(places, names):
             values = [row[score] for row in rows if row['method'] == name]
+            values = [value for value in values if not np.isnan(value)]
+            if not values:
+                continue
             spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
             axes.errorbar(
                 np.mean(values),

@@ -146,6 +146,13 @@ class PairedTrainLoop(ResumableTrainLoop):
             hits = outputs.pop(f'pseudo_label/{name}hits', 0)
             if known > 0:
                 outputs[f'pseudo_label/{name}accuracy'] = hits / known
+        # A batch may hold no face of a class: the ratio of two means over
+        # many iterations is the recall, a mean of ratios is not.
+        counts = ('pseudo_label/known_', 'pseudo_label/hits_')
+        names = [name for name in outputs if name.startswith(counts)]
+        if not any(outputs[name] for name in names):
+            for name in names:
+                del outputs[name]
 
 
 def unwrapped(network: nn.Module) -> nn.Module:
