@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -58,6 +59,19 @@ def test_wheel_carries_the_files_for_mim(checkout, tmp_path):
     for file in (ROOT / 'projects').rglob('*.py'):
         assert file.relative_to(ROOT / 'projects').as_posix() in names
     assert 'fer_ssl/removed_long_ago.py' not in names
+
+
+def test_checkpoint_is_carried(checkout, tmp_path):
+    folder = checkout / 'projects/fer_ssl/checkpoints'
+    folder.mkdir(exist_ok=True)
+    for name in ('faces_starter.pth', 'faces_starter.md'):
+        (folder / name).write_bytes(b'content')
+    wheel = zipfile.ZipFile(build(checkout, 'wheel', tmp_path / 'wheel'))
+    with tarfile.open(build(checkout, 'sdist', tmp_path / 'sdist')) as sdist:
+        names = [x.partition('/')[2] for x in sdist.getnames()]
+    for name in ('faces_starter.pth', 'faces_starter.md'):
+        assert wheel.read(f'fer_ssl/checkpoints/{name}') == b'content'
+        assert f'projects/fer_ssl/checkpoints/{name}' in names
 
 
 def test_editable_wheel_leads_back_to_the_checkout(checkout, tmp_path):

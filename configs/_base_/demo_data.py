@@ -48,6 +48,8 @@ strong_view = [
     ),
     dict(type='RandomErasing', erase_prob=0.5, max_area_ratio=0.2),
 ]
+# Faces of one's own videos are cut out as large as these.
+face_crop = dict(size=48)
 clean_view = [dict(type='CenterCrop', crop_size=44)]
 load = [dict(type='LoadImageFromFile')]
 faces = dict(type='FaceDataset', data_root=data_root, metainfo=metainfo)

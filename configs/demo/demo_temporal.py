@@ -54,6 +54,8 @@ train_dataloader = dict(
 )
 val_dataloader = dict(num_workers=0, dataset=store)
 test_dataloader = val_dataloader
+# Faces of one's own videos are cut out as large as these.
+face_crop = dict(size=48)
 extract_dataloader = dict(
     num_workers=1,
     dataset=dict(

@@ -9,12 +9,8 @@ from mmengine.config import Config
 
 from ..datasets.feature_store import FeatureStore
 from ..datasets.log_mel import LogMel
-from ..datasets.sound_track import (
-    SOUND_TYPES,
-    VIDEO_TYPES,
-    media_info,
-    read_sound_track,
-)
+from ..datasets.open_media import SOUND_TYPES, VIDEO_TYPES
+from ..datasets.sound_track import media_info, read_sound_track
 from .stream_store import (
     build_video_dataset,
     check_missing,

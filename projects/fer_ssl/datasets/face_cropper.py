@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 from rich.progress import track
 
+from .face_detectors import HaarDetector, YuNetDetector, find_faces
 from .image_folder_dataset import images_below
 from .tar_shards import write_json
 from .text_rows import csv_rows, read_lines
@@ -38,7 +39,6 @@ COLUMNS = (
     'status',
 )
 FOUND, NO_FACE, UNREADABLE = 'ok', 'no face', 'unreadable'
-HAAR_FILE = 'haarcascade_frontalface_default.xml'
 _SAME_FORMAT = ('.jpg', '.jpeg', '.png')
 _CHUNK = 16
 
@@ -79,118 +79,11 @@ class CropSettings:
             )
 
 
-@dataclass(frozen=True)
-class Face:
-    """A face in an image: left, top, right, bottom in pixels, and score."""
-
-    box: tuple[float, float, float, float]
-    score: float
-
-    @property
-    def area(self) -> float:
-        left, top, right, bottom = self.box
-        return (right - left) * (bottom - top)
-
-
-class YuNetDetector:
-    """``cv2.FaceDetectorYN`` with a file of the user.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: OpenCV cannot read it.
-    """
-
-    def __init__(self, model: str, min_score: float) -> None:
-        if not osp.isfile(model):
-            raise FileNotFoundError(
-                f'{model}: no such file. face_detection_yunet_2023mar.onnx '
-                'of https://github.com/opencv/opencv_zoo fits.'
-            )
-        try:
-            self._detector = cv2.FaceDetectorYN.create(
-                model, '', (320, 320), min_score
-            )
-        except cv2.error as error:
-            raise ValueError(
-                f'{model}: OpenCV {cv2.__version__} cannot read this model: '
-                f'{error}'
-            ) from None
-
-    def __call__(self, image: np.ndarray) -> list[Face]:
-        """Faces in a BGR image, uint8 (H, W, 3)."""
-        self._detector.setInputSize((image.shape[1], image.shape[0]))
-        _, rows = self._detector.detect(image)
-        rows = () if rows is None else rows
-        # x, y, width, height, ten coordinates of landmarks, score
-        return [
-            Face((x, y, x + w, y + h), score)
-            for x, y, w, h, *_, score in np.asarray(rows, np.float64).tolist()
-        ]
-
-
-class HaarDetector:
-    """The cascade for frontal faces that OpenCV 4 ships.
-
-    Raises:
-        FileNotFoundError: This OpenCV ships none.
-    """
-
-    def __init__(self, min_score: float) -> None:
-        path = osp.join(getattr(cv2, 'data', cv2).haarcascades, HAAR_FILE)
-        if not osp.isfile(path):
-            raise FileNotFoundError(
-                f'OpenCV {cv2.__version__} comes without Haar cascades (there '
-                f'is no {path}). Name a YuNet model, or install '
-                "'opencv-python<5'."
-            )
-        self._cascade = cv2.CascadeClassifier(path)
-        self._min_score = min_score
-
-    def __call__(self, image: np.ndarray) -> list[Face]:
-        """Faces in a BGR image, uint8 (H, W, 3)."""
-        grey = cv2.equalizeHist(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
-        boxes, _, scores = self._cascade.detectMultiScale3(
-            grey,
-            scaleFactor=1.1,
-            minNeighbors=5,
-            minSize=(max(min(grey.shape) // 10, 20),) * 2,
-            outputRejectLevels=True,
-        )
-        return [
-            Face((x, y, x + w, y + h), score)
-            for (x, y, w, h), score in zip(
-                np.asarray(boxes, np.float64).tolist(),
-                np.ravel(scores).tolist(),
-            )
-            if score >= self._min_score
-        ]
-
-
 def make_detector(settings: CropSettings):
     """The detector that the settings name."""
     if settings.model is None:
         return HaarDetector(settings.min_score)
     return YuNetDetector(settings.model, settings.min_score)
-
-
-def find_faces(detector, image: np.ndarray, detect_size: int) -> list[Face]:
-    """Faces in an image, found in a smaller copy; the largest comes first."""
-    scale = detect_size / max(image.shape[:2])
-    small = image
-    if scale < 1:
-        size = [max(round(scale * side), 1) for side in image.shape[1::-1]]
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    x = image.shape[1] / small.shape[1]
-    y = image.shape[0] / small.shape[0]
-    faces = [
-        Face(
-            (box[0] * x, box[1] * y, box[2] * x, box[3] * y),
-            face.score,
-        )
-        for face in detector(small)
-        for box in [face.box]
-    ]
-    return sorted(faces, key=lambda face: -face.area)
 
 
 def cut_out(

@@ -6,18 +6,17 @@ loader of torchaudio needs an FFmpeg of the system since version 2.9.
 
 from __future__ import annotations
 
-import os.path as osp
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from .open_media import is_sound_file, open_media
+
 if TYPE_CHECKING:
     from av import Packet
     from av.container import InputContainer
 
-SOUND_TYPES = ('aac', 'flac', 'm4a', 'mp3', 'oga', 'ogg', 'opus', 'wav')
-VIDEO_TYPES = ('avi', 'flv', 'm4v', 'mkv', 'mov', 'mp4', 'mpg', 'ts', 'webm')
 # Time stamps of containers are rounded; more than this is a jump.
 _JUMP = 0.05
 
@@ -42,9 +41,9 @@ def media_info(path: str) -> MediaInfo:
     Raises:
         ValueError: It is neither; the message names the file.
     """
-    with _open(path) as media:
+    with open_media(path, _CURE) as media:
         has_sound = bool(media.streams.audio)
-        if _is_sound_file(path) or not media.streams.video:
+        if is_sound_file(path) or not media.streams.video:
             return MediaInfo(has_sound)
         video = media.streams.video[0]
         if not video.average_rate:
@@ -75,11 +74,11 @@ def read_sound_track(path: str, sample_rate: int) -> np.ndarray:
     Raises:
         ValueError: The file cannot be read; the message names it.
     """
-    with _open(path) as media:
+    with open_media(path, _CURE) as media:
         if not media.streams.audio:
             return np.zeros(0, np.float32)
         begin = 0.0
-        if media.streams.video and not _is_sound_file(path):
+        if media.streams.video and not is_sound_file(path):
             video = media.streams.video[0]
             begin = float((video.start_time or 0) * (video.time_base or 0))
         segments = _decode(media, sample_rate, path)
@@ -100,29 +99,6 @@ _CURE = (
     'Is the file complete? Fetch it again, or convert it by '
     '`ffmpeg -i FILE -vn -ac 1 -ar 16000 NAME.wav`.'
 )
-
-
-def _is_sound_file(path: str) -> bool:
-    """Whether a 'video' in the file would be the picture of a cover."""
-    return osp.splitext(path)[1][1:].lower() in SOUND_TYPES
-
-
-def _open(path: str) -> InputContainer:
-    try:
-        import av
-    except ImportError:
-        raise ImportError(
-            'Sound is read with PyAV, which is not installed: `pip install '
-            'av`, or all of requirements/optional.txt.'
-        ) from None
-
-    try:
-        return av.open(path, metadata_errors='ignore')
-    except av.error.FFmpegError as error:
-        raise ValueError(
-            f'{path}: neither a video nor a sound file that can be read '
-            f'({error.strerror}). {_CURE}'
-        ) from None
 
 
 def _decode(

@@ -1,0 +1,412 @@
+from __future__ import annotations
+
+import os.path as osp
+import textwrap
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.infer import BaseInferencer
+from mmengine.registry import MODELS, TASK_UTILS, init_default_scope
+from mmengine.runner.checkpoint import _load_checkpoint
+from rich.progress import track
+from torch import nn
+
+from ..datasets.face_detectors import FaceDetector
+from ..datasets.iou_tracker import IoUTracker
+from ..datasets.video_file import Picture, VideoFile, list_videos
+from ..datasets.video_writer import VideoWriter, record_camera
+from ..evaluation.face_predictions import FACE, FacePredictions
+from ..evaluation.post_processor import PostProcessor, build_post_processor
+from ..models.frame_recognizer import FrameRecognizer
+from ..models.teacher_student import TeacherStudent
+from .default_checkpoint import find_checkpoint
+from .face_networks import FaceNetwork, FrameByFrame, WindowByWindow
+from .face_pipeline import FacePipeline, collate_faces
+from .launch import find_config
+
+# Paper A, section 3.5.
+_SMOOTHING = dict(type='MajoritySmoothing', window=30)
+
+
+class ExpressionInferencer(BaseInferencer):
+    """Expressions of all people in videos of one's own.
+
+    It finds and follows the faces, predicts every picture, smooths each face
+    on its own and writes, into a folder per video, ``predictions.csv`` (see
+    :meth:`FacePredictions.to_csv`), ``timeline.png`` and ``overlay.mp4``.
+
+    The steps are those of MMEngine's inferencers: :meth:`preprocess` decodes,
+    finds faces and gives batches; :meth:`forward` gives the scores of a
+    batch; :meth:`visualize` draws; :meth:`postprocess` packs. Pictures pass
+    through one by one, and the video is decoded a second time to draw, since
+    smoothing looks ahead. What is kept of a picture are the numbers of its
+    faces, about 100 bytes each. ``__call__`` is not the one of the base
+    class, which would put all videos of a folder into one list of
+    predictions; here they are done one after another.
+
+    Args:
+        model: Config, its path or its name; ``None`` takes the one inside the
+            checkpoint.
+        weights: Checkpoint; ``None`` is the one of the package. A classifier,
+            ``TeacherStudent`` (its student predicts) or ``FrameRecognizer``
+            (both phases) with an expression task.
+        detector: ``FaceDetector`` or its config.
+        tracker: :class:`IoUTracker` or its config.
+        post_process: Config (or list) of the post-processors.
+        margin: Added to every side of a face, as a share of its longer one.
+            Defaults to ``face_crop`` of the config, else 0.2.
+        crop_size: Side of the faces in pixels before the transforms of the
+            config, 0 for the resolution of the video. Defaults to
+            ``face_crop`` of the config, else 0.
+        min_faces: Faces in fewer pictures are false alarms of the detector
+            and left out.
+        device: Defaults to a GPU where there is one.
+        show_progress: Show progress bars.
+
+    Raises:
+        FileNotFoundError: Config or checkpoint does not exist.
+        ValueError: They do not fit each other, or do not predict expressions.
+
+    Example:
+        >>> from fer_ssl.apis import ExpressionInferencer
+        >>> inferencer = ExpressionInferencer(weights='WEIGHTS.pth')
+        >>> result = inferencer('video.mp4', out_dir='out')
+        >>> result['predictions'][0]['faces'][0]['labels']
+        {'neutral': 310, 'happiness': 162}
+    """
+
+    preprocess_kwargs = {'seconds'}
+    visualize_kwargs = {'draw_video'}
+
+    def __init__(
+        self,
+        model: Config | dict | str | None = None,
+        weights: str | None = None,
+        detector: FaceDetector | dict | None = None,
+        tracker: IoUTracker | dict | None = None,
+        post_process: dict | Sequence[dict] | None = _SMOOTHING,
+        margin: float | None = None,
+        crop_size: int | None = None,
+        min_faces: int = 5,
+        device: str | None = None,
+        show_progress: bool = True,
+    ) -> None:
+        weights = find_checkpoint(weights)
+        self._checkpoint = _load_checkpoint(weights, map_location='cpu')
+        cfg = _config_of(model, weights, self._checkpoint)
+        self.weights = weights
+        self.min_faces = min_faces
+        self.detector = _build(detector or dict(type='HaarDetector'))
+        self.tracker = _build(tracker or dict(type='IoUTracker'))
+        self.post_process: PostProcessor | None = build_post_processor(
+            post_process
+        )
+        crop = cfg.get('face_crop') or {}
+        self.margin = crop.get('margin', 0.2) if margin is None else margin
+        self.crop_size = (
+            crop.get('size', 0) if crop_size is None else crop_size
+        )
+        super().__init__(
+            cfg, weights, device, cfg.get('default_scope'), show_progress
+        )
+
+    def __call__(
+        self,
+        inputs: str | int | Sequence[str | int],
+        return_datasamples: bool = False,
+        batch_size: int = 32,
+        out_dir: str | None = None,
+        **kwargs,
+    ) -> dict:
+        """Predict videos one after another.
+
+        Args:
+            inputs: Video file, folder of videos, number of a webcam, or a
+                list of these.
+            return_datasamples: Return :class:`FacePredictions` in place of a
+                summary.
+            batch_size: Pictures per batch.
+            out_dir: Folder to write to; of several videos each gets a folder
+                in it. ``None`` writes nothing.
+            kwargs: ``seconds`` to record a webcam, until Ctrl-C without;
+                ``draw_video=False`` leaves the overlay out.
+
+        Returns:
+            ``predictions``, one entry per video: :class:`FacePredictions`, or
+            a dict with ``video``, ``frames``, ``faces``
+            (:meth:`FacePredictions.summary`) and ``problems``; and
+            ``visualization``, the paths written, one dict per video. A video
+            of several that cannot be read has an entry with its ``problems``
+            alone.
+
+        Raises:
+            FileNotFoundError: There is no such video.
+            ValueError: It cannot be read, and is the only one.
+        """
+        preprocess, _, visualize, _ = self._dispatch_kwargs(**kwargs)
+        sources = self._inputs_to_list(inputs)
+        folders = _folders(sources, out_dir)
+        predictions, visualization = [], []
+        for source, folder in zip(sources, folders):
+            try:
+                video = self._open(source, folder, **preprocess)
+                faces = self._predict(video, batch_size)
+            except ValueError as error:
+                if len(sources) == 1:
+                    raise
+                print(f'{source}: left out')
+                predictions.append(
+                    dict(video=str(source), problems=[str(error)])
+                )
+                visualization.append({})
+                continue
+            written = self.visualize(video, faces, folder, **visualize)
+            result = self.postprocess(
+                faces, written, return_datasamples, video.problems
+            )
+            predictions.append(result['predictions'])
+            visualization.append(result['visualization'])
+        return dict(predictions=predictions, visualization=visualization)
+
+    def _inputs_to_list(
+        self, inputs: str | int | Sequence[str | int]
+    ) -> list[str | int]:
+        """Files and numbers of webcams."""
+        if not isinstance(inputs, (list, tuple)):
+            inputs = [inputs]
+        return [video for source in inputs for video in list_videos(source)]
+
+    def _open(
+        self,
+        source: str | int,
+        folder: str | None,
+        seconds: float | None = None,
+    ) -> VideoFile:
+        """Open a video; a webcam is recorded first, to be read twice."""
+        if not isinstance(source, int):
+            return VideoFile(source)
+        if folder is None:
+            raise ValueError('a webcam is recorded: name out_dir.')
+        path = osp.join(folder, f'webcam_{source}.mp4')
+        record_camera(source, path, seconds)
+        return VideoFile(path)
+
+    def _predict(self, video: VideoFile, batch_size: int) -> FacePredictions:
+        self.pipeline.begin(video.name)
+        self.network.reset()
+        windows, frames, times, faces = [], [], [], [np.zeros(0, FACE)]
+        pictures = self._progress(video, 'faces')
+        for batch in self.preprocess(pictures, batch_size):
+            windows += self.forward(batch)
+            frames.append(batch['frames'])
+            times.append(batch['times'])
+            faces.append(batch['faces'])
+        with torch.no_grad():
+            windows += self.network.finish()
+        return FacePredictions.from_windows(
+            video.name,
+            self.classes,
+            np.concatenate(frames),
+            np.concatenate(times),
+            np.concatenate(faces),
+            windows,
+            self.post_process,
+            self.min_faces,
+        )
+
+    def _progress(self, video: VideoFile, what: str) -> Iterable[Picture]:
+        return track(
+            video,
+            f'{video.name}: {what}',
+            video.num_frames,
+            disable=not self.show_progress,
+        )
+
+    @torch.no_grad()
+    def forward(self, inputs: dict) -> list[dict]:
+        """Windows that a batch completes, see :class:`FaceNetwork`."""
+        return self.network.add(
+            inputs['inputs'], inputs['faces'], inputs['live']
+        )
+
+    def visualize(
+        self,
+        inputs: VideoFile,
+        preds: FacePredictions,
+        out_dir: str | None = None,
+        draw_video: bool = True,
+    ) -> dict[str, str]:
+        """Write ``predictions.csv``, the timeline and the overlay.
+
+        Args:
+            inputs: The video, which is decoded again.
+            preds: Of it.
+            out_dir: Folder; ``None`` writes nothing.
+            draw_video: Write ``overlay.mp4``.
+
+        Returns:
+            Paths of what was written, by ``csv``, ``timeline``, ``overlay``.
+        """
+        # Not at the top: matplotlib takes a second.
+        from ..visualization.face_overlay import FaceOverlay
+        from ..visualization.face_timeline import plot_face_timeline
+
+        if out_dir is None:
+            return {}
+        written = dict(
+            csv=osp.join(out_dir, 'predictions.csv'),
+            timeline=osp.join(out_dir, 'timeline.png'),
+        )
+        preds.to_csv(written['csv'])
+        plot_face_timeline(preds).savefig(written['timeline'])
+        if draw_video:
+            written['overlay'] = osp.join(out_dir, 'overlay.mp4')
+            overlay = FaceOverlay(preds)
+            rate = (len(preds.times) - 1) / max(preds.times[-1], 1e-3)
+            with VideoWriter(written['overlay'], rate or 25.0) as writer:
+                for picture in self._progress(inputs, 'overlay'):
+                    overlay.draw(picture)
+                    writer.write(picture.image, picture.time)
+        return written
+
+    def postprocess(
+        self,
+        preds: FacePredictions,
+        visualization: dict[str, str],
+        return_datasample: bool = False,
+        problems: Sequence[str] = (),
+    ) -> dict:
+        """Entry of one video in the result of a call."""
+        if not return_datasample:
+            preds = dict(
+                video=preds.video,
+                frames=len(preds.frames),
+                faces=preds.summary(),
+                problems=list(problems),
+            )
+        return dict(predictions=preds, visualization=visualization)
+
+    def _init_model(
+        self, cfg: Config, weights: str, device: str = 'cpu'
+    ) -> nn.Module:
+        init_default_scope(cfg.get('default_scope') or 'mmpretrain')
+        if cfg.model.get('student_checkpoint') is not None:
+            cfg.model.student_checkpoint = None  # it is in the checkpoint
+        model = MODELS.build(cfg.model)
+        checkpoint = self._checkpoint
+        del self._checkpoint  # an optimizer is several times the network
+        self._load_weights_to_model(model, checkpoint, cfg)
+        model.to(device).eval()
+        self.network = _network_of(model, cfg)
+        self.classes = _classes_of(cfg, checkpoint)
+        if len(self.classes) != self.network.num_classes:
+            raise ValueError(
+                f'{weights}: the network predicts {self.network.num_classes} '
+                f'classes, but the config names {len(self.classes)}: '
+                f'{", ".join(self.classes)}.'
+            )
+        return model
+
+    def _load_weights_to_model(
+        self, model: nn.Module, checkpoint: dict, cfg: Config
+    ) -> None:
+        """Load all weights or none; MMEngine's goes on with random ones."""
+        weights = checkpoint.get('state_dict', checkpoint)
+        try:
+            model.load_state_dict(weights)
+        except RuntimeError as error:
+            lines = [x for x in str(error).splitlines()[1:] if x.strip()]
+            details = [textwrap.shorten(x, 200) for x in lines[:6]]
+            raise ValueError(
+                f'{self.weights}: of another architecture than the model of '
+                'the config:\n  ' + '\n  '.join(details)
+            ) from None
+
+    def _init_pipeline(self, cfg: Config) -> FacePipeline:
+        return FacePipeline(
+            cfg, self.detector, self.tracker, self.margin, self.crop_size
+        )
+
+    def _init_collate(self, cfg: Config):
+        return collate_faces
+
+    def _init_visualizer(self, cfg: Config) -> None:
+        """None: that of the config would open logs of a training."""
+
+
+def _build(part: object) -> object:
+    return TASK_UTILS.build(part) if isinstance(part, dict) else part
+
+
+def _config_of(
+    model: Config | dict | str | None, weights: str, checkpoint: dict
+) -> Config:
+    """The config that was named, or the one in the checkpoint."""
+    if isinstance(model, str):
+        return Config.fromfile(find_config(model))
+    if model is not None:
+        return Config(dict(model)) if isinstance(model, dict) else model.copy()
+    text = (checkpoint.get('meta') or {}).get('cfg')
+    if text is None:
+        raise ValueError(
+            f'{weights}: there is no config in this checkpoint. Name its '
+            'config, by --config (model=...).'
+        )
+    return Config.fromstring(text, file_format='.py')
+
+
+def _network_of(model: nn.Module, cfg: Config) -> FaceNetwork:
+    if isinstance(model, TeacherStudent):
+        return FrameByFrame(model, model.student)
+    if not isinstance(model, FrameRecognizer):
+        if not hasattr(getattr(model, 'head', None), 'num_classes'):
+            raise ValueError(
+                f'{type(model).__name__} is no classifier of images, no '
+                'TeacherStudent and no FrameRecognizer.'
+            )
+        return FrameByFrame(model)
+    encoder = model.cls_head.temporal_encoder
+    if getattr(encoder, 'num_streams', 0):
+        raise ValueError(
+            'this network reads several streams, such as sound; here are '
+            'only faces.'
+        )
+    dataset = cfg.test_dataloader.dataset
+    window = dataset.get('window', 64)
+    return WindowByWindow(model, window, dataset.get('stride') or window)
+
+
+def _classes_of(cfg: Config, checkpoint: dict) -> tuple[str, ...]:
+    """Names of the classes, of the config or else of the checkpoint."""
+    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
+    classes = (dataset.get('metainfo') or {}).get('classes')
+    if classes is None:
+        meta = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
+        classes = meta.get('classes')
+    if classes is None:
+        raise ValueError(
+            'neither the config (test_dataloader.dataset.metainfo.classes) '
+            'nor the checkpoint names the classes.'
+        )
+    return tuple(classes)
+
+
+def _folders(
+    sources: Sequence[str | int], out_dir: str | None
+) -> list[str | None]:
+    """Folder of each video; another one for each."""
+    if out_dir is None or len(sources) == 1:
+        return [out_dir] * len(sources)
+    names: list[str] = []
+    for source in sources:
+        name = f'webcam_{source}'
+        if not isinstance(source, int):
+            name = osp.splitext(osp.basename(osp.abspath(source)))[0]
+        unique, number = name, 1
+        while unique in names:
+            number += 1
+            unique = f'{name}_{number}'
+        names.append(unique)
+    return [osp.join(out_dir, name) for name in names]

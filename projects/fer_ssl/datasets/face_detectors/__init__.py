@@ -1,0 +1,15 @@
+from .boxes_from_csv import BoxesFromCSV
+from .face import Face, FaceDetector, ImageFaceDetector, find_faces
+from .haar_detector import HAAR_FILE, HaarDetector
+from .yunet_detector import YuNetDetector
+
+__all__ = [
+    'HAAR_FILE',
+    'BoxesFromCSV',
+    'Face',
+    'FaceDetector',
+    'HaarDetector',
+    'ImageFaceDetector',
+    'YuNetDetector',
+    'find_faces',
+]

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from mmengine.registry import TASK_UTILS
+
+from ..text_rows import csv_rows
+from .face import Face, FaceDetector
+
+if TYPE_CHECKING:
+    from ..video_file import Picture
+
+BOX = ('left', 'top', 'right', 'bottom')
+
+
+@TASK_UTILS.register_module()
+class BoxesFromCSV(FaceDetector):
+    """Boxes that another program found, in place of a detector.
+
+    The file has the columns ``frame`` (from 1), ``left``, ``top``, ``right``,
+    ``bottom`` (pixels of the upright picture) and, where it is about several
+    videos, ``video`` (name without extension); others are passed over, and so
+    are rows without a box. ``predictions.csv`` of an earlier run is such a
+    file.
+
+    Args:
+        path: The file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: Content is wrong; the message names file and line.
+    """
+
+    def __init__(self, path: str) -> None:
+        rows = csv_rows(path)
+        _, header = next(rows, (1, []))
+        missing = [x for x in ('frame', *BOX) if x not in header]
+        if missing:
+            raise ValueError(
+                f'{path}:1: no column {", ".join(missing)}; the header is '
+                f'{header}.'
+            )
+        self._has_video = 'video' in header
+        videos: dict[str, list[tuple]] = {}
+        for line, fields in rows:
+            if len(fields) != len(header):
+                raise ValueError(
+                    f'{path}:{line}: {len(fields)} fields, but the header '
+                    f'has {len(header)}.'
+                )
+            row = dict(zip(header, fields))
+            cells = [row[x] for x in BOX]
+            if not any(cells):
+                continue
+            try:
+                numbers = (int(row['frame']), *map(float, cells))
+            except ValueError:
+                numbers = ()
+            if not (
+                numbers
+                and numbers[0] >= 1
+                and np.isfinite(numbers).all()
+                and numbers[1] < numbers[3]
+                and numbers[2] < numbers[4]
+            ):
+                raise ValueError(
+                    f'{path}:{line}: frame {row["frame"]!r} and box {cells} '
+                    'must be a number from 1 on and left, top, right, bottom '
+                    'in pixels, left < right, top < bottom.'
+                )
+            videos.setdefault(row.get('video', ''), []).append(numbers)
+        # Compact, and in the order of the frames.
+        self._boxes = {
+            name: np.array(sorted(boxes)) for name, boxes in videos.items()
+        }
+
+    def find(self, picture: Picture, video: str) -> list[Face]:
+        boxes = self._boxes.get(video if self._has_video else '')
+        if boxes is None:
+            return []
+        bounds = picture.number, picture.number + 1
+        first, stop = np.searchsorted(boxes[:, 0], bounds)
+        faces = [Face(tuple(row[1:]), 1.0) for row in boxes[first:stop]]
+        return sorted(faces, key=lambda face: -face.area)

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import os.path as osp
+
+import cv2
+import numpy as np
+from mmengine.registry import TASK_UTILS
+
+from .face import Face, ImageFaceDetector
+
+
+@TASK_UTILS.register_module()
+class YuNetDetector(ImageFaceDetector):
+    """``cv2.FaceDetectorYN`` with a file of the user.
+
+    Args:
+        model: ONNX file of YuNet (``face_detection_yunet_2023mar.onnx`` of
+            the OpenCV model zoo).
+        min_score: Faces with a lower score, in [0, 1], are none.
+        detect_size: Longer side, in pixels, that the network sees.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: OpenCV cannot read it.
+    """
+
+    def __init__(
+        self, model: str, min_score: float = 0.6, detect_size: int = 640
+    ) -> None:
+        super().__init__(detect_size)
+        if not osp.isfile(model):
+            raise FileNotFoundError(
+                f'{model}: no such file. face_detection_yunet_2023mar.onnx '
+                'of https://github.com/opencv/opencv_zoo fits.'
+            )
+        try:
+            self._detector = cv2.FaceDetectorYN.create(
+                model, '', (320, 320), min_score
+            )
+        except cv2.error as error:
+            raise ValueError(
+                f'{model}: OpenCV {cv2.__version__} cannot read this model: '
+                f'{error}'
+            ) from None
+
+    def __call__(self, image: np.ndarray) -> list[Face]:
+        """Faces in a BGR image, uint8 (H, W, 3)."""
+        self._detector.setInputSize((image.shape[1], image.shape[0]))
+        _, rows = self._detector.detect(image)
+        rows = () if rows is None else rows
+        # x, y, width, height, ten coordinates of landmarks, score
+        return [
+            Face((x, y, x + w, y + h), score)
+            for x, y, w, h, *_, score in np.asarray(rows, np.float64).tolist()
+        ]

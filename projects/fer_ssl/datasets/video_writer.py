@@ -1,0 +1,110 @@
+"""Writing pictures into a video file."""
+
+from __future__ import annotations
+
+import os
+import time
+from fractions import Fraction
+
+import cv2
+import numpy as np
+
+from .open_media import import_av
+
+_TICKS = 90000  # per second
+
+
+class VideoWriter:
+    """Writes BGR pictures with their times into an MP4 file (H.264).
+
+    The first picture decides on the size, to which all others are resized.
+    The format holds even sides only.
+
+    Args:
+        path: File to write; folders are made.
+        rate: Pictures per second, about; what counts are their times.
+    """
+
+    def __init__(self, path: str, rate: float = 25.0) -> None:
+        self.path = path
+        self._rate = Fraction(rate).limit_denominator(1001)
+        self._av = import_av()
+        self._media = None
+        self._last = -1
+
+    def write(self, image: np.ndarray, seconds: float) -> None:
+        """Add a picture, BGR uint8 (H, W, 3), ``seconds`` after the first."""
+        if self._media is None:
+            self._open(image)
+        size = self._stream.width, self._stream.height
+        if image.shape[1::-1] != size:
+            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        frame = self._av.VideoFrame.from_ndarray(image, format='bgr24')
+        # Two pictures at one time, as broken files have, are not allowed.
+        self._last = max(round(seconds * _TICKS), self._last + 1)
+        frame.pts = self._last
+        frame.time_base = Fraction(1, _TICKS)
+        self._media.mux(self._stream.encode(frame))
+
+    def _open(self, image: np.ndarray) -> None:
+        os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
+        self._media = self._av.open(self.path, 'w', format='mp4')
+        self._stream = self._media.add_stream('libx264', rate=self._rate)
+        self._stream.height = max(image.shape[0] // 2 * 2, 2)
+        self._stream.width = max(image.shape[1] // 2 * 2, 2)
+        self._stream.pix_fmt = 'yuv420p'
+        self._stream.codec_context.time_base = Fraction(1, _TICKS)
+        # Few pictures waiting in the encoder, so little memory.
+        self._stream.options = dict(preset='veryfast', crf='20')
+
+    def close(self) -> None:
+        """Finish the file. Without a picture there is none."""
+        if self._media is not None:
+            self._media.mux(self._stream.encode(None))
+            self._media.close()
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+
+def record_camera(
+    number: int, path: str, seconds: float | None = None
+) -> None:
+    """Record a webcam until Ctrl-C, or for some seconds.
+
+    Args:
+        number: 0 is the first one.
+        path: File to write.
+        seconds: How long; ``None``: until Ctrl-C.
+
+    Raises:
+        ValueError: There is no such webcam, or it gives no picture.
+    """
+    camera = cv2.VideoCapture(number)
+    if not camera.isOpened():
+        raise ValueError(
+            f'webcam {number} cannot be opened. Is it there, and free?'
+        )
+    until = f'for {seconds:g} seconds' if seconds else 'until Ctrl-C'
+    print(f'webcam {number}: recording to {path} {until}')
+    start = None
+    with VideoWriter(path, camera.get(cv2.CAP_PROP_FPS) or 25.0) as writer:
+        try:
+            while True:
+                found, image = camera.read()
+                if not found:
+                    break
+                now = time.monotonic()
+                start = now if start is None else start
+                writer.write(image, now - start)
+                if seconds is not None and now - start >= seconds:
+                    break
+        except KeyboardInterrupt:
+            print()  # the line of ^C
+        finally:
+            camera.release()
+    if start is None:
+        raise ValueError(f'webcam {number} gives no picture.')

@@ -1,0 +1,184 @@
+"""Predictions for the faces of one video, several of them at once."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..labels import IGNORE_LABEL
+from .post_processor import PostProcessor
+from .video_predictions import VideoPredictions
+
+#: One face in one picture: number of the picture, number of the person.
+FACE = np.dtype(
+    [('frame', np.int64), ('face', np.int64), ('box', np.float32, (4,))]
+)
+BEFORE_SCORES = ('frame', 'time', 'face', 'left', 'top', 'right', 'bottom')
+AFTER_SCORES = ('label', 'smoothed')
+
+
+@dataclass
+class FacePredictions:
+    """All faces of all pictures of one video.
+
+    Attributes:
+        video: Name of the video.
+        classes: C names.
+        frames: Numbers of the pictures that could be read, from 1, ascending;
+            int64 (T,).
+        times: Of these, in seconds after the first; float64 (T,).
+        faces: One entry per face and picture, in the order of the pictures,
+            then of the faces; :data:`FACE` (n,).
+        scores: Probabilities, float32 (n, C).
+        smoothed: Class after post-processing, int64 (n,).
+    """
+
+    video: str
+    classes: tuple[str, ...]
+    frames: np.ndarray
+    times: np.ndarray
+    faces: np.ndarray
+    scores: np.ndarray
+    smoothed: np.ndarray
+
+    @classmethod
+    def from_windows(
+        cls,
+        video: str,
+        classes: Sequence[str],
+        frames: np.ndarray,
+        times: np.ndarray,
+        faces: np.ndarray,
+        windows: Iterable[Mapping],
+        post_processor: PostProcessor | None = None,
+        min_length: int = 1,
+    ) -> FacePredictions:
+        """Assemble the predictions of windows, face by face.
+
+        Each face is to :class:`VideoPredictions` what a video is elsewhere:
+        it lasts from its first picture to its last, overlapping windows are
+        averaged, and it is post-processed on its own.
+
+        Args:
+            frames, times, faces: As above.
+            windows: Those of :meth:`VideoPredictions.from_windows`; ``video``
+                is the number of a face, ``start`` that of a picture.
+            post_processor: What smooths the scores of a face.
+            min_length: Faces in fewer pictures count as false alarms and are
+                left out. The others are numbered anew, by their appearance.
+        """
+        numbers, first, new, counts = np.unique(
+            faces['face'],
+            return_index=True,
+            return_inverse=True,
+            return_counts=True,
+        )
+        kept = np.flatnonzero(counts >= min_length)
+        kept = kept[np.argsort(first[kept], kind='stable')]
+        renumbered = np.zeros(len(numbers), np.int64)
+        renumbered[kept] = np.arange(1, len(kept) + 1)
+        faces = faces.copy()
+        faces['face'] = renumbered[new]
+        faces = faces[faces['face'] > 0]
+        faces = faces[np.lexsort((faces['face'], faces['frame']))]
+
+        begin = np.zeros(len(kept) + 1, np.int64)
+        end = np.zeros(len(kept) + 1, np.int64)
+        begin[faces['face'][::-1]] = faces['frame'][::-1]
+        end[faces['face']] = faces['frame']
+        names = [f'{video}, face {i}' for i in range(len(kept) + 1)]
+        truth = {  # there is none
+            names[i]: np.full(end[i] - begin[i] + 1, IGNORE_LABEL)
+            for i in range(1, len(names))
+        }
+        to_new = dict(zip(numbers.tolist(), renumbered.tolist()))
+
+        def moved() -> Iterator[dict]:
+            for window in windows:
+                face = to_new[window['video']]
+                if face:
+                    start = window['start'] - begin[face]
+                    yield dict(window, video=names[face], start=start)
+
+        raw = VideoPredictions.from_windows(moved(), truth, classes)
+        smooth = raw.apply(post_processor)
+        scores = np.zeros((len(faces), len(classes)), np.float32)
+        smoothed = np.zeros(len(faces), np.int64)
+        for face in range(1, len(names)):
+            rows = np.flatnonzero(faces['face'] == face)
+            at = faces['frame'][rows] - begin[face]
+            scores[rows] = raw[names[face]].scores[at]
+            smoothed[rows] = smooth[names[face]].predicted[at]
+        return cls(
+            video, tuple(classes), frames, times, faces, scores, smoothed
+        )
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """Class of the largest score, ties to the smallest index; (n,)."""
+        return self.scores.argmax(axis=1)
+
+    @property
+    def num_faces(self) -> int:
+        """Number of the last face; they count from 1."""
+        return int(self.faces['face'].max(initial=0))
+
+    def rows_of(self, frame: int) -> range:
+        """Entries of ``faces`` that are in a picture."""
+        bounds = np.searchsorted(self.faces['frame'], (frame, frame + 1))
+        return range(*bounds.tolist())
+
+    def summary(self) -> list[dict]:
+        """Each face: first and last second, pictures, their classes."""
+        entries = []
+        for face in range(1, self.num_faces + 1):
+            rows = self.faces['face'] == face
+            seen = np.searchsorted(self.frames, self.faces['frame'][rows])
+            counts = np.bincount(
+                self.smoothed[rows], minlength=len(self.classes)
+            )
+            entries.append(
+                dict(
+                    face=face,
+                    begin=float(self.times[seen[0]]),
+                    end=float(self.times[seen[-1]]),
+                    frames=int(rows.sum()),
+                    labels={
+                        name: count
+                        for name, count in zip(self.classes, counts.tolist())
+                        if count
+                    },
+                )
+            )
+        return entries
+
+    def to_csv(self, path: str) -> None:
+        """Write one row per face and picture; folders are made.
+
+        Columns are ``frame, time, face, left, top, right, bottom``, one per
+        class with its probability, ``label`` and ``smoothed``. A picture
+        without a face has one row, with nothing behind its time.
+        """
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+        empty = [''] * (5 + len(self.classes) + 2)
+        with open(path, 'w', newline='', encoding='utf-8') as file:
+            writer = csv.writer(file, lineterminator='\n')
+            writer.writerow((*BEFORE_SCORES, *self.classes, *AFTER_SCORES))
+            for frame, time in zip(self.frames.tolist(), self.times.tolist()):
+                before = (frame, f'{time:.3f}')
+                rows = self.rows_of(frame)
+                if not rows:
+                    writer.writerow((*before, *empty))
+                for row in rows:
+                    writer.writerow((*before, *self._cells(row)))
+
+    def _cells(self, row: int) -> Iterator:
+        yield int(self.faces['face'][row])
+        yield from (f'{x:.1f}' for x in self.faces['box'][row])
+        yield from (f'{x:.4f}' for x in self.scores[row])
+        yield self.classes[self.scores[row].argmax()]
+        yield self.classes[self.smoothed[row]]

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+from mmengine.registry import TASK_UTILS
+from tiny_detector import write_red_face_detector
+
+import fer_ssl  # noqa: F401
+from fer_ssl.datasets.face_detectors import BoxesFromCSV, HaarDetector
+from fer_ssl.datasets.video_file import Picture
+
+HEADER = 'frame,left,top,right,bottom\n'
+
+
+def picture(number=1, size=(240, 320)):
+    return Picture(number, 0.0, np.full((*size, 3), 90, np.uint8))
+
+
+def boxes_of(detector, number, video='a'):
+    return [face.box for face in detector.find(picture(number), video)]
+
+
+def test_boxes_from_csv(tmp_path):
+    path = tmp_path / 'boxes.csv'
+    path.write_text(HEADER + '7,5,6,25,36\n2,1,2,3,4.5\n2,10,20,60,80\n')
+    detector = BoxesFromCSV(str(path))
+    assert boxes_of(detector, 1) == []
+    assert boxes_of(detector, 2) == [(10, 20, 60, 80), (1, 2, 3, 4.5)]
+    assert boxes_of(detector, 7) == [(5, 6, 25, 36)]
+    assert boxes_of(detector, 9) == []
+
+
+def test_boxes_of_several_videos(tmp_path):
+    path = tmp_path / 'boxes.csv'
+    path.write_text(
+        'label,video,' + HEADER + 'x,a,1,0,0,2,2\nx,b,1,0,0,3,3\nx,a,2,,,,\n'
+    )
+    detector = BoxesFromCSV(str(path))
+    assert boxes_of(detector, 1, 'a') == [(0, 0, 2, 2)]
+    assert boxes_of(detector, 1, 'b') == [(0, 0, 3, 3)]
+    assert boxes_of(detector, 2, 'a') == boxes_of(detector, 1, 'c') == []
+
+
+@pytest.mark.parametrize(
+    'text, problem',
+    [
+        ('frame,left\n', r':1: no column top, right, bottom'),
+        (HEADER + '1,2,3,4\n', r':2: 4 fields'),
+        (HEADER + '1,2,3,4,5\n1,2,3,4,x\n', r':3: frame .1. and box'),
+        (HEADER + '0,2,3,4,5\n', r':2: frame'),
+        (HEADER + '1,2,3,2,5\n', r':2: frame'),
+        (HEADER + '1,2,3,4,\n', r':2: frame'),
+        (HEADER + '1,2,3,nan,5\n', r':2: frame'),
+        ('', r':1: no column frame'),
+    ],
+)
+def test_wrong_csv(tmp_path, text, problem):
+    path = tmp_path / 'boxes.csv'
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r'boxes\.csv' + problem):
+        BoxesFromCSV(str(path))
+
+
+def test_missing_csv(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'none\.csv'):
+        BoxesFromCSV(str(tmp_path / 'none.csv'))
+
+
+def test_yunet_by_its_name(tmp_path):
+    """The picture is made smaller, the boxes are as large as it was."""
+    model = write_red_face_detector(tmp_path / 'red.onnx')
+    detector = TASK_UTILS.build(
+        dict(type='YuNetDetector', model=model, detect_size=320)
+    )
+    large = picture(size=(480, 640))
+    large.image[128:192, 192:256] = (0, 0, 255)
+    (face,) = detector.find(large, 'a')
+    np.testing.assert_allclose(face.box, (160, 96, 288, 224), atol=1)
+
+
+def test_cascade_by_path(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'none\.xml: no such file'):
+        HaarDetector(model=str(tmp_path / 'none.xml'))
+    (tmp_path / 'a.xml').write_text('no cascade')
+    with pytest.raises(ValueError, match=r'a\.xml: no'):
+        HaarDetector(model=str(tmp_path / 'a.xml'))

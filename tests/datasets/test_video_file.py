@@ -1,0 +1,160 @@
+import shutil
+
+import numpy as np
+import pytest
+
+pytest.importorskip('av')
+
+from sound_files import tone, write_wav  # noqa: E402
+from video_files import (  # noqa: E402
+    MIRROR,
+    TURN_AROUND,
+    TURN_LEFT,
+    TURN_RIGHT,
+    corners,
+    grey,
+    write_pictures,
+)
+
+from fer_ssl.datasets.video_file import VideoFile, list_videos  # noqa: E402
+
+
+def noise(count, size=(64, 96)):
+    """Pictures that cannot be compressed, so that damage hits some."""
+    rng = np.random.default_rng(0)
+    for _ in range(count):
+        yield rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+
+
+def test_all_pictures_in_order_twice(tmp_path):
+    path = write_pictures(
+        tmp_path / 'a.b.mp4', [grey(20 * i) for i in range(10)]
+    )
+    video = VideoFile(path)
+    assert (video.name, video.num_frames) == ('a.b', 10)
+    for _ in range(2):
+        pictures = list(video)
+        assert [x.number for x in pictures] == list(range(1, 11))
+        levels = [x.image.mean() for x in pictures]
+        np.testing.assert_allclose(levels, np.arange(0, 200, 20), atol=3)
+        np.testing.assert_allclose(
+            [x.time for x in pictures], np.arange(10) / 10, atol=1e-3
+        )
+        assert video.problems == []
+
+
+def test_times_of_a_variable_frame_rate(tmp_path):
+    times = [0.0, 0.04, 0.5, 0.52, 2.0, 2.033, 2.9]
+    path = write_pictures(tmp_path / 'a.mkv', [grey(9)] * 7, times)
+    np.testing.assert_allclose([x.time for x in VideoFile(path)], times)
+
+
+def test_times_count_from_the_first_picture(tmp_path):
+    times = [1.5, 1.6, 1.8]
+    path = write_pictures(tmp_path / 'a.mkv', [grey(9)] * 3, times)
+    video = VideoFile(path)
+    np.testing.assert_allclose([x.time for x in video], [0, 0.1, 0.3])
+
+
+@pytest.mark.parametrize(
+    'matrix, change',
+    [
+        (TURN_RIGHT, lambda x: np.rot90(x, -1)),
+        (TURN_LEFT, np.rot90),
+        (TURN_AROUND, lambda x: np.rot90(x, 2)),
+        (MIRROR, np.fliplr),
+    ],
+)
+def test_display_matrix(tmp_path, matrix, change):
+    path = write_pictures(tmp_path / 'a.mp4', [corners()] * 3, matrix=matrix)
+    expected = change(corners())[..., ::-1].astype(int)
+    for picture in VideoFile(path):
+        assert picture.image.shape == expected.shape
+        assert picture.image.flags['C_CONTIGUOUS']
+        assert np.abs(picture.image - expected).mean() < 8
+
+
+def test_rotation_as_pyav_understands_it(tmp_path):
+    av = pytest.importorskip('av')
+    path = write_pictures(tmp_path / 'a.mp4', [grey(9)], matrix=TURN_LEFT)
+    with av.open(path) as media:
+        frame = next(media.decode(video=0))
+    if not hasattr(frame, 'rotation'):
+        pytest.skip('this PyAV does not say')
+    assert frame.rotation == 90  # counter-clockwise
+
+
+def test_file_that_was_cut_off(tmp_path):
+    path = tmp_path / 'a.mkv'
+    write_pictures(path, noise(60), g='5')
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    video = VideoFile(str(path))
+    pictures = list(video)
+    assert 15 < len(pictures) < 45
+    assert [x.number for x in pictures] == list(range(1, len(pictures) + 1))
+    (*_, problem) = video.problems
+    assert str(path) in problem and 'of 6.00 seconds' in problem
+
+
+def test_file_damaged_in_the_middle(tmp_path):
+    path = tmp_path / 'a.mkv'
+    write_pictures(path, noise(60), g='5')
+    data = bytearray(path.read_bytes())
+    begin = len(data) // 2
+    data[begin : begin + 2000] = bytes(2000)
+    path.write_bytes(data)
+    video = VideoFile(str(path))
+    pictures = list(video)
+    assert len(pictures) > 20
+    assert video.problems and str(path) in video.problems[0]
+    # What follows the damage stands at its own time.
+    whole = tmp_path / 'b.mkv'
+    write_pictures(whole, noise(60), g='5')
+    images = {round(x.time, 3): x.image for x in VideoFile(str(whole))}
+    last = pictures[-1]
+    if last.time > 5:
+        assert np.array_equal(images[round(last.time, 3)], last.image)
+
+
+def test_what_is_no_video(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'a\.mp4: no such file'):
+        VideoFile(str(tmp_path / 'a.mp4'))
+    (tmp_path / 'a.mp4').write_bytes(b'no video' * 100)
+    with pytest.raises(ValueError, match=r'a\.mp4: neither a video'):
+        VideoFile(str(tmp_path / 'a.mp4'))
+    write_wav(tmp_path / 'a.wav', tone(0.1))
+    with pytest.raises(ValueError, match='there is no video in this file'):
+        VideoFile(str(tmp_path / 'a.wav'))
+
+
+def test_video_without_one_picture(tmp_path):
+    path = tmp_path / 'a.mp4'
+    write_pictures(path, noise(3))
+    data = bytearray(path.read_bytes())
+    begin = data.index(b'mdat') + 4
+    end = data.index(b'moov') - 4
+    data[begin:end] = bytes(end - begin)
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match='not one picture can be decoded'):
+        list(VideoFile(str(path)))
+
+
+def test_list_videos(tmp_path):
+    folder = tmp_path / 'videos'
+    path = write_pictures(folder / 'b.mp4', [grey(9)])
+    shutil.copy(path, folder / 'a.MOV')
+    shutil.copy(path, folder / '.hidden.mp4')
+    (folder / 'notes.txt').write_text('no video')
+    assert list_videos(path) == [path]
+    assert list_videos(str(folder)) == [str(folder / 'a.MOV'), path]
+    assert list_videos(0) == list_videos('0') == [0]
+
+
+def test_list_videos_refuses(tmp_path):
+    with pytest.raises(FileNotFoundError, match='none: no such file or'):
+        list_videos(str(tmp_path / 'none'))
+    with pytest.raises(ValueError, match=r'no video \(avi, .* in this folder'):
+        list_videos(str(tmp_path))
+    with pytest.raises(ValueError, match='addresses are not opened'):
+        list_videos('https://example.org/a.mp4')

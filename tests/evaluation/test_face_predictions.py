@@ -1,0 +1,164 @@
+import csv
+
+import numpy as np
+import pytest
+
+from fer_ssl.evaluation import MajoritySmoothing, VideoPredictions
+from fer_ssl.evaluation.face_predictions import FACE, FacePredictions
+
+CLASSES = ('neutral', 'anger', 'happiness')
+
+
+def one_hot(labels):
+    return np.eye(3, dtype=np.float32)[list(labels)]
+
+
+def predict(seen, num_frames=20, min_length=1, post_processor=None):
+    """``seen``: number -> {frame: class}; a window per face and frame."""
+    entries = [
+        (frame, number, (number, 0, number + 10, 10), label)
+        for number, path in seen.items()
+        for frame, label in path.items()
+    ]
+    entries.sort(key=lambda x: (x[0], -x[1]))  # as detectors: any order
+    faces = np.array([x[:3] for x in entries], FACE)
+    windows = [
+        dict(video=number, start=frame, scores=one_hot([label]))
+        for frame, number, _, label in entries
+    ]
+    frames = np.arange(1, num_frames + 1)
+    return FacePredictions.from_windows(
+        'clip',
+        CLASSES,
+        frames,
+        (frames - 1) / 10,
+        faces,
+        windows,
+        post_processor,
+        min_length,
+    )
+
+
+def test_faces_are_numbered_by_their_appearance():
+    result = predict({7: {5: 1, 6: 1}, 3: {6: 2}, 9: {2: 0}})
+    assert result.num_faces == 3
+    assert result.faces['frame'].tolist() == [2, 5, 6, 6]
+    assert result.faces['face'].tolist() == [1, 2, 2, 3]
+    assert result.faces['box'][:, 0].tolist() == [9, 7, 7, 3]
+    assert result.predicted.tolist() == [0, 1, 1, 2]
+    assert result.rows_of(6) == range(2, 4)
+    assert not result.rows_of(7)
+
+
+def test_short_faces_are_left_out():
+    result = predict({1: {1: 1}, 2: {3: 2, 4: 2}}, min_length=2)
+    assert result.faces['face'].tolist() == [1, 1]
+    assert result.faces['frame'].tolist() == [3, 4]
+    assert result.predicted.tolist() == [2, 2]
+    assert predict({1: {1: 1}}, min_length=2).num_faces == 0
+
+
+def test_smoothing_is_that_of_the_package_for_each_face_alone():
+    """A gap counts as in a video: filled in between its neighbours."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, (2, 20))
+    gap = {8, 9, 10}
+    seen = {
+        1: {t + 1: x for t, x in enumerate(labels[0]) if t not in gap},
+        2: {t + 1: x for t, x in enumerate(labels[1])},
+    }
+    post_processor = MajoritySmoothing(window=5)
+    result = predict(seen, post_processor=post_processor)
+    for face, path in seen.items():
+        frames = np.array(sorted(path)) - 1
+        expected = VideoPredictions.from_windows(
+            [
+                dict(video='a', start=t, scores=one_hot([labels[face - 1, t]]))
+                for t in frames
+            ],
+            dict(a=np.full(20, -1)),
+            CLASSES,
+        ).apply(post_processor)['a']
+        rows = result.faces['box'][:, 0] == face
+        assert np.array_equal(
+            result.smoothed[rows], expected.predicted[frames]
+        )
+        assert np.array_equal(result.predicted[rows], labels[face - 1][frames])
+    assert (result.smoothed != result.predicted).any()
+
+
+def test_windows_are_averaged():
+    frames = np.arange(1, 4)
+    faces = np.array([(t, 4, (0, 0, 1, 1)) for t in frames], FACE)
+    windows = [
+        dict(video=4, start=1, scores=one_hot([0, 0])),
+        dict(video=4, start=2, scores=one_hot([1, 1])),
+    ]
+    result = FacePredictions.from_windows(
+        'a', CLASSES, frames, frames / 10, faces, windows
+    )
+    expected = [[1, 0, 0], [0.5, 0.5, 0], [0, 1, 0]]
+    np.testing.assert_allclose(result.scores, expected)
+
+
+def test_scores_that_are_not_finite_name_the_face():
+    with pytest.raises(ValueError, match=r'clip, face 1, frame 1: .*nan'):
+        FacePredictions.from_windows(
+            'clip',
+            CLASSES,
+            np.array([1]),
+            np.array([0.0]),
+            np.array([(1, 1, (0, 0, 1, 1))], FACE),
+            [dict(video=1, start=1, scores=np.full((1, 3), np.nan))],
+        )
+
+
+def test_csv(tmp_path):
+    result = predict({2: {2: 1, 3: 2}, 5: {3: 0}}, num_frames=4)
+    path = tmp_path / 'sub/predictions.csv'
+    result.to_csv(str(path))
+    with open(path, newline='') as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == [
+        *('frame', 'time', 'face', 'left', 'top', 'right', 'bottom'),
+        *CLASSES,
+        *('label', 'smoothed'),
+    ]
+    assert [x['frame'] for x in rows] == ['1', '2', '3', '3', '4']
+    assert [x['face'] for x in rows] == ['', '1', '1', '2', '']
+    assert set(list(rows[0].values())[2:]) == {''}
+    assert rows[2] == dict(
+        frame='3',
+        time='0.200',
+        face='1',
+        left='2.0',
+        top='0.0',
+        right='12.0',
+        bottom='10.0',
+        neutral='0.0000',
+        anger='0.0000',
+        happiness='1.0000',
+        label='happiness',
+        smoothed='happiness',
+    )
+
+
+def test_summary():
+    result = predict({2: {2: 1, 3: 2, 6: 2}})
+    assert result.summary() == [
+        dict(
+            face=1,
+            begin=0.1,
+            end=0.5,
+            frames=3,
+            labels=dict(anger=1, happiness=2),
+        )
+    ]
+
+
+def test_video_without_a_face(tmp_path):
+    result = predict({}, num_frames=2)
+    assert result.num_faces == 0 and result.summary() == []
+    result.to_csv(str(tmp_path / 'a.csv'))
+    lines = (tmp_path / 'a.csv').read_text().splitlines()
+    assert lines[1:] == ['1,0.000' + ',' * 10, '2,0.100' + ',' * 10]

@@ -1,0 +1,114 @@
+"""Configs and checkpoints of tiny networks with random weights."""
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+
+CLASSES = ('neutral', 'anger', 'happiness')
+BACKBONE = dict(type='ResNet', depth=18, stem_channels=4, base_channels=4)
+MEAN = dict(mean=[127.5] * 3, std=[50.0] * 3, to_rgb=True)
+PIPELINE = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=(24, 24)),
+    dict(type='PackInputs'),
+]
+
+
+def image_loader(pipeline=PIPELINE, classes=CLASSES):
+    dataset = dict(type='FaceDataset', pipeline=pipeline)
+    if classes is not None:
+        dataset['metainfo'] = dict(classes=classes)
+    return dict(batch_size=2, dataset=dataset)
+
+
+def classifier(**changes):
+    """Config of an image classifier."""
+    network = dict(
+        type='ImageClassifier',
+        backbone=BACKBONE,
+        neck=dict(type='GlobalAveragePooling'),
+        head=dict(type='LinearClsHead', num_classes=3, in_channels=32),
+        data_preprocessor=dict(type='ClsDataPreprocessor', **MEAN),
+    )
+    cfg = dict(
+        custom_imports=dict(imports=['fer_ssl']),
+        default_scope='mmpretrain',
+        model=network,
+        test_dataloader=image_loader(),
+    )
+    return Config(dict(cfg, **changes))
+
+
+def teacher_student():
+    network = classifier().model
+    preprocessor = network.pop('data_preprocessor')
+    return classifier(
+        model=dict(
+            type='TeacherStudent',
+            network=network,
+            data_preprocessor=preprocessor,
+        )
+    )
+
+
+def recognizer(files, window=6, stride=4):
+    """Config of both phases; ``files`` are arguments of the data set."""
+    return Config(
+        dict(
+            custom_imports=dict(imports=['fer_ssl']),
+            default_scope='mmaction',
+            model=dict(
+                type='FrameRecognizer',
+                backbone=dict(BACKBONE, type='mmpretrain.ResNet'),
+                student_checkpoint='student.pth',
+                data_preprocessor=dict(type='FrameDataPreprocessor', **MEAN),
+                cls_head=dict(
+                    type='TemporalFrameHead',
+                    num_classes=3,
+                    temporal_encoder=dict(
+                        type='TransformerEncoder',
+                        in_channels=32,
+                        embed_dims=8,
+                        num_layers=1,
+                        num_heads=2,
+                    ),
+                ),
+            ),
+            test_dataloader=dict(
+                dataset=dict(
+                    type='VideoClipDataset',
+                    window=window,
+                    stride=stride,
+                    test_mode=True,
+                    pipeline=[
+                        dict(type='LoadClipFrames', transforms=PIPELINE[:-1]),
+                        dict(type='PackClipInputs'),
+                    ],
+                    **files,
+                )
+            ),
+        )
+    )
+
+
+def build(cfg, seed=0):
+    """The model in eval mode; its outputs are far from uniform."""
+    init_default_scope(cfg.default_scope)
+    model_cfg = cfg.copy().model
+    if 'student_checkpoint' in model_cfg:
+        model_cfg.student_checkpoint = None
+    torch.manual_seed(seed)
+    model = MODELS.build(model_cfg).eval()
+    with torch.no_grad():
+        for value in model.parameters():
+            if value.dim() > 1:
+                value.normal_(std=1.2 / value[0].numel() ** 0.5)
+    return model
+
+
+def write_checkpoint(path, cfg, seed=0, with_config=True):
+    """Checkpoint as the runner writes it; returns path and model."""
+    model = build(cfg, seed)
+    meta = dict(cfg=cfg.pretty_text) if with_config else {}
+    torch.save(dict(state_dict=model.state_dict(), meta=meta), path)
+    return str(path), model

@@ -1,0 +1,73 @@
+"""Videos for tests, written by PyAV, with times and display matrix."""
+
+from fractions import Fraction
+
+import numpy as np
+
+# Places of pixels on the screen, as a container writes them (16.16 and 2.30).
+IDENTITY = (1, 0, 0, 0, 1, 0, 0, 0, 16384)
+LOSSLESS = ('png', 'rgb24')
+#: Phones held upright write this: the picture is turned to the right.
+TURN_RIGHT = (0, 1, 0, -1, 0, 0, 0, 0, 16384)
+TURN_LEFT = (0, -1, 0, 1, 0, 0, 0, 0, 16384)
+TURN_AROUND = (-1, 0, 0, 0, -1, 0, 0, 0, 16384)
+MIRROR = (-1, 0, 0, 0, 1, 0, 0, 0, 16384)
+
+
+def write_pictures(
+    path,
+    pictures,
+    times=None,
+    matrix=None,
+    codec=('libx264', 'yuv420p'),
+    **options,
+):
+    """RGB pictures (H, W, 3), at 10 per second or at ``times``; even sides.
+
+    ``options`` are those of the encoder, such as ``g='5'``.
+    """
+    import av
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), 'w') as media:
+        stream = media.add_stream(codec[0], rate=10)
+        stream.options = dict(dict(crf='10', preset='ultrafast'), **options)
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for i, picture in enumerate(pictures):
+            if i == 0:
+                stream.height, stream.width = picture.shape[:2]
+                stream.pix_fmt = codec[1]
+            frame = av.VideoFrame.from_ndarray(picture, format='rgb24')
+            seconds = i / 10 if times is None else times[i]
+            frame.pts, frame.time_base = (
+                round(1000 * seconds),
+                Fraction(1, 1000),
+            )
+            media.mux(stream.encode(frame))
+        media.mux(stream.encode(None))
+    if matrix is not None:
+        set_matrix(path, matrix)
+    return str(path)
+
+
+def set_matrix(path, matrix):
+    """Replace the display matrix in the header of an MP4 file."""
+    data = path.read_bytes()
+    begin = data.index(b'tkhd') + 4 + 40
+    numbers = 65536 * np.array(matrix)
+    data = data[:begin] + numbers.astype('>i4').tobytes() + data[begin + 36 :]
+    path.write_bytes(data)
+
+
+def grey(level, size=(64, 96)):
+    return np.full((*size, 3), level, np.uint8)
+
+
+def corners(size=(64, 96)):
+    """Red at the upper left, green at the upper right, blue below left."""
+    picture = grey(40, size)
+    side = min(size) // 4
+    picture[:side, :side] = (255, 0, 0)
+    picture[:side, -side:] = (0, 255, 0)
+    picture[-side:, :side] = (0, 0, 255)
+    return picture

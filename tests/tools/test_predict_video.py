@@ -1,0 +1,43 @@
+"""The script tells plainly what is wrong, and finds its own way."""
+
+import pytest
+from tiny_networks import classifier, write_checkpoint
+
+pytest.importorskip('av')
+
+from video_files import grey, write_pictures  # noqa: E402
+
+TOOL = 'python {tools}/predict_video.py'
+
+
+@pytest.fixture(scope='module')
+def files(folder):
+    write_pictures(folder / 'clip.mp4', [grey(50)] * 8)
+    write_checkpoint(folder / 'tiny.pth', classifier())
+    rows = ''.join(f'{t},5,5,40,40\n' for t in range(1, 9))
+    (folder / 'boxes.csv').write_text('frame,left,top,right,bottom\n' + rows)
+    return folder
+
+
+def test_a_video(call, files):
+    text = call(
+        f'{TOOL} clip.mp4 --checkpoint tiny.pth --boxes boxes.csv --out-dir o'
+    )
+    assert 'clip: 8 pictures, 1 faces' in text
+    assert 'face 1, 0.0 to 0.7 s: ' in text
+    for name in ('predictions.csv', 'timeline.png', 'overlay.mp4'):
+        assert (files / 'o' / name).stat().st_size
+        assert f'o/{name}' in text
+
+
+@pytest.mark.parametrize(
+    'arguments, problem',
+    [
+        ('none.mp4 --checkpoint tiny.pth', 'none.mp4: no such file or folder'),
+        ('clip.mp4 --checkpoint none.pth', 'checkpoint none.pth does not'),
+        ('boxes.csv --checkpoint tiny.pth', 'boxes.csv: '),
+    ],
+)
+def test_errors(call, files, arguments, problem):
+    text = call(f'{TOOL} {arguments} --boxes boxes.csv --out-dir o', status=1)
+    assert f'error: {problem}' in text and 'Traceback' not in text

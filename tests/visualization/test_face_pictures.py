@@ -1,0 +1,147 @@
+import numpy as np
+import pytest
+
+from fer_ssl.datasets.video_file import Picture
+from fer_ssl.evaluation.face_predictions import FACE, FacePredictions
+from fer_ssl.visualization import (
+    FaceOverlay,
+    class_colours,
+    plot_face_timeline,
+)
+
+CLASSES = ('neutral', 'anger', 'happiness')
+BGR = [
+    tuple(round(255 * x) for x in reversed(colour))
+    for colour in class_colours(CLASSES)
+]
+
+
+def predictions(entries, num_frames=40, times=None):
+    """``entries``: (frame, face, box, scores, smoothed)."""
+    frames = np.arange(1, num_frames + 1)
+    return FacePredictions(
+        'clip',
+        CLASSES,
+        frames,
+        (frames - 1) / 10 if times is None else np.array(times),
+        np.array([x[:3] for x in entries], FACE),
+        np.array([x[3] for x in entries], np.float32).reshape(-1, 3),
+        np.array([x[4] for x in entries], np.int64),
+    )
+
+
+def picture(number, size=(360, 480)):
+    return Picture(number, 0.0, np.full((*size, 3), 90, np.uint8))
+
+
+def count(image, colour):
+    return int((image == colour).all(axis=2).sum())
+
+
+def test_overlay_of_a_face():
+    box = (100, 100, 200, 200)
+    overlay = FaceOverlay(predictions([(2, 1, box, (0.1, 0.3, 0.6), 2)]))
+    shot = picture(2)
+    overlay.draw(shot)
+    assert tuple(shot.image[150, 100]) == BGR[2]  # side of the box
+    assert tuple(shot.image[150, 150]) == (90, 90, 90)  # the face is free
+    assert count(shot.image[80:99, 100:300], BGR[2]) > 500  # the label
+    bar = shot.image[205, 100:200]
+    widths = [int((bar == colour).all(axis=1).sum()) for colour in BGR]
+    assert widths == [10, 30, 60]
+
+
+def test_overlay_without_a_face():
+    overlay = FaceOverlay(predictions([(2, 1, (9, 9, 99, 99), (1, 0, 0), 0)]))
+    empty, other = picture(1), picture(2)
+    overlay.draw(empty)
+    overlay.draw(other)
+    corner = empty.image[8:20, 8:60]
+    assert count(corner, (30, 30, 30)) > 200
+    legend = empty.image[-1, :]
+    for colour in BGR:
+        assert (legend == colour).all(axis=1).sum() > 30
+
+
+@pytest.mark.parametrize(
+    'box',
+    [
+        (-50, -50, 40, 40),
+        (450, 330, 600, 500),
+        (0, 0, 480, 360),
+        (10.4, 10.6, 10.9, 11.2),
+    ],
+)
+@pytest.mark.parametrize('size', [(360, 480), (36, 48), (1080, 1920)])
+def test_overlay_at_the_border(box, size):
+    overlay = FaceOverlay(predictions([(1, 12, box, (0.2, 0.2, 0.6), 2)]))
+    shot = picture(1, size)
+    overlay.draw(shot)
+    assert shot.image.shape == (*size, 3)
+    assert count(shot.image, (90, 90, 90)) < size[0] * size[1]
+
+
+def render(figure):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3]
+
+
+def bands(figure):
+    return [image.get_array()[0] for image in figure.axes[0].get_images()]
+
+
+def test_timeline_has_a_row_per_face():
+    box = (0, 0, 9, 9)
+    entries = [(t, 1, box, np.eye(3)[t % 2], 1) for t in range(1, 21)]
+    entries += [(t, 2, box, np.eye(3)[2], 2) for t in range(11, 41)]
+    entries.sort(key=lambda x: x[:2])
+    figure = plot_face_timeline(predictions(entries))
+    labels = [x.get_text() for x in figure.axes[0].get_yticklabels()]
+    assert labels == ['face 1', 'face 2']
+    raw, smooth, _, second = bands(figure)
+    colours = np.array(class_colours(CLASSES))
+    half = len(smooth) // 2
+    assert np.allclose(smooth[:half], colours[1])
+    assert np.allclose(smooth[half:], 1)  # not seen any more
+    assert np.allclose(second[: half // 2], 1)
+    assert np.allclose(second[half // 2 :], colours[2])
+    step = len(raw) // 40
+    middles = raw[step // 2 : half : step]
+    assert np.allclose(middles, colours[[1, 0] * 10])
+    assert render(figure).std() > 0
+
+
+def test_timeline_goes_by_seconds_and_not_by_pictures():
+    """The second picture stands for nine tenths of the time."""
+    box = (0, 0, 9, 9)
+    entries = [(t + 1, 1, box, np.eye(3)[t], t) for t in range(3)]
+    figure = plot_face_timeline(predictions(entries, 3, times=[0, 0.5, 9.5]))
+    (_, smooth) = bands(figure)
+    colours = np.array(class_colours(CLASSES))
+    share = [np.isclose(smooth, c).all(axis=1).mean() for c in colours]
+    end = 9.5 + 9.5 / 2  # the last one lasts as long as the mean
+    np.testing.assert_allclose(
+        share, np.array([0.5, 9, end - 9.5]) / end, atol=1e-3
+    )
+
+
+def test_timeline_without_faces_and_with_very_many():
+    figure = plot_face_timeline(predictions([]))
+    assert 'no face' in figure.axes[0].get_title(loc='left')
+    render(figure)
+    entries = [(t, t, (0, 0, 9, 9), (1, 0, 0), 0) for t in range(1, 61)] + [
+        (61, 60, (0, 0, 9, 9), (1, 0, 0), 0)
+    ]
+    figure = plot_face_timeline(predictions(entries, 61))
+    assert '40 of 60 faces' in figure.axes[0].get_title(loc='left')
+    labels = [x.get_text() for x in figure.axes[0].get_yticklabels()]
+    assert labels[-1] == 'face 60' and len(labels) == 40
+    render(figure)
+
+
+def test_timeline_of_one_picture():
+    entry = (1, 1, (0, 0, 9, 9), (1, 0, 0), 0)
+    render(plot_face_timeline(predictions([entry], 1)))

@@ -1,0 +1,157 @@
+"""Expressions of the people in a video of one's own.
+
+    python tools/predict_video.py VIDEO --checkpoint WEIGHTS.pth --out-dir OUT
+
+VIDEO is a video file, a folder of videos or the number of a webcam. Writes
+OUT/predictions.csv, OUT/timeline.png and OUT/overlay.mp4; of several videos,
+each into a folder of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from fer_ssl.apis.launch import run
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        'video', help='video, folder of videos, or number of a webcam'
+    )
+    parser.add_argument('--out-dir', required=True, help='folder to write to')
+    parser.add_argument(
+        '--checkpoint', help='weights; default: those of the package'
+    )
+    parser.add_argument(
+        '--config', help='config; default: the one inside the checkpoint'
+    )
+    parser.add_argument(
+        '--face-model',
+        help='face detector: ONNX file of YuNet, or XML file of a cascade; '
+        'default: the cascade that OpenCV 4 ships',
+    )
+    parser.add_argument(
+        '--min-score',
+        type=float,
+        default=0.6,
+        help='of a face; default: %(default)s',
+    )
+    parser.add_argument(
+        '--detect-size',
+        type=int,
+        default=640,
+        help='longer side of the picture that the detector sees; '
+        'default: %(default)s',
+    )
+    parser.add_argument(
+        '--boxes',
+        help='CSV file frame,left,top,right,bottom[,video] in place of a '
+        'detector',
+    )
+    parser.add_argument(
+        '--min-faces',
+        type=int,
+        default=5,
+        help='faces in fewer pictures are left out; default: %(default)s',
+    )
+    parser.add_argument(
+        '--margin',
+        type=float,
+        help='added to every side of a face, as a share of it; default: what '
+        'the config says, else 0.2',
+    )
+    parser.add_argument(
+        '--crop-size',
+        type=int,
+        help='side of the faces in pixels before the transforms of the '
+        'config; default: what the config says, else as they are',
+    )
+    parser.add_argument(
+        '--window',
+        type=int,
+        default=30,
+        help='pictures of the majority that smooths, 0: none; '
+        'default: %(default)s',
+    )
+    parser.add_argument(
+        '--seconds',
+        type=float,
+        help='how long to record a webcam; default: until Ctrl-C',
+    )
+    parser.add_argument('--batch-size', type=int, default=32)
+    parser.add_argument('--device', help='default: a GPU where there is one')
+    parser.add_argument(
+        '--no-overlay', action='store_true', help='write no video'
+    )
+    return parser.parse_args()
+
+
+def face_detector(args: argparse.Namespace) -> dict:
+    if args.boxes:
+        return dict(type='BoxesFromCSV', path=args.boxes)
+    detector = dict(min_score=args.min_score, detect_size=args.detect_size)
+    if args.face_model is None:
+        return dict(detector, type='HaarDetector')
+    is_cascade = args.face_model.lower().endswith('.xml')
+    kind = 'HaarDetector' if is_cascade else 'YuNetDetector'
+    return dict(detector, type=kind, model=args.face_model)
+
+
+def main() -> None:
+    args = parse_args()
+
+    from fer_ssl.apis import ExpressionInferencer
+
+    smoothing = dict(type='MajoritySmoothing', window=args.window)
+    inferencer = ExpressionInferencer(
+        args.config,
+        args.checkpoint,
+        face_detector(args),
+        post_process=smoothing if args.window else None,
+        margin=args.margin,
+        crop_size=args.crop_size,
+        min_faces=args.min_faces,
+        device=args.device,
+    )
+    result = inferencer(
+        args.video,
+        batch_size=args.batch_size,
+        out_dir=args.out_dir,
+        seconds=args.seconds,
+        draw_video=not args.no_overlay,
+    )
+    failed = False
+    for video, paths in zip(result['predictions'], result['visualization']):
+        for problem in video['problems']:
+            print(f'warning: {problem}', file=sys.stderr)
+        failed = failed or 'faces' not in video
+        if 'faces' in video:
+            report(video)
+            print(*paths.values(), sep='\n')
+    if failed:
+        raise SystemExit(1)
+
+
+def report(video: dict) -> None:
+    print(
+        f'{video["video"]}: {video["frames"]} pictures, '
+        f'{len(video["faces"])} faces'
+    )
+    for face in video['faces']:
+        labels = sorted(face['labels'].items(), key=lambda x: -x[1])
+        shares = ', '.join(
+            f'{name} {count / face["frames"]:.0%}' for name, count in labels
+        )
+        print(
+            f'  face {face["face"]}, {face["begin"]:.1f} to '
+            f'{face["end"]:.1f} s: {shares}'
+        )
+
+
+if __name__ == '__main__':
+    run(main)
