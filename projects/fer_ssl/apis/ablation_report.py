@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..visualization import plot_methods, plot_pseudo_labels
+from ..visualization import plot_methods, plot_pseudo_label_quality
 from .ablation_study import Plan, read_config
 from .benchmark_table import write_table
 from .step_queue import StepQueue
@@ -267,7 +267,9 @@ def write_report(
     quality = pseudo_label_rows(plan, queue)
     if quality:
         write_table(out / f'{name}_pseudo_labels.csv', quality)
-        plot_pseudo_labels(quality).savefig(out / f'{name}_pseudo_labels.png')
+        plot_pseudo_label_quality(quality).savefig(
+            out / f'{name}_pseudo_labels.png'
+        )
         text.append(
             f'![Pseudo-labels against the truth]({name}_pseudo_labels.png)'
         )

@@ -4,7 +4,7 @@ from .estimator_comparison import plot_estimators
 from .face_overlay import FaceOverlay
 from .face_timeline import plot_face_timeline
 from .method_comparison import plot_methods
-from .pseudo_label_quality import plot_pseudo_labels
+from .pseudo_label_quality import plot_pseudo_label_quality
 from .timeline import most_changed_video, plot_timeline
 
 __all__ = [
@@ -14,7 +14,7 @@ __all__ = [
     'plot_confusion_matrix',
     'plot_estimators',
     'plot_methods',
-    'plot_pseudo_labels',
+    'plot_pseudo_label_quality',
     'plot_face_timeline',
     'plot_timeline',
 ]

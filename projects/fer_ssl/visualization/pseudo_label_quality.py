@@ -9,7 +9,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 
-def plot_pseudo_labels(rows: Sequence[dict]) -> Figure:
+def plot_pseudo_label_quality(rows: Sequence[dict]) -> Figure:
     """Draw accuracy and coverage over the iterations, and the last recalls.
 
     A thin line is a seed; the bars are the means over the seeds, the dots the
