@@ -131,7 +131,7 @@ setup(
     license='Apache-2.0',
     package_dir={'': 'projects'},
     packages=find_packages('projects'),
-    package_data={'fer_ssl': ['checkpoints/*.pth', 'checkpoints/*.md']},
+    package_data={'fer_ssl': ['checkpoints/*', 'datasets/*/*.xml']},
     python_requires='>=3.9',
     install_requires=[*read_requirements('runtime'), *missing_mmcv()],
     extras_require={

@@ -117,19 +117,54 @@ def test_names_that_mim_looks_up_are_unique():
     assert [x for x in configs if names[x] > 1] == []
 
 
-def test_model_index_names_configs_that_exist():
+def metafiles():
     index = yaml.safe_load((ROOT / 'model-index.yml').read_text())
-    collections = {x['Name'] for x in index['Collections']}
-    for model in index['Models']:
-        assert (ROOT / model['Config']).is_file()
+    return {
+        name: yaml.safe_load((ROOT / name).read_text())
+        for name in index['Import']
+    }
+
+
+def test_model_index_imports_every_metafile():
+    found = {
+        x.relative_to(ROOT).as_posix()
+        for x in (ROOT / 'configs').rglob('metafile.yml')
+    }
+    assert found == set(metafiles())
+
+
+@pytest.mark.parametrize('name', metafiles())
+def test_metafiles_name_what_exists(name):
+    metafile = metafiles()[name]
+    collections = {x['Name']: x for x in metafile['Collections']}
+    for collection in collections.values():
+        assert (ROOT / collection['README']).is_file()
+    for model in metafile['Models']:
         assert model['In Collection'] in collections
+        config = ROOT / model['Config']
+        assert config.is_file() and config.stem == model['Name']
+        assert config.parent == (ROOT / name).parent
+        assert 'Weights' not in model, 'none are published'
+
+
+@pytest.mark.parametrize('name', metafiles())
+def test_metafiles_repeat_numbers_of_the_docs(name):
+    docs = [ROOT / 'docs' / x for x in ('results.md', 'paper_b.md')]
+    text = ' '.join(path.read_text() for path in docs)
+    known = {float(x) for x in re.findall(r'\d*\.\d+', text)}
+    for model in metafiles()[name]['Models']:
+        for result in model.get('Results', ()):
+            assert re.search(r"paper's own|ours, \d", result['Dataset'])
+            for value in result['Metrics'].values():
+                # Paper B gives its percentages as .4561.
+                assert known & {value, round(value / 100, 4)}, model['Name']
 
 
 def test_all_requirements_are_pinned():
     folder = ROOT / 'requirements'
     pins = (folder / 'constraints.txt').read_text()
     pinned = set(re.findall(r'^([\w.-]+)==', pins, re.MULTILINE))
-    for name in ('runtime', 'tests', 'optional'):
+    for name in ('runtime', 'tests', 'optional', 'docs'):
         text = (folder / f'{name}.txt').read_text()
         for wanted in re.findall(r'^([\w-]+)', text, re.MULTILINE):
             assert wanted.lower().replace('_', '-') in pinned

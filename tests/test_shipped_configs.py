@@ -99,6 +99,50 @@ def test_unlabeled_faces(load, name, with_ms1mv2):
     assert faces(labeled).isdisjoint(faces(dataset))
 
 
+METHODS = sorted(path.name for path in (CONFIGS / 'methods').glob('*.py'))
+
+
+@pytest.mark.parametrize('name', METHODS)
+def test_methods_train(load, tmp_path, monkeypatch, name):
+    """A step by each config, with a network of 11,000 weights."""
+    # It asks compilers for their versions.
+    monkeypatch.setattr(Runner, '_log_env', lambda *_: None)
+    config = load(f'methods/{name}')
+    network = config.model.get('network', config.model)
+    network.backbone.update(
+        depth=18, base_channels=4, stem_channels=4, init_cfg=None
+    )
+    network.head.in_channels = 32
+    train = config.train_cfg
+    train.update(max_iters=1, val_interval=100)
+    for loader, size in (
+        (config.train_dataloader, 2),
+        (train.unlabeled_dataloader, 3),
+    ):
+        loader.update(batch_size=size, num_workers=0, persistent_workers=False)
+    config.merge_from_dict(
+        dict(
+            work_dir=str(tmp_path),
+            experiment_name=f'{name}_{tmp_path.name}',
+            val_dataloader=None,
+            val_cfg=None,
+            val_evaluator=None,
+            test_dataloader=None,
+            test_cfg=None,
+            test_evaluator=None,
+            visualizer=None,
+        )
+    )
+    config.default_hooks.checkpoint.save_best = None
+    runner = Runner.from_cfg(config)
+    runner.train()
+    scalars = runner.message_hub.log_scalars
+    assert 0 <= scalars['train/pseudo_label/confidence'].current() <= 1
+    losses = [x for x in scalars if 'loss' in x]
+    assert len(losses) >= 3
+    assert all(scalars[x].current() < 100 for x in losses)
+
+
 def test_frames_of_the_validation_videos(load):
     dataset, batch = first_batch(load('spatial_r50.py').val_dataloader)
     assert batch['inputs'].shape == (4, 3, 224, 224)

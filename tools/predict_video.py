@@ -33,7 +33,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--face-model',
         help='face detector: ONNX file of YuNet, or XML file of a cascade; '
-        'default: the cascade that OpenCV 4 ships',
+        'default: the cascade of the package',
     )
     parser.add_argument(
         '--min-score',

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Lint and test in .venv, which is made at the first call:
+# Lint, build the documentation and test in .venv, which is made at the first
+# call:
 #   run_tests.sh [pytest options]
 set -euo pipefail
 source "$(dirname "$0")/setup_env.sh"
-setup_env requirements/tests.txt requirements/optional.txt
+setup_env requirements/tests.txt requirements/optional.txt \
+    requirements/docs.txt
 unset PYTHONPATH  # test what is installed, not a checkout
 
 ruff check .
 ruff format --check .
+python -m sphinx -W --keep-going -q docs site
 python -m pytest "$@"

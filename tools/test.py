@@ -18,6 +18,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--out', metavar='FILE.pkl', help='write the predictions here'
     )
+    parser.add_argument(
+        '--report', metavar='DIR', help='write DIR/report.html about the test'
+    )
     add_launch_arguments(parser)
     args = parser.parse_args()
     if args.out and not args.out.endswith(('.pkl', '.pickle')):
@@ -35,10 +38,16 @@ def main() -> None:
     from mmengine.evaluator import DumpResults
     from mmengine.runner import Runner
 
+    if args.report:  # before the networks are built: DIR may be no folder
+        from fer_ssl.engine import ReportHook
+
+        report = ReportHook(args.report)
     runner = Runner.from_cfg(cfg)
     load_strictly(runner)
     if args.out:
         runner.test_evaluator.metrics.append(DumpResults(args.out))
+    if args.report:
+        runner.register_hook(report)
     runner.test()
 
 

@@ -62,6 +62,21 @@ def test_small_class_is_reported(faces):
     assert np.bincount(dataset.get_gt_labels()).tolist() == [5, 4, 5]
 
 
+def test_ratio_of_the_labeled_classes(faces):
+    kwargs = dict(faces, split='train', labeled_per_class=4, labeled_ratio=4)
+    labeled = FaceDataset(**kwargs, subset='labeled')
+    # By size neutral, happiness, anger: 1, 1/2 and 1/4 of 12 / 1.75.
+    assert np.bincount(labeled.get_gt_labels()).tolist() == [7, 2, 3]
+    unlabeled = FaceDataset(**kwargs, subset='unlabeled')
+    assert len(unlabeled) == 24 - 12
+    for wrong in (
+        dict(labeled_ratio=0.5),
+        dict(labeled_per_class=None, labeled_ratio=2),
+    ):
+        with pytest.raises(ValueError, match='labeled_ratio=.* at least 1'):
+            FaceDataset(**{**kwargs, **wrong})
+
+
 def test_truth_column(faces, tmp_path):
     (tmp_path / 'unlabeled.csv').write_text(
         'image,expression,truth\nn0.png,,neutral\na0.png,,\n'

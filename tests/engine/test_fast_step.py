@@ -1,5 +1,7 @@
 """What makes a step fast leaves its numbers as they are, to rounding."""
 
+import shutil
+
 import pytest
 import torch
 from mmengine.config import Config
@@ -99,6 +101,21 @@ def test_compiled(short, train, feedback):
     probes = dict(dot=1, finite_difference=2, expected=1)[feedback]
     assert len(kernels) >= 2 + probes
     assert set(kernels) == {-1}
+    assert_same_training(compiled, plain, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.skipif(not shutil.which('g++'), reason='needs a C++ compiler')
+def test_inductor(short, train):
+    """The compiler that ``compile=True`` stands for, on one stage."""
+    network = short.model.network
+    network.backbone.update(
+        num_stages=1, strides=(1,), dilations=(1,), out_indices=(0,)
+    )
+    network.head.in_channels = network.backbone.base_channels
+    short.train_cfg.max_iters = 1
+    plain = train(short)
+    torch._dynamo.reset()
+    compiled = train(short, compile=dict(dynamic=False))
     assert_same_training(compiled, plain, rtol=1e-3, atol=1e-5)
 
 

@@ -271,9 +271,12 @@ def run_rank(rank, port, folder):
     ):
         metric = build(collect_dir=f'{folder}/parts{len(results)}')
         metric.dataset_meta = meta
+        metric.keeps_scored = True
         for i in DefaultSampler(samples, shuffle=False, seed=0):
             metric.process(None, [samples[i]])
         results.append(metric.evaluate(len(samples)))
+        if not results[1:]:  # the images
+            results[0]['scored'] = metric.scored
     torch.save(results, f'{folder}/{rank}.pth')
     torch.distributed.destroy_process_group()
 
@@ -296,8 +299,15 @@ def test_two_ranks_equal_one(tmp_path):
         evaluate(build(), window_samples()[:7], video_meta()),
     ]
     assert [process.wait(timeout=120) for process in ranks] == [0, 0]
-    for rank in range(2):
-        assert torch.load(tmp_path / f'{rank}.pth') == expected
+    # what was scored is on the first rank, in the order of the data set
+    in_order = [
+        (int(sample['gt_label']), int(sample['pred_score'].argmax()))
+        for sample in image_samples(21)
+    ]
+    for rank, scored in enumerate((in_order, None)):
+        found = torch.load(tmp_path / f'{rank}.pth')
+        assert found[0].pop('scored') == scored
+        assert found == expected
 
 
 if __name__ == '__main__':  # one rank of test_two_ranks_equal_one

@@ -2,7 +2,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from fer_ssl.models.pseudo_labels import consistency_loss, pseudo_labels
+from fer_ssl.models.pseudo_labels import (
+    consistency_loss,
+    describe_pseudo_labels,
+    pseudo_labels,
+)
 
 
 def test_hard_pseudo_labels():
@@ -59,3 +63,26 @@ def test_consistency_sharpened_and_masked():
     by_hand = -(target * strong[0].log_softmax(0)).sum() / 2
     assert_close(loss, by_hand)
     assert share == 0.5
+
+
+def test_shares_of_the_classes():
+    truth = torch.tensor([0, 0, 1, -1])
+    targets = torch.eye(3)[[0, 1, 1, 2]]
+    outputs = describe_pseudo_labels(
+        torch.zeros(4, 3), targets, truth, ('a', 'b', 'c')
+    )
+    own = {
+        name.removeprefix('pseudo_label/'): value.item()
+        for name, value in outputs.items()
+        if name.startswith(('pseudo_label/known', 'pseudo_label/hits'))
+    }
+    assert own == dict(
+        known=0.75,
+        hits=0.5,
+        known_a=0.5,
+        known_b=0.25,
+        known_c=0,
+        hits_a=0.25,
+        hits_b=0.25,
+        hits_c=0,
+    )

@@ -30,7 +30,7 @@ def test_table_and_scores(study, folder):
         'model.network.init_cfg=None train_dataloader.dataset.seed={{seed}}'
     )
     table = study(options).splitlines()[-4:]
-    assert table[0].startswith('| feedback, labels | student/macro_f1 |')
+    assert table[0].startswith('| variant | student/macro_f1 |')
     assert [row.split(' | ')[0] for row in table[2:]] == [
         '| none, soft',
         '| dot, sample, normalized',

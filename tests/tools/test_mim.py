@@ -83,3 +83,7 @@ def test_gridsearch(call, folder):
 def test_search(call):
     output = call('mim search fer_ssl --config spatial_r50 --field config')
     assert 'configs/spatial_r50.py' in output
+    output = call('mim search fer_ssl --config temporal_r50')
+    assert "(paper's own)/macro-f1 " in output and '42.77' in output
+    output = call('mim search fer_ssl --valid-config')
+    assert "'va_paper'" in output and "'demo_b_va'" in output

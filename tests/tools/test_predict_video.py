@@ -30,6 +30,15 @@ def test_a_video(call, files):
         assert f'o/{name}' in text
 
 
+def test_what_comes_with_the_package(call, files):
+    """No file is named: the package has a network and a face detector."""
+    text = call(f'{TOOL} clip.mp4 --out-dir own --no-overlay')
+    assert 'clip: 8 pictures, 0 faces' in text
+    head, *rows = (files / 'own/predictions.csv').read_text().splitlines()
+    assert 'neutral,anger,happiness,sadness,surprise' in head
+    assert len(rows) == 8
+
+
 @pytest.mark.parametrize(
     'arguments, problem',
     [

@@ -3,6 +3,7 @@
 import pickle
 
 import pytest
+from html_page import Page
 
 
 @pytest.fixture(scope='module')
@@ -30,6 +31,23 @@ def test_testing_writes_predictions(trained, call, folder):
     assert 'acc: 1' in output
     with open(folder / 'out.pkl', 'rb') as file:
         assert len(pickle.load(file)) == 12
+
+
+def test_testing_writes_a_report(trained, call, folder):
+    output = call(f'python {{tools}}/test.py toy.py {trained} --report page')
+    assert 'the report is in page/report.html' in output
+    page = Page(folder / 'page' / 'report.html')
+    assert page.scores == {'acc': '1.0000'}  # of a metric without intervals
+    assert 'Logged up to iteration 2' in page.text
+    assert 'PyTorch' in page.text and 'ToyModel' in page.text
+
+
+def test_report_into_a_file(trained, call, folder):
+    (folder / 'file').touch()
+    output = call(
+        f'python {{tools}}/test.py toy.py {trained} --report file', status=1
+    )
+    assert 'error: the report needs a folder, and file cannot be' in output
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,12 @@ are those of the last validation, of student and teacher::
 """
 
 import argparse
-import csv
-import json
-import statistics
 from pathlib import Path
 
-from fer_ssl.apis.trials import run_logged, scores_of_validation
+from fer_ssl.apis.benchmark_table import write_table
+from fer_ssl.apis.trials import spread_table, train_once
 
+TRAIN = Path(__file__).parents[1] / 'train.py'
 LOOP, HOOK = 'train_cfg', 'custom_hooks.0'
 NORMALIZED = f'{HOOK}.normalize=True'
 #: name -> options. L_f of the last three has the size of the other losses.
@@ -83,21 +82,6 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def train(config: str, folder: Path, options: list[str]) -> dict:
-    """Scores of the last validation of one training."""
-    file = folder / 'scores.json'
-    done = json.loads(file.read_text()) if file.exists() else {}
-    if done.get('options') != options:
-        tool = Path(__file__).parents[1] / 'train.py'
-        command = [str(tool), config, f'--work-dir={folder}']
-        run_logged([*command, '--cfg-options', *options], folder / 'log.txt')
-        last = scores_of_validation(folder, COLUMNS[0])
-        scores = {name: last[name] for name in COLUMNS}
-        done = dict(options=options, scores=scores)
-        file.write_text(json.dumps(done))
-    return done['scores']
-
-
 def main() -> None:
     args = parse_args()
     rows = []
@@ -107,25 +91,15 @@ def main() -> None:
             options += [f'randomness.seed={seed}', *VARIANTS[name]]
             folder = args.work_dir / name.replace(', ', '_') / str(seed)
             try:
-                scores = train(args.config, folder, options)
+                scores = train_once(
+                    TRAIN, args.config, folder, options, COLUMNS
+                )
             except RuntimeError as error:
                 raise SystemExit(f'error: {error}') from None
             rows.append(dict(variant=name, seed=seed, **scores))
-    with open(args.work_dir / 'study.csv', 'w', newline='') as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator='\n')
-        writer.writeheader()
-        writer.writerows(rows)
-    print('| feedback, labels | ' + ' | '.join(COLUMNS) + ' |')
-    print('| --- ' + '| ---: ' * len(COLUMNS) + '|')
-    for name in args.only:
-        cells = [name]
-        for column in COLUMNS:
-            values = [r[column] for r in rows if r['variant'] == name]
-            cell = f'{statistics.mean(values):.2f}'
-            if len(values) > 1:
-                cell += f' ± {statistics.stdev(values):.2f}'
-            cells.append(cell)
-        print('| ' + ' | '.join(cells) + ' |')
+    write_table(args.work_dir / 'study.csv', rows)
+    titles = dict(zip(COLUMNS, COLUMNS))
+    print(spread_table(rows, 'variant', titles), end='')
 
 
 if __name__ == '__main__':

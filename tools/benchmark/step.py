@@ -19,6 +19,7 @@ from fer_ssl.apis.launch import (
     load_config,
     run,
 )
+from fer_ssl.apis.step_passes import ESTIMATORS
 
 CONFIG = Path(__file__).parents[2] / 'configs/spatial_r50.py'
 
@@ -32,7 +33,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', help='CSV file to write')
     parser.add_argument('--config', default=str(CONFIG))
     parser.add_argument(
-        '--estimators', nargs='*', help='of the feedback; default: all'
+        '--estimators',
+        nargs='*',
+        choices=ESTIMATORS,
+        default=ESTIMATORS,
+        help='of the feedback, beside none; default: all',
     )
     parser.add_argument(
         '--batch-size', type=int, default=32, help='labeled faces'
@@ -56,13 +61,10 @@ def main() -> None:
     from fer_ssl.apis import step_benchmark
     from fer_ssl.apis.benchmark_table import describe_table, write_table
 
-    estimators = args.estimators
-    if estimators is None:
-        estimators = step_benchmark.ESTIMATORS
     speeds = step_benchmark.compare_steps(
         config,
         args.peer,
-        estimators,
+        args.estimators,
         args.batch_size,
         args.unlabeled,
         args.size,

@@ -8,8 +8,8 @@
 Writes OUT/images/, OUT/faces.csv (image,source,left,top,right,bottom,score,
 status) and, from a CSV file, OUT/labels.csv with the images replaced by the
 crops. The model is a file of https://github.com/opencv/opencv_zoo; without
-one, the Haar cascade that OpenCV 4 ships is used. Interrupted, it goes on
-where it was. For data sets that give boxes use the transform CropFace.
+one, the Haar cascade of the package is used. Interrupted, it goes on where it
+was. For data sets that give boxes use the transform CropFace.
 """
 
 from __future__ import annotations

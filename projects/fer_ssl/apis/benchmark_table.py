@@ -9,7 +9,7 @@ from collections.abc import Sequence
 def write_table(path: str, table: Sequence[dict]) -> None:
     """Write rows as CSV."""
     with open(path, 'w', newline='', encoding='utf-8') as file:
-        writer = csv.DictWriter(file, list(table[0]))
+        writer = csv.DictWriter(file, list(table[0]), lineterminator='\n')
         writer.writeheader()
         writer.writerows(table)
 

@@ -239,7 +239,7 @@ def batch_norm_bias(
     unlabeled: int = 32,
     shift: float = 0.5,
 ) -> float:
-    """|f of a step of length zero| / |fall of the labeled loss|.
+    """Size of f of a step of length zero over that of the loss's fall.
 
     An unbiased coefficient of no step is 0.
     """

@@ -3,29 +3,139 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 
-def run_logged(command: Sequence[str], log: Path) -> None:
+
+def start_logged(
+    command: Sequence[str],
+    log: Path,
+    variables: Mapping[str, str] = {},
+    **kwargs,
+) -> subprocess.Popen:
+    """Start a Python script; what it prints is added to a file.
+
+    Args:
+        command: The script and its arguments.
+        log: The file. Folders are made.
+        variables: Added to the environment.
+        kwargs: More for ``Popen``.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, 'a', encoding='utf-8') as file:
+        return subprocess.Popen(
+            [sys.executable, *command],
+            stdout=file,
+            stderr=file,
+            env={**os.environ, **variables},
+            **kwargs,
+        )
+
+
+def run_logged(
+    command: Sequence[str], log: Path, variables: Mapping[str, str] = {}
+) -> None:
     """Run a Python script; what it prints goes to a file.
 
     Args:
         command: The script and its arguments.
         log: The file. Folders are made.
+        variables: Added to the environment.
 
     Raises:
-        RuntimeError: It failed; the message names the file.
+        RuntimeError: It failed; the message has the last line of the file.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with open(log, 'w', encoding='utf-8') as file:
-        status = subprocess.run(
-            [sys.executable, *command], stdout=file, stderr=file
-        ).returncode
+    log.unlink(missing_ok=True)
+    with start_logged(command, log, variables) as process:
+        try:
+            status = process.wait()
+        except BaseException:
+            process.kill()
+            raise
     if status:
-        raise RuntimeError(f'a training or test failed, see {log}')
+        last = log.read_text('utf-8').strip().rpartition('\n')[2]
+        raise RuntimeError(f'a training or test failed, see {log}: {last}')
+
+
+def train_once(
+    train: Path,
+    config: str,
+    folder: Path,
+    options: Sequence[str],
+    columns: Sequence[str],
+    variables: Mapping[str, str] = {},
+) -> dict[str, float]:
+    """Train, unless the same training has been finished in the folder.
+
+    It is the same with the same config, options and variables ``FER_SSL_*``.
+    The scores are kept in ``scores.json``, what is printed in ``log.txt``.
+
+    Args:
+        train: The script ``tools/train.py``.
+        config: Config of a training that ends with a validation.
+        folder: Its ``work_dir``.
+        options: More for ``--cfg-options``.
+        columns: Names of the scores.
+        variables: Added to the environment.
+
+    Returns:
+        Those of the last validation, and the median time of an iteration,
+        ``ms_per_step``, NaN where the training was too short to log any.
+
+    Raises:
+        RuntimeError: The training failed; the message names its output.
+    """
+    environment = {**os.environ, **variables}
+    trial = dict(
+        config=config,
+        options=list(options),
+        variables={
+            name: value
+            for name, value in environment.items()
+            if name.startswith('FER_SSL_')
+        },
+    )
+    file = folder / 'scores.json'
+    done = json.loads(file.read_text('utf-8')) if file.exists() else {}
+    if done.get('trial') != trial:
+        command = [str(train), config, f'--work-dir={folder}']
+        run_logged(
+            [*command, '--cfg-options', *options],
+            folder / 'log.txt',
+            variables,
+        )
+        last = scores_of_validation(folder, columns[0])
+        scores = {name: last[name] for name in columns}
+        scores['ms_per_step'] = _ms_per_step(folder)
+        done = dict(trial=trial, scores=scores)
+        file.write_text(json.dumps(done), 'utf-8')
+    return done['scores']
+
+
+def log_lines(folder: Path, resumed: bool = False) -> list[dict]:
+    """What the latest training in a folder has logged.
+
+    Args:
+        folder: Its ``work_dir``.
+        resumed: Also what it had logged before it was interrupted; the folder
+            must hold one training only.
+    """
+    logs = sorted(folder.glob('*/vis_data/scalars.json'))
+    lines = []
+    for log in logs if resumed else logs[-1:]:
+        lines += log.read_text('utf-8').splitlines()
+    # A process that was killed may leave half a line.
+    return [json.loads(line) for line in lines if line.endswith('}')]
+
+
+def _ms_per_step(folder: Path) -> float:
+    times = [x['time'] for x in log_lines(folder) if 'iter' in x]
+    return 1e3 * float(np.median(times)) if times else float('nan')
 
 
 def scores_of_validation(folder: Path, score: str) -> dict[str, float]:
@@ -38,12 +148,36 @@ def scores_of_validation(folder: Path, score: str) -> dict[str, float]:
     Raises:
         RuntimeError: There was no validation.
     """
-    logs = sorted(folder.glob('*/vis_data/scalars.json'))
-    lines = logs[-1].read_text('utf-8').splitlines() if logs else []
-    found = [line for line in map(json.loads, lines) if score in line]
+    found = [line for line in log_lines(folder) if score in line]
     if not found:
         raise RuntimeError(f'{folder}: no validation with a score {score}')
     return found[-1]
+
+
+def spread_table(
+    rows: Sequence[dict], group: str, titles: Mapping[str, str]
+) -> str:
+    """Markdown table, mean ± standard deviation (n - 1) over the seeds.
+
+    Args:
+        rows: One for each training.
+        group: Column that the rows of one line have in common.
+        titles: Heading of each column with numbers, by its name.
+    """
+    lines = [
+        f'| {group} | {" | ".join(titles.values())} |',
+        '| --- ' + '| ---: ' * len(titles) + '|',
+    ]
+    for name in dict.fromkeys(row[group] for row in rows):
+        cells = [name]
+        for column in titles:
+            values = [row[column] for row in rows if row[group] == name]
+            cell = f'{np.mean(values):.2f}'
+            if len(values) > 1:
+                cell += f' ± {np.std(values, ddof=1):.2f}'
+            cells.append(cell)
+        lines.append(f'| {" | ".join(cells)} |')
+    return '\n'.join(lines) + '\n'
 
 
 def scores_of_test(folder: Path) -> dict[str, float]:

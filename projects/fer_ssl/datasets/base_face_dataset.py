@@ -20,7 +20,8 @@ class BaseFaceDataset(BaseDataset):
 
     The items are ``img_path`` and ``gt_label`` (-1 = not known), and ``box``
     (left, top, right, bottom) where the data set gives one: cut it out with
-    the transform ``CropFace``.
+    the transform ``CropFace``. ``identity`` is the person, where the data set
+    names people.
 
     With ``labeled_per_class`` one data set gives both sides of a
     semi-supervised experiment: ``subset='labeled'`` is that many random faces
@@ -35,6 +36,12 @@ class BaseFaceDataset(BaseDataset):
             ``'labeled'`` take annotated faces alone.
         labeled_per_class: Labeled faces per class; ``None`` means every
             annotated face is labeled.
+        labeled_ratio: Size of the largest labeled class divided by that of
+            the smallest, at least 1. The sizes fall by the same factor from
+            class to class, from the one with the most annotated faces to the
+            one with the fewest; ``labeled_per_class`` is their mean, to
+            rounding, so that ratios are compared at the same number of
+            labels.
         seed: Seed of the choice of labeled faces.
         on_unreadable: ``'raise'``, or ``'skip'``: warn, count, and take the
             next face of the same class in place of an unreadable image.
@@ -53,6 +60,7 @@ class BaseFaceDataset(BaseDataset):
         split: str | None = None,
         subset: str = 'all',
         labeled_per_class: int | None = None,
+        labeled_ratio: float = 1.0,
         seed: int = 0,
         on_unreadable: str = 'raise',
         **kwargs,
@@ -64,7 +72,13 @@ class BaseFaceDataset(BaseDataset):
             self.check_choice(name, value, choices)
         self.split = split
         self.subset = subset
+        if labeled_ratio < 1 or (labeled_ratio > 1 and not labeled_per_class):
+            raise ValueError(
+                f'{type(self).__name__}: labeled_ratio={labeled_ratio} must '
+                'be at least 1 and needs labeled_per_class, the mean'
+            )
         self.labeled_per_class = labeled_per_class
+        self.labeled_ratio = labeled_ratio
         self.seed = seed
         self.on_unreadable = on_unreadable
         # In shared memory, so that the loader's workers count together.
@@ -106,6 +120,9 @@ class BaseFaceDataset(BaseDataset):
         if faces.boxes is not None:
             for item, box in zip(items, faces.boxes[keep].tolist()):
                 item['box'] = tuple(box)
+        if faces.identities is not None:
+            for item, row in zip(items, keep.tolist()):
+                item['identity'] = faces.identities[row]
         return items
 
     def _paths(self, images: list[str]) -> list[str]:
@@ -138,19 +155,29 @@ class BaseFaceDataset(BaseDataset):
         return rows
 
     def _choose_labeled(self, labels: np.ndarray) -> np.ndarray:
-        """``labeled_per_class`` rows of each class."""
+        """Rows of each class, :meth:`_labeled_counts` of them."""
+        counts = self._labeled_counts(labels)
         rng = np.random.default_rng(self.seed)
         chosen = []
         for label, name in enumerate(self.metainfo['classes']):
             members = rng.permutation(np.flatnonzero(labels == label))
-            if len(members) < self.labeled_per_class:
+            if len(members) < counts[label]:
                 self.warn(
-                    f'class {name} has {len(members)} faces, fewer than '
-                    f'labeled_per_class={self.labeled_per_class}; all are '
-                    'labeled.'
+                    f'class {name} has {len(members)} faces, fewer than the '
+                    f'{counts[label]} to be labeled; all are labeled.'
                 )
-            chosen.append(members[: self.labeled_per_class])
+            chosen.append(members[: counts[label]])
         return np.sort(np.concatenate(chosen))
+
+    def _labeled_counts(self, labels: np.ndarray) -> list[int]:
+        """Labeled faces of each class."""
+        classes = len(self.metainfo['classes'])
+        known = np.bincount(labels[labels != IGNORE_LABEL], minlength=classes)
+        rank = np.argsort(np.argsort(-known, kind='stable'))
+        sizes = self.labeled_ratio ** -(rank / max(classes - 1, 1))
+        sizes *= self.labeled_per_class / sizes.mean()
+        least = min(self.labeled_per_class, 1)
+        return np.maximum(sizes.round(), least).astype(int).tolist()
 
     def check_choice(self, name: str, value, choices: tuple) -> None:
         """Raise ValueError where an argument is none of the choices."""

@@ -49,8 +49,8 @@ class CropSettings:
 
     Attributes:
         model: ONNX file of YuNet (``face_detection_yunet_2023mar.onnx`` of
-            the OpenCV model zoo). ``None`` takes the Haar cascade that
-            OpenCV 4 ships, which misses faces that do not look ahead.
+            the OpenCV model zoo). ``None`` takes the package's Haar
+            cascade, which misses faces that do not look ahead.
         min_score: Faces with a lower score are none. The scores of YuNet are
             in [0, 1]; those of the cascade are not bounded.
         detect_size: Longer side, in pixels, to which an image is made smaller

@@ -2,9 +2,14 @@ from .bfloat16_optim_wrapper import Bfloat16OptimWrapper
 from .hooks import (
     FeedbackLossHook,
     PseudoLabelCollapseHook,
+    ReportHook,
     SafeCheckpointHook,
 )
-from .loops import MetaPseudoLabelLoop, ResumableTrainLoop
+from .loops import (
+    MetaPseudoLabelLoop,
+    ResumableTrainLoop,
+    SemiSupervisedLoop,
+)
 from .optim_wrapper_constructor import MultiOptimWrapperConstructor
 
 __all__ = [
@@ -13,6 +18,8 @@ __all__ = [
     'MetaPseudoLabelLoop',
     'MultiOptimWrapperConstructor',
     'PseudoLabelCollapseHook',
+    'ReportHook',
     'ResumableTrainLoop',
     'SafeCheckpointHook',
+    'SemiSupervisedLoop',
 ]

@@ -14,7 +14,6 @@ from .classification_scores import (
     scores_from_confusion,
 )
 from .video_metric import VideoMetric, to_numpy
-from .video_predictions import VideoPredictions
 
 
 @METRICS.register_module()
@@ -38,21 +37,26 @@ class MacroF1Metric(VideoMetric):
         label = int(to_numpy(sample['gt_label']).reshape(()))
         return label, int(scores.argmax())
 
-    def score_images(self, entries: list) -> dict[str, float]:
+    def image_sums(self, entries: list) -> np.ndarray:
         pairs = np.array(entries, dtype=np.int64).reshape(-1, 2)
-        classes = self.classes
-        confusion = torch.from_numpy(
-            confusion_matrix(pairs[:, 0], pairs[:, 1], len(classes))
-        )
+        return confusion_matrix(pairs[:, 0], pairs[:, 1], len(self.classes))
+
+    def score_images(self, entries: list) -> dict[str, float]:
+        confusion = torch.from_numpy(self.image_sums(entries))
         all_reduce(confusion)
-        return scores_from_confusion(confusion.numpy(), classes)
+        return self.scores(confusion.numpy())
 
     def labeled(self, labels: np.ndarray) -> np.ndarray:
         return labels != IGNORE_LABEL
 
-    def score_videos(self, predictions: VideoPredictions) -> dict[str, float]:
-        confusion = predictions.confusion_matrix()
-        scores = scores_from_confusion(confusion, predictions.classes)
-        with_face = predictions.confusion_matrix(with_face=True)
-        scores['macro_f1_with_face'] = macro_f1(with_face)
+    def sums(self, truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        predicted = scores.argmax(axis=1)
+        return confusion_matrix(truth, predicted, len(self.classes))
+
+    def scores(self, sums: np.ndarray) -> dict[str, float]:
+        return scores_from_confusion(sums, self.classes)
+
+    def scores_of_videos(self, sums: np.ndarray) -> dict[str, float]:
+        scores = self.scores(sums[0])
+        scores['macro_f1_with_face'] = macro_f1(sums[1])
         return scores

@@ -7,12 +7,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import get_dist_info
+from mmengine.dist import collect_results, get_dist_info
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from .post_processor import build_post_processor
-from .video_predictions import VideoPredictions, check_finite
+from .video_predictions import (
+    VideoPrediction,
+    VideoPredictions,
+    check_finite,
+)
 
 
 class VideoMetric(BaseMetric):
@@ -27,8 +31,10 @@ class VideoMetric(BaseMetric):
     :meth:`VideoPredictions.from_windows` for overlaps and gaps. Frames that
     are predicted have a face, unless ``metainfo['has_face']`` says otherwise.
 
-    A subclass gives :meth:`image_entry`, :meth:`score_images` and
-    :meth:`score_videos`.
+    Scores are functions of sums that can be added over frames, videos and
+    ranks. A subclass gives both (:meth:`sums`, :meth:`scores`,
+    :meth:`scores_of_videos`), and for images :meth:`image_entry`,
+    :meth:`image_sums` and :meth:`score_images`.
 
     Args:
         network: Score ``<network>_pred_score`` instead of ``pred_score``.
@@ -46,6 +52,12 @@ class VideoMetric(BaseMetric):
 
     #: Score of all columns in a video without any face; None = 1 / C.
     no_face_score: float | None = None
+    #: Whether to keep what was scored in :attr:`scored`, as a report asks.
+    #: A set of videos without any label is then no error.
+    keeps_scored = False
+    #: The predictions of videos after post-processing, or the entries of all
+    #: images in the order of the data set; None on every rank but the first.
+    scored: VideoPredictions | list | None = None
 
     def __init__(
         self,
@@ -169,12 +181,48 @@ class VideoMetric(BaseMetric):
         """
 
     @abstractmethod
-    def score_videos(self, predictions: VideoPredictions) -> dict[str, float]:
-        """Scores of all labeled frames, and of those with a face."""
+    def image_sums(self, entries: list) -> np.ndarray:
+        """:meth:`sums` of images, from their entries."""
+
+    @abstractmethod
+    def sums(self, truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        """What the scores are made of, to be added; numbers of any shape.
+
+        Args:
+            truth: Labels of N frames, (N,) or (N, C).
+            scores: (N, C).
+        """
+
+    @abstractmethod
+    def scores(self, sums: np.ndarray) -> dict[str, float]:
+        """Scores of such sums."""
+
+    @abstractmethod
+    def scores_of_videos(self, sums: np.ndarray) -> dict[str, float]:
+        """Scores of added :meth:`video_sums`, those with a face among them."""
 
     @abstractmethod
     def labeled(self, labels: np.ndarray) -> np.ndarray:
         """Which frames of a video, or which images, count; bool (T,)."""
+
+    def labeled_images(self, entries: list) -> np.ndarray:
+        """Which images count; bool (N,). An entry starts with the truth."""
+        return self.labeled(np.array([truth for truth, _ in entries]))
+
+    def video_sums(self, video: VideoPrediction) -> np.ndarray:
+        """:meth:`sums` of all frames and of those with a face, (2, ...)."""
+        face = video.has_face
+        return np.stack(
+            [
+                self.sums(video.labels, video.scores),
+                self.sums(video.labels[face], video.scores[face]),
+            ]
+        )
+
+    def score_videos(self, predictions: VideoPredictions) -> dict[str, float]:
+        """Scores of all labeled frames, and of those with a face."""
+        known = (v for v in predictions if v.labels is not None)
+        return self.scores_of_videos(sum(map(self.video_sums, known)))
 
     def evaluate(self, size: int) -> dict:
         """Score the set.
@@ -197,6 +245,10 @@ class VideoMetric(BaseMetric):
         rank, world_size = get_dist_info()
         own = len(range(rank, size, world_size))
         scores = self.score_images(self.results[:own])
+        if self.keeps_scored:
+            self.scored = collect_results(
+                self.results, size, self.collect_device, self.collect_dir
+            )
         self.results.clear()
         if self.prefix:
             scores = {f'{self.prefix}/{k}': v for k, v in scores.items()}
@@ -215,11 +267,13 @@ class VideoMetric(BaseMetric):
         if self.out_file is not None:
             predictions.to_csv(self.out_file)
             print_log(f'predictions are in {self.out_file}', logger='current')
+        if self.keeps_scored:
+            self.scored = predictions
         known = [(v.has_face, self.labeled(v.labels)) for v in predictions]
         num_labeled = sum(int(labeled.sum()) for _, labeled in known)
-        if not num_labeled and self.out_file is not None:
+        if not num_labeled and (self.out_file or self.keeps_scored):
             print_log(
-                'the set has no labels: predictions are written, not scored',
+                'the set has no labels: nothing is scored',
                 logger='current',
                 level=logging.WARNING,
             )
@@ -239,7 +293,10 @@ class VideoMetric(BaseMetric):
         Returns:
             Scores by name, none where no frame has a label.
         """
-        self.dataset_meta = dict(classes=predictions.classes)
+        classes = predictions.classes
+        self.dataset_meta = dict(classes=classes)
+        if self.task is not None:
+            self.dataset_meta['tasks'] = {self.task: classes}
         known = [v.labels for v in predictions if v.labels is not None]
         if not any(self.labeled(labels).any() for labels in known):
             return {}

@@ -1,4 +1,4 @@
-from . import feedback  # noqa: F401
+from . import feedback, methods  # noqa: F401
 from .frame_data_preprocessor import FrameDataPreprocessor
 from .frame_recognizer import FrameRecognizer
 from .heads import (

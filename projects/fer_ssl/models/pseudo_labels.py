@@ -69,7 +69,11 @@ def consistency_loss(
 
 
 def describe_pseudo_labels(
-    logits: Tensor, targets: Tensor, truth: Tensor, classes: Sequence[str]
+    logits: Tensor,
+    targets: Tensor,
+    truth: Tensor,
+    classes: Sequence[str],
+    confident: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """Means over the faces, to be logged: confidence, class shares, hits.
 
@@ -78,17 +82,37 @@ def describe_pseudo_labels(
         targets: Pseudo-labels, (N, C).
         truth: True classes, (N,), -1 where not known.
         classes: C names.
+        confident: Which faces are learned from, (N,) bool.
 
     Returns:
         ``pseudo_label/confidence`` and ``pseudo_label/share_NAME``, and of
         all faces the share with known truth, ``pseudo_label/known``, and with
-        a pseudo-label that is right, ``pseudo_label/hits``.
+        a pseudo-label that is right, ``pseudo_label/hits``; both also of the
+        single classes, ``pseudo_label/known_NAME`` and
+        ``pseudo_label/hits_NAME``, whose ratio is the recall. With
+        ``confident`` also its share and, of all faces, the shares that are
+        confident and known, ``pseudo_label/confident_known``, or right,
+        ``pseudo_label/confident_hits``.
     """
     probs = logits.detach().softmax(dim=1)
     outputs = {'pseudo_label/confidence': probs.amax(dim=1).mean()}
     for name, share in zip(classes, targets.mean(dim=0)):
         outputs[f'pseudo_label/share_{name}'] = share
+    known = truth != IGNORE_LABEL
     hits = targets.argmax(dim=1) == truth
-    outputs['pseudo_label/known'] = (truth != IGNORE_LABEL).float().mean()
-    outputs['pseudo_label/hits'] = hits.float().mean()
+    shares = dict(known=known, hits=hits)
+    if confident is not None:
+        shares['confident'] = confident
+        shares['confident_known'] = confident & known
+        shares['confident_hits'] = confident & hits
+    for name, share in shares.items():
+        outputs[f'pseudo_label/{name}'] = share.float().mean()
+    indices = torch.arange(len(classes), device=truth.device)
+    of_class = (truth[:, None] == indices).float()  # (N, C)
+    for kind, means in (
+        ('known', of_class.mean(dim=0)),
+        ('hits', (of_class * hits[:, None]).mean(dim=0)),
+    ):
+        for name, share in zip(classes, means):
+            outputs[f'pseudo_label/{kind}_{name}'] = share
     return outputs

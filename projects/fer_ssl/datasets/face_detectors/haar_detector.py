@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import os.path as osp
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -8,7 +8,9 @@ from mmengine.registry import TASK_UTILS
 
 from .face import Face, ImageFaceDetector
 
-HAAR_FILE = 'haarcascade_frontalface_default.xml'
+#: By Rainer Lienhart, under the license at its head. OpenCV 4 comes with it,
+#: OpenCV 5 without.
+HAAR_FILE = Path(__file__).with_name('haarcascade_frontalface_default.xml')
 
 
 @TASK_UTILS.register_module()
@@ -17,8 +19,7 @@ class HaarDetector(ImageFaceDetector):
 
     Args:
         min_score: Faces with a lower score are none; it is not bounded.
-        model: File of a cascade. Defaults to the one that OpenCV 4 ships;
-            OpenCV 5 ships none, but reads such a file.
+        model: File of a cascade. Defaults to :data:`HAAR_FILE`.
         detect_size: Longer side, in pixels, that the cascade sees.
 
     Raises:
@@ -33,21 +34,11 @@ class HaarDetector(ImageFaceDetector):
         detect_size: int = 640,
     ) -> None:
         super().__init__(detect_size)
-        path = model
-        if model is None:
-            path = osp.join(getattr(cv2, 'data', cv2).haarcascades, HAAR_FILE)
-        if not osp.isfile(path):
-            raise FileNotFoundError(
-                f'{path}: no such file.'
-                if model is not None
-                else f'OpenCV {cv2.__version__} comes without Haar cascades '
-                f'(there is no {path}). Name a YuNet model '
-                '(face_detection_yunet_2023mar.onnx of '
-                'https://github.com/opencv/opencv_zoo) or a cascade, or '
-                "install 'opencv-python<5' 'opencv-contrib-python<5'."
-            )
+        path = Path(model or HAAR_FILE)
+        if not path.is_file():
+            raise FileNotFoundError(f'{path}: no such file.')
         try:
-            self._cascade = cv2.CascadeClassifier(path)
+            self._cascade = cv2.CascadeClassifier(str(path))
         except (cv2.error, SystemError):  # the latter in OpenCV 5
             raise ValueError(f'{path}: not a cascade.') from None
         if self._cascade.empty():

@@ -40,6 +40,15 @@ class ResumableSampler(Sampler):
         """Dataset index of the draw at ``position`` of the common stream."""
         raise NotImplementedError
 
+    def indices_at(self, step: int) -> list[int]:
+        """Dataset indices of this rank's batch of one iteration, in order."""
+        return [self.index_at(x) for x in self._positions(step)]
+
+    def _positions(self, step: int) -> range:
+        batch_size = self.batch_size or 1
+        first = (step * self.world_size + self.rank) * batch_size
+        return range(first, first + batch_size)
+
     def __iter__(self) -> Iterator[int | tuple[int, int, int]]:
         if self.batch_size is None and self.world_size > 1:
             raise ValueError(
@@ -48,11 +57,9 @@ class ResumableSampler(Sampler):
                 'MetaPseudoLabelLoop, which set it, or give it in the '
                 'sampler config.'
             )
-        batch_size = self.batch_size or 1
         seeded = isinstance(self.dataset, SeededDraws)
         for step in count(self.start):
-            first = (step * self.world_size + self.rank) * batch_size
-            for position in range(first, first + batch_size):
+            for position in self._positions(step):
                 index = self.index_at(position)
                 yield (index, self.seed, position) if seeded else index
 

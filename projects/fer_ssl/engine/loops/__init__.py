@@ -1,4 +1,5 @@
 from .meta_pseudo_label_loop import MetaPseudoLabelLoop
 from .resumable_train_loop import ResumableTrainLoop
+from .semi_supervised_loop import SemiSupervisedLoop
 
-__all__ = ['MetaPseudoLabelLoop', 'ResumableTrainLoop']
+__all__ = ['MetaPseudoLabelLoop', 'ResumableTrainLoop', 'SemiSupervisedLoop']

@@ -2,13 +2,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from mmengine.dist import (
-    all_reduce,
-    all_reduce_dict,
-    get_dist_info,
-    get_world_size,
-)
-from mmengine.model import is_model_wrapper
+from mmengine.dist import all_reduce, get_dist_info, get_world_size
 from mmengine.optim import OptimWrapperDict
 from mmengine.registry import LOOPS, TASK_UTILS
 from torch import Tensor, nn
@@ -23,25 +17,11 @@ from ...models.pseudo_labels import (
 )
 from ...randomness import mixed_seed
 from .non_finite import check_finite
-from .resumable_train_loop import ResumableTrainLoop
-
-
-class PairedIterator:
-    """Next batches of two endless iterators, as one dict."""
-
-    def __init__(self, labeled, unlabeled) -> None:
-        self.labeled = labeled
-        self.unlabeled = unlabeled
-
-    def __iter__(self):
-        return self
-
-    def __next__(self) -> dict:
-        return dict(labeled=next(self.labeled), unlabeled=next(self.unlabeled))
+from .paired_train_loop import PairedTrainLoop, unwrapped
 
 
 @LOOPS.register_module()
-class MetaPseudoLabelLoop(ResumableTrainLoop):
+class MetaPseudoLabelLoop(PairedTrainLoop):
     """Spatial phase of paper A (arXiv 2403.11942, section 3.3).
 
     One iteration updates the student once and the teacher once. The model is
@@ -98,16 +78,13 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
                     f'MetaPseudoLabelLoop: {name}={value!r} is none of '
                     f'{choices}.'
                 )
-        super().__init__(runner, dataloader, **kwargs)
+        super().__init__(runner, dataloader, unlabeled_dataloader, **kwargs)
         self.pseudo_label = pseudo_label
         self.student_view = student_view
         self.feedback = build_feedback(feedback, pseudo_label)
         self.logit_adjustment = logit_adjustment
         self.consistency = dict(consistency or {})
         self.consistency_weight = self.consistency.pop('weight', 1.0)
-        self.unlabeled_dataloader = self.build_dataloader(
-            runner, unlabeled_dataloader, stream=1
-        )
         self.accumulation = accumulation
         for loader in (self.dataloader, self.unlabeled_dataloader):
             if accumulation < 1 or loader.batch_size % accumulation:
@@ -116,44 +93,13 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
                     f'cannot be split into accumulation={accumulation} equal '
                     'parts.'
                 )
-        self.classes = self.dataloader.dataset.metainfo['classes']
-        self.dataloader_iterator = PairedIterator(
-            self.dataloader_iterator,
-            self.iterator_at(self.unlabeled_dataloader, self._iter),
-        )
 
-    def resume_data(self) -> None:
-        self.dataloader_iterator = PairedIterator(
-            self.iterator_at(self.dataloader, self._iter),
-            self.iterator_at(self.unlabeled_dataloader, self._iter),
-        )
+    @property
+    def networks(self) -> tuple[nn.Module, nn.Module]:
+        return self.bare_model.teacher, self.bare_model.student
 
-    def run(self) -> nn.Module:
-        self.prepare()
-        return super().run()
-
-    def prepare(self) -> None:
-        """Check the parts of the run and compile what is to be compiled."""
-        self._check_parts()
-        self._compile()
-
-    def _compile(self) -> None:
-        """Compile both backbones by ``compile`` of the config.
-
-        MMEngine does so with ``train_step``, which this loop does not call.
-        """
-        options = self.runner.cfg.get('compile')
-        if not options:
-            return
-        model = self.runner.model
-        if is_model_wrapper(model):
-            model = model.module
-        for network in (model.teacher, model.student):
-            backbone = _unwrapped(network).backbone
-            backbone.compile(**({} if options is True else options))
-
-    def _check_parts(self) -> None:
-        """Refuse what the steps of this loop would get wrong."""
+    def check_parts(self) -> None:
+        super().check_parts()
         optims = self.runner.optim_wrapper
         if not isinstance(optims, OptimWrapperDict):
             raise ValueError(
@@ -167,18 +113,9 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
                     f'optim_wrapper.{name}.accumulative_counts must be 1: '
                     'set train_cfg.accumulation instead.'
                 )
-        model = self.runner.model
-        if is_model_wrapper(model):
-            model = model.module
-        preprocessor = model.data_preprocessor
-        if getattr(preprocessor, 'batch_augments', None) is not None:
-            raise ValueError(
-                'data_preprocessor.batch_augments mixes labels, which '
-                'MetaPseudoLabelLoop does not support: remove it.'
-            )
         synchronized = any(
             isinstance(layer, nn.SyncBatchNorm)
-            for layer in model.student.modules()
+            for layer in self.bare_model.student.modules()
         )
         if (
             synchronized
@@ -197,11 +134,9 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
         runner.call_hook(
             'before_train_iter', batch_idx=self._iter, data_batch=data_batch
         )
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
+        model = self.bare_model
         outputs: dict = {}
-        batches = self._unpack(model, data_batch)
+        batches = self._micro_batches(data_batch)
         self._label(model.teacher, batches, outputs)  # 1.
         stepped = self._train_student(model.student, batches, outputs)  # 2.
         feedback = None
@@ -259,7 +194,7 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
             optim.backward(loss / len(batches))
             losses.append(loss.detach())
         outputs['student/loss'] = torch.stack(losses).mean()
-        student = _unwrapped(student)
+        student = unwrapped(student)
         scaler = getattr(optim, 'loss_scaler', None)
         if scaler is not None and not scaler.is_enabled():
             scaler = None
@@ -282,7 +217,7 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
             A coefficient for each micro-batch, as the hooks have left it.
         """
         optim = self.runner.optim_wrapper['student']
-        student = _unwrapped(student)
+        student = unwrapped(student)
         feedback = self.feedback.after_student_step(
             student, batches, _learning_rates(student, optim)
         )
@@ -323,35 +258,14 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
                 outputs.update((k, x / len(batches)) for k, x in sums.items())
                 # Here and not at the end: while the GPU is busy with what
                 # follows, the hooks run and the next batch is fetched.
-                self._read(outputs)
+                self.read(outputs)
             optim.backward(sum(losses.values()) / len(batches))
         optim.step()
         optim.zero_grad()
 
-    def _unpack(self, model, data_batch: dict) -> list[MetaBatch]:
+    def _micro_batches(self, data_batch: dict) -> list[MetaBatch]:
         """Normalised faces and labels on the device, in micro-batches."""
-        preprocess = model.data_preprocessor
-        labeled, unlabeled = data_batch['labeled'], data_batch['unlabeled']
-        if len(unlabeled['inputs']) != 2 or isinstance(
-            unlabeled['inputs'], Tensor
-        ):
-            raise ValueError(
-                'The unlabeled loader must give two views of each face: end '
-                'its pipeline with MultiView(num_views=[1, 1], ...) and '
-                "PackInputs, and set collate_fn=dict(type='default_collate')."
-            )
-        # Without the data samples, which would go to the device one by one.
-        faces, weak, strong = (
-            preprocess(dict(inputs=view), True)['inputs']
-            for view in (labeled['inputs'], *unlabeled['inputs'])
-        )
-        labels, truth = (
-            torch.cat([sample.gt_label for sample in samples]).to(weak.device)
-            for samples in (
-                labeled['data_samples'],
-                unlabeled['data_samples'],
-            )
-        )
+        faces, labels, (weak, strong), truth = self.unpack(data_batch)
         view = strong if self.student_view == 'strong' else weak
         uniform = self._uniform(len(weak))
         parts = [
@@ -439,21 +353,6 @@ class MetaPseudoLabelLoop(ResumableTrainLoop):
             outputs['student/loss'], count
         )
 
-    @staticmethod
-    def _read(outputs: dict) -> None:
-        """Means over all ranks as numbers: the log of the whole batch.
-
-        All at once, since the processor waits for the GPU at each reading,
-        and MMEngine would read one by one.
-        """
-        all_reduce_dict(outputs, op='mean')
-        values = torch.stack([x.float() for x in outputs.values()]).tolist()
-        outputs.update(zip(outputs, values))
-        known = outputs.pop('pseudo_label/known')
-        hits = outputs.pop('pseudo_label/hits')
-        if known > 0:
-            outputs['pseudo_label/accuracy'] = hits / known
-
 
 def build_feedback(feedback: str | dict | None, pseudo_label: str):
     """Estimator from its config or short name."""
@@ -470,11 +369,6 @@ def build_feedback(feedback: str | dict | None, pseudo_label: str):
             "feedback='expected', or None."
         )
     return feedback
-
-
-def _unwrapped(network: nn.Module) -> nn.Module:
-    """The network inside of DDP: probes are none of its business."""
-    return network.module if is_model_wrapper(network) else network
 
 
 def _learning_rates(student: nn.Module, optim) -> dict[str, float]:

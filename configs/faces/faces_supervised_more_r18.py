@@ -1,0 +1,10 @@
+# Supervised training that goes on from the weights of faces_supervised_r18.py
+# (FER_SSL_BASELINE names their file): what every method on unlabeled faces
+# that starts from them has to beat, with the same number of steps.
+#   FER_SSL_FACES=DIR mim train fer_ssl \
+#       configs/faces/faces_supervised_more_r18.py
+# CPU or GPU; time and result: not measured yet.
+_base_ = ['faces_supervised_r18.py']
+
+baseline = '{{$FER_SSL_BASELINE:work_dirs/faces_supervised_r18/iter_400.pth}}'
+model = dict(init_cfg=dict(type='Pretrained', checkpoint=baseline))

@@ -1,0 +1,97 @@
+"""What a model of a config costs: weights, and operations of a prediction."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from mmengine.analysis import FlopAnalyzer
+from mmengine.config import Config
+from mmengine.registry import (
+    DATASETS,
+    FUNCTIONS,
+    MODELS,
+    init_default_scope,
+)
+from torch import Tensor, nn
+
+from ..models.frame_recognizer import FrameRecognizer
+
+
+class _Prediction(nn.Module):
+    """From the inputs of a model to its scores, without data samples."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        if isinstance(self.model, FrameRecognizer):
+            return self.model.extract_feat(inputs, stage='head')[0]
+        return self.model(inputs, mode='tensor')
+
+
+def model_cost(config: Config) -> dict:
+    """Size of a model, and of its prediction for one item of its data.
+
+    Args:
+        config: With files that exist: an item of the validation data, or
+            else of the training data, tells the shape of the inputs.
+
+    Returns:
+        ``parameters``, ``trained`` (of these), ``shape`` of the input, such
+        as 1 x 3 x 224 x 224, one face, or 1 x 64 x 2048, a clip of cached
+        features, and ``multiply_adds`` for it. Element-wise operations are
+        not counted.
+    """
+    init_default_scope(config.get('default_scope', 'mmpretrain'))
+    loader = config.get('val_dataloader') or config.train_dataloader
+    item = DATASETS.build(loader.dataset)[0]
+    model = MODELS.build(config.model).eval()
+    collate = loader.get('collate_fn', dict(type='pseudo_collate'))['type']
+    batch = FUNCTIONS.get(collate)([item])
+    inputs = model.data_preprocessor(batch)['inputs']
+    if isinstance(inputs, (list, tuple)):  # several views
+        inputs = inputs[0]
+    return dict(
+        parameters=sum(x.numel() for x in model.parameters()),
+        trained=sum(x.numel() for x in model.parameters() if x.requires_grad),
+        shape=' x '.join(map(str, inputs.shape)),
+        multiply_adds=multiply_adds(_Prediction(model), inputs),
+    )
+
+
+def multiply_adds(model: nn.Module, inputs: Tensor) -> int:
+    """Multiplications with addition of one forward pass.
+
+    MMEngine's analysis, and what it leaves out: the products of attention
+    and the recurrent layers.
+    """
+    recurrent = 0
+
+    def count(module: nn.RNNBase, args: tuple, output) -> None:
+        nonlocal recurrent
+        weights = sum(x.numel() for x in module.parameters() if x.dim() == 2)
+        data = args[0].data if hasattr(args[0], 'batch_sizes') else args[0]
+        recurrent += weights * data.numel() // data.shape[-1]
+
+    hooks = [
+        module.register_forward_hook(count)
+        for module in model.modules()
+        if isinstance(module, nn.RNNBase)
+    ]
+    with torch.no_grad():
+        model(inputs)
+    for hook in hooks:
+        hook.remove()
+    analyzer = FlopAnalyzer(model, inputs)
+    analyzer.unsupported_ops_warnings(False)
+    analyzer.uncalled_modules_warnings(False)
+    analyzer.set_op_handle('aten::scaled_dot_product_attention', _attention)
+    return int(analyzer.total()) + recurrent
+
+
+def _attention(inputs: list, outputs: list) -> int:
+    """Both products of an attention."""
+    query, key = (x.type().sizes() for x in inputs[:2])
+    return 2 * math.prod(query) * key[-2]

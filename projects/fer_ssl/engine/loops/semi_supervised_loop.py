@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import torch
+from mmengine.registry import LOOPS, TASK_UTILS
+
+from ...datasets.samplers import ResumableSampler
+from ...models.methods import MethodBatch
+from ...models.pseudo_labels import describe_pseudo_labels
+from .non_finite import check_finite
+from .paired_train_loop import PairedTrainLoop
+
+_STATE = 'semi_supervised_method'
+
+
+@LOOPS.register_module()
+class SemiSupervisedLoop(PairedTrainLoop):
+    """Training of one classifier on labeled and unlabeled faces.
+
+    The model is a plain mmpretrain classifier with a plain optimizer, so that
+    its checkpoints are those of supervised training. The method says what is
+    learned from the unlabeled faces. What it remembers is in the message hub,
+    which is saved with the checkpoint.
+
+    Args:
+        method: Config of a :class:`BaseMethod`.
+        dataloader: Labeled faces (the runner's ``train_dataloader``).
+        unlabeled_dataloader: As for :class:`PairedTrainLoop`.
+        kwargs: Those of :class:`ResumableTrainLoop`.
+    """
+
+    def __init__(
+        self, runner, dataloader, unlabeled_dataloader, method: dict, **kwargs
+    ) -> None:
+        super().__init__(runner, dataloader, unlabeled_dataloader, **kwargs)
+        sampler = self.unlabeled_dataloader.sampler
+        if not isinstance(sampler, ResumableSampler):
+            raise ValueError(
+                f'SemiSupervisedLoop cannot tell which faces '
+                f'{type(sampler).__name__} has drawn: set the sampler of '
+                "train_cfg.unlabeled_dataloader to dict(type='"
+                "InfiniteShuffleSampler')."
+            )
+        self.method = TASK_UTILS.build(
+            method,
+            default_args=dict(
+                num_classes=len(self.classes),
+                num_labeled=len(self.dataloader.dataset),
+                num_unlabeled=len(self.unlabeled_dataloader.dataset),
+                max_iters=self.max_iters,
+            ),
+        )
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.method.to(next(self.runner.model.parameters()).device)
+
+    def resume_data(self) -> None:
+        """Move the loaders to the current iteration, and the method."""
+        super().resume_data()
+        state = self.runner.message_hub.get_info(_STATE, {})
+        try:
+            self.method.load_state_dict(state)
+        except RuntimeError as error:
+            raise ValueError(
+                f'The checkpoint does not belong to a training with '
+                f'{type(self.method).__name__} on these data: start from it '
+                'by load_from without resume. ' + str(error)
+            ) from error
+
+    def run_iter(self, data_batch: dict) -> None:
+        """One step of the network on one pair of batches."""
+        runner = self.runner
+        runner.call_hook(
+            'before_train_iter', batch_idx=self._iter, data_batch=data_batch
+        )
+        faces, labels, views, truth = self.unpack(
+            data_batch, self.method.num_weak_views
+        )
+        indices = self.unlabeled_dataloader.sampler.indices_at(self._iter)
+        indices = torch.tensor(indices, device=faces.device)
+        batch = MethodBatch(faces, labels, views[:-1], views[-1], indices)
+        optim = runner.optim_wrapper
+        with optim.optim_context(runner.model):
+            result = self.method.loss(runner.model, batch, self._iter)
+        losses = result.losses
+        check_finite(runner, type(self.method).__name__, losses)
+        total = sum(losses.values())
+        outputs = dict(loss=total, **losses)
+        outputs = {name: value.detach() for name, value in outputs.items()}
+        outputs.update(
+            describe_pseudo_labels(
+                result.logits,
+                result.targets,
+                truth,
+                self.classes,
+                result.confident,
+            )
+        )
+        self.read(outputs)  # before the GPU is busy with what follows
+        optim.update_params(total)
+        runner.message_hub.update_info(_STATE, dict(self.method.state_dict()))
+        runner.call_hook(
+            'after_train_iter',
+            batch_idx=self._iter,
+            data_batch=data_batch,
+            outputs=outputs,
+        )
+        self._iter += 1

@@ -1,0 +1,19 @@
+from .ada_cm import AdaCM
+from .base_method import BaseMethod, MethodBatch, MethodResult
+from .dash import Dash
+from .fix_match import FixMatch
+from .flex_match import FlexMatch
+from .pseudo_label import PseudoLabel
+from .uda import UDA
+
+__all__ = [
+    'UDA',
+    'AdaCM',
+    'BaseMethod',
+    'Dash',
+    'FixMatch',
+    'FlexMatch',
+    'MethodBatch',
+    'MethodResult',
+    'PseudoLabel',
+]

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from mmengine.dist import all_reduce, get_world_size
+from mmengine.model import is_model_wrapper
+from mmengine.registry import TASK_UTILS
+from torch import Tensor, nn
+
+from .base_method import BaseMethod, MethodBatch, MethodResult, predict
+
+
+@TASK_UTILS.register_module()
+class AdaCM(BaseMethod):
+    """Adaptive confidence margin (Li et al., CVPR 2022, arXiv 2203.12341).
+
+    Made for facial expressions. The pseudo-label is the mode of the mean
+    prediction of two weak views. Where its probability reaches the margin of
+    its class, the strong view learns it; the features of the two weak views
+    of all other faces are drawn together by a contrastive loss::
+
+        L = 0.5 * CE(y, p(x)) + mean(1[sure] CE(label, p_s)) + 0.1 * L_contrast
+
+    The margin of a class is learned from the labeled faces: after each pass
+    over them, the mean probability of those that were classified rightly,
+    times ``factor`` / (1 + exp(-pass)), and never below ``least``. A class of
+    which none was right has the margin ``least``.
+
+    Args:
+        supervised_weight: Factor of the supervised loss.
+        contrastive_weight: Factor of the contrastive loss.
+        temperature: Of the contrastive loss.
+        least: First and least margin.
+        factor: beta of the paper.
+        kwargs: Those of :class:`BaseMethod`.
+    """
+
+    num_weak_views = 2
+
+    def __init__(
+        self,
+        supervised_weight: float = 0.5,
+        contrastive_weight: float = 0.1,
+        temperature: float = 0.07,
+        least: float = 0.8,
+        factor: float = 0.97,
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.supervised_weight = supervised_weight
+        self.contrastive_weight = contrastive_weight
+        self.temperature = temperature
+        self.least = least
+        self.factor = factor
+        self.register_buffer('margin', torch.full((self.num_classes,), least))
+        # Of the present pass: probabilities and number of the right ones.
+        self.register_buffer('right', torch.zeros(2, self.num_classes))
+        self.register_buffer('seen', torch.zeros((), dtype=torch.int64))
+        self.register_buffer('passes', torch.zeros((), dtype=torch.int64))
+
+    def loss(self, network, batch: MethodBatch, iteration: int):
+        sets = (batch.faces, *batch.weak, batch.strong)
+        with _Features(network) as features:
+            labeled, first, second, strong = predict(network, *sets)
+        _, *weak_features, _ = features.get().split([len(x) for x in sets])
+        probs = (first.softmax(dim=1) + second.softmax(dim=1)).detach() / 2
+        confidence, label = probs.max(dim=1)
+        confident = confidence >= self.margin[label]
+        self.learn_margin(labeled.detach(), batch.labels)
+        unsupervised = F.cross_entropy(strong, label, reduction='none')
+        contrastive = contrastive_loss(
+            *(x[~confident] for x in weak_features), self.temperature
+        )
+        losses = dict(
+            loss_supervised=self.supervised_weight
+            * F.cross_entropy(labeled, batch.labels),
+            loss_unsupervised=(unsupervised * confident).mean(),
+            loss_contrastive=self.contrastive_weight * contrastive,
+        )
+        targets = F.one_hot(label, self.num_classes).to(probs.dtype)
+        return MethodResult(losses, probs.log(), targets, confident)
+
+    def learn_margin(self, logits: Tensor, labels: Tensor) -> None:
+        """Count labeled faces, logits (N, C); after a pass set the margins."""
+        confidence, label = logits.softmax(dim=1).max(dim=1)
+        right = label == labels
+        one_hot = F.one_hot(labels, self.num_classes) * right[:, None]
+        parts = confidence[:, None] * one_hot, one_hot
+        sums = torch.stack([part.sum(dim=0) for part in parts])
+        all_reduce(sums)
+        self.right += sums
+        self.seen += len(labels) * get_world_size()
+        if self.seen < self.num_labeled:
+            return
+        self.passes += 1
+        factor = self.factor / (1 + math.exp(-int(self.passes)))
+        mean = self.right[0] / self.right[1].clamp(min=1)
+        self.margin.copy_((factor * mean).clamp(min=self.least))
+        self.right.zero_()
+        self.seen.zero_()
+
+
+def contrastive_loss(first: Tensor, second: Tensor, temperature: float):
+    """InfoNCE between two views: each feature finds that of the other view.
+
+    Args:
+        first: Features of the one view, (K, D), perhaps none.
+        second: Features of the other, (K, D).
+        temperature: Of the cosine similarities.
+
+    Returns:
+        Mean over the 2K features; each is compared with the 2K - 1 others.
+    """
+    count = len(first)
+    if not count:
+        return first.sum() + second.sum()  # 0
+    features = F.normalize(torch.cat([first, second]).float(), dim=1)
+    # bfloat16 cannot tell cosines near 1, divided by 0.07, apart.
+    with torch.autocast(features.device.type, enabled=False):
+        similarity = features @ features.T / temperature
+    similarity.fill_diagonal_(-torch.inf)
+    other = torch.arange(2 * count, device=first.device).roll(count)
+    return F.cross_entropy(similarity, other)
+
+
+class _Features:
+    """Keeps the features that the head of a classifier gets, (N, D).
+
+    They are read from within its own pass, so that DDP has only one.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        network = network.module if is_model_wrapper(network) else network
+        self.head = network.head
+
+    def __enter__(self) -> _Features:
+        self.handle = self.head.register_forward_pre_hook(self._keep)
+        return self
+
+    def _keep(self, head: nn.Module, args: tuple) -> None:
+        self.inputs = args[0]
+
+    def __exit__(self, *_) -> None:
+        self.handle.remove()
+
+    def get(self) -> Tensor:
+        return self.head.pre_logits(self.inputs)

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from mmengine.registry import TASK_UTILS
+
+from ..pseudo_labels import pseudo_labels
+from .base_method import BaseMethod, MethodBatch, MethodResult, predict
+
+
+@TASK_UTILS.register_module()
+class PseudoLabel(BaseMethod):
+    """Pseudo-Label (Lee, ICML 2013 workshop on representation learning).
+
+    The network learns its own most likely class of a face, from the same
+    (weak) view, with a weight that grows (Eq. 15 and 16 there)::
+
+        L = CE(y, p(x)) + alpha(t) * mean(CE(argmax p(u), p(u)))
+        alpha = 0 up to T1, weight from T2 on, linear in between
+
+    The strong view is not used.
+
+    Args:
+        weight: alpha_f. The paper's is 3.
+        ramp: T1 and T2 as shares of the training.
+        kwargs: Those of :class:`BaseMethod`.
+    """
+
+    def __init__(
+        self,
+        weight: float = 3.0,
+        ramp: tuple[float, float] = (0.1, 0.6),
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.weight = weight
+        self.ramp = ramp
+
+    def loss(self, network, batch: MethodBatch, iteration: int):
+        labeled, weak = predict(network, batch.faces, batch.weak[0])
+        targets = pseudo_labels(weak, 'argmax')
+        losses = dict(
+            loss_supervised=F.cross_entropy(labeled, batch.labels),
+            loss_unsupervised=self.alpha(iteration)
+            * F.cross_entropy(weak, targets),
+        )
+        every = torch.ones(len(weak), dtype=torch.bool, device=weak.device)
+        return MethodResult(losses, weak.detach(), targets, every)
+
+    def alpha(self, iteration: int) -> float:
+        """Weight of the unlabeled faces in an iteration."""
+        begin, end = self.ramp
+        progress = (iteration / self.max_iters - begin) / (end - begin)
+        return self.weight * min(max(progress, 0.0), 1.0)

@@ -1,0 +1,73 @@
+"""Scores of several methods: every seed, the mean and its spread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+_SCORES = dict(macro_f1='macro-F1, %', uar='UAR, %')
+
+
+def plot_methods(
+    rows: Sequence[dict], scores: Mapping[str, str] = _SCORES
+) -> Figure:
+    """Draw scores side by side, with a line for each method.
+
+    A dot is a seed, the upright stroke the mean, the bar one standard
+    deviation to both sides.
+
+    Args:
+        rows: One for each training: ``method`` and the scores; NaN is left
+            out.
+        scores: Title of each score, by its name in the rows. Defaults to
+            ``macro_f1`` and ``uar``, in percent.
+
+    Returns:
+        The figure; ``figure.savefig(path)`` writes it.
+    """
+    names = list(dict.fromkeys(row['method'] for row in rows))
+    places = np.arange(len(names))[::-1]
+    figure = Figure(
+        figsize=(2 + 3 * len(scores), 1 + 0.35 * len(names)), dpi=150
+    )
+    figure.set_layout_engine('constrained')
+    panels = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
+    for axes, (score, title) in zip(panels, scores.items()):
+        for place, name in zip(places, names):
+            values = [row[score] for row in rows if row['method'] == name]
+            values = [value for value in values if not np.isnan(value)]
+            if not values:
+                continue
+            spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
+            axes.errorbar(
+                np.mean(values),
+                place,
+                xerr=spread,
+                fmt='|',
+                color='#08306b',
+                ecolor='#c6dbef',
+                elinewidth=7,
+                markersize=15,
+                markeredgewidth=2,
+            )
+            axes.plot(
+                values,
+                [place] * len(values),
+                'o',
+                color='#4292c6',
+                markeredgecolor='white',
+            )
+        axes.set_xlabel(title)
+        axes.grid(axis='x', color='#dddddd')
+        axes.set_axisbelow(True)
+        axes.spines[['top', 'right']].set_visible(False)
+    panels[0].set_yticks(places, names)
+    figure.supxlabel(
+        'dot: one seed, stroke: mean, bar: one standard deviation to both '
+        'sides',
+        fontsize='small',
+        color='#555555',
+    )
+    return figure

@@ -1,0 +1,433 @@
+"""One self-contained HTML page about a test."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+
+import jinja2
+import matplotlib
+import numpy as np
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from mmengine.utils.dl_utils import collect_env
+
+from ..evaluation import VideoPredictions
+from ..evaluation.bootstrap import (
+    RESAMPLES,
+    SEED,
+    bootstrap,
+    interval,
+    unit_sums,
+)
+from ..evaluation.video_metric import VideoMetric
+from .report_tasks import REPORTS, ExpressionReport
+from .report_template import PAGE, STYLE
+from .training_curves import (
+    find_training,
+    plot_feedback,
+    plot_losses,
+    plot_pseudo_labels,
+)
+
+FACE_SUFFIX = '_with_face'
+TIMELINES = 2  # best and worst videos, each
+PACKAGES = (
+    'fer_ssl',
+    'mmpretrain',
+    'mmaction2',
+    'mmcv',
+    'mmcv-lite',
+    'numpy',
+    'scipy',
+    'scikit-learn',
+    'matplotlib',
+)
+#: Text of the pictures is as dark as that of the page, and stays text.
+PICTURE_STYLE = {
+    'svg.fonttype': 'none',
+    'svg.hashsalt': 'fer_ssl',
+    'text.parse_math': False,  # a $ in a name is a $
+    'text.color': '#1c2733',
+    'axes.labelcolor': '#1c2733',
+    'axes.edgecolor': '#8a96a3',
+    'xtick.color': '#1c2733',
+    'ytick.color': '#1c2733',
+    'axes.titlesize': 'medium',
+}
+
+
+class MetricSection:
+    """What the page says about one metric.
+
+    Args:
+        metric: After the test, with ``keeps_scored``.
+        printed: All scores of the test by name.
+        identities: The person on each image, or None.
+    """
+
+    def __init__(
+        self,
+        metric: VideoMetric,
+        printed: Mapping[str, float],
+        identities: Sequence[str] | None,
+    ) -> None:
+        self.metric = metric
+        self.report: ExpressionReport = REPORTS[type(metric)](metric)
+        self.prefix = f'{metric.prefix}/' if metric.prefix else ''
+        self.scored = metric.scored
+        self.is_video = isinstance(self.scored, VideoPredictions)
+        self.units, self.sums = unit_sums(metric, identities)
+        self.is_labeled = len(self.sums) > 0
+        self.scores: dict[str, float] = {}
+        self.draws: dict[str, np.ndarray] = {}
+        if self.is_labeled:
+            score = metric.scores_of_videos if self.is_video else metric.scores
+            total = self.sums.sum(axis=0)
+            self.total = total[0] if self.is_video else total
+            self.scores = {k: printed[self.prefix + k] for k in score(total)}
+            if len(self.sums) > 1:
+                self.draws = bootstrap(self.sums, score)
+        self.intervals = {k: interval(v) for k, v in self.draws.items()}
+
+    @property
+    def title(self) -> str:
+        name = self.metric.prefix
+        return f'{self.report.title}: {name}' if name else self.report.title
+
+    def card(self) -> dict:
+        """The score that the task is known by."""
+        key = self.report.headline
+        name = self.report.names[key].partition(',')[0]
+        if self.metric.prefix:
+            name = f'{name}, {self.metric.prefix}'
+        return dict(
+            name=name,
+            value=self.scores[key],
+            unit=self.report.unit,
+            digits=self.report.digits,
+            interval=self.intervals.get(key),
+        )
+
+    def difference_to(self, other: MetricSection) -> dict | None:
+        """Of the first score, where both are of the same units and task."""
+        key = self.report.headline
+        if (
+            type(self.metric) is not type(other.metric)
+            or self.metric.task != other.metric.task
+            or len(self.sums) != len(other.sums)
+            or not self.draws
+        ):
+            return None
+        names = [s.metric.prefix or 'without prefix' for s in (self, other)]
+        score = self.report.names[key].partition(',')[0]
+        return dict(
+            name=f'{score}, {names[0]} less {names[1]}',
+            value=self.scores[key] - other.scores[key],
+            interval=interval(self.draws[key] - other.draws[key]),
+            digits=self.report.digits,
+            units=self.units,
+        )
+
+    def context(self) -> dict:
+        """Values for the template."""
+        context = dict(
+            title=self.title,
+            extent=self._extent(),
+            digits=self.report.digits,
+            rows=[],
+            picture=None,
+            table=None,
+            timelines=[],
+            videos=[],
+            unit_note='',
+        )
+        if self.is_labeled:
+            self._add_scores(context)
+        if self.is_video:
+            self._add_videos(context)
+        return context
+
+    def _extent(self) -> str:
+        """How much was scored."""
+        if not self.is_video:
+            labeled = int(self.metric.labeled_images(self.scored).sum())
+            text = f'{labeled:,} labeled images'
+            if self.units == 'people':
+                text += f' of {len(self.sums):,} people'
+            return f'{text}.'
+        frames = sum(v.num_frames for v in self.scored)
+        faces = sum(int(v.has_face.sum()) for v in self.scored)
+        labeled = sum(
+            int(self.metric.labeled(v.labels).sum()) for v in self.scored
+        )
+        return (
+            f'{len(self.scored):,} videos, {frames:,} frames, {labeled:,} of '
+            f'them labeled, {faces:,} with a face.'
+        )
+
+    def _add_scores(self, context: dict) -> None:
+        shown = [key for key in self.scores if key in self.report.names]
+        faces = self.is_video and not all(
+            v.has_face.all() for v in self.scored
+        )
+        columns = ['Score']
+        if faces:
+            columns = ['All frames', 'With a face']
+        rows = []
+        for key in shown:
+            cells = [self._cell(key)]
+            if faces:
+                cells.append(self._cell(key + FACE_SUFFIX))
+            rows.append(
+                dict(
+                    name=self.report.names[key],
+                    key=self.prefix + key,
+                    cells=cells,
+                )
+            )
+        note = ''
+        if self.is_video and not faces:
+            note = 'Every frame has a face, or counts as having one.'
+        table = self.report.table(self.total, self.scores, self.intervals)
+        for row in table['rows']:
+            for bar in row.get('bars', ()):
+                if bar['key'] is not None:
+                    bar['key'] = self.prefix + bar['key']
+        context.update(
+            columns=columns,
+            rows=rows,
+            unit_note=note,
+            table=table,
+            table_title=self.report.table_title,
+            title_of_row=self.report.title_of_row,
+            has_swatches=self.report.has_swatches,
+        )
+        if self.report.picture_title:
+            context.update(
+                picture_title=self.report.picture_title,
+                picture_kind=self.report.picture_kind,
+                picture=_picture(
+                    self.report.picture(self.total),
+                    f'{self.report.picture_title}, {self.title}',
+                ),
+            )
+
+    def _cell(self, key: str) -> dict:
+        value = self.scores.get(key)
+        return dict(
+            key=None if value is None else self.prefix + key,
+            value=value,
+            interval=self.intervals.get(key),
+        )
+
+    def _add_videos(self, context: dict) -> None:
+        """Timelines of the best and the worst videos, and the list of all."""
+        if not self.is_labeled:
+            longest = sorted(self.scored, key=lambda v: -v.num_frames)
+            context.update(
+                timelines_title='The longest videos',
+                timelines=[
+                    self._timeline(replace(video, labels=None))
+                    for video in longest[:TIMELINES]
+                ],
+            )
+            return
+        known = [v for v in self.scored if self.metric.labeled(v.labels).any()]
+        scores = [self.report.score_of_video(sums[0]) for sums in self.sums]
+        order = np.argsort(scores, kind='stable')
+        if not self.report.small_is_good:
+            order = order[::-1]
+        ranked = [(scores[i], known[i]) for i in order]
+        shown = ranked
+        if len(ranked) > 2 * TIMELINES:
+            shown = ranked[:TIMELINES] + ranked[-TIMELINES:]
+        timelines = []
+        for place, (score, video) in enumerate(shown):
+            rank = place + 1
+            if place >= TIMELINES:
+                rank += len(ranked) - len(shown)
+            caption = (
+                f'Number {rank} of {len(ranked)}. '
+                f'{self.report.video_score}: '
+                f'{_fixed(score, self.report.digits)}'
+            )
+            timelines.append(self._timeline(video, caption))
+        context.update(
+            timelines_title='Best and worst videos',
+            timelines=timelines,
+            video_score=self.report.video_score,
+            videos=[
+                dict(
+                    name=video.name,
+                    score=score,
+                    labeled=int(self.metric.labeled(video.labels).sum()),
+                    faces=int(video.has_face.sum()),
+                    frames=video.num_frames,
+                )
+                for score, video in ranked
+            ],
+        )
+
+    def _timeline(self, video, caption: str = '') -> dict:
+        return _picture(
+            self.report.timeline(video),
+            f'Predictions for each frame of {video.name}',
+            caption,
+        )
+
+
+def write_report(
+    path: Path,
+    *,
+    metrics: Sequence,
+    scores: Mapping[str, float],
+    identities: Sequence[str] | None,
+    title: str,
+    facts: Sequence[tuple[str, str]],
+    checkpoint: str,
+    meta: Mapping,
+    config: str,
+) -> None:
+    """Write the page to ``path``.
+
+    Args:
+        path: HTML file; its folder exists.
+        metrics: Those of the test; a :class:`VideoMetric` with
+            ``keeps_scored``.
+        scores: All scores of the test by name, as they were printed.
+        identities: The person on each image of the set, or None.
+        title: Name of the config.
+        facts: Names and values for the head of the page.
+        checkpoint: File that was tested; the training is looked up beside it.
+        meta: The ``meta`` in it.
+        config: The whole config as text.
+    """
+    with matplotlib.rc_context(PICTURE_STYLE):
+        sections = [
+            MetricSection(metric, scores, identities)
+            for metric in metrics
+            if type(metric) in REPORTS
+        ]
+        labeled = [section for section in sections if section.is_labeled]
+        differences = [s.difference_to(labeled[0]) for s in labeled[1:]]
+        shown = {
+            section.prefix + key
+            for section in sections
+            for key in section.scores
+        }
+        page = (
+            _environment()
+            .from_string(PAGE)
+            .render(
+                style=Markup(STYLE),
+                title=title,
+                facts=facts,
+                cards=[section.card() for section in labeled],
+                method=_method(labeled),
+                differences=[x for x in differences if x],
+                sections=[section.context() for section in sections],
+                others=[(k, v) for k, v in scores.items() if k not in shown],
+                training=_training(checkpoint, meta, sections),
+                config=config,
+                versions=_versions(),
+            )
+        )
+    path.write_text(page, encoding='utf-8')
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters['fixed'] = _fixed
+    return environment
+
+
+def _fixed(value: float, digits: int) -> str:
+    """Number with a true minus sign, which is as wide as a plus."""
+    return f'{value:.{digits}f}'.replace('-', '\u2212')
+
+
+def _method(sections: Sequence[MetricSection]) -> str:
+    """How the intervals came about."""
+    with_draws = [section for section in sections if section.draws]
+    if not with_draws:
+        return (
+            'There are no intervals: the set has a single unit (video, '
+            'person or image) with a label, and resampling needs two.'
+        )
+    units = ' or '.join(dict.fromkeys(s.units for s in with_draws))
+    numbers = dict.fromkeys(f'{len(s.sums):,}' for s in with_draws)
+    return (
+        f'Intervals hold 95 % of the scores of {RESAMPLES:,} resamples '
+        f'(percentile bootstrap, seed {SEED}). Each draws whole {units} with '
+        f'replacement, as many as there are: {" or ".join(numbers)}. They '
+        'say how far the choice of the set moves the score, and nothing '
+        'about another training.'
+    )
+
+
+def _training(
+    checkpoint: str, meta: Mapping, sections: Sequence[MetricSection]
+) -> dict:
+    """Curves of the training of the checkpoint, or why there are none."""
+    files, lines = find_training(checkpoint, meta)
+    if not lines:
+        return dict(
+            pictures=[],
+            note='No log of the training was found: there is no '
+            '<time>/vis_data/scalars.json of it in the folder of the '
+            'checkpoint.',
+        )
+    validation = [s.prefix + s.report.headline for s in sections]
+    pictures = [
+        _picture(figure, f'Curves of the training: {name}')
+        for name, figure in (
+            ('feedback', plot_feedback(lines)),
+            ('pseudo-labels', plot_pseudo_labels(lines)),
+            ('losses', plot_losses(lines, validation)),
+        )
+        if figure is not None
+    ]
+    starts = ', '.join(file.parents[1].name for file in files)
+    return dict(
+        pictures=pictures,
+        note=f'Logged up to iteration {lines[-1]["step"]:,}, by the '
+        f'training started at {starts}. Where a curve is long, the pale line '
+        'is what was logged, and the other its moving average.',
+    )
+
+
+def _picture(figure: Figure, alt: str, caption: str = '') -> dict:
+    """A figure as the source of an image."""
+    buffer = io.StringIO()
+    nothing = dict.fromkeys(('Date', 'Creator', 'Format', 'Type'))
+    figure.savefig(buffer, format='svg', metadata=nothing)
+    text = re.sub(
+        r"'DejaVu Sans'[^;\"]*sans-serif",
+        'system-ui, sans-serif',
+        buffer.getvalue(),
+    )
+    encoded = base64.b64encode(text.encode()).decode()
+    return dict(
+        uri=f'data:image/svg+xml;base64,{encoded}', alt=alt, caption=caption
+    )
+
+
+def _versions() -> list[tuple[str, str]]:
+    versions = []
+    for name in PACKAGES:
+        try:
+            versions.append((name, metadata.version(name)))
+        except metadata.PackageNotFoundError:
+            continue
+    environment = collect_env()
+    for key in ('numpy_random_seed', 'PyTorch compiling details'):
+        environment.pop(key, None)  # no version, and a page of flags
+    return versions + [(k, str(v).strip()) for k, v in environment.items()]

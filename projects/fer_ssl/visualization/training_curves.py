@@ -1,0 +1,220 @@
+"""Curves of a training, from what MMEngine has logged of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from .class_colours import class_colours
+
+LINE_COLOURS = ('#3573b1', '#c8323c', '#7a9a3a', '#6b4c9a', '#f2b825')
+SHARE = 'pseudo_label/share_'
+#: Curves that are smoothed: an iteration alone says little.
+SMOOTH_FROM = 40  # points
+
+
+def find_training(
+    checkpoint: str, meta: Mapping
+) -> tuple[list[Path], list[dict]]:
+    """What was logged by the training that wrote a checkpoint, up to it.
+
+    MMEngine logs into ``<work_dir>/<time of the start>/vis_data/
+    scalars.json``, and that time ends the ``experiment_name`` in the
+    checkpoint. Of a training that was resumed, the part before is in the
+    folder of an earlier start.
+
+    Args:
+        checkpoint: File in ``work_dir``.
+        meta: The ``meta`` in it.
+
+    Returns:
+        The files, and their lines in order of ``step``; both empty where
+        there are none.
+    """
+    start = '_'.join(meta.get('experiment_name', '').split('_')[-2:])
+    files = [
+        file
+        for file in sorted(
+            Path(checkpoint).parent.glob('*/vis_data/scalars.json')
+        )
+        if file.parents[1].name <= start
+    ]
+    if not files or files[-1].parents[1].name != start:
+        return [], []
+    end, used, lines = meta.get('iter', float('inf')), [], []
+    for file in reversed(files):
+        part = [line for line in _read(file) if line['step'] <= end]
+        if part:
+            used.insert(0, file)
+            lines = part + lines
+            end = _resumed_at(part)
+    return used, lines
+
+
+def _read(file: Path) -> list[dict]:
+    """Lines with the iteration as ``step``, not the epoch of a validation."""
+    lines, step = [], 0
+    for text in file.read_text(encoding='utf-8').splitlines():
+        with contextlib.suppress(json.JSONDecodeError):  # killed in the line
+            line = json.loads(text)
+            step = line['step'] = max(step, line['step'])
+            lines.append(line)
+    return lines
+
+
+def _resumed_at(lines: Sequence[Mapping]) -> int:
+    """Iteration that these lines go on from; 0 if they start at the start."""
+    steps = [line['step'] for line in lines if 'loss' in ' '.join(line)]
+    if len(steps) < 2:
+        return 0
+    return max(2 * steps[0] - steps[1], 0)
+
+
+def curves(lines: Sequence[Mapping], prefix: str) -> dict[str, np.ndarray]:
+    """Points (N, 2) of step and value, by name, of keys with ``prefix``."""
+    found: dict[str, list] = {}
+    for line in lines:
+        for key, value in line.items():
+            if key.startswith(prefix) and isinstance(value, (int, float)):
+                found.setdefault(key, []).append((line['step'], value))
+    return {key: np.array(points) for key, points in found.items()}
+
+
+def plot_feedback(lines: Sequence[Mapping]) -> Figure | None:
+    """Coefficient with its spread, and the share of positive ones."""
+    found = curves(lines, 'feedback/')
+    if 'feedback/mean' not in found:
+        return None
+    figure, (left, right) = _panels(2, lines)
+    mean, spread = found['feedback/mean'], found['feedback/spread']
+    left.fill_between(
+        mean[:, 0],
+        mean[:, 1] - spread[:, 1],
+        mean[:, 1] + spread[:, 1],
+        color=LINE_COLOURS[0],
+        alpha=0.15,
+        linewidth=0,
+        label='± running spread',
+    )
+    left.axhline(0, color='#8a96a3', linewidth=0.8)
+    _draw(left, mean, LINE_COLOURS[0], 'mean of the batch')
+    left.set_title('Feedback coefficient', loc='left')
+    _draw(right, found['feedback/positive'], LINE_COLOURS[0], 'share')
+    right.axhline(0.5, color='#8a96a3', linewidth=0.8)
+    right.set_ylim(0, 1)
+    right.set_title('Share of positive coefficients', loc='left')
+    _legend(left)
+    return figure
+
+
+def plot_pseudo_labels(lines: Sequence[Mapping]) -> Figure | None:
+    """Confidence and accuracy of pseudo-labels, and shares of the classes."""
+    found = curves(lines, 'pseudo_label/')
+    shares = {k: v for k, v in found.items() if k.startswith(SHARE)}
+    if not shares:
+        return None
+    figure, (left, right) = _panels(2, lines)
+    captions = dict(
+        accuracy='right, where the truth is known',
+        confident='above the threshold',
+        confidence='mean confidence',
+    )
+    for (key, caption), colour in zip(captions.items(), LINE_COLOURS):
+        if f'pseudo_label/{key}' in found:
+            _draw(left, found[f'pseudo_label/{key}'], colour, caption)
+    left.set_ylim(0, 1)
+    left.set_title('Pseudo-labels', loc='left')
+    classes = [key.removeprefix(SHARE) for key in shares]
+    for name, points, colour in zip(
+        classes, shares.values(), class_colours(classes)
+    ):
+        _draw(right, points, colour, name)
+    right.set_ylim(bottom=0)
+    right.set_title('Share of each class among them', loc='left')
+    _legend(left)
+    _legend(right)
+    return figure
+
+
+def plot_losses(
+    lines: Sequence[Mapping], scores: Sequence[str]
+) -> Figure | None:
+    """Losses, and validation scores along the training.
+
+    Args:
+        lines: Of :func:`find_training`.
+        scores: Names of the scores to draw, as far as they were logged.
+    """
+    found = curves(lines, '')
+    losses = {k: v for k, v in found.items() if 'loss' in k.split('/')[-1]}
+    if len(losses) > 1 and 'loss' in losses:
+        losses = {'loss': losses['loss']}
+    if not losses:
+        return None
+    known = {key: found[key] for key in scores if key in found}
+    figure, panels = _panels(1 + bool(known), lines)
+    for (key, points), colour in zip(losses.items(), LINE_COLOURS):
+        caption = key.replace('/loss_', ', ').replace('/loss', '')
+        _draw(panels[0], points, colour, caption)
+    panels[0].set_title('Losses', loc='left')
+    _legend(panels[0])
+    if known:
+        for (key, points), colour in zip(known.items(), LINE_COLOURS):
+            panels[1].plot(
+                *points.T,
+                color=colour,
+                marker='o',
+                markersize=3.5,
+                label=key,
+            )
+        panels[1].set_title('Validation', loc='left')
+        _legend(panels[1])
+    return figure
+
+
+def _panels(number: int, lines: Sequence[Mapping]) -> tuple[Figure, Sequence]:
+    """Figure with one or two panels over the same iterations."""
+    figure = Figure(figsize=(11, 3.6), dpi=150)
+    figure.set_layout_engine('constrained', wspace=0.06)
+    panels = figure.subplots(1, 2)
+    for axes in panels[number:]:
+        axes.set_visible(False)
+    for axes in panels[:number]:
+        axes.set_xlabel('iteration')
+        axes.set_xlim(0, 1.02 * lines[-1]['step'])
+        axes.spines[['top', 'right']].set_visible(False)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.grid(axis='y', color='#e3e8ed', linewidth=0.8)
+        axes.set_axisbelow(True)
+    return figure, panels[:number]
+
+
+def _draw(axes, points: np.ndarray, colour, caption: str) -> None:
+    """A curve; of many points also their moving average."""
+    steps, values = points.T
+    if len(points) < SMOOTH_FROM:
+        axes.plot(steps, values, color=colour, linewidth=1.6, label=caption)
+        return
+    axes.plot(steps, values, color=colour, linewidth=0.7, alpha=0.3)
+    width = len(points) // 20 * 2 + 1
+    padded = np.pad(values, width // 2, mode='edge')
+    smooth = np.convolve(padded, np.full(width, 1 / width), mode='valid')
+    axes.plot(steps, smooth, color=colour, linewidth=1.6, label=caption)
+
+
+def _legend(axes) -> None:
+    """Below the panel, where it covers no curve."""
+    axes.legend(
+        loc='upper center',
+        bbox_to_anchor=(0.5, -0.2),
+        ncols=3,
+        frameon=False,
+        handlelength=1.2,
+        fontsize='small',
+    )

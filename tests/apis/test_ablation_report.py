@@ -1,0 +1,152 @@
+"""Tables of hand-written logs, against numbers worked out by hand."""
+
+import csv
+import json
+import math
+
+import pytest
+
+from fer_ssl.apis.ablation_report import (
+    cost_rows,
+    cost_table,
+    pseudo_label_rows,
+    score_rows,
+    score_table,
+    write_report,
+)
+from fer_ssl.apis.ablation_study import Cell, Plan, Step
+from fer_ssl.apis.step_queue import StepQueue
+
+NAN = float('nan')
+
+
+def rows_of(values, column='F1'):
+    """Rows of a table {row: scores of the seeds}."""
+    return [
+        dict(row=name, column=column, seed=seed, value=value)
+        for name, scores in values.items()
+        for seed, value in enumerate(scores)
+    ]
+
+
+def test_mean_spread_and_differences():
+    rows = rows_of(dict(baseline=[30, 32], SSL=[40, 44], last=[41, 41]))
+    lines = score_table(rows, 'above').splitlines()
+    assert lines[0] == '|  | F1 |'
+    assert lines[2:] == [
+        '| baseline | 31.00 ± 1.41 |',
+        '| SSL | 42.00 ± 2.83 (+11.00 ± 1.41) |',
+        '| last | 41.00 ± 0.00 (-1.00 ± 2.83) |',
+    ]
+    assert score_table(rows, 'last').splitlines()[2:] == [
+        '| baseline | 31.00 ± 1.41 (-10.00 ± 1.41) |',
+        '| SSL | 42.00 ± 2.83 (+1.00 ± 2.83) |',
+        '| last | 41.00 ± 0.00 |',
+    ]
+
+
+def test_what_is_missing_and_small_numbers():
+    rows = rows_of(dict(a=[0.5, NAN, 0.7], b=[NAN] * 3), 'CCC')
+    assert score_table(rows, 'above').splitlines()[2:] == [
+        '| a | 0.600 ± 0.141, 2 of 3 seeds |',
+        '| b | missing (missing) |',
+    ]
+    assert score_table(rows_of(dict(a=[50.0]))).endswith('| a | 50.00 |')
+
+
+@pytest.fixture
+def queue(tmp_path):
+    """A queue with a finished training of two parts and its test."""
+    kwargs = dict(labels=[], seed=0, options={}, env={}, after=[], digest='d')
+    train = Step('ssl', kind='train', config='c.py', checkpoint=None, **kwargs)
+    test = Step('test', kind='test', config='c.py', checkpoint='x', **kwargs)
+    steps = {step.key: step for step in (train, test)}
+    queue = StepQueue(steps, tmp_path, tmp_path, [None])
+    write(queue, train, '1', [line(10, 0.5), line(20, 0.5)])
+    own = [line(20, 0.3, 3000), line(40, 0.3, 2500), {'ccc': 0.25, 'step': 40}]
+    write(queue, train, '2', own)
+    scores = queue.folder(test) / 'now/now.json'
+    scores.parent.mkdir(parents=True)
+    scores.write_text(json.dumps({'macro_f1': 41.5, 'time': 0.1}))
+    for step in steps.values():
+        (queue.folder(step) / 'step.json').touch()
+    return queue
+
+
+def line(iteration, time, memory=None):
+    values = dict(iter=iteration, time=time)
+    values.update(
+        {
+            'pseudo_label/accuracy': 0.6,
+            'pseudo_label/confidence': 0.8,
+            'pseudo_label/confident': 0.5,
+            'pseudo_label/known_fear': 0.25,
+            'pseudo_label/hits_fear': 0.05,
+            'pseudo_label/known_anger': 0.0,
+            'pseudo_label/hits_anger': 0.0,
+        }
+    )
+    return dict(values, memory=memory) if memory else values
+
+
+def write(queue, step, name, lines):
+    log = queue.folder(step) / name / 'vis_data/scalars.json'
+    log.parent.mkdir(parents=True)
+    log.write_text(''.join(json.dumps(x) + '\n' for x in lines) + '{"half":')
+
+
+def plan_of(queue):
+    train, test = queue.steps
+    return Plan(
+        None,
+        queue.steps,
+        [Cell('A', 'x', 0, test, 'macro_f1'), Cell('A', 'y', 0, train, 'ccc')],
+    )
+
+
+def test_scores_of_the_logs(queue):
+    plan = plan_of(queue)
+    assert [row['value'] for row in score_rows(plan, queue)] == [41.5, 0.25]
+    plan.cells.append(Cell('B', 'x', 0, list(queue.steps)[1], 'uar'))
+    assert math.isnan(score_rows(plan, queue)[2]['value'])
+    assert list(queue.failed.values()) == [
+        f'no such score in {queue.folder(queue.steps[plan.cells[0].step])}; '
+        'there are: macro_f1'
+    ]
+
+
+def test_pseudo_labels_of_the_logs(queue):
+    rows = pseudo_label_rows(plan_of(queue), queue)
+    assert [row['iter'] for row in rows] == [10, 20, 20, 40]
+    assert rows[0]['coverage'] == 0.5 and rows[0]['accuracy'] == 0.6
+    assert rows[0]['recall_fear'] == pytest.approx(0.2)
+    assert math.isnan(rows[0]['recall_anger'])
+
+
+def test_cost_of_a_resumed_training(queue, monkeypatch):
+    cost = dict(parameters=2e6, trained=1e6, shape='1 x 3', multiply_adds=5e8)
+    for name, value in (
+        ('fer_ssl.apis.model_cost.model_cost', lambda _: cost),
+        ('fer_ssl.apis.ablation_report.read_config', lambda *_: None),
+    ):
+        monkeypatch.setattr(name, value)
+    (row,) = cost_rows(plan_of(queue), queue)
+    # 10 steps of 0.5 s, then 30 of 0.3 s: what was repeated counts once.
+    assert row['minutes'] == pytest.approx((10 * 0.5 + 30 * 0.3) / 60)
+    assert row['iterations'] == 40
+    assert row['memory_mb'] == 3000
+    assert cost_table([row]).splitlines()[-1] == (
+        '| ssl | 2 | 1 | 1 x 3 | 500 | 40 | 300 | 0.233 | 3000 |'
+    )
+
+
+def test_files(queue):
+    text = write_report(plan_of(queue), queue, 'mine')
+    out = queue.work_dir
+    assert (out / 'mine.md').read_text() == text
+    assert '| A | 41.50 | 0.250 |' in text
+    with open(out / 'mine.csv', newline='') as file:
+        values = [row['value'] for row in csv.DictReader(file)]
+    assert values == ['41.5', '0.25']
+    for name in ('mine', 'mine_pseudo_labels'):
+        assert (out / f'{name}.png').read_bytes().startswith(b'\x89PNG')

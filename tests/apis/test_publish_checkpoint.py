@@ -1,0 +1,74 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from fer_ssl.apis.publish_checkpoint import publish_checkpoint
+
+TOOL = Path(__file__).parents[2] / 'tools/publish_checkpoint.py'
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    path = tmp_path / 'iter_2.pth'
+    torch.save(
+        dict(
+            meta=dict(
+                cfg='model = 1', dataset_meta=dict(classes=('a', 'b')), iter=2
+            ),
+            state_dict={
+                'weight': torch.tensor([0.1, -3.0]),
+                'norm.num_batches_tracked': torch.tensor(70_000),
+            },
+            ema_state_dict={'weight': torch.tensor([9.0, 9.0])},
+            optimizer=dict(state={}),
+            message_hub={},
+        ),
+        path,
+    )
+    return str(path)
+
+
+@pytest.mark.parametrize('half', [False, True])
+def test_what_is_kept(checkpoint, tmp_path, half):
+    target = tmp_path / 'made/small.pth'
+    publish_checkpoint(checkpoint, str(target), half)
+    small = torch.load(target, weights_only=True)
+    assert small.keys() == {'meta', 'state_dict'}
+    assert small['meta'] == dict(
+        cfg='model = 1', dataset_meta=dict(classes=('a', 'b'))
+    )
+    weight = small['state_dict']['weight']
+    assert weight.dtype == (torch.float16 if half else torch.float32)
+    torch.testing.assert_close(
+        weight.float(), torch.tensor([0.1, -3.0]), rtol=1e-3, atol=0
+    )
+    assert small['state_dict']['norm.num_batches_tracked'] == 70_000
+
+
+def test_tool(checkpoint, tmp_path):
+    command = [sys.executable, str(TOOL), checkpoint, 'small.pth', '--half']
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith('small.pth: 0.0 MB\n')
+    assert (tmp_path / 'small.pth').is_file()
+
+
+def test_bad_checkpoints(checkpoint, tmp_path):
+    target = str(tmp_path / 'small.pth')
+    with pytest.raises(FileNotFoundError, match='no such checkpoint'):
+        publish_checkpoint(str(tmp_path / 'no.pth'), target)
+    large = torch.load(checkpoint, weights_only=True)
+    large['state_dict']['weight'][0] = 1e6
+    torch.save(large, checkpoint)
+    with pytest.raises(ValueError, match='weight is not finite'):
+        publish_checkpoint(checkpoint, target, half=True)
+    del large['meta']['cfg']
+    torch.save(large, checkpoint)
+    with pytest.raises(ValueError, match='no cfg in it'):
+        publish_checkpoint(checkpoint, target)
+    assert not Path(target).exists()

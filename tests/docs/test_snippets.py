@@ -1,0 +1,164 @@
+"""The code of docs/extending.md runs as it stands there."""
+
+import importlib.util
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import Runner
+from mmengine.runner.checkpoint import save_checkpoint
+from PIL import Image
+
+from fer_ssl.apis.extract_features import extract_features
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / 'docs/extending.md').read_text()
+FILES = dict(re.findall(r'```python\n# (\w+\.py)\n(.*?)```', PAGE, re.DOTALL))
+MAX_LINES = 45
+
+
+@pytest.fixture
+def load(tmp_path, monkeypatch, synthetic_root):
+    """Function that reads a config of the page, in a folder as described."""
+    for name, code in FILES.items():
+        (tmp_path / name).write_text(code)
+    shutil.copytree(ROOT / 'configs', tmp_path / 'configs')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv('FER_SSL_DEMO', str(synthetic_root))
+    monkeypatch.setenv('FER_SSL_STUDENT', str(tmp_path / 'student.pth'))
+    monkeypatch.setenv('FER_SSL_FEATURES', str(tmp_path / 'features'))
+
+    def load(name):
+        config = Config.fromfile(name)
+        init_default_scope(config.default_scope)
+        config.merge_from_dict(
+            {
+                'work_dir': str(tmp_path / 'work'),
+                'experiment_name': f'{tmp_path.name}_{name}',
+                'log_level': 'ERROR',
+                'train_cfg.max_iters': 2,
+                'train_cfg.val_interval': 2,
+                'param_scheduler': None,  # its warm-up is longer
+                'vis_backends': [],
+                'visualizer.vis_backends': [],
+            }
+        )
+        for key in list(config):
+            if key.endswith('_dataloader') and config[key]:
+                config[key].num_workers = 0
+                config[key].persistent_workers = False
+        return config
+
+    return load
+
+
+def train(config):
+    """Train and test; the metrics and the trained network."""
+    runner = Runner.from_cfg(config)
+    runner.train()
+    for parameter in runner.model.parameters():
+        assert parameter.isfinite().all()
+    return runner.test(), runner
+
+
+def extract(config):
+    """Write the features of an untrained student."""
+    torch.manual_seed(0)
+    student = MODELS.build(config.model.backbone)
+    student.init_weights()
+    weights = {f'backbone.{k}': v for k, v in student.state_dict().items()}
+    path = config.model.student_checkpoint
+    save_checkpoint(dict(state_dict=weights, meta={}), path)
+    extract_features(
+        config, path, config.test_dataloader.dataset.feature_store
+    )
+
+
+def test_snippets_are_short_and_complete():
+    assert len(FILES) == 2 * len(re.findall(r'^## A', PAGE, re.MULTILINE))
+    for name, code in FILES.items():
+        lines = [line for line in code.splitlines() if line.strip()]
+        assert len(lines) <= MAX_LINES, name
+    # Of every section: a component, and a config that names it.
+    for name, code in FILES.items():
+        if '_base_' in code:
+            component = re.search(r"'fer_ssl', '(\w+)'", code)[1]
+            kind = re.search(r'class (\w+)', FILES[f'{component}.py'])[1]
+            assert f"type='{kind}'" in code, name
+
+
+def test_encoder(load):
+    config = load('conv_temporal.py')
+    extract(config)
+    scores, runner = train(config)
+    assert 0 <= scores['macro_f1'] <= 100
+    encoder = runner.model.cls_head.temporal_encoder.eval()
+    assert type(encoder).__name__ == 'ConvEncoder'
+    x = torch.randn(2, 20, 64)
+    valid = torch.rand(2, 20) < 0.6
+    junk = torch.where(valid[..., None], x, torch.nan)
+    torch.testing.assert_close(
+        encoder(junk, valid)[valid], encoder(x, valid)[valid]
+    )
+
+
+@pytest.mark.skipif(
+    not importlib.util.find_spec('fer_ssl.models.methods'),
+    reason='needs fer_ssl.models.methods',
+)
+def test_method(load):
+    config = load('demo_entropy.py')
+    config.model.init_cfg = None
+    unlabeled = config.train_cfg.unlabeled_dataloader
+    unlabeled.update(num_workers=0, persistent_workers=False)
+    _, runner = train(config)
+    assert type(runner.train_loop.method).__name__ == 'EntropyMinimisation'
+    assert 'train/loss_unsupervised' in runner.message_hub.log_scalars
+
+
+def test_data_set(load, tmp_path):
+    folder = tmp_path / 'data/jaffe'
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for person in ('KA', 'YM'):
+        for code in ('NE', 'AN', 'DI', 'FE', 'HA', 'SA', 'SU'):
+            pixels = rng.integers(0, 256, (80, 80), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f'{person}.{code}1.7.tiff')
+    config = load('jaffe_supervised.py')
+    scores, runner = train(config)
+    assert 0 <= scores['macro_f1'] <= 100
+    for loader, person in (
+        (runner.train_dataloader, 'KA'),
+        (runner.test_dataloader, 'YM'),
+    ):
+        assert sorted(loader.dataset.get_gt_labels()) == list(range(7))
+        names = [Path(x['img_path']).name for x in items(loader.dataset)]
+        assert {name[:2] for name in names} == {person}
+    (folder / 'KA.XX1.7.tiff').touch()
+    with pytest.raises(ValueError, match=r"KA\.XX1.*'XX1' is no expression"):
+        load('jaffe_supervised.py') and train(config)
+
+
+def items(dataset):
+    return [dataset.get_data_info(i) for i in range(len(dataset))]
+
+
+def test_post_processor(load):
+    config = load('median_temporal.py')
+    extract(config)
+    scores, runner = train(config)
+    assert {'macro_f1', 'median/macro_f1', 'both/macro_f1'} <= set(scores)
+    (median,) = [
+        metric.post_process
+        for metric in runner.test_evaluator.metrics
+        if metric.prefix == 'median'
+    ]
+    video = np.zeros((40, 2))
+    video[20, 1] = 1  # a single frame
+    assert median(video).max() == 0

@@ -1,0 +1,83 @@
+"""Every config of configs/faces/ that trains on FER_SSL_FACES, two steps."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from PIL import Image
+
+CONFIGS = Path(__file__).parents[1] / 'configs' / 'faces'
+NAMES = sorted(
+    path.name
+    for path in CONFIGS.glob('*.py')
+    if 'FER_SSL_SEQUENCES' not in path.read_text()
+)
+CLASSES = (
+    'neutral',
+    'anger',
+    'happiness',
+    'sadness',
+    'surprise',
+    'disgust',
+    'fear',
+)
+
+
+@pytest.fixture(scope='module')
+def faces(tmp_path_factory):
+    """A CSV with identities and two classes that the configs leave out."""
+    root = tmp_path_factory.mktemp('faces')
+    (root / 'images').mkdir()
+    rng = np.random.default_rng(0)
+    rows = []
+    for label, name in enumerate(CLASSES):
+        for number in range(66):
+            split = 'train' if number < 63 else 'val'
+            image = f'{name}_{number}.png'
+            pixels = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+            pixels[:, :, 0] = 30 * label
+            Image.fromarray(pixels).save(root / 'images' / image)
+            rows.append((image, name, f'person{number % 9}', split))
+    with open(root / 'labels.csv', 'w', newline='') as file:
+        writer = csv.writer(file)
+        writer.writerow(('image', 'expression', 'identity', 'split'))
+        writer.writerows(rows)
+    return root
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_training(faces, tmp_path, monkeypatch, name):
+    # It asks compilers for their versions.
+    monkeypatch.setattr(Runner, '_log_env', lambda *_: None)
+    monkeypatch.setenv('FER_SSL_FACES', str(faces))
+    config = Config.fromfile(CONFIGS / name)
+    init_default_scope(config.default_scope)
+    config.model.init_cfg = None
+    network = config.model.get('network', config.model)
+    network.init_cfg = None
+    network.backbone.update(base_channels=4, stem_channels=4)
+    network.head.in_channels = 32
+    train = config.train_cfg
+    train.update(max_iters=2, val_interval=2)
+    loaders = [config.train_dataloader, config.val_dataloader]
+    semi_supervised = 'unlabeled_dataloader' in train
+    if semi_supervised:
+        loaders.append(train.unlabeled_dataloader)
+    for loader in loaders:
+        loader.update(batch_size=10, num_workers=0, persistent_workers=False)
+    config.work_dir = str(tmp_path)
+    config.experiment_name = f'{name}_{tmp_path.name}'
+    runner = Runner.from_cfg(config)
+    runner.train()
+    scalars = runner.message_hub.log_scalars
+    prefix = 'student/' if config.model.type == 'TeacherStudent' else ''
+    assert 0 <= scalars[f'val/{prefix}macro_f1'].current() <= 100
+    if semi_supervised:
+        # 3 faces of each class are left, and all 63 of each class left out.
+        assert len(runner.train_loop.unlabeled_dataloader.dataset) == 141
+        assert 'train/pseudo_label/confidence' in scalars
+    assert (tmp_path / 'iter_2.pth').exists()

@@ -1,0 +1,35 @@
+"""Make a small file for inference of a training's checkpoint.
+
+python tools/publish_checkpoint.py work_dirs/RUN/iter_4000.pth OUT.pth --half
+"""
+
+import argparse
+import os
+
+from fer_ssl.apis.launch import run
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Keep the weights, the config and the classes of a '
+        'checkpoint; leave out optimizers and logs'
+    )
+    parser.add_argument('checkpoint')
+    parser.add_argument('out')
+    parser.add_argument(
+        '--half', action='store_true', help='weights as float16'
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+
+    from fer_ssl.apis.publish_checkpoint import publish_checkpoint
+
+    publish_checkpoint(args.checkpoint, args.out, args.half)
+    print(f'{args.out}: {os.path.getsize(args.out) / 1e6:.1f} MB')
+
+
+if __name__ == '__main__':
+    run(main)
