@@ -3,7 +3,7 @@
 # chooses: meta_pseudo_labels (arXiv 2003.10580), or meta_face2exp, the recipe
 # of that method's public code. See configs/methods/ for what they are.
 #   FER_SSL_METHOD=meta_face2exp mim train fer_ssl configs/demo/demo_meta.py
-# CPU, 2 cores; time and result: not measured yet.
+# CPU, a few minutes. Results, with 900 steps: docs/results.md.
 _base_ = ['demo_spatial.py']
 
 method = '{{$FER_SSL_METHOD:meta_pseudo_labels}}'

@@ -3,7 +3,7 @@
 # FER_SSL_METHOD chooses the method: supervised, pseudo_label, uda, fixmatch,
 # flexmatch, dash, ada_cm. Those of two networks: demo_meta.py.
 #   FER_SSL_METHOD=fixmatch mim train fer_ssl configs/demo/demo_methods.py
-# CPU, 2 cores; time and result: not measured yet.
+# CPU, a few minutes. Results, with 900 steps: docs/results.md.
 _base_ = ['demo_baseline.py']
 
 baseline = '{{$FER_SSL_BASELINE:work_dirs/demo_baseline/iter_1200.pth}}'

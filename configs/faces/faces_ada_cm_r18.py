@@ -1,7 +1,7 @@
 # Ada-CM (arXiv 2203.12341): margins learned from labeled faces,
 # 60 labeled faces per class, as faces_spatial_r18.py, from the same weights.
 #   FER_SSL_FACES=DIR mim train fer_ssl configs/faces/faces_ada_cm_r18.py
-# CPU or GPU; time and result: not measured yet. The method: docs/methods.md.
+# CPU or GPU. Result with a quarter of the channels: docs/results.md.
 _base_ = ['../_base_/methods_faces_r18.py']
 
 pipeline = _base_.train_cfg.unlabeled_dataloader.dataset.pipeline
