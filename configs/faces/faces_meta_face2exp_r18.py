@@ -3,7 +3,7 @@
 # optimizer and batches. See meta_face2exp_r50.py.
 #   FER_SSL_FACES=DIR mim train fer_ssl \
 #       configs/faces/faces_meta_face2exp_r18.py
-# CPU or GPU; time and result: not measured yet.
+# CPU or GPU. Result with a quarter of the channels: docs/results.md.
 _base_ = ['faces_spatial_r18.py']
 
 train_cfg = dict(

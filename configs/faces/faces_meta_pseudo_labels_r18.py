@@ -2,7 +2,7 @@
 # faces of faces_spatial_r18.py, from the same weights.
 #   FER_SSL_FACES=DIR mim train fer_ssl \
 #       configs/faces/faces_meta_pseudo_labels_r18.py
-# CPU or GPU; time and result: not measured yet.
+# CPU or GPU. Result with a quarter of the channels: docs/results.md.
 _base_ = ['faces_spatial_r18.py']
 
 train_cfg = dict(

@@ -3,7 +3,7 @@
 # that starts from them has to beat, with the same number of steps.
 #   FER_SSL_FACES=DIR mim train fer_ssl \
 #       configs/faces/faces_supervised_more_r18.py
-# CPU or GPU; time and result: not measured yet.
+# CPU or GPU. Result with a quarter of the channels: docs/results.md.
 _base_ = ['faces_supervised_r18.py']
 
 baseline = '{{$FER_SSL_BASELINE:work_dirs/faces_supervised_r18/iter_400.pth}}'
