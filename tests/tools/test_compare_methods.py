@@ -62,6 +62,8 @@ def test_table_scores_and_picture(compare, folder):
 def test_failed_training_names_its_log(compare, folder, monkeypatch):
     monkeypatch.setenv('FER_SSL_BASELINE', 'missing.pth')
     error = compare('--seeds 0 --work-dir failed', 1).splitlines()[-1]
-    assert error.startswith('error: a training or test failed, see ')
-    log = Path(folder, error.split()[-1]).read_text()
-    assert 'missing.pth do not exist' in log
+    before = 'error: a training or test failed, see '
+    assert error.startswith(before)
+    log, why = error[len(before) :].split(': ', 1)
+    assert 'missing.pth do not exist' in Path(folder, log).read_text()
+    assert why
