@@ -52,5 +52,8 @@ def test_table_and_scores(study, folder):
 def test_failed_training_names_its_log(study, folder):
     output = study('', status=1)  # no start weights
     error = output.splitlines()[-1]
-    assert error.startswith('error: a training or test failed, see ')
-    assert 'do not exist' in Path(folder, error.split()[-1]).read_text()
+    before = 'error: a training or test failed, see '
+    assert error.startswith(before)
+    log, why = error[len(before) :].split(': ', 1)
+    assert 'do not exist' in Path(folder, log).read_text()
+    assert why
