@@ -1,14 +1,10 @@
 # One network on labeled and unlabeled faces: the network, optimizer, labeled
-# batches and number of steps of baseline_r50.py, the unlabeled batches of
-# spatial_r50.py, and averaged weights for validation. A config adds its
-# method.
+# batches and number of steps of baseline_r50.py, and the unlabeled batches of
+# spatial_r50.py. A config adds its method.
 _base_ = ['../baseline_r50.py']
 
 train_cfg = dict(
     type='SemiSupervisedLoop',
     unlabeled_dataloader=_base_.unlabeled_dataloader,
 )
-custom_hooks = [
-    dict(type='EMAHook', momentum=0.001, update_buffers=True),
-    dict(type='PseudoLabelCollapseHook'),
-]
+custom_hooks = [dict(type='PseudoLabelCollapseHook')]

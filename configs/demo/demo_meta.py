@@ -19,6 +19,10 @@ methods = dict(
         consistency=dict(temperature=1.0, threshold=0.0),
     ),
 )
+if method not in methods:
+    raise ValueError(
+        f'FER_SSL_METHOD={method!r} is none of {", ".join(methods)}'
+    )
 train_cfg = dict(**methods[method], logit_adjustment=0.0)
 custom_hooks = [
     dict(

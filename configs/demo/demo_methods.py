@@ -20,6 +20,10 @@ methods = dict(
 
 model = dict(init_cfg=dict(type='Pretrained', checkpoint=baseline))
 max_iters = 1800
+if method not in methods:
+    raise ValueError(
+        f'FER_SSL_METHOD={method!r} is none of {", ".join(methods)}'
+    )
 train_cfg = dict(max_iters=max_iters, val_interval=900)
 if method != 'supervised':
     views = _base_.unlabeled_dataloader.dataset.pipeline[-2]

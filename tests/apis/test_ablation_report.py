@@ -117,7 +117,8 @@ def test_scores_of_the_logs(queue):
 
 def test_pseudo_labels_of_the_logs(queue):
     rows = pseudo_label_rows(plan_of(queue), queue)
-    assert [row['iter'] for row in rows] == [10, 20, 20, 40]
+    # 20 was logged twice: the interrupted run had gone further.
+    assert [row['iter'] for row in rows] == [10, 20, 40]
     assert rows[0]['coverage'] == 0.5 and rows[0]['accuracy'] == 0.6
     assert rows[0]['recall_fear'] == pytest.approx(0.2)
     assert math.isnan(rows[0]['recall_anger'])

@@ -175,3 +175,9 @@ def test_plot_has_every_seed_and_the_mean():
     dots = [list(x.get_xdata()) for x in left.lines if x.get_marker() == 'o']
     assert dots == [[40, 44], [30]]
     assert right.get_xlabel() == 'UAR, %'
+
+
+@pytest.mark.parametrize('config', ['demo_methods.py', 'demo_meta.py'])
+def test_misspelt_method(config):
+    with pytest.raises(ValueError, match="FER_SSL_METHOD='fixmach' is none"):
+        Entry(str(DEMO.with_name(config)), 'x', 'fixmach').read()

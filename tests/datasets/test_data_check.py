@@ -547,6 +547,7 @@ runpy.run_path({str(TOOL)!r}, run_name='__main__')
     ):
         time.sleep(0.05)
     os.killpg(process.pid, number)
+    assert time.time() < end, 'nothing was checked in two minutes'
     text, _ = process.communicate(timeout=60)
     (entry,) = json.loads(state.read_text()).values()
     assert 0 < entry['checked'] < 600

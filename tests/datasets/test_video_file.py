@@ -1,4 +1,5 @@
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -149,6 +150,12 @@ def test_list_videos(tmp_path):
     assert list_videos(path) == [path]
     assert list_videos(str(folder)) == [str(folder / 'a.MOV'), path]
     assert list_videos(0) == list_videos('0') == [0]
+
+
+def test_a_folder_may_be_named_by_digits(tmp_path, monkeypatch):
+    write_pictures(tmp_path / '2024/a.mp4', [grey(9)])
+    monkeypatch.chdir(tmp_path)
+    assert list_videos('2024') == [str(Path('2024', 'a.mp4'))]
 
 
 def test_list_videos_refuses(tmp_path):

@@ -251,6 +251,11 @@ def test_flexmatch_keeps_the_last_sure_class_of_a_face():
     assert method.learned[4] == 1, 'not sure: the class stays'
 
 
+def test_dash_takes_no_threshold():
+    with pytest.raises(ValueError, match='rho_min'):
+        Dash(threshold=0.9, **SIZES)
+
+
 def test_dash_threshold_by_hand():
     """Warm-up of 10 iterations; the last pass is two batches of two."""
     method = Dash(warmup=0.1, steps=9, gamma=2.0, scale=1.5, **SIZES)

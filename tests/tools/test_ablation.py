@@ -165,7 +165,7 @@ steps:
 
 
 def test_failure_and_resume_after_a_kill(call, folder, monkeypatch):
-    monkeypatch.setenv('PYTHONPATH', f'{folder}:{os.environ["PYTHONPATH"]}')
+    monkeypatch.setenv('PYTHONPATH', str(folder), prepend=os.pathsep)
     toy = (folder / 'toy.py').read_text()
     (folder / 'hold.py').write_text(HOLD)
     (folder / 'held.py').write_text(

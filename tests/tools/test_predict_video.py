@@ -45,8 +45,12 @@ def test_what_comes_with_the_package(call, files):
         ('none.mp4 --checkpoint tiny.pth', 'none.mp4: no such file or folder'),
         ('clip.mp4 --checkpoint none.pth', 'checkpoint none.pth does not'),
         ('boxes.csv --checkpoint tiny.pth', 'boxes.csv: '),
+        (
+            'clip.mp4 --checkpoint tiny.pth --out-dir clip.mp4',
+            'clip.mp4 cannot be made a folder for the results',
+        ),
     ],
 )
 def test_errors(call, files, arguments, problem):
-    text = call(f'{TOOL} {arguments} --boxes boxes.csv --out-dir o', status=1)
+    text = call(f'{TOOL} --boxes boxes.csv --out-dir o {arguments}', status=1)
     assert f'error: {problem}' in text and 'Traceback' not in text

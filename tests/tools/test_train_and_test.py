@@ -47,7 +47,7 @@ def test_report_into_a_file(trained, call, folder):
     output = call(
         f'python {{tools}}/test.py toy.py {trained} --report file', status=1
     )
-    assert 'error: the report needs a folder, and file cannot be' in output
+    assert 'error: file cannot be made a folder for the results' in output
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,13 @@ def test_timeline_without_faces_and_with_very_many():
     render(figure)
 
 
+def test_timeline_of_a_name_like_a_formula():
+    entry = (1, 1, (0, 0, 9, 9), (1, 0, 0), 0)
+    found = predictions([entry], 1)
+    found.video = 'cash_$5_to_$10'
+    render(plot_face_timeline(found))
+
+
 def test_timeline_of_one_picture():
     entry = (1, 1, (0, 0, 9, 9), (1, 0, 0), 0)
     render(plot_face_timeline(predictions([entry], 1)))

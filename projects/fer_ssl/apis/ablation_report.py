@@ -120,7 +120,7 @@ def pseudo_label_rows(plan: Plan, queue: StepQueue) -> list[dict]:
     for step in plan.steps.values():
         if step.kind != 'train' or not queue.is_done(step):
             continue
-        for line in log_lines(queue.folder(step), resumed=True):
+        for line in _iterations(queue.folder(step)).values():
             prefix = 'pseudo_label/'
             own = {
                 name[len(prefix) :]: value
@@ -186,11 +186,15 @@ def cost_rows(plan: Plan, queue: StepQueue) -> list[dict]:
     return rows
 
 
+def _iterations(folder: Path) -> dict[int, dict]:
+    """Lines of the log; what an interruption has repeated, once."""
+    lines = log_lines(folder, resumed=True)
+    return {x['iter']: x for x in lines if 'iter' in x}
+
+
 def _times(folder: Path) -> dict:
     """Time and memory of the iterations of one training."""
-    lines = [x for x in log_lines(folder, resumed=True) if 'time' in x]
-    # What was repeated after an interruption counts once.
-    lines = {x['iter']: x for x in lines if 'iter' in x}
+    lines = {n: x for n, x in _iterations(folder).items() if 'time' in x}
     seconds = last = 0
     for number in sorted(lines):
         seconds += lines[number]['time'] * (number - last)

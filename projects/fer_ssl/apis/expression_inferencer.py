@@ -19,6 +19,7 @@ from ..datasets.video_file import Picture, VideoFile, list_videos
 from ..datasets.video_writer import VideoWriter, record_camera
 from ..evaluation.face_predictions import FACE, FacePredictions
 from ..evaluation.post_processor import PostProcessor, build_post_processor
+from ..folders import make_folder
 from ..models.frame_recognizer import FrameRecognizer
 from ..models.teacher_student import TeacherStudent
 from .default_checkpoint import find_checkpoint
@@ -148,6 +149,8 @@ class ExpressionInferencer(BaseInferencer):
         preprocess, _, visualize, _ = self._dispatch_kwargs(**kwargs)
         sources = self._inputs_to_list(inputs)
         folders = _folders(sources, out_dir)
+        for folder in filter(None, folders):  # now, not after an hour
+            make_folder(folder)
         predictions, visualization = [], []
         for source, folder in zip(sources, folders):
             try:

@@ -118,7 +118,8 @@ def find_config(name: str) -> Path:
         return path
     package = Path(__file__).parents[1]
     suffix = path.suffix or '.py'
-    shipped = list(package.glob(f'.mim/configs/**/*{suffix}'))
+    roots = (package / '.mim', package.parents[1])  # installed, checkout
+    shipped = [x for r in roots for x in r.glob(f'configs/**/*{suffix}')]
     for config in shipped:
         if config.name == path.name:
             return config

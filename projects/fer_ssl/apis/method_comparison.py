@@ -113,11 +113,13 @@ class MethodComparison:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f'two configs are named {", ".join(twice)}')
-        return self._run(first, None) + self._run(entries, baseline)
+        configs = {entry: entry.read() for entry in (*first, *entries)}
+        return [
+            *self._run(first, None, configs),
+            *self._run(entries, baseline, configs),
+        ]
 
-    def _run(self, entries: Sequence[Entry], baseline) -> list[dict]:
-        configs = {entry: entry.read() for entry in entries}
-
+    def _run(self, entries, baseline, configs: dict) -> list[dict]:
         def rows(training) -> list[dict]:
             entry, seed = training
             variables = entry.variables()

@@ -183,9 +183,11 @@ def list_videos(source: str | int) -> list[str | int]:
         FileNotFoundError: There is no such file or folder.
         ValueError: There is no video in the folder, or it is an address.
     """
-    if isinstance(source, int) or str(source).isdigit():
-        return [int(source)]
+    if isinstance(source, int):
+        return [source]
     source = os.fspath(source)
+    if source.isdecimal() and not osp.exists(source):
+        return [int(source)]
     if '://' in source:
         raise ValueError(
             f'{source}: addresses are not opened. Fetch the video first and '

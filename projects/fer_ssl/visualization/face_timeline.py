@@ -74,7 +74,7 @@ def plot_face_timeline(predictions: FacePredictions) -> Figure:
         title += ': no face'
     elif len(shown) < predictions.num_faces:
         title += f': {len(shown)} of {predictions.num_faces} faces'
-    axes.set_title(title, loc='left', fontweight='bold')
+    axes.set_title(title, loc='left', fontweight='bold', parse_math=False)
     axes.set_title('thin: raw, thick: smoothed', loc='right', fontsize=9)
     axes.spines[:].set_visible(False)
     figure.legend(

@@ -73,7 +73,7 @@ def plot_timeline(
         MaxNLocator(10, integer=True, steps=[1, 2, 5, 10])
     )
     axes.set_xlabel('frame')
-    axes.set_title(first.name, loc='left', fontweight='bold')
+    axes.set_title(first.name, loc='left', fontweight='bold', parse_math=False)
     axes.spines[:].set_visible(False)
     entries = [Patch(color=c, label=n) for c, n in zip(colours, classes)]
     if first.labels is not None and (first.labels == IGNORE_LABEL).any():

@@ -9,6 +9,7 @@ from mmengine.logging import print_log
 from mmengine.registry import HOOKS
 
 from ...evaluation.video_metric import VideoMetric
+from ...folders import make_folder
 
 
 @HOOKS.register_module()
@@ -28,14 +29,8 @@ class ReportHook(Hook):
     priority = 'LOW'  # after the scores are printed
 
     def __init__(self, out_dir: str) -> None:
+        make_folder(out_dir)
         self.path = Path(out_dir) / 'report.html'
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ValueError(
-                f'the report needs a folder, and {out_dir} cannot be made '
-                f'one: {error.strerror}'
-            ) from error
         self.meta: dict = {}
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:

@@ -42,6 +42,8 @@ class Dash(FixMatch):
         rho_min: float = 0.05,
         **kwargs,
     ) -> None:
+        if 'threshold' in kwargs:
+            raise ValueError('Dash has no threshold: set rho_min instead.')
         super().__init__(**kwargs)
         self.warmup_iters = max(1, math.ceil(warmup * self.max_iters))
         self.steps = steps
