@@ -323,7 +323,6 @@ def test_webcam(tmp_path, clip, monkeypatch):
 
     def record(number, target, seconds):
         assert (number, seconds) == (2, 3.0)
-        (tmp_path / 'out').mkdir()
         open(target, 'wb').write(open(path, 'rb').read())
 
     module = sys.modules[ExpressionInferencer.__module__]
