@@ -64,6 +64,7 @@ def plot_methods(
         axes.set_axisbelow(True)
         axes.spines[['top', 'right']].set_visible(False)
     panels[0].set_yticks(places, names)
+    panels[0].set_ylim(-0.6, len(names) - 0.4)
     figure.supxlabel(
         'dot: one seed, stroke: mean, bar: one standard deviation to both '
         'sides',
