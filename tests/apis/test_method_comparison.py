@@ -181,3 +181,4 @@ def test_plot_has_every_seed_and_the_mean():
 def test_misspelt_method(config):
     with pytest.raises(ValueError, match="FER_SSL_METHOD='fixmach' is none"):
         Entry(str(DEMO.with_name(config)), 'x', 'fixmach').read()
+    assert 'FER_SSL_METHOD' not in os.environ

@@ -538,6 +538,8 @@ runpy.run_path({str(TOOL)!r}, run_name='__main__')
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        # A shell in the background has Ctrl-C ignored, and so its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     state = tmp_path / 'work_dirs/data_check.json'
     end = time.time() + 120

@@ -54,9 +54,10 @@ class Entry:
         """The config, of the method."""
         os.environ.pop('FER_SSL_METHOD', None)
         os.environ.update(self.variables())
-        config = Config.fromfile(self.config)
-        os.environ.pop('FER_SSL_METHOD', None)
-        return config
+        try:
+            return Config.fromfile(self.config)
+        finally:
+            os.environ.pop('FER_SSL_METHOD', None)
 
     def variables(self) -> dict[str, str]:
         """Variables of its trainings."""
