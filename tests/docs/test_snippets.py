@@ -1,6 +1,5 @@
 """The code of docs/extending.md runs as it stands there."""
 
-import importlib.util
 import re
 import shutil
 from pathlib import Path
@@ -108,10 +107,6 @@ def test_encoder(load):
     )
 
 
-@pytest.mark.skipif(
-    not importlib.util.find_spec('fer_ssl.models.methods'),
-    reason='needs fer_ssl.models.methods',
-)
 def test_method(load):
     config = load('demo_entropy.py')
     config.model.init_cfg = None
