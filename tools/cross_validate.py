@@ -28,6 +28,7 @@ from fer_ssl.apis.trials import run_logged, scores_of_test
 from fer_ssl.datasets.video_folds import read_folds
 from fer_ssl.evaluation import VideoPredictions
 from fer_ssl.evaluation.ensemble import average_predictions
+from fer_ssl.tables import markdown_table
 
 TOOLS = Path(__file__).parent
 
@@ -125,18 +126,14 @@ class Fold:
         return scores_of_test(self.folder / 'test')
 
 
-def markdown_table(scores: dict[str, dict[str, float]]) -> str:
+def fold_table(scores: dict[str, dict[str, float]]) -> str:
     """Scores of each fold, their mean and standard deviation."""
-    lines = [
-        '| ' + ' | '.join(['score', *scores, 'mean', 'std']) + ' |',
-        '| --- ' + '| ---: ' * (len(scores) + 2) + '|',
-    ]
+    lines = []
     for key in next(iter(scores.values())):
         values = [fold[key] for fold in scores.values()]
         values += [statistics.mean(values), statistics.stdev(values)]
-        cells = [key, *(f'{x:.4g}' for x in values)]
-        lines.append('| ' + ' | '.join(cells) + ' |')
-    return '\n'.join(lines)
+        lines.append([key, *(f'{x:.4g}' for x in values)])
+    return markdown_table(['score', *scores, 'mean', 'std'], lines)
 
 
 def score_ensemble(
@@ -159,7 +156,7 @@ def main() -> None:
         config = Config.fromfile(find_config(args.config))
         names = sorted(set(read_folds(args.folds).values()))
         folds = {name: Fold(name, args, config) for name in names}
-        table = markdown_table({n: f.scores() for n, f in folds.items()})
+        table = fold_table({n: f.scores() for n, f in folds.items()})
         (args.work_dir / 'folds.md').write_text(f'{table}\n')
         print(table)
         if args.test_split:

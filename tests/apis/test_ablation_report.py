@@ -80,6 +80,8 @@ def line(iteration, time, memory=None):
             'pseudo_label/accuracy': 0.6,
             'pseudo_label/confidence': 0.8,
             'pseudo_label/confident': 0.5,
+            'pseudo_label/confident_known': 0.4,
+            'pseudo_label/confident_hits': 0.3,
             'pseudo_label/known_fear': 0.25,
             'pseudo_label/hits_fear': 0.05,
             'pseudo_label/known_anger': 0.0,
@@ -120,6 +122,7 @@ def test_pseudo_labels_of_the_logs(queue):
     # 20 was logged twice: the interrupted run had gone further.
     assert [row['iter'] for row in rows] == [10, 20, 40]
     assert rows[0]['coverage'] == 0.5 and rows[0]['accuracy'] == 0.6
+    assert rows[0]['accuracy_of_these'] == pytest.approx(0.75)
     assert rows[0]['recall_fear'] == pytest.approx(0.2)
     assert math.isnan(rows[0]['recall_anger'])
 

@@ -66,6 +66,6 @@ def test_spread_table():
     assert spread_table(rows, 'name', titles).splitlines() == [
         '| name | UAR | ms |',
         '| --- | ---: | ---: |',
-        '| dash | 42.00 ± 2.83 | nan ± nan |',
+        '| dash | 42.00 ± 2.83 | 5.00, 1 of 2 seeds |',
         '| uda | 30.00 | 4.00 |',
     ]

@@ -90,7 +90,8 @@ def test_one_iteration_equals_the_written_out_one(config, build_runner):
         'loss_unsupervised': losses[1].item(),
         'pseudo_label/confident': sure.float().mean().item(),
         'pseudo_label/accuracy': right.float().mean().item(),
-        'pseudo_label/confident_accuracy': right[sure].float().mean().item(),
+        'pseudo_label/confident_known': sure.float().mean().item(),
+        'pseudo_label/confident_hits': (right & sure).float().mean().item(),
     }
     for label, name in enumerate(runner.train_loop.classes):
         own = torch.cat(truth) == label

@@ -19,10 +19,10 @@ import argparse
 import os
 from pathlib import Path
 
-from fer_ssl.apis.benchmark_table import write_table
 from fer_ssl.apis.launch import run
 from fer_ssl.apis.method_comparison import TITLES, Entry, MethodComparison
 from fer_ssl.apis.trials import spread_table
+from fer_ssl.tables import write_csv
 from fer_ssl.visualization import plot_methods
 
 TRAIN = Path(__file__).parents[1] / 'train.py'
@@ -92,10 +92,10 @@ def main() -> None:
     except RuntimeError as error:
         raise SystemExit(f'error: {error}') from None
     table = spread_table(rows, 'method', TITLES)
-    write_table(args.work_dir / 'methods.csv', rows)
-    (args.work_dir / 'methods.md').write_text(table, 'utf-8')
+    write_csv(args.work_dir / 'methods.csv', rows)
+    (args.work_dir / 'methods.md').write_text(f'{table}\n', 'utf-8')
     plot_methods(rows).savefig(args.work_dir / 'methods.png')
-    print(table, end='')
+    print(table)
 
 
 if __name__ == '__main__':

@@ -6,10 +6,10 @@ Writes one row per estimator and learning rate of the student::
 """
 
 import argparse
-import csv
 from pathlib import Path
 
 from fer_ssl.apis.feedback_identity import compare_estimators
+from fer_ssl.tables import markdown_table, write_csv
 
 
 def parse_args() -> argparse.Namespace:
@@ -29,22 +29,18 @@ def main() -> None:
     args = parse_args()
     rows = compare_estimators(problems=args.problems)
     Path(args.out).parent.mkdir(parents=True, exist_ok=True)
-    with open(args.out, 'w', newline='', encoding='utf-8') as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator='\n')
-        writer.writeheader()
-        for row in rows:
-            writer.writerow(
-                {
-                    k: v if k == 'estimator' else f'{v:.6g}'
-                    for k, v in row.items()
-                }
-            )
-    print('| ' + ' | '.join(rows[0]) + ' |')
-    print('| --- ' + '| ---: ' * (len(rows[0]) - 1) + '|')
+    write_csv(
+        args.out,
+        [
+            {k: v if k == 'estimator' else f'{v:.6g}' for k, v in row.items()}
+            for row in rows
+        ],
+    )
+    lines = []
     for row in rows:
         name, rate, *values = row.values()
-        cells = ' | '.join(f'{value:.3f}' for value in values)
-        print(f'| {name} | {rate:g} | {cells} |')
+        lines.append([name, f'{rate:g}', *(f'{x:.3f}' for x in values)])
+    print(markdown_table(list(rows[0]), lines))
     if args.plot:
         from fer_ssl.visualization import plot_estimators
 

@@ -12,8 +12,8 @@ are those of the last validation, of student and teacher::
 import argparse
 from pathlib import Path
 
-from fer_ssl.apis.benchmark_table import write_table
 from fer_ssl.apis.trials import spread_table, train_once
+from fer_ssl.tables import write_csv
 
 TRAIN = Path(__file__).parents[1] / 'train.py'
 LOOP, HOOK = 'train_cfg', 'custom_hooks.0'
@@ -97,9 +97,9 @@ def main() -> None:
             except RuntimeError as error:
                 raise SystemExit(f'error: {error}') from None
             rows.append(dict(variant=name, seed=seed, **scores))
-    write_table(args.work_dir / 'study.csv', rows)
+    write_csv(args.work_dir / 'study.csv', rows)
     titles = dict(zip(COLUMNS, COLUMNS))
-    print(spread_table(rows, 'variant', titles), end='')
+    print(spread_table(rows, 'variant', titles))
 
 
 if __name__ == '__main__':

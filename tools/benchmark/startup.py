@@ -14,7 +14,6 @@ import os
 import tempfile
 from pathlib import Path
 
-from fer_ssl.apis.benchmark_table import describe_table, write_table
 from fer_ssl.apis.startup_benchmark import (
     compare_startup,
     import_commands,
@@ -22,6 +21,7 @@ from fer_ssl.apis.startup_benchmark import (
     training_command,
 )
 from fer_ssl.datasets.synthetic import SyntheticSettings, make_synthetic
+from fer_ssl.tables import markdown_table, write_csv
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / 'configs/demo/demo_spatial.py'
@@ -62,9 +62,9 @@ def main() -> None:
             ),
         }
         table = startup_rows(compare_startup(commands, args.rounds))
-    print(describe_table(table))
+    print(markdown_table(list(table[0]), [x.values() for x in table]))
     if args.out:
-        write_table(args.out, table)
+        write_csv(args.out, table)
 
 
 if __name__ == '__main__':

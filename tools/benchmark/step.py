@@ -59,7 +59,7 @@ def main() -> None:
     config = load_config(args)
 
     from fer_ssl.apis import step_benchmark
-    from fer_ssl.apis.benchmark_table import describe_table, write_table
+    from fer_ssl.tables import markdown_table, write_csv
 
     speeds = step_benchmark.compare_steps(
         config,
@@ -72,9 +72,9 @@ def main() -> None:
         args.steps,
     )
     table = step_benchmark.rows(speeds)
-    print(describe_table(table))
+    print(markdown_table(list(table[0]), [x.values() for x in table]))
     if args.out:
-        write_table(args.out, table)
+        write_csv(args.out, table)
 
 
 if __name__ == '__main__':

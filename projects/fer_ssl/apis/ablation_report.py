@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from ..tables import markdown_table, mean_and_std, write_csv
 from ..visualization import plot_methods, plot_pseudo_label_quality
 from .ablation_study import Plan, read_config
-from .benchmark_table import write_table
 from .step_queue import StepQueue
 from .trials import log_lines, scores_of_test
 
@@ -71,14 +71,14 @@ def score_table(rows: Sequence[dict], differences: str | None = None) -> str:
     def of(name: str, column: str) -> np.ndarray:
         return np.array([values[name, column, seed] for seed in seeds])
 
-    lines = [['', *columns], ['---', *['---:'] * len(columns)]]
+    lines = []
     for number, name in enumerate(names):
         line = [name]
         for column in columns:
             every = [values[x, column, seed] for x in names for seed in seeds]
             largest = max((abs(x) for x in every if x == x), default=0)
             digits = 2 if largest > 1 else 3
-            cell = _spread(of(name, column), digits)
+            cell = mean_and_std(of(name, column), digits)
             other = None
             if differences == 'above' and number:
                 other = names[number - 1]
@@ -86,23 +86,10 @@ def score_table(rows: Sequence[dict], differences: str | None = None) -> str:
                 other = names[-1]
             if other is not None:
                 change = of(name, column) - of(other, column)
-                cell += f' ({_spread(change, digits, "+")})'
+                cell += f' ({mean_and_std(change, digits, "+")})'
             line.append(cell)
         lines.append(line)
-    return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
-
-
-def _spread(values: np.ndarray, digits: int, sign: str = '') -> str:
-    """Mean ± standard deviation of what is there."""
-    there = values[~np.isnan(values)]
-    if not len(there):
-        return 'missing'
-    text = f'{there.mean():{sign}.{digits}f}'
-    if len(there) > 1:
-        text += f' ± {there.std(ddof=1):.{digits}f}'
-    if len(there) < len(values):
-        text += f', {len(there)} of {len(values)} seeds'
-    return text
+    return markdown_table(['', *columns], lines)
 
 
 def pseudo_label_rows(plan: Plan, queue: StepQueue) -> list[dict]:
@@ -132,14 +119,19 @@ def pseudo_label_rows(plan: Plan, queue: StepQueue) -> list[dict]:
             row = dict(step=step.title, seed=step.seed, iter=line['iter'])
             row.update(accuracy=own['accuracy'], confidence=own['confidence'])
             row['coverage'] = own.get('confident', 1.0)
-            row['accuracy_of_these'] = own.get('confident_accuracy', NAN)
-            for name, known in own.items():
+            row['accuracy_of_these'] = _hit_rate(own, 'confident_{}')
+            for name in own:
                 if name.startswith('known_'):
                     label = name.removeprefix('known_')
-                    hits = own[f'hits_{label}']
-                    row[f'recall_{label}'] = hits / known if known else NAN
+                    row[f'recall_{label}'] = _hit_rate(own, '{}_' + label)
             rows.append(row)
     return rows
+
+
+def _hit_rate(own: Mapping[str, float], pattern: str) -> float:
+    """Share of rightly labeled faces among those with known truth."""
+    known = own.get(pattern.format('known'), 0)
+    return own[pattern.format('hits')] / known if known else NAN
 
 
 def cost_rows(plan: Plan, queue: StepQueue) -> list[dict]:
@@ -222,7 +214,7 @@ def cost_table(rows: Sequence[dict]) -> str:
         minutes='minutes',
         memory_mb='GPU memory, MB',
     )
-    lines = [list(titles.values()), ['---', *['---:'] * (len(titles) - 1)]]
+    lines = []
     for row in rows:
         cells = []
         for name in titles:
@@ -231,7 +223,7 @@ def cost_table(rows: Sequence[dict]) -> str:
                 value = f'{value:.3g}' if value < 100 else f'{value:.0f}'
             cells.append('' if value is None else str(value))
         lines.append(cells)
-    return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
+    return markdown_table(list(titles.values()), lines)
 
 
 def write_report(
@@ -264,13 +256,13 @@ def write_report(
         row = dict(above='row above', last='last row')[plan.differences]
         notes += f' In brackets the difference to the {row}, within a seed.'
     text.append(f'{notes} Scores are those of the last checkpoint.')
-    write_table(out / f'{name}.csv', rows)
+    write_csv(out / f'{name}.csv', rows)
     if any(row['value'] == row['value'] for row in rows):
         _plot(rows).savefig(out / f'{name}.png')
         text.append(f'![Scores of each seed]({name}.png)')
     quality = pseudo_label_rows(plan, queue)
     if quality:
-        write_table(out / f'{name}_pseudo_labels.csv', quality)
+        write_csv(out / f'{name}_pseudo_labels.csv', quality)
         plot_pseudo_label_quality(quality).savefig(
             out / f'{name}_pseudo_labels.png'
         )
@@ -279,7 +271,7 @@ def write_report(
         )
     costs = cost_rows(plan, queue) if cost else []
     if costs:
-        write_table(out / f'{name}_cost.csv', costs)
+        write_csv(out / f'{name}_cost.csv', costs)
         text.append(cost_table(costs))
     if queue.failed:
         lines = [f'- {key}: {why}' for key, why in queue.failed.items()]

@@ -26,6 +26,7 @@ from torch.utils.data import DataLoader
 
 from ..datasets.feature_store import FeatureStoreWriter, images_digest
 from ..labels import ABAW_EXPRESSIONS
+from ..tables import markdown_table
 from .extract_features import extract_features
 from .loader_benchmark import make_images
 from .turns import Speed, take_turns
@@ -312,14 +313,16 @@ def _footprint(arguments, window, items, queue) -> None:
 
 def describe_footprints(footprints: list[Footprint]) -> str:
     """Table of all footprints."""
+    head = ['frames', 'start, s', 'memory added, MB']
+    head += ['after reading, MB', 'per clip, us']
     lines = [
-        '| frames | start, s | memory added, MB | after reading, MB '
-        '| per clip, us |',
-        '| ---: | ---: | ---: | ---: | ---: |',
-    ]
-    for one in footprints:
-        lines.append(
-            f'| {one.frames:,} | {one.start_s:.2f} | {one.start_mb:.1f} '
-            f'| {one.items_mb:.1f} | {one.item_us:.0f} |'
+        (
+            f'{one.frames:,}',
+            f'{one.start_s:.2f}',
+            f'{one.start_mb:.1f}',
+            f'{one.items_mb:.1f}',
+            f'{one.item_us:.0f}',
         )
-    return '\n'.join(lines)
+        for one in footprints
+    ]
+    return markdown_table(head, lines, text_columns=0)

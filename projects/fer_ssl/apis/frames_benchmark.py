@@ -30,6 +30,7 @@ from ..labels import (
     IGNORE_LABEL,
     IGNORE_VALENCE_AROUSAL,
 )
+from ..tables import markdown_table
 from .turns import Speed, take_turns
 
 OWN, PEER = 'fer_ssl', 'plain'
@@ -172,17 +173,15 @@ def compare_frames(
 
 def describe_frames(found: dict[str, list[Speed]], num_frames: int) -> str:
     """Table with the median seconds of both ways, and their ratio."""
-    lines = [
-        f'| {num_frames:,} frames | {OWN}, s | {PEER}, s | times as fast '
-        '| least | most |',
-        '| --- | ---: | ---: | ---: | ---: | ---: |',
-    ]
+    head = [f'{num_frames:,} frames', f'{OWN}, s', f'{PEER}, s']
+    head += ['times as fast', 'least', 'most']
+    lines = []
     for name, (peer, own) in found.items():
         seconds = [num_frames / np.median(x.rates) for x in (own, peer)]
         ratios = np.median(own.ratios), min(own.ratios), max(own.ratios)
         cells = [f'{x:.3f}' for x in seconds] + [f'{x:.2f}' for x in ratios]
-        lines.append(f'| {name} | {" | ".join(cells)} |')
-    return '\n'.join(lines)
+        lines.append([name, *cells])
+    return markdown_table(head, lines)
 
 
 # --------------------------------------------------------------------------

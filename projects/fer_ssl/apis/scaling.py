@@ -23,6 +23,8 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from torch import distributed
 
+from ..tables import markdown_table
+
 #: Weights of ResNet-50 with 8 classes (configs/_base_/resnet50.py).
 RESNET50_WEIGHTS = 23_524_424
 #: Reductions of all gradients of a network in one step, by estimator: one of
@@ -142,16 +144,13 @@ def describe_scaling(rows: Sequence[dict[str, float]]) -> str:
         'decode_per_s': 'decoding, faces/s',
         'cores': 'cores per GPU',
     }
-    lines = [
-        f'| {" | ".join(heads.values())} |',
-        '| ' + '---: | ' * len(heads),
-    ]
+    lines = []
     for row in rows:
         shown = dict(row, efficiency=100 * row['efficiency'])
-        cells = [str(shown.pop('gpus'))]
-        cells += [f'{shown[key]:,.1f}' for key in heads if key in shown]
-        lines.append(f'| {" | ".join(cells)} |')
-    return '\n'.join(line.strip() for line in lines)
+        gpus = shown.pop('gpus')
+        cells = [f'{shown[key]:,.1f}' for key in heads if key in shown]
+        lines.append([gpus, *cells])
+    return markdown_table(list(heads.values()), lines, text_columns=0)
 
 
 # --------------------------------------------------------------------------

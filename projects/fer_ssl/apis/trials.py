@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..tables import markdown_table, mean_and_std
+
 
 def start_logged(
     command: Sequence[str],
@@ -164,20 +166,14 @@ def spread_table(
         group: Column that the rows of one line have in common.
         titles: Heading of each column with numbers, by its name.
     """
-    lines = [
-        f'| {group} | {" | ".join(titles.values())} |',
-        '| --- ' + '| ---: ' * len(titles) + '|',
-    ]
+    lines = []
     for name in dict.fromkeys(row[group] for row in rows):
-        cells = [name]
-        for column in titles:
-            values = [row[column] for row in rows if row[group] == name]
-            cell = f'{np.mean(values):.2f}'
-            if len(values) > 1:
-                cell += f' ± {np.std(values, ddof=1):.2f}'
-            cells.append(cell)
-        lines.append(f'| {" | ".join(cells)} |')
-    return '\n'.join(lines) + '\n'
+        own = [row for row in rows if row[group] == name]
+        cells = [
+            mean_and_std([row[column] for row in own]) for column in titles
+        ]
+        lines.append([name, *cells])
+    return markdown_table([group, *titles.values()], lines)
 
 
 def scores_of_test(folder: Path) -> dict[str, float]:

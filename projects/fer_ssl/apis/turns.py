@@ -8,6 +8,8 @@ from typing import Callable
 
 import numpy as np
 
+from ..tables import markdown_table
+
 
 @dataclass
 class Speed:
@@ -68,16 +70,14 @@ def describe(speeds: Sequence[Speed], what: str, unit: str) -> str:
         what: What the ways are, head of the first column.
         unit: Of the rates.
     """
-    lines = [
-        f'| {what} | {unit} | least | most '
-        f'| ratio to {speeds[0].name} | least | most |',
-        '| --- ' + '| ---: ' * 6 + '|',
-    ]
+    head = [what, unit, 'least', 'most']
+    head += [f'ratio to {speeds[0].name}', 'least', 'most']
+    lines = []
     for speed in speeds:
         cells = [
             f'{function(values):.{digits}f}'
             for values, digits in ((speed.rates, 1), (speed.ratios, 2))
             for function in (np.median, min, max)
         ]
-        lines.append(f'| {speed.name} | {" | ".join(cells)} |')
-    return '\n'.join(lines)
+        lines.append([speed.name, *cells])
+    return markdown_table(head, lines)

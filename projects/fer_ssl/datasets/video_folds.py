@@ -13,6 +13,7 @@ import numpy as np
 from mmengine.logging import print_log
 
 from ..labels import IGNORE_LABEL
+from ..tables import markdown_table
 from .abaw_annotation import is_annotated
 from .text_rows import csv_rows
 
@@ -244,14 +245,11 @@ def folds_table(
     for video, fold in folds.items():
         sums[fold] += counts[video]
     shares = 100 * sums / np.maximum(sums.sum(axis=0), 1)
-    lines = [
-        '| ' + ' | '.join(['fold', 'videos', *(f'{n} %' for n in names)]),
-        '| ' + ' | '.join(['---:'] * (len(names) + 2)),
-    ]
+    lines = []
     for fold in range(num_folds):
         size = sum(f == fold for f in folds.values())
-        cells = [str(fold), str(size), *(f'{x:.1f}' for x in shares[fold])]
-        lines.append('| ' + ' | '.join(cells))
+        lines.append([fold, size, *(f'{x:.1f}' for x in shares[fold])])
     total = [f'{x:,.0f}' for x in sums.sum(axis=0)]
-    lines.append('| ' + ' | '.join(['all', str(len(folds)), *total]))
-    return '\n'.join(line + ' |' for line in lines)
+    lines.append(['all', len(folds), *total])
+    head = ['fold', 'videos', *(f'{name} %' for name in names)]
+    return markdown_table(head, lines, text_columns=0)

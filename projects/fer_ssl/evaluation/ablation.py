@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ..tables import markdown_table, mean_and_std
 from .classification_scores import macro_f1
 from .video_predictions import VideoPredictions
 
@@ -74,7 +75,7 @@ def ablation_markdown(
     head = ['method', 'macro-F1 (%)', 'step']
     if paper:
         head.append("paper's own step (Aff-Wild2)")
-    lines = [head, ['---', *['---:'] * (len(head) - 1)]]
+    lines = []
     above = None
     for name, score in rows:
         step = '' if above is None else f'{score - above:+.2f}'
@@ -84,7 +85,7 @@ def ablation_markdown(
             line.append('' if own is None else f'{own:+.2f}')
         lines.append(line)
         above = score
-    return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
+    return markdown_table(head, lines)
 
 
 def read_ablation(path: str) -> list[tuple[str, float]]:
@@ -121,13 +122,13 @@ def spread_markdown(runs: Sequence[Sequence[tuple[str, float]]]) -> str:
     scores = np.array([[score for _, score in run] for run in runs])
     names = [f'run {number + 1}' for number in range(len(runs))]
     head = ['method', *names, 'mean ± std', 'step ± std']
-    lines = [head, ['---', *['---:'] * (len(head) - 1)]]
+    lines = []
     for number, name in enumerate(methods):
         row = scores[:, number]
         step = ''
         if number:
-            steps = row - scores[:, number - 1]
-            step = f'{steps.mean():+.2f} ± {steps.std(ddof=1):.2f}'
-        mean = f'{row.mean():.2f} ± {row.std(ddof=1):.2f}'
-        lines.append([name, *(f'{x:.2f}' for x in row), mean, step])
-    return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
+            step = mean_and_std(row - scores[:, number - 1], sign='+')
+        lines.append(
+            [name, *(f'{x:.2f}' for x in row), mean_and_std(row), step]
+        )
+    return markdown_table(head, lines)

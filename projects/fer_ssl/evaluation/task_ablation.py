@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ..labels import ABAW_TRACKS
+from ..tables import markdown_table, mean_and_std
 from .ablation import truth_of
 from .action_unit_metric import ActionUnitMetric
 from .classification_scores import macro_f1
@@ -73,12 +74,11 @@ def write_task_scores(
 def task_scores_markdown(table: Mapping[str, Mapping[str, float]]) -> str:
     """The same as a Markdown table."""
     tasks = list(next(iter(table.values())))
-    lines = [['method', *(TITLES[task] for task in tasks)]]
-    lines.append(['---', *['---:'] * len(tasks)])
-    for name, scores in table.items():
-        cells = [f'{scores[task]:.{DIGITS[task]}f}' for task in tasks]
-        lines.append([name, *cells])
-    return _markdown(lines)
+    lines = [
+        [name, *(f'{scores[task]:.{DIGITS[task]}f}' for task in tasks)]
+        for name, scores in table.items()
+    ]
+    return markdown_table(_head(tasks), lines)
 
 
 def read_task_scores(path: str) -> dict[str, dict[str, float]]:
@@ -121,28 +121,19 @@ def task_spread_markdown(
     ):
         raise ValueError('needs two or more runs of the same methods')
     tasks, last = shape[0][1], shape[-1][0]
-    lines = [['method', *(TITLES[task] for task in tasks)]]
-    lines.append(['---', *['---:'] * len(tasks)])
+    lines = []
     for name, _ in shape:
         line = [name]
         for task in tasks:
             scores = np.array([run[name][task] for run in runs])
             change = scores - [run[last][task] for run in runs]
-            cell = _spread(scores, task)
+            cell = mean_and_std(scores, DIGITS[task])
             if name != last:
-                cell += f' ({_spread(change, task, sign="+")})'
+                cell += f' ({mean_and_std(change, DIGITS[task], "+")})'
             line.append(cell)
         lines.append(line)
-    return _markdown(lines)
+    return markdown_table(_head(tasks), lines)
 
 
-def _spread(values: np.ndarray, task: str, sign: str = '') -> str:
-    """Mean ± standard deviation of ``values`` (runs,)."""
-    digits = DIGITS[task]
-    return (
-        f'{values.mean():{sign}.{digits}f} ± {values.std(ddof=1):.{digits}f}'
-    )
-
-
-def _markdown(lines: Sequence[Sequence[str]]) -> str:
-    return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
+def _head(tasks: Sequence[str]) -> list[str]:
+    return ['method', *(TITLES[task] for task in tasks)]

@@ -92,7 +92,8 @@ def describe_pseudo_labels(
         ``pseudo_label/hits_NAME``, whose ratio is the recall. With
         ``confident`` also its share and, of all faces, the shares that are
         confident and known, ``pseudo_label/confident_known``, or right,
-        ``pseudo_label/confident_hits``.
+        ``pseudo_label/confident_hits``, whose ratio is the accuracy of
+        these.
     """
     probs = logits.detach().softmax(dim=1)
     outputs = {'pseudo_label/confidence': probs.amax(dim=1).mean()}

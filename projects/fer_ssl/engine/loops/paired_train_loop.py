@@ -141,15 +141,16 @@ class PairedTrainLoop(ResumableTrainLoop):
         all_reduce_dict(outputs, op='mean')
         values = torch.stack([x.float() for x in outputs.values()]).tolist()
         outputs.update(zip(outputs, values))
-        for name in ('', 'confident_'):
-            known = outputs.pop(f'pseudo_label/{name}known', 0)
-            hits = outputs.pop(f'pseudo_label/{name}hits', 0)
-            if known > 0:
-                outputs[f'pseudo_label/{name}accuracy'] = hits / known
-        # A batch may hold no face of a class: the ratio of two means over
-        # many iterations is the recall, a mean of ratios is not.
-        counts = ('pseudo_label/known_', 'pseudo_label/hits_')
-        names = [name for name in outputs if name.startswith(counts)]
+        known = outputs.pop('pseudo_label/known', 0)
+        hits = outputs.pop('pseudo_label/hits', 0)
+        if known > 0:
+            outputs['pseudo_label/accuracy'] = hits / known
+        # A batch may hold no face that is confident, or of a class: the
+        # ratio of two means over many iterations is the accuracy of these or
+        # the recall, a mean of ratios is not.
+        counts = ('known_', 'hits_', 'confident_known', 'confident_hits')
+        prefixes = tuple(f'pseudo_label/{name}' for name in counts)
+        names = [name for name in outputs if name.startswith(prefixes)]
         if not any(outputs[name] for name in names):
             for name in names:
                 del outputs[name]
