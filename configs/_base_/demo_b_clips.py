@@ -22,6 +22,10 @@ encoders = dict(
     no_transformer=tcn,
     gru=dict(type='RecurrentEncoder', cell='GRU', embed_dims=64),
 )
+if variant not in encoders:
+    raise ValueError(
+        f'FER_SSL_ENCODER={variant!r} is none of {", ".join(encoders)}'
+    )
 
 model = dict(
     type='FrameRecognizer',

@@ -43,6 +43,18 @@ def test_options_change_the_config(parse):
     assert cfg.launcher == 'none'
 
 
+def test_what_the_config_refuses(parse, monkeypatch):
+    for variable, config in (
+        ('FER_SSL_METHOD', 'demo_methods.py'),
+        ('FER_SSL_METHOD', 'demo_meta.py'),
+        ('FER_SSL_ENCODER', 'demo_b_va.py'),
+    ):
+        monkeypatch.setenv(variable, 'typo')
+        words = rf"{config}: {variable}='typo' is none of \w+, "
+        with pytest.raises(ValueError, match=words):
+            launch.load_config(parse(config=config))
+
+
 def test_data_root_reaches_the_datasets(parse, tmp_path):
     config = tmp_path / 'with_data.py'
     config.write_text(

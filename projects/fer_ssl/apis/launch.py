@@ -82,11 +82,15 @@ def load_config(args: argparse.Namespace) -> Config:
 
     Raises:
         FileNotFoundError: If there is no such config; names similar ones.
-        ValueError: If a ``--cfg-options`` value does not fit the config.
+        ValueError: If a ``--cfg-options`` value does not fit the config, or
+            the config itself refuses something, such as a variable.
     """
     select_device(args)
     path = find_config(args.config)
-    cfg = Config.fromfile(path)
+    try:
+        cfg = Config.fromfile(path)
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
     for key in args.cfg_options:
         warn_of_new_key(cfg, key)
     data_root = cfg.get('data_root')
