@@ -49,6 +49,13 @@ def parse_args() -> argparse.Namespace:
         'default: %(default)s',
     )
     parser.add_argument(
+        '--search-every',
+        type=int,
+        metavar='N',
+        help='look everywhere in every N-th picture and in between only '
+        'where the faces were; default: 5 with a cascade, 1 with YuNet',
+    )
+    parser.add_argument(
         '--boxes',
         help='CSV file frame,left,top,right,bottom[,video] in place of a '
         'detector',
@@ -96,10 +103,15 @@ def face_detector(args: argparse.Namespace) -> dict:
         return dict(type='BoxesFromCSV', path=args.boxes)
     detector = dict(min_score=args.min_score, detect_size=args.detect_size)
     if args.face_model is None:
-        return dict(detector, type='HaarDetector')
-    is_cascade = args.face_model.lower().endswith('.xml')
-    kind = 'HaarDetector' if is_cascade else 'YuNetDetector'
-    return dict(detector, type=kind, model=args.face_model)
+        detector.update(type='HaarDetector')
+    else:
+        is_cascade = args.face_model.lower().endswith('.xml')
+        kind = 'HaarDetector' if is_cascade else 'YuNetDetector'
+        detector.update(type=kind, model=args.face_model)
+    every = args.search_every
+    if every is None:
+        every = 5 if detector['type'] == 'HaarDetector' else 1
+    return dict(type='NearbySearch', detector=detector, every=every)
 
 
 def main() -> None:

@@ -115,7 +115,7 @@ def test_all_faces_of_an_image(photos, tmp_path, model):
 
 
 def test_largest_face():
-    def detector(image):
+    def detector(image, min_size):
         return [Face((0, 0, 9, 9), 0.9), Face((5, 5, 25, 20), 0.7)]
 
     faces = find_faces(detector, np.zeros((40, 40, 3), np.uint8), 640)
@@ -132,7 +132,7 @@ def test_large_images_are_made_smaller(tmp_path, model):
     assert np.allclose(faces[0].box, expected, atol=4)
     seen = []
 
-    def detector(small):
+    def detector(small, min_size):
         seen.append(small.shape)
         return []
 

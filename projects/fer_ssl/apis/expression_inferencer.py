@@ -29,6 +29,7 @@ from .launch import find_config
 
 # Paper A, section 3.5.
 _SMOOTHING = dict(type='MajoritySmoothing', window=30)
+_DETECTOR = dict(type='NearbySearch', detector=dict(type='HaarDetector'))
 
 
 class ExpressionInferencer(BaseInferencer):
@@ -53,7 +54,8 @@ class ExpressionInferencer(BaseInferencer):
         weights: Checkpoint; ``None`` is the one of the package. A classifier,
             ``TeacherStudent`` (its student predicts) or ``FrameRecognizer``
             (both phases) with an expression task.
-        detector: ``FaceDetector`` or its config.
+        detector: ``FaceDetector`` or its config. Defaults to
+            :class:`NearbySearch` with the cascade of the package.
         tracker: :class:`IoUTracker` or its config.
         post_process: Config (or list) of the post-processors.
         margin: Added to every side of a face, as a share of its longer one.
@@ -99,7 +101,7 @@ class ExpressionInferencer(BaseInferencer):
         cfg = _config_of(model, weights, self._checkpoint)
         self.weights = weights
         self.min_faces = min_faces
-        self.detector = _build(detector or dict(type='HaarDetector'))
+        self.detector = _build(detector or _DETECTOR)
         self.tracker = _build(tracker or dict(type='IoUTracker'))
         self.post_process: PostProcessor | None = build_post_processor(
             post_process

@@ -6,7 +6,12 @@ from .coded_face_dataset import CodedFaceDataset
 from .dfew_dataset import DFEWDataset, DFEWFrameDataset
 from .expw_dataset import ExpWDataset
 from .face_dataset import FaceDataset
-from .face_detectors import BoxesFromCSV, HaarDetector, YuNetDetector
+from .face_detectors import (
+    BoxesFromCSV,
+    HaarDetector,
+    NearbySearch,
+    YuNetDetector,
+)
 from .face_table import FaceTable
 from .feature_store import FeatureStore
 from .fer_plus_dataset import FERPlusDataset
@@ -61,6 +66,7 @@ __all__ = [
     'ImageFolderDataset',
     'InfiniteShuffleSampler',
     'LoadClipFrames',
+    'NearbySearch',
     'PackClipInputs',
     'PixelTextBackend',
     'RAFDBDataset',

@@ -1,6 +1,7 @@
 from .boxes_from_csv import BoxesFromCSV
 from .face import Face, FaceDetector, ImageFaceDetector, find_faces
 from .haar_detector import HAAR_FILE, HaarDetector
+from .nearby_search import NearbySearch
 from .yunet_detector import YuNetDetector
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     'FaceDetector',
     'HaarDetector',
     'ImageFaceDetector',
+    'NearbySearch',
     'YuNetDetector',
     'find_faces',
 ]

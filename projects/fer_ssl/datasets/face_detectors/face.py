@@ -46,7 +46,8 @@ class FaceDetector(ABC):
 class ImageFaceDetector(FaceDetector):
     """Base of detectors that look at the image, made smaller before.
 
-    A subclass gives ``__call__(image)``: BGR uint8 (H, W, 3) -> faces.
+    A subclass gives ``__call__(image, min_size)``: BGR uint8 (H, W, 3) ->
+    faces.
 
     Args:
         detect_size: Longer side, in pixels, that the detector sees.
@@ -56,15 +57,33 @@ class ImageFaceDetector(FaceDetector):
         self.detect_size = detect_size
 
     @abstractmethod
-    def __call__(self, image: np.ndarray) -> list[Face]:
-        """Faces in a BGR image, uint8 (H, W, 3)."""
+    def __call__(self, image: np.ndarray, min_size: float = 0.0) -> list[Face]:
+        """Faces in a BGR image, uint8 (H, W, 3).
+
+        Args:
+            image: The image.
+            min_size: Nobody needs those with a shorter side, in pixels.
+        """
 
     def find(self, picture: Picture, video: str) -> list[Face]:
         return find_faces(self, picture.image, self.detect_size)
 
 
-def find_faces(detector, image: np.ndarray, detect_size: int) -> list[Face]:
-    """Faces in an image, found in a smaller copy; the largest comes first."""
+def find_faces(
+    detector: ImageFaceDetector,
+    image: np.ndarray,
+    detect_size: int,
+    min_size: float = 0.0,
+) -> list[Face]:
+    """Faces in an image, found in a smaller copy; the largest comes first.
+
+    Args:
+        detector: Finds them.
+        image: BGR uint8 (H, W, 3).
+        detect_size: Longer side of the copy.
+        min_size: Nobody needs those with a shorter side, in pixels of the
+            image.
+    """
     scale = detect_size / max(image.shape[:2])
     small = image
     if scale < 1:
@@ -77,7 +96,7 @@ def find_faces(detector, image: np.ndarray, detect_size: int) -> list[Face]:
             (box[0] * x, box[1] * y, box[2] * x, box[3] * y),
             face.score,
         )
-        for face in detector(small)
+        for face in detector(small, min_size / max(x, y))
         for box in [face.box]
     ]
     return sorted(faces, key=lambda face: -face.area)

@@ -45,14 +45,14 @@ class HaarDetector(ImageFaceDetector):
             raise ValueError(f'{path}: not a cascade.')
         self._min_score = min_score
 
-    def __call__(self, image: np.ndarray) -> list[Face]:
-        """Faces in a BGR image, uint8 (H, W, 3)."""
+    def __call__(self, image: np.ndarray, min_size: float = 0.0) -> list[Face]:
+        """See the base class; the smallest faces take the most time."""
         grey = cv2.equalizeHist(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
         boxes, _, scores = self._cascade.detectMultiScale3(
             grey,
             scaleFactor=1.1,
             minNeighbors=5,
-            minSize=(max(min(grey.shape) // 10, 20),) * 2,
+            minSize=(max(min(grey.shape) // 10, 20, int(min_size)),) * 2,
             outputRejectLevels=True,
         )
         return [

@@ -43,8 +43,8 @@ class YuNetDetector(ImageFaceDetector):
                 f'{error}'
             ) from None
 
-    def __call__(self, image: np.ndarray) -> list[Face]:
-        """Faces in a BGR image, uint8 (H, W, 3)."""
+    def __call__(self, image: np.ndarray, min_size: float = 0.0) -> list[Face]:
+        """See the base class; all sizes are found at once."""
         self._detector.setInputSize((image.shape[1], image.shape[0]))
         _, rows = self._detector.detect(image)
         rows = () if rows is None else rows

@@ -1,0 +1,154 @@
+import cv2
+import numpy as np
+import pytest
+
+import fer_ssl  # noqa: F401
+from fer_ssl.datasets.face_detectors import (
+    Face,
+    HaarDetector,
+    ImageFaceDetector,
+    NearbySearch,
+)
+from fer_ssl.datasets.video_file import Picture
+
+SIDE = 20
+
+
+class WhiteSquares(ImageFaceDetector):
+    """Finds white squares, and remembers how large the images were."""
+
+    def __init__(self, detect_size=640):
+        super().__init__(detect_size)
+        self.seen = []
+
+    def __call__(self, image, min_size=0.0):
+        self.seen.append((image.shape[:2], min_size))
+        white = (image[..., 0] > 128).astype(np.uint8)
+        _, _, stats, _ = cv2.connectedComponentsWithStats(white)
+        return [
+            Face((x, y, x + w, y + h), 1.0)
+            for x, y, w, h, _ in stats[1:].tolist()
+            if min(w, h) >= min_size
+        ]
+
+
+def picture(number, *corners, size=(120, 160), side=SIDE):
+    image = np.zeros((*size, 3), np.uint8)
+    for x, y in corners:
+        image[y : y + side, x : x + side] = 255
+    return Picture(number, number / 25, image)
+
+
+def boxes(faces):
+    return [face.box for face in faces]
+
+
+def at(x, y, side=SIDE):
+    return x, y, x + side, y + side
+
+
+def test_a_face_that_moves():
+    """Every fifth picture as a whole, else twice the face's sides."""
+    search = NearbySearch(WhiteSquares(), every=5)
+    for number in range(1, 12):
+        corner = 30 + 5 * number, 40 + 2 * number
+        found = search.find(picture(number, corner), 'a')
+        assert boxes(found) == [at(*corner)]
+    whole, near = ((120, 160), 0.0), ((40, 40), 14.0)
+    expected = [near] * 11
+    expected[0] = expected[5] = expected[10] = whole
+    assert search.detector.seen == expected
+
+
+def test_at_the_border():
+    search = NearbySearch(WhiteSquares(), every=9)
+    for number, corner in enumerate([(3, 2), (0, 0), (2, 4)], start=1):
+        assert boxes(search.find(picture(number, corner), 'a')) == [
+            at(*corner)
+        ]
+    for number, corner in enumerate([(130, 95), (140, 100)], start=4):
+        search.find(picture(number, corner), 'b')
+    assert boxes(search._faces) == [at(140, 100)]
+
+
+def test_scale_of_the_detector():
+    """A part of a picture is made as small as the picture would be."""
+    search = NearbySearch(WhiteSquares(detect_size=80), every=9)
+    for number in (1, 2):
+        found = search.find(picture(number, (40, 40)), 'a')
+        np.testing.assert_allclose(boxes(found), [at(40, 40)])
+    assert search.detector.seen == [((60, 80), 0.0), ((20, 20), 7.0)]
+
+
+def test_nothing_is_lost_where_a_face_jumps_or_leaves():
+    search = NearbySearch(WhiteSquares(), every=100)
+    corners = [[(10, 10)], [(100, 60)], [], [(20, 20)], [(22, 22)]]
+    for number, current in enumerate(corners, start=1):
+        found = search.find(picture(number, *current), 'a')
+        assert boxes(found) == [at(*corner) for corner in current]
+    sizes = [shape for shape, _ in search.detector.seen]
+    # Of the second picture first the place of the first one's face.
+    assert sizes.count((120, 160)) == 4
+    assert sizes[-1] == (40, 40)
+
+
+def test_new_face_beside_another():
+    search = NearbySearch(WhiteSquares(), every=4)
+    counts = []
+    for number in range(1, 7):
+        corners = [(10, 10), (100, 60)][: 1 if number < 3 else 2]
+        counts.append(len(search.find(picture(number, *corners), 'a')))
+    assert counts == [1, 1, 1, 1, 2, 2]
+
+
+def test_two_that_meet():
+    """Parts that hold both faces: each goes on with its own."""
+    search = NearbySearch(WhiteSquares(), every=100)
+    for number, x in enumerate((60, 56, 52), start=1):
+        found = search.find(picture(number, (30, 40), (x, 40)), 'a')
+        assert sorted(boxes(found)) == [at(30, 40), at(x, 40)]
+    assert len(search.detector.seen) == 1 + 2 + 2
+
+
+def test_two_that_become_one():
+    search = NearbySearch(WhiteSquares(), every=100)
+    assert len(search.find(picture(1, (30, 40), (54, 40)), 'a')) == 2
+    # Each of the two finds it again, so it is looked for everywhere.
+    found = search.find(picture(2, (42, 40), side=22), 'a')
+    assert boxes(found) == [at(42, 40, 22)]
+    assert search.detector.seen[-1][0] == (120, 160)
+
+
+@pytest.mark.parametrize('number, video', [(2, 'b'), (3, 'a'), (1, 'a')])
+def test_other_video_or_no_neighbour(number, video):
+    search = NearbySearch(WhiteSquares(), every=9)
+    search.find(picture(1, (40, 40)), 'a')
+    search.find(picture(number, (40, 40)), video)
+    assert [shape for shape, _ in search.detector.seen] == [(120, 160)] * 2
+
+
+def test_every_picture():
+    search = NearbySearch(dict(type='HaarDetector'), every=1)
+    assert isinstance(search.detector, HaarDetector)
+    search = NearbySearch(WhiteSquares(), every=1)
+    for number in (1, 2, 3):
+        search.find(picture(number, (40, 40)), 'a')
+    assert [shape for shape, _ in search.detector.seen] == [(120, 160)] * 3
+    with pytest.raises(ValueError, match='every=0'):
+        NearbySearch(WhiteSquares(), every=0)
+
+
+def test_cascade_leaves_small_faces_out():
+    """Only what the cascade is asked for: faces of at least this side."""
+    asked = []
+    detector = HaarDetector()
+
+    class Cascade:
+        def detectMultiScale3(self, image, **kwargs):  # noqa: N802
+            asked.append(kwargs['minSize'])
+            return (), (), ()
+
+    detector._cascade = Cascade()
+    image = np.zeros((300, 400, 3), np.uint8)
+    assert detector(image) == detector(image, 70.9) == detector(image, 9) == []
+    assert asked == [(30, 30), (70, 70), (30, 30)]
