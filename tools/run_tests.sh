@@ -11,4 +11,7 @@ unset PYTHONPATH  # test what is installed, not a checkout
 ruff check .
 ruff format --check .
 python -m sphinx -W --keep-going -q docs site
-python -m pytest "$@"
+# Each file in one process, since many share a fixture; in their order.
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+python -m pytest -n "$(nproc)" --maxprocesses 8 --dist loadfile \
+    --no-loadscope-reorder "$@"
