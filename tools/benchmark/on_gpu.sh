@@ -50,3 +50,7 @@ FER_SSL_DATA=$out/data timed python "$here/waiting.py" \
     optim_wrapper.student.type=Bfloat16OptimWrapper \
     compile=True val_dataloader=None val_cfg=None val_evaluator=None "${options[@]}"
 timed python "$here/features.py" --only extraction training --rounds 3
+# CUDA graphs, last: networks that keep outputs of an earlier call refuse them.
+timed python "$here/step.py" --config "$configs/spatial_r50_fast.py" \
+    --rounds 5 --steps 20 --out "$out/cuda_graphs.csv" \
+    --cfg-options compile.mode=reduce-overhead "${options[@]}"
