@@ -22,11 +22,17 @@ def config(spatial_config):
     return cfg
 
 
-@pytest.mark.parametrize('feedback', ['none', 'jvp', 'dot', 'expected'])
-def test_reductions_of_a_step(config, tmp_path, feedback):
+@pytest.mark.parametrize(
+    'feedback, accumulation',
+    [('none', 1), ('jvp', 1), ('dot', 1), ('dot', 2), ('expected', 1)],
+)
+def test_reductions_of_a_step(config, tmp_path, feedback, accumulation):
+    """Not of each micro-batch."""
     cfg = config
     cfg.train_cfg.update(
-        max_iters=2, feedback=None if feedback == 'none' else feedback
+        max_iters=2,
+        feedback=None if feedback == 'none' else feedback,
+        accumulation=accumulation,
     )
     cfg.custom_hooks.append(dict(type='count_reductions.CountReductions'))
     init_default_scope('mmpretrain')

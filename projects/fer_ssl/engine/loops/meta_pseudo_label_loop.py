@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 import torch.nn.functional as F
 from mmengine.dist import all_reduce, get_dist_info, get_world_size
+from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapperDict
 from mmengine.registry import LOOPS, TASK_UTILS
 from torch import Tensor, nn
@@ -187,11 +190,12 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
         optim = self.runner.optim_wrapper['student']
         losses = []
         for batch in batches:
-            with optim.optim_context(student):
-                logits = student(batch.view, mode='tensor').float()
-            loss = F.cross_entropy(logits + batch.bias, batch.targets)
-            check_finite(self.runner, 'student', dict(loss=loss))
-            optim.backward(loss / len(batches))
+            with _reduced(student, batch is batches[-1]):
+                with optim.optim_context(student):
+                    logits = student(batch.view, mode='tensor').float()
+                loss = F.cross_entropy(logits + batch.bias, batch.targets)
+                check_finite(self.runner, 'student', dict(loss=loss))
+                optim.backward(loss / len(batches))
             losses.append(loss.detach())
         outputs['student/loss'] = torch.stack(losses).mean()
         student = unwrapped(student)
@@ -242,24 +246,27 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
         optim = self.runner.optim_wrapper['teacher']
         sums: dict = {}
         for number, batch in enumerate(batches):
-            if len(batches) > 1:
-                self._predict(teacher, batch, graph=True)
-            losses, confident = self._teacher_losses(batch)
-            if feedback is not None:
-                losses['loss_feedback'] = self.feedback.loss(
-                    feedback[number], batch
-                )  # Eq. 5
-            check_finite(self.runner, 'teacher', losses)
-            logged = {f'teacher/{name}': x for name, x in losses.items()}
-            logged['pseudo_label/confident'] = confident
-            for name, value in logged.items():
-                sums[name] = sums.get(name, 0.0) + value.detach()
-            if batch is batches[-1]:
-                outputs.update((k, x / len(batches)) for k, x in sums.items())
-                # Here and not at the end: while the GPU is busy with what
-                # follows, the hooks run and the next batch is fetched.
-                self.read(outputs)
-            optim.backward(sum(losses.values()) / len(batches))
+            last = batch is batches[-1]
+            with _reduced(teacher, last):
+                if len(batches) > 1:
+                    self._predict(teacher, batch, graph=True)
+                losses, confident = self._teacher_losses(batch)
+                if feedback is not None:
+                    losses['loss_feedback'] = self.feedback.loss(
+                        feedback[number], batch
+                    )  # Eq. 5
+                check_finite(self.runner, 'teacher', losses)
+                logged = {f'teacher/{name}': x for name, x in losses.items()}
+                logged['pseudo_label/confident'] = confident
+                for name, value in logged.items():
+                    sums[name] = sums.get(name, 0.0) + value.detach()
+                if last:
+                    count = len(batches)
+                    outputs.update((k, x / count) for k, x in sums.items())
+                    # Here and not at the end: while the GPU is busy with what
+                    # follows, the hooks run and the next batch is fetched.
+                    self.read(outputs)
+                optim.backward(sum(losses.values()) / len(batches))
         optim.step()
         optim.zero_grad()
 
@@ -383,6 +390,13 @@ def _learning_rates(student: nn.Module, optim) -> dict[str, float]:
         for name, parameter in student.named_parameters()
         if parameter.requires_grad
     }
+
+
+def _reduced(network: nn.Module, last: bool) -> AbstractContextManager:
+    """Sum the gradients over the ranks only after the last micro-batch."""
+    if last or not is_model_wrapper(network):
+        return nullcontext()
+    return network.no_sync()
 
 
 def _finite_gradients(network: nn.Module) -> bool:
