@@ -79,19 +79,21 @@ class VideoFile:
 
     def __iter__(self) -> Iterator[Picture]:
         self.problems = []
-        first = None
+        first = matrix = None
         number, time = 0, -1 / self._rate
         with open_media(self.path, _CURE) as media:
             stream = media.streams.video[0]
             for frame in self._decode(media, stream):
                 number += 1
+                if number == 1:
+                    matrix = _display_matrix(frame)
                 if frame.time is None:
                     time += 1 / self._rate
                 else:
                     first = frame.time if first is None else first
                     time = frame.time - first
                 image = frame.to_ndarray(format='bgr24')
-                yield Picture(number, time, _upright(image, frame))
+                yield Picture(number, time, _upright(image, matrix))
         if not number:
             raise ValueError(
                 f'{self.path}: not one picture can be decoded. {_CURE}'
@@ -150,18 +152,27 @@ def _duration(media: InputContainer, stream: VideoStream) -> float | None:
     return None
 
 
-def _upright(image: np.ndarray, frame: VideoFrame) -> np.ndarray:
-    """Apply the display matrix, multiples of 90 degrees and mirrors.
+def _display_matrix(frame: VideoFrame) -> list[int] | None:
+    """Display matrix of a frame, row by row, or None.
 
-    Pixel (x, y) is shown at (a x + c y, b x + d y), from above left.
+    To be asked of one frame, not of all: its side data and the frame then
+    refer to each other, so that memory waits for the garbage collector.
     """
     for i in range(len(frame.side_data)):
         data = frame.side_data[i]
         if data.type.name == 'DISPLAYMATRIX':
-            a, b, _, c, d, *_ = np.frombuffer(bytes(data), np.int32).tolist()
-            break
-    else:
+            return np.frombuffer(bytes(data), np.int32).tolist()
+    return None
+
+
+def _upright(image: np.ndarray, matrix: list[int] | None) -> np.ndarray:
+    """Apply a display matrix, multiples of 90 degrees and mirrors.
+
+    Pixel (x, y) is shown at (a x + c y, b x + d y), from above left.
+    """
+    if matrix is None:
         return image
+    a, b, _, c, d, *_ = matrix
     if abs(b) + abs(c) > abs(a) + abs(d):
         image = image.transpose(1, 0, 2)
         a, d = c, b
