@@ -13,5 +13,5 @@ ruff format --check .
 python -m sphinx -W --keep-going -q docs site
 # Each file in one process, since many share a fixture; in their order.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
-python -m pytest -n "$(nproc)" --maxprocesses 8 --dist loadfile \
+python -m pytest -n logical --maxprocesses 8 --dist loadfile \
     --no-loadscope-reorder "$@"
