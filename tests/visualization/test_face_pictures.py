@@ -142,6 +142,24 @@ def test_timeline_without_faces_and_with_very_many():
     render(figure)
 
 
+def test_timeline_of_faces_too_short_to_see():
+    """Three of 2,000 columns, here 6 of 4,000 pictures."""
+    box, scores = (0, 0, 9, 9), (1, 0, 0)
+    lengths = {1: 3000, 2: 5, 3: 6}
+    entries = [
+        (t, face, box, scores, 0)
+        for face, length in lengths.items()
+        for t in range(1, length + 1)
+    ]
+    entries.sort(key=lambda x: x[:2])
+    figure = plot_face_timeline(predictions(entries, 4000))
+    labels = [x.get_text() for x in figure.axes[0].get_yticklabels()]
+    assert labels == ['face 1', 'face 3']
+    entry = (1, 1, box, scores, 0)  # but the longest of all
+    figure = plot_face_timeline(predictions([entry], 4000))
+    assert len(figure.axes[0].get_yticklabels()) == 1
+
+
 def test_timeline_of_a_name_like_a_formula():
     entry = (1, 1, (0, 0, 9, 9), (1, 0, 0), 0)
     found = predictions([entry], 1)

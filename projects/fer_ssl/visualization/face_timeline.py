@@ -12,6 +12,7 @@ from .class_colours import class_colours
 # Columns of the picture: a longer video shows every n-th moment.
 _MOMENTS = 2000
 _MOST_FACES = 40
+_VISIBLE = 3  # columns
 _RAW, _SMOOTH, _GAP = 0.25, 0.75, 0.35  # heights
 # Above a face, between raw and smooth, below it.
 _LINES, _WIDTHS = ('#999999', 'white', '#999999'), (0.5, 1.5, 0.5)
@@ -21,7 +22,7 @@ def plot_face_timeline(predictions: FacePredictions) -> Figure:
     """One row per face: its classes, above them those before smoothing.
 
     Blank where the face is not seen. Of very many faces the longest are
-    shown.
+    shown, and in a long video none that would be too short to see.
 
     Args:
         predictions: Of one video.
@@ -92,4 +93,6 @@ def _longest_faces(predictions: FacePredictions) -> list[int]:
     """Numbers of the faces that are seen longest, ascending."""
     counts = np.bincount(predictions.faces['face'])[1:]
     order = np.argsort(-counts, kind='stable')[:_MOST_FACES]
+    visible = _VISIBLE * len(predictions.frames) / _MOMENTS
+    order = order[counts[order] >= min(visible, counts.max(initial=0))]
     return sorted((order + 1).tolist())
