@@ -54,7 +54,7 @@ run mim train fer_ssl demo_mae.py --work-dir "$out/mae" \
 export FER_SSL_MAE=$out/mae/iter_3500.pth
 run mim run fer_ssl analysis:plot_reconstructions demo_mae.py "$FER_SSL_MAE" \
     --out "$out/reconstructions.png"
-OMP_NUM_THREADS=$(nproc) encoder finetuned
+encoder finetuned
 wait $!
 
 for task in va expr au; do
