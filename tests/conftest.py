@@ -2,11 +2,24 @@ import csv
 
 import numpy as np
 import pytest
+from mmengine.logging import MMLogger
+from mmengine.registry import DefaultScope
 from PIL import Image
 
 import fer_ssl  # noqa: F401  (repairs mmaction2 before a test imports it)
 
 CLASSES = ('neutral', 'anger', 'happiness')
+
+
+@pytest.fixture(autouse=True)
+def own_scope_and_logger():
+    """What a test makes MMEngine's current scope or logger ends with it."""
+    managers = DefaultScope, MMLogger
+    before = [dict(manager._instance_dict) for manager in managers]
+    yield
+    for manager, instances in zip(managers, before):
+        manager._instance_dict.clear()
+        manager._instance_dict.update(instances)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import json
 import math
 
 import pytest
+from mmengine.config import Config
 
 from fer_ssl.apis.ablation_report import (
     cost_rows,
@@ -98,7 +99,7 @@ def write(queue, step, name, lines):
 
 
 def plan_of(queue):
-    train, test = queue.steps
+    train, test = list(queue.steps)[:2]
     return Plan(
         None,
         queue.steps,
@@ -128,20 +129,66 @@ def test_pseudo_labels_of_the_logs(queue):
 
 
 def test_cost_of_a_resumed_training(queue, monkeypatch):
+    config = Config(dict(train_cfg=dict(max_iters=44)))
     cost = dict(parameters=2e6, trained=1e6, shape='1 x 3', multiply_adds=5e8)
     for name, value in (
         ('fer_ssl.apis.model_cost.model_cost', lambda _: cost),
-        ('fer_ssl.apis.ablation_report.read_config', lambda *_: None),
+        ('fer_ssl.apis.ablation_report.read_config', lambda *_: config),
     ):
         monkeypatch.setattr(name, value)
     (row,) = cost_rows(plan_of(queue), queue)
-    # 10 steps of 0.5 s, then 30 of 0.3 s: what was repeated counts once.
-    assert row['minutes'] == pytest.approx((10 * 0.5 + 30 * 0.3) / 60)
-    assert row['iterations'] == 40
+    # 10 steps of 0.5 s, then 30 of 0.3 s: what was repeated counts once. The
+    # last 4 are in no line of the log.
+    assert row['minutes'] == pytest.approx((10 * 0.5 + 34 * 0.3) / 60)
+    assert row['iterations'] == 44
     assert row['memory_mb'] == 3000
     assert cost_table([row]).splitlines()[-1] == (
-        '| ssl | 2 | 1 | 1 x 3 | 500 | 40 | 300 | 0.233 | 3000 |'
+        '| ssl | 2 | 1 | 1 x 3 | 500 | 44 | 300 | 0.253 | 3000 |'
     )
+
+
+def test_table_is_there_whatever_the_cost(queue, monkeypatch):
+    def fail(config):
+        raise KeyError('MyEncoder')
+
+    monkeypatch.setattr('fer_ssl.apis.model_cost.model_cost', fail)
+    monkeypatch.setattr(
+        'fer_ssl.apis.ablation_report.read_config',
+        lambda *_: Config(dict(train_cfg=dict(max_iters=40))),
+    )
+    with pytest.raises(KeyError, match='MyEncoder'):
+        write_report(plan_of(queue), queue, 'mine', cost=True)
+    assert '| A | 41.50 |' in (queue.work_dir / 'mine.md').read_text()
+
+
+def test_trainings_with_other_classes(queue, tmp_path):
+    other = Step(
+        'other',
+        labels=[],
+        seed=0,
+        kind='train',
+        config='c.py',
+        checkpoint=None,
+        options={},
+        env={},
+        after=[],
+        digest='d',
+    )
+    queue.steps[other.key] = other
+    values = {
+        name.replace('fear', 'contempt'): value
+        for name, value in line(10, 0.5).items()
+    }
+    write(queue, other, '1', [values])
+    (queue.folder(other) / 'step.json').touch()
+    plan = plan_of(queue)
+    first, *_, last = pseudo_label_rows(plan, queue)
+    assert list(first) == list(last)
+    assert math.isnan(first['recall_contempt'])
+    assert math.isnan(last['recall_fear'])
+    assert last['recall_contempt'] == pytest.approx(0.2)
+    write_report(plan, queue, 'mine')
+    assert (queue.work_dir / 'mine_pseudo_labels.png').exists()
 
 
 def test_files(queue):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fer_ssl.apis.ablation_study import Study
+from fer_ssl.apis.ablation_study import Study, read_config
 
 CONFIG = """
 start = '{{$FER_SSL_BASELINE:nothing}}'
@@ -158,6 +158,44 @@ def test_a_variable_of_the_shell_counts(study, monkeypatch):
 def test_faulty_study(study, place, value, message):
     with pytest.raises(ValueError, match=message):
         study(place, value).plan()
+
+
+@pytest.mark.parametrize(
+    'value', [[dict(type='EMAHook')], 'two words', 'a,b', '007']
+)
+def test_option_that_the_command_line_cannot_hold(study, value):
+    faulty = study('steps.b.cfg_options.own', value)
+    with pytest.raises(ValueError, match=r'steps\.b\.cfg_options\.own: '):
+        faulty.plan()
+    for value in ([1, 2.5], 'words', ['a', 'b'], None, True, [[1], [2]], []):
+        study('steps.b.cfg_options.own', value).plan()
+
+
+def test_what_a_config_refuses(study, tmp_path):
+    text = "if start == 'b': raise ValueError('no b')\n"
+    (tmp_path / 'y.py').write_text(CONFIG + text)
+    faulty = study('steps.b.env', dict(FER_SSL_BASELINE='b'))
+    with pytest.raises(ValueError, match=r'steps\.b: .*y\.py: no b'):
+        faulty.plan()
+
+
+def test_unknown_option_is_named_once(study, capsys):
+    options = {'randomnes.seed': 1, 'encoder.layers': 3}
+    study('steps.a.cfg_options', options).plan()
+    lines = capsys.readouterr().err.splitlines()
+    (warning,) = [line for line in lines if 'randomnes.seed' in line]
+    assert 'did you mean randomness?' in warning
+    assert not any('encoder.layers' in line for line in lines)
+
+
+def test_data_root_reaches_the_datasets(tmp_path):
+    path = tmp_path / 'z.py'
+    path.write_text(
+        "data_root = 'data'\n"
+        'val_dataloader = dict(dataset=dict(data_root=data_root))\n'
+    )
+    config = read_config(path, {}, dict(data_root='mine'))
+    assert config.val_dataloader.dataset.data_root == 'mine'
 
 
 def test_example_of_the_docs(study, tmp_path):

@@ -173,6 +173,13 @@ def test_one_call_at_a_time(tools):
             assert time.monotonic() < deadline
 
 
+def test_folder_that_is_a_file(tools, tmp_path):
+    (tmp_path / 'file').touch()
+    queue = StepQueue({}, tmp_path / 'file', tools, [None])
+    with pytest.raises(ValueError, match='cannot be made a folder'):
+        queue.run()
+
+
 def test_folder_that_options_cannot_hold(tools):
     with pytest.raises(ValueError, match='a space or a comma'):
         StepQueue({}, Path('my results'), tools, [None])

@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 
@@ -46,6 +47,21 @@ def test_same_training_is_not_repeated(train, tmp_path):
     assert train('41')['uar'] == 41
     train('41', 'c=2')
     assert calls.read_text().splitlines()[1:] == [line, line + ' c=2']
+
+
+def test_other_start_weights_are_another_training(
+    train, tmp_path, monkeypatch
+):
+    weights = tmp_path / 'weights.pth'
+    weights.touch()
+    monkeypatch.setenv('FER_SSL_BASELINE', str(weights))
+    calls = tmp_path / 'work/now/vis_data/calls.txt'
+    for _ in range(2):
+        train('40')
+    assert len(calls.read_text().splitlines()) == 1
+    os.utime(weights, ns=(1, 1))
+    train('40')
+    assert len(calls.read_text().splitlines()) == 2
 
 
 def test_failure_names_the_log(train, tmp_path):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from mmengine.utils import import_modules_from_strings
 
 from ..tables import markdown_table, mean_and_std, write_csv
 from ..visualization import plot_methods, plot_pseudo_label_quality
@@ -125,7 +126,9 @@ def pseudo_label_rows(plan: Plan, queue: StepQueue) -> list[dict]:
                     label = name.removeprefix('known_')
                     row[f'recall_{label}'] = _hit_rate(own, '{}_' + label)
             rows.append(row)
-    return rows
+    # Trainings may have other classes.
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return [{name: row.get(name, NAN) for name in names} for row in rows]
 
 
 def _hit_rate(own: Mapping[str, float], pattern: str) -> float:
@@ -152,15 +155,15 @@ def cost_rows(plan: Plan, queue: StepQueue) -> list[dict]:
         steps = [x for x in trained if x.title == title and queue.is_done(x)]
         if not steps:
             continue
-        times = [_times(queue.folder(step)) for step in steps]
         first = steps[0]
-        model = model_cost(
-            read_config(
-                Path(first.config),
-                queue.variables(first),
-                queue.options(first),
-            )
+        config = read_config(
+            Path(first.config), queue.variables(first), queue.options(first)
         )
+        if config.get('custom_imports'):
+            import_modules_from_strings(**config.custom_imports)
+        model = model_cost(config)
+        last = config.train_cfg.get('max_iters', 0)
+        times = [_times(queue.folder(step), last) for step in steps]
         memory = [x['memory_mb'] for x in times if x['memory_mb'] is not None]
         rows.append(
             dict(
@@ -184,17 +187,24 @@ def _iterations(folder: Path) -> dict[int, dict]:
     return {x['iter']: x for x in lines if 'iter' in x}
 
 
-def _times(folder: Path) -> dict:
-    """Time and memory of the iterations of one training."""
+def _times(folder: Path, total: int) -> dict:
+    """Time and memory of the iterations of one training.
+
+    Args:
+        total: Iterations; those after the last line of the log took as long
+            as those before it.
+    """
     lines = {n: x for n, x in _iterations(folder).items() if 'time' in x}
     seconds = last = 0
     for number in sorted(lines):
         seconds += lines[number]['time'] * (number - last)
         last = number
+    if lines and total > last:
+        seconds += lines[last]['time'] * (total - last)
     times = [x['time'] for x in lines.values()]
     memory = [x['memory'] for x in lines.values() if 'memory' in x]
     return dict(
-        iterations=last,
+        iterations=max(last, total),
         ms=1e3 * statistics.median(times) if times else NAN,
         minutes=seconds / 60 if times else NAN,
         memory_mb=max(memory, default=None),
@@ -269,16 +279,17 @@ def write_report(
         text.append(
             f'![Pseudo-labels against the truth]({name}_pseudo_labels.png)'
         )
-    costs = cost_rows(plan, queue) if cost else []
-    if costs:
-        write_csv(out / f'{name}_cost.csv', costs)
-        text.append(cost_table(costs))
     if queue.failed:
         lines = [f'- {key}: {why}' for key, why in queue.failed.items()]
         text.append('Without a result:\n\n' + '\n'.join(lines))
-    text = '\n\n'.join(text) + '\n'
-    (out / f'{name}.md').write_text(text, 'utf-8')
-    return text
+    file = out / f'{name}.md'
+    file.write_text('\n\n'.join(text) + '\n', 'utf-8')
+    costs = cost_rows(plan, queue) if cost else []  # builds the models
+    if costs:
+        write_csv(out / f'{name}_cost.csv', costs)
+        text.append(cost_table(costs))
+        file.write_text('\n\n'.join(text) + '\n', 'utf-8')
+    return file.read_text('utf-8')
 
 
 def _plot(rows: Sequence[dict]):

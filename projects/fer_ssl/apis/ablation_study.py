@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 
-from .launch import find_config
+from .launch import find_config, replace_data_root, warn_of_new_key
 
 KINDS = ('train', 'test', 'extract')
 STUDY_KEYS = ('seeds', 'differences', 'columns', 'rows', 'steps')
@@ -136,6 +136,7 @@ class Study:
         )
         self._check_steps()
         self._check_variables()
+        self._named: set[tuple[Path, str]] = set()
 
     def _refuse(self, where: str, problem: str) -> None:
         raise ValueError(f'{self.path}: {where}: {problem}')
@@ -177,11 +178,11 @@ class Study:
 
     def _check_variables(self) -> None:
         """Refuse a variable that is used nowhere: it is misspelt."""
-        used = set(REFERENCE.findall(json.dumps(self.steps)))
+        used = set(_references(self.steps))
         for group in ('rows', 'columns'):
-            for name, variables in getattr(self, group).items():
-                text = json.dumps(getattr(self, group))
-                known = [*used, *REFERENCE.findall(text), 'step', 'score']
+            own = getattr(self, group)
+            known = [*used, *_references(own), 'step', 'score']
+            for name, variables in own.items():
                 for key in variables:
                     if key not in known:
                         where = f'{group}.{name}.{key}'
@@ -192,6 +193,17 @@ class Study:
                         self._refuse(
                             f'{group}.{name}.{key}', 'names a step or the seed'
                         )
+
+    def warn_of_new_keys(
+        self, path: Path, env: Mapping[str, str], options: Mapping
+    ) -> None:
+        """Say once which options are unknown to a config, likely typos."""
+        new = [key for key in options if (path, key) not in self._named]
+        if new:
+            config = read_config(path, env, {})
+            for key in new:
+                warn_of_new_key(config, key)
+        self._named.update((path, key) for key in new)
 
     def find(self, where: str, name: str) -> Path:
         """Config beside this file, or else by path or name."""
@@ -289,8 +301,16 @@ class _Branch:
             options['randomness.seed'] = self.variables['seed']
         env = {k: str(v) for k, v in (expand('env') or {}).items()}
         checkpoint = expand('checkpoint')
+        for key, value in options.items():
+            if DictAction._parse_iterable(option_text(value)) != value:
+                self.study._refuse(
+                    f'{where}.cfg_options.{key}',
+                    f'{value!r} cannot be handed on by --cfg-options: write '
+                    'it into a config of your own, which inherits this one',
+                )
         path = self.study.find(f'{where}.{kind}', given[kind])
         config = read_config(path, env, options, f'{self.study.path}: {where}')
+        self.study.warn_of_new_keys(path, env, options)
         evaluator = dict(train='val_evaluator', test='test_evaluator').get(
             kind
         )
@@ -357,16 +377,39 @@ def read_config(
     """Config as a process with these variables and options sees it.
 
     Raises:
-        ValueError: An option does not fit; the message begins with ``where``.
+        ValueError: The config refuses a variable, or an option does not fit;
+            the message begins with ``where``.
     """
-    with _environment(env):
-        config = Config.fromfile(path, import_custom_modules=False)
+    try:
+        with _environment(env):
+            config = Config.fromfile(path, import_custom_modules=False)
+    except ValueError as error:
+        raise ValueError(f'{where}: {path}: {error}') from None
+    data_root = config.get('data_root')
     try:
         config.merge_from_dict(dict(options))
     except (AssertionError, KeyError, TypeError) as error:
         message = f'{where}: cfg_options: {error.args[0]}'
         raise ValueError(message) from None
+    if 'data_root' in options:
+        replace_data_root(config, data_root, config.data_root)
     return config
+
+
+def option_text(value: Any) -> str:
+    """A value as ``--cfg-options`` reads it."""
+    if isinstance(value, (list, tuple)):
+        return f'[{",".join(map(option_text, value))}]'
+    return str(value)
+
+
+def _references(value: Any) -> Iterator[str]:
+    """Names in braces, of all texts in a value."""
+    if isinstance(value, str):
+        yield from REFERENCE.findall(value)
+    elif isinstance(value, (dict, list)):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _references(part)
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .ablation_study import REFERENCE, Step
+from ..folders import make_folder
+from .ablation_study import REFERENCE, Step, option_text
 from .trials import start_logged
 
 SCRIPTS = dict(train='train.py', test='test.py', extract='extract_features.py')
@@ -103,17 +104,19 @@ class StepQueue:
         else:
             words += [self.filled(step, step.checkpoint)]
             words += [f'--out={folder / "features"}']
-        options = [f'{k}={_text(v)}' for k, v in self.options(step).items()]
+        options = [
+            f'{k}={option_text(v)}' for k, v in self.options(step).items()
+        ]
         return words + ['--cfg-options', *options] * bool(options)
 
     def run(self) -> None:
         """Run all steps that are not finished.
 
         Raises:
-            ValueError: Another process, perhaps one left by a call that was
-                killed, works in the folder.
+            ValueError: The folder cannot be made, or another process, perhaps
+                one left by a call that was killed, works in it.
         """
-        self.work_dir.mkdir(parents=True, exist_ok=True)
+        make_folder(self.work_dir)
         with open(self.work_dir / 'lock', 'w') as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -191,10 +194,3 @@ class StepQueue:
         part = file.with_suffix('.part')
         part.write_text(json.dumps(vars(step), indent=1), 'utf-8')
         part.replace(file)
-
-
-def _text(value: Any) -> str:
-    """A value as ``--cfg-options`` reads it."""
-    if isinstance(value, (list, tuple)):
-        return f'[{",".join(map(_text, value))}]'
-    return str(value)

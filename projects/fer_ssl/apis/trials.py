@@ -74,8 +74,10 @@ def train_once(
 ) -> dict[str, float]:
     """Train, unless the same training has been finished in the folder.
 
-    It is the same with the same config, options and variables ``FER_SSL_*``.
-    The scores are kept in ``scores.json``, what is printed in ``log.txt``.
+    It is the same with the same config, options and variables ``FER_SSL_*``,
+    as long as no file has changed that the config or a variable is, such as
+    the weights to start from. The scores are kept in ``scores.json``, what is
+    printed in ``log.txt``.
 
     Args:
         train: The script ``tools/train.py``.
@@ -93,13 +95,15 @@ def train_once(
         RuntimeError: The training failed; the message names its output.
     """
     environment = {**os.environ, **variables}
+    own = {k: v for k, v in environment.items() if k.startswith('FER_SSL_')}
     trial = dict(
         config=config,
         options=list(options),
-        variables={
-            name: value
-            for name, value in environment.items()
-            if name.startswith('FER_SSL_')
+        variables=own,
+        changed={
+            path: os.stat(path).st_mtime_ns
+            for path in (config, *own.values())
+            if os.path.isfile(path)
         },
     )
     file = folder / 'scores.json'
