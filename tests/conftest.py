@@ -11,8 +11,7 @@ import fer_ssl  # noqa: F401  (repairs mmaction2 before a test imports it)
 CLASSES = ('neutral', 'anger', 'happiness')
 
 
-@pytest.fixture(autouse=True)
-def own_scope_and_logger():
+def scope_and_logger():
     """What a test makes MMEngine's current scope or logger ends with it."""
     managers = DefaultScope, MMLogger
     before = [dict(manager._instance_dict) for manager in managers]
@@ -20,6 +19,10 @@ def own_scope_and_logger():
     for manager, instances in zip(managers, before):
         manager._instance_dict.clear()
         manager._instance_dict.update(instances)
+
+
+of_module = pytest.fixture(scope_and_logger, autouse=True, scope='module')
+of_test = pytest.fixture(scope_and_logger, autouse=True)
 
 
 @pytest.fixture

@@ -100,6 +100,7 @@ def test_balanced_batches_over_several_sets(tmp_path):
 
 
 def test_labeled_and_unlabeled_complete_each_other(tmp_path):
+    init_default_scope('mmpretrain')
     for arguments in sets(tmp_path).values():
         arguments = dict(arguments, labeled_per_class=1, seed=3)
         labeled = DATASETS.build(dict(arguments, subset='labeled'))
