@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 
 def make_folder(path: str) -> None:
@@ -11,6 +12,7 @@ def make_folder(path: str) -> None:
     """
     try:
         os.makedirs(path, exist_ok=True)
+        tempfile.TemporaryFile(dir=path).close()  # can be written to
     except OSError as error:
         raise ValueError(
             f'{path} cannot be made a folder for the results: '

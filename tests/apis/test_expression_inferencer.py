@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -228,6 +229,21 @@ def test_both_phases_as_the_data_set_does_it(tmp_path, write_videos):
         found.scores, expected.scores[frames], atol=1e-4
     )
     assert found.scores.std(axis=0).max() > 0.01
+
+
+def test_the_video_itself_is_not_written_over(tmp_path, clip):
+    path = tmp_path / 'out/overlay.mp4'
+    path.parent.mkdir()
+    shutil.copy(clip[0], path)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match='written over this video'):
+        ExpressionInferencer()(str(path), out_dir=str(path.parent))
+    assert path.read_bytes() == before
+
+
+def test_folder_without_permission(tmp_path, clip):
+    with pytest.raises(ValueError, match='cannot be made a folder'):
+        ExpressionInferencer()(clip[0], out_dir='/proc')
 
 
 def test_upright_pictures(tmp_path, faces):

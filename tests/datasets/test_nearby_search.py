@@ -127,6 +127,14 @@ def test_other_video_or_no_neighbour(number, video):
     assert [shape for shape, _ in search.detector.seen] == [(120, 160)] * 2
 
 
+def test_other_size_in_the_middle():
+    search = NearbySearch(WhiteSquares(), every=9)
+    search.find(picture(1, (130, 90)), 'a')
+    found = search.find(picture(2, (10, 10), size=(48, 64)), 'a')
+    assert boxes(found) == [at(10, 10)]
+    assert search.detector.seen[-1][0] == (48, 64)
+
+
 def test_every_picture():
     search = NearbySearch(dict(type='HaarDetector'), every=1)
     assert isinstance(search.detector, HaarDetector)

@@ -50,6 +50,25 @@ def test_times_of_a_variable_frame_rate(tmp_path):
     np.testing.assert_allclose([x.time for x in VideoFile(path)], times)
 
 
+def test_times_that_jump_back(tmp_path):
+    """As in files that were put together."""
+    times = [0.0, 0.04, 0.08, 0.12]
+    path = Path(write_pictures(tmp_path / 'a.ts', [grey(9)] * 4, times))
+    path.write_bytes(path.read_bytes() * 2)
+    video = VideoFile(str(path))
+    found = [x.time for x in video]
+    assert len(found) == 8
+    assert (np.diff(found) > 0).all()
+    jumps = [x for x in video.problems if 'jump back at picture 5' in x]
+    assert len(jumps) == 1
+
+
+def test_name_with_a_colon(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_pictures(tmp_path / '12:30.mp4', [grey(9)] * 3)
+    assert len(list(VideoFile('12:30.mp4'))) == 3
+
+
 def test_times_count_from_the_first_picture(tmp_path):
     times = [1.5, 1.6, 1.8]
     path = write_pictures(tmp_path / 'a.mkv', [grey(9)] * 3, times)

@@ -146,13 +146,16 @@ class ExpressionInferencer(BaseInferencer):
 
         Raises:
             FileNotFoundError: There is no such video.
-            ValueError: It cannot be read, and is the only one.
+            ValueError: It cannot be read, and is the only one; or the
+                overlay would be written over it.
         """
         preprocess, _, visualize, _ = self._dispatch_kwargs(**kwargs)
         sources = self._inputs_to_list(inputs)
         folders = _folders(sources, out_dir)
-        for folder in filter(None, folders):  # now, not after an hour
-            make_folder(folder)
+        for source, folder in zip(sources, folders):
+            if folder:  # now, not after an hour
+                make_folder(folder)
+                _keep_source(source, osp.join(folder, 'overlay.mp4'))
         predictions, visualization = [], []
         for source, folder in zip(sources, folders):
             try:
@@ -396,6 +399,17 @@ def _classes_of(cfg: Config, checkpoint: dict) -> tuple[str, ...]:
             'nor the checkpoint names the classes.'
         )
     return tuple(classes)
+
+
+def _keep_source(source: str | int, overlay: str) -> None:
+    """Refuse to write the overlay into the video that it is drawn from."""
+    if isinstance(source, int) or not osp.isfile(source):
+        return
+    if osp.exists(overlay) and osp.samefile(source, overlay):
+        raise ValueError(
+            f'{source}: the overlay would be written over this video. Name '
+            'another folder for the results.'
+        )
 
 
 def _folders(

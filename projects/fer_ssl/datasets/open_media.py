@@ -51,7 +51,8 @@ def open_media(path: str, cure: str) -> InputContainer:
     """
     av = import_av()
     try:
-        return av.open(path, metadata_errors='ignore')
+        # FFmpeg takes what stands before a colon for a protocol.
+        return av.open(osp.abspath(path), metadata_errors='ignore')
     except av.error.FFmpegError as error:
         raise ValueError(
             f'{path}: neither a video nor a sound file that can be read '

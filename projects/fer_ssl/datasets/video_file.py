@@ -91,6 +91,12 @@ class VideoFile:
                     time += 1 / self._rate
                 else:
                     first = frame.time if first is None else first
+                    if number > 1 and frame.time - first < time:
+                        self.problems.append(
+                            f'{self.path}: the times jump back at picture '
+                            f'{number}; it is taken as the next one'
+                        )
+                        first = frame.time - time - 1 / self._rate
                     time = frame.time - first
                 image = frame.to_ndarray(format='bgr24')
                 yield Picture(number, time, _upright(image, matrix))

@@ -48,7 +48,9 @@ class VideoWriter:
 
     def _open(self, image: np.ndarray) -> None:
         os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
-        self._media = self._av.open(self.path, 'w', format='mp4')
+        self._media = self._av.open(
+            os.path.abspath(self.path), 'w', format='mp4'
+        )
         self._stream = self._media.add_stream('libx264', rate=self._rate)
         self._stream.height = max(image.shape[0] // 2 * 2, 2)
         self._stream.width = max(image.shape[1] // 2 * 2, 2)

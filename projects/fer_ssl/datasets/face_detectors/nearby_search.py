@@ -49,19 +49,24 @@ class NearbySearch(FaceDetector):
         self.every = every
         self._next: tuple[str, int] | None = None
         self._until = 0
+        self._shape: tuple | None = None
         self._faces: list[Face] = []
 
     def find(self, picture: Picture, video: str) -> list[Face]:
         """See the base class."""
         faces = None
-        if self._next == (video, picture.number) and (
-            self._faces and picture.number < self._until
+        if (
+            self._faces
+            and picture.number < self._until
+            and self._next == (video, picture.number)
+            and self._shape == picture.image.shape
         ):
             faces = self._near(picture.image)
         if faces is None:
             faces = self.detector.find(picture, video)
             self._until = picture.number + self.every
         self._faces = faces
+        self._shape = picture.image.shape
         self._next = video, picture.number + 1
         return faces
 
