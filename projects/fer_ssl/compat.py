@@ -7,18 +7,13 @@ edits an installed file, and nothing turns safe loading off.
 
 from __future__ import annotations
 
-import codecs
 import contextlib
-import copyreg
 import functools
 import glob
 import importlib
 import importlib.util
 import os
 import os.path as osp
-import pickle
-import re
-import struct
 import sys
 import types
 from importlib.abc import MetaPathFinder
@@ -28,13 +23,18 @@ from typing import Any, Callable
 from mmengine.registry import Registry
 from mmengine.utils import digit_version
 
+from .utils.saved_config import may_build, may_import, parse_saved_config
+
 
 def apply_repairs() -> None:
     """Arrange all repairs; a second call changes nothing."""
     import_parent_locations()
     when_imported('mmengine.config.config', format_configs_once)
+    hold_registries_to_components()
     when_imported('mmengine.runner.checkpoint', load_checkpoints_safely)
     when_imported('mmengine.runner.checkpoint', write_checkpoints_whole)
+    for name in ('runner', '_flexible_runner'):
+        when_imported(f'mmengine.runner.{name}', resume_without_running_text)
     for name in ('mmengine.hooks', 'mmpretrain.engine.hooks'):
         when_imported(f'{name}.ema_hook', resume_averages_of_wrapped_parts)
     for name in ('mmaction', 'mmpretrain'):
@@ -114,6 +114,37 @@ def add_location(registry: Registry, location: str) -> None:
         registry._imported = False
 
 
+def hold_registries_to_components() -> None:
+    """Let a config inside data name registered components only.
+
+    Symptom: ``dict(type='os.system', command=...)`` runs the command: what is
+    in no registry is imported by its dotted name, and so is the module
+    ``NAME.registry`` of any ``type='NAME.X'``. That serves configs that are
+    Python, and gives code to those that come in a checkpoint.
+    Upstream: ``mmengine/registry/registry.py``, all versions up to 0.11.
+
+    Only what runs in :func:`components_of_data` is held to it.
+    """
+    module = sys.modules[Registry.__module__]
+    find, import_module = module.get_object_from_string, module.import_module
+    if hasattr(find, '__wrapped__'):
+        return
+
+    @functools.wraps(find)
+    def get_object_from_string(name: str) -> Any:
+        found = find(name) if may_import(name) else None
+        return found if may_build(found) else None
+
+    @functools.wraps(import_module)
+    def import_if_allowed(name: str, package: str | None = None) -> Any:
+        if not may_import(name):
+            raise ImportError(f'{name} is not imported for a config in data')
+        return import_module(name, package)
+
+    module.get_object_from_string = get_object_from_string
+    module.import_module = import_if_allowed
+
+
 # --------------------------------------------------------------------------
 # mmengine: the text of a config
 # --------------------------------------------------------------------------
@@ -159,17 +190,43 @@ def load_checkpoints_safely(checkpoint: types.ModuleType) -> None:
             ``torch`` is replaced, as all its loaders (local, s3, openmmlab,
             ...) call ``torch.load`` through it, with varying arguments.
     """
-    import torch
+    # Not at the top: torch takes seconds to import.
+    from .utils.safe_load import safe_load, safe_load_url
 
-    class TorchWithSafeLoad(types.ModuleType):
-        load = staticmethod(safe_load)
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(torch, name)
-
-    allow_checkpoint_globals()
-    checkpoint.torch = TorchWithSafeLoad('torch')
+    checkpoint.torch = module_with(checkpoint.torch, load=safe_load)
     checkpoint.load_url = safe_load_url
+
+
+def module_with(module: types.ModuleType, **attributes: Any) -> Any:
+    """Stand in for a module, with other values of some of its attributes."""
+
+    class Other(types.ModuleType):
+        def __getattr__(self, name: str) -> Any:
+            return getattr(module, name)
+
+    other = Other(module.__name__)
+    vars(other).update(attributes)
+    return other
+
+
+def resume_without_running_text(runner: types.ModuleType) -> None:
+    """Read ``meta['config']`` of a checkpoint as literals when resuming.
+
+    Symptom: ``Runner.resume`` executes that text, an entry of old files, to
+    look for ``gpu_ids``.
+    Upstream: ``mmengine/runner/runner.py``, all versions up to 0.11.
+
+    Args:
+        runner: The module of a runner. Its name ``mmengine`` is replaced, as
+            it calls ``mmengine.Config.fromstring``.
+    """
+
+    class LiteralConfig:
+        @staticmethod
+        def fromstring(text: str, file_format: str) -> Any:
+            return parse_saved_config(text, 'the checkpoint to resume')
+
+    runner.mmengine = module_with(runner.mmengine, Config=LiteralConfig)
 
 
 def write_checkpoints_whole(checkpoint: types.ModuleType) -> None:
@@ -251,147 +308,6 @@ def resume_averages_of_wrapped_parts(ema_hook: types.ModuleType) -> None:
             load_state_dict(self.ema_model, average, strict=self.strict_load)
 
     hook.after_load_checkpoint = after_load_checkpoint
-
-
-def safe_load(file: Any, map_location: Any = None, **_: Any) -> Any:
-    """Load a checkpoint that holds nothing but data.
-
-    Args:
-        file: Path or open binary file.
-        map_location: As in ``torch.load``.
-
-    Raises:
-        ValueError: If the file holds anything that is not on the allow-list,
-            or is no checkpoint at all.
-    """
-    import torch
-
-    no_checkpoint = f'{file}: this is no checkpoint written by torch.save.'
-    try:
-        return torch.load(file, map_location=map_location, weights_only=True)
-    except pickle.UnpicklingError as error:
-        found = re.search(
-            r"(?:GLOBAL|Unsupported class|<class) '?([\w.]+)", str(error)
-        )
-        if found is None:
-            raise ValueError(no_checkpoint) from error
-        raise ValueError(
-            f'{file}: refused, it contains {found[1]}, which is more than '
-            'data and could run code while loading. Ask its author for the '
-            'state_dict alone, or, if you know and trust that class, allow '
-            'it (with torch >= 2.4, by torch.serialization.add_safe_globals '
-            'in a module of your custom_imports).'
-        ) from error
-    except (LookupError, TypeError, ValueError, struct.error) as error:
-        # what torch's unpickler meets in a text or an image file
-        raise ValueError(no_checkpoint) from error
-    except (EOFError, RuntimeError) as error:
-        reader = 'PytorchStreamReader' in str(error)
-        if not (reader or isinstance(error, EOFError)):
-            raise
-        raise ValueError(
-            f'{file}: the checkpoint is damaged or incomplete. Use an older '
-            'one, or fetch it again.'
-        ) from error
-
-
-def safe_load_url(
-    url: str,
-    model_dir: str | None = None,
-    map_location: Any = None,
-    progress: bool = True,
-) -> Any:
-    """Download a checkpoint once into the torch hub folder and load it."""
-    from torch import hub
-
-    folder = model_dir or osp.join(hub.get_dir(), 'checkpoints')
-    os.makedirs(folder, exist_ok=True)
-    file = osp.join(folder, osp.basename(url.split('?')[0]))
-    if not osp.exists(file):
-        hub.download_url_to_file(url, file, progress=progress)
-    return safe_load(file, map_location)
-
-
-def allow_checkpoint_globals() -> None:
-    """Allow what a checkpoint of an MMEngine runner holds besides tensors.
-
-    These are the logging history (``HistoryBuffer``) and NumPy arrays and
-    numbers, under the names of NumPy 1 and 2. None of them can run code.
-    """
-    import numpy as np
-    import torch
-    from mmengine.logging import HistoryBuffer
-
-    allowed = checkpoint_globals()
-    if hasattr(torch.serialization, 'add_safe_globals'):
-        torch.serialization.add_safe_globals(allowed)
-        return
-    # torch 2.1 to 2.3 has no such function, and its loader restores objects
-    # by calls only, never by setting their state. So the table that it looks
-    # into is extended, and what this process saves is written as calls.
-    table = torch._weights_only_unpickler._get_allowed_globals()
-    table.update({f'{x.__module__}.{x.__qualname__}': x for x in allowed})
-    copyreg.pickle(
-        HistoryBuffer,
-        lambda x: (
-            HistoryBuffer,
-            (*(values.tolist() for values in x.data), x.max_length),
-        ),
-    )
-    for number in allowed:
-        if isinstance(number, type) and issubclass(number, np.generic):
-            copyreg.pickle(number, lambda x: (type(x), (x.item(),)))
-
-
-def checkpoint_globals() -> list[Any]:
-    """List the callables allowed in a checkpoint, named as pickled."""
-    import numpy as np
-    from mmengine.logging import HistoryBuffer
-
-    rebuild_array = np.empty(0).__reduce__()[0]
-    rebuild_number = np.float64(0).__reduce__()[0]
-    dtypes = [np.dtype(code) for code in '?bhilqBHILQefd']
-    return [
-        HistoryBuffer,
-        _alias(_history_attribute, 'builtins', 'getattr'),
-        codecs.encode,  # bytes; torch >= 2.5 allows it by itself
-        np.ndarray,
-        np.dtype,
-        *{type(dtype) for dtype in dtypes},
-        *{dtype.type for dtype in dtypes},
-        # The module was renamed in NumPy 2; files of both must load in both.
-        *(
-            _alias(function, f'numpy.{core}.multiarray', name)
-            for core in ('core', '_core')
-            for function, name in (
-                (rebuild_array, '_reconstruct'),
-                (rebuild_number, 'scalar'),
-            )
-        ),
-    ]
-
-
-def _alias(function: Callable, module: str, name: str) -> Callable:
-    """Wrap ``function`` under the name that stands in the files."""
-
-    def alias(*args: Any) -> Any:
-        return function(*args)
-
-    alias.__module__, alias.__name__, alias.__qualname__ = module, name, name
-    return alias
-
-
-def _history_attribute(owner: Any, name: str) -> Any:
-    """``getattr`` for the statistics of a history, and for nothing else.
-
-    The methods ``HistoryBuffer.mean``, ``min``, ``max`` and ``current`` are
-    pickled as ``getattr(HistoryBuffer, name)``.
-    """
-    from mmengine.logging import HistoryBuffer
-
-    if owner is not HistoryBuffer or name.startswith('_'):
-        raise pickle.UnpicklingError(f'GLOBAL getattr of {owner!r} refused')
-    return getattr(owner, name)
 
 
 # --------------------------------------------------------------------------

@@ -16,7 +16,9 @@ def checkpoint(tmp_path):
     torch.save(
         dict(
             meta=dict(
-                cfg='model = 1', dataset_meta=dict(classes=('a', 'b')), iter=2
+                cfg='model = 1\n',
+                dataset_meta=dict(classes=('a', 'b')),
+                iter=2,
             ),
             state_dict={
                 'weight': torch.tensor([0.1, -3.0]),
@@ -38,7 +40,7 @@ def test_what_is_kept(checkpoint, tmp_path, half):
     small = torch.load(target, weights_only=True)
     assert small.keys() == {'meta', 'state_dict'}
     assert small['meta'] == dict(
-        cfg='model = 1', dataset_meta=dict(classes=('a', 'b'))
+        cfg='model = 1\n', dataset_meta=dict(classes=('a', 'b'))
     )
     weight = small['state_dict']['weight']
     assert weight.dtype == (torch.float16 if half else torch.float32)

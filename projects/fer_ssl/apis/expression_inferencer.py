@@ -3,6 +3,7 @@ from __future__ import annotations
 import os.path as osp
 import textwrap
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from ..evaluation.post_processor import PostProcessor, build_post_processor
 from ..folders import make_folder
 from ..models.frame_recognizer import FrameRecognizer
 from ..models.teacher_student import TeacherStudent
+from ..utils.saved_config import components_of_data, saved_config
 from .default_checkpoint import find_checkpoint
 from .face_networks import FaceNetwork, FrameByFrame, WindowByWindow
 from .face_pipeline import FacePipeline, collate_faces
@@ -98,7 +100,12 @@ class ExpressionInferencer(BaseInferencer):
     ) -> None:
         weights = find_checkpoint(weights)
         self._checkpoint = _load_checkpoint(weights, map_location='cpu')
-        cfg = _config_of(model, weights, self._checkpoint)
+        if model is None:
+            cfg = saved_config(self._checkpoint, weights)
+            held: AbstractContextManager = components_of_data(weights)
+        else:
+            cfg = _config_of(model)
+            held = nullcontext()
         self.weights = weights
         self.min_faces = min_faces
         self.detector = _build(detector or _DETECTOR)
@@ -111,9 +118,10 @@ class ExpressionInferencer(BaseInferencer):
         self.crop_size = (
             crop.get('size', 0) if crop_size is None else crop_size
         )
-        super().__init__(
-            cfg, weights, device, cfg.get('default_scope'), show_progress
-        )
+        with held:
+            super().__init__(
+                cfg, weights, device, cfg.get('default_scope'), show_progress
+            )
 
     def __call__(
         self,
@@ -348,21 +356,11 @@ def _build(part: object) -> object:
     return TASK_UTILS.build(part) if isinstance(part, dict) else part
 
 
-def _config_of(
-    model: Config | dict | str | None, weights: str, checkpoint: dict
-) -> Config:
-    """The config that was named, or the one in the checkpoint."""
+def _config_of(model: Config | dict | str) -> Config:
+    """The config that was named."""
     if isinstance(model, str):
         return Config.fromfile(find_config(model))
-    if model is not None:
-        return Config(dict(model)) if isinstance(model, dict) else model.copy()
-    text = (checkpoint.get('meta') or {}).get('cfg')
-    if text is None:
-        raise ValueError(
-            f'{weights}: there is no config in this checkpoint. Name its '
-            'config, by --config (model=...).'
-        )
-    return Config.fromstring(text, file_format='.py')
+    return Config(dict(model)) if isinstance(model, dict) else model.copy()
 
 
 def _network_of(model: nn.Module, cfg: Config) -> FaceNetwork:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
+import numpy as np
 import torch
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
+
+from ..utils.saved_config import parse_saved_config
 
 #: What is needed to build the network and to name its outputs.
 KEPT_META = ('cfg', 'dataset_meta')
@@ -39,13 +43,38 @@ def publish_checkpoint(source: str, target: str, half: bool = False) -> None:
             'checkpoint that a training of fer_ssl or MMEngine has written.'
         )
     weights = checkpoint['state_dict']
+    strange = [k for k, v in weights.items() if not isinstance(v, Tensor)]
+    if strange:
+        raise ValueError(
+            f'{source}: {strange[0]} in its weights is no tensor.'
+        )
+    # Written anew from its values: nothing else of the text goes on.
+    kept = dict(
+        cfg=parse_saved_config(meta['cfg'], source).pretty_text,
+        dataset_meta=_plain(meta['dataset_meta'], source),
+    )
     if half:
         weights = {
             key: _to_half(key, value, source) for key, value in weights.items()
         }
     os.makedirs(os.path.dirname(os.path.abspath(target)), exist_ok=True)
-    kept = {key: meta[key] for key in KEPT_META}
     torch.save(dict(meta=kept, state_dict=dict(weights)), target)
+
+
+def _plain(value: Any, source: str) -> Any:
+    """Text, numbers and containers of these; anything else is refused."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {str(k): _plain(v, source) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_plain(v, source) for v in value)
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    raise ValueError(
+        f'{source}: dataset_meta holds {type(value).__name__}, which is not '
+        'passed on: keep text and numbers in the metainfo of the data set.'
+    )
 
 
 def _to_half(key: str, value: Tensor, source: str) -> Tensor:

@@ -1,0 +1,301 @@
+"""Checkpoints are read as data: nothing that stands in a file is run.
+
+The ``weights_only`` reader of torch knows tensors and plain containers. A
+checkpoint of an MMEngine runner also holds the logging history, arrays and
+numbers of NumPy. Each name by which a file asks for one of these leads to a
+stand-in of this module, which checks what it is given and does nothing else.
+When the whole file is read, the stand-ins become what they stand for.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import pickle
+import re
+import tarfile
+import zipfile
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer
+from torch import hub
+
+#: Booleans, integers and floats: 'f8', or one letter in older files.
+_PLAIN_TYPES = re.compile(r'[?bhilqBHILQefd]|b1|[iu][1248]|f[248]')
+
+
+def safe_load(file: Any, map_location: Any = None, **_: Any) -> Any:
+    """Load a checkpoint that holds nothing but data.
+
+    Args:
+        file: Path or open binary file.
+        map_location: As in ``torch.load``.
+
+    Raises:
+        OSError: The file cannot be opened.
+        ValueError: It holds anything that is not on the allow-list, is of a
+            format that cannot be read as data, or is no checkpoint.
+    """
+    try:
+        with torch.serialization.safe_globals(checkpoint_globals()):
+            content = torch.load(
+                file, map_location=map_location, weights_only=True
+            )
+        return _resolve(content, {})
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:
+        # Any exception: torch reads a text, an image or a made-up file until
+        # something does not fit.
+        raise ValueError(f'{file}: {_reason(file, error)}') from error
+
+
+def safe_load_url(
+    url: str,
+    model_dir: str | None = None,
+    map_location: Any = None,
+    progress: bool = True,
+) -> Any:
+    """Download a checkpoint once into the torch hub folder and load it."""
+    folder = model_dir or os.path.join(hub.get_dir(), 'checkpoints')
+    os.makedirs(folder, exist_ok=True)
+    file = os.path.join(folder, os.path.basename(url.split('?')[0]))
+    if not os.path.exists(file):
+        hub.download_url_to_file(url, file, progress=progress)
+    return safe_load(file, map_location)
+
+
+def _reason(file: Any, error: Exception) -> str:
+    """Say why a file was not loaded, and what helps."""
+    text = str(error)
+    found = re.search(r"(?:GLOBAL|Unsupported class|<class) '?([\w.]+)", text)
+    if isinstance(error, pickle.UnpicklingError) and found:
+        return (
+            f'refused, it contains {found[1]}, which is more than data and '
+            'could run code while loading. Ask its author for the state_dict '
+            'alone, or, if you know and trust that class, allow it by '
+            'torch.serialization.add_safe_globals in a module of your '
+            'custom_imports.'
+        )
+    converted = _other_format(file)
+    if converted:
+        return converted
+    if isinstance(error, EOFError) or 'PytorchStreamReader' in text:
+        return (
+            'the checkpoint is damaged or incomplete. Use an older one, or '
+            'fetch it again.'
+        )
+    if isinstance(error, RuntimeError) and 'device' in text:
+        return text.splitlines()[0]  # no such GPU here; the file is fine
+    return 'this is no checkpoint written by torch.save.'
+
+
+def _other_format(file: Any) -> str:
+    """Remedy for a file of another format of weights; '' if it is not one."""
+    if not isinstance(file, (str, os.PathLike)):
+        return ''
+    save = "torch.save(dict(state_dict=...), 'NEW.pth')"
+    with open(file, 'rb') as opened:
+        head = opened.read(9)
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+        if any(name.endswith('/constants.pkl') for name in names):
+            return (
+                'this is a TorchScript program, which is code. If you trust '
+                'it, convert it: torch.jit.load(FILE).state_dict(), then '
+                f'{save}.'
+            )
+    elif tarfile.is_tarfile(file):
+        return (
+            'this is a tar file of torch < 0.4, which cannot be read as data. '
+            'If you trust it, convert it: torch.load(FILE, '
+            f'weights_only=False), then {save}.'
+        )
+    elif head[8:] == b'{' and int.from_bytes(head[:8], 'little') < 1 << 30:
+        return (
+            'this is a safetensors file. Convert it: '
+            f'safetensors.torch.load_file(FILE), then {save}.'
+        )
+    return ''
+
+
+def checkpoint_globals() -> list[tuple[Any, str]]:
+    """List what a file may ask for, each entry with its name in the file.
+
+    ``HistoryBuffer``, ``getattr``
+        A logging history: two arrays of numbers and a length. Pickle looks
+        its methods up by ``getattr``; they are not taken from the file.
+    ``numpy.ndarray``, ``_reconstruct``
+        An array of numbers, made from as many bytes as it needs. NumPy's own
+        class would take objects and foreign memory as well.
+    ``bytes``
+        The content of an empty array: no bytes, and no others.
+    ``numpy.dtype``
+        A boolean, integer or floating-point type, of either byte order.
+    ``scalar``, ``numpy.float64`` and the like
+        One number of such a type. The second is the form that fer_ssl 0.1
+        wrote under torch < 2.4: a type that is called with the number.
+    """
+    # The module was renamed in NumPy 2; files of both must load in both.
+    cores = ('numpy.core.multiarray', 'numpy._core.multiarray')
+    return [
+        (_History, 'mmengine.logging.history_buffer.HistoryBuffer'),
+        (_method_of_history, 'builtins.getattr'),
+        (_no_bytes, 'builtins.bytes'),
+        (_Array, 'numpy.ndarray'),
+        (_Type, 'numpy.dtype'),
+        *((_empty_array, f'{core}._reconstruct') for core in cores),
+        *((_number_of_bytes, f'{core}.scalar') for core in cores),
+        *((call, f'numpy.{name}') for name, call in _NUMBER_CALLS.items()),
+    ]
+
+
+class _Type:
+    """Stands for a ``numpy.dtype``.
+
+    Args:
+        code: Name of the type, such as ``'f8'``.
+    """
+
+    def __init__(self, code: str, *_: Any) -> None:
+        if not isinstance(code, str) or not _PLAIN_TYPES.fullmatch(code):
+            _refuse(f'numpy.dtype({code!r})')
+        self.value = np.dtype(code)
+
+    def __setstate__(self, state: tuple) -> None:
+        """Take the byte order; names, fields and subarrays are refused."""
+        _, order, *structure = state
+        if order not in ('<', '>', '=', '|') or any(structure[:3]):
+            _refuse('numpy.dtype with fields')
+        self.value = self.value.newbyteorder(order)
+
+
+class _Array:
+    """Stands for a ``numpy.ndarray``; its content comes as its state."""
+
+    def __new__(cls, *args: Any) -> _Array:
+        if args:  # a shape, a type, a buffer
+            _refuse('numpy.ndarray(...)')
+        return super().__new__(cls)
+
+    def __setstate__(self, state: tuple) -> None:
+        _, shape, kind, fortran, content = state
+        if not (
+            isinstance(kind, _Type)
+            and isinstance(content, bytes)
+            and all(type(size) is int and size >= 0 for size in shape)
+            and math.prod(shape) * kind.value.itemsize == len(content)
+        ):
+            _refuse('numpy.ndarray of something else than numbers')
+        order = 'F' if fortran else 'C'
+        values = np.frombuffer(content, kind.value).reshape(shape, order=order)
+        native = values.dtype.newbyteorder('=')
+        self.value = values.astype(native)  # a copy, which can be written to
+
+
+def _empty_array(*_: Any) -> _Array:
+    return _Array()
+
+
+def _no_bytes(*args: Any) -> bytes:
+    if args:  # a size could take all memory
+        _refuse('bytes(...)')
+    return b''
+
+
+def _number_of_bytes(kind: _Type, content: bytes) -> np.generic:
+    if not (isinstance(kind, _Type) and isinstance(content, bytes)):
+        _refuse('a NumPy scalar that is no number')
+    (number,) = np.frombuffer(content, kind.value)
+    return number
+
+
+def _number_call(kind: type) -> Any:
+    def call(value: float) -> np.generic:
+        if not isinstance(value, (bool, int, float)):
+            _refuse(f'numpy.{kind.__name__}({value!r})')
+        return kind(value)
+
+    return call
+
+
+# NumPy 1 calls it bool_, NumPy 2 bool.
+_NUMBER_CALLS = {
+    name: _number_call(kind)
+    for kind in {np.dtype(code).type for code in '?bhilqBHILQefd'}
+    for name in {kind.__name__, kind.__name__.replace('bool', 'bool_')}
+}
+
+
+class _History:
+    """Stands for a ``HistoryBuffer``.
+
+    The class itself would take functions from its state, for every history
+    of the process.
+    """
+
+    def __init__(
+        self, log: Any = (), counts: Any = (), max_length: int = 1000000
+    ) -> None:
+        self.state = log, counts, max_length
+
+    def __setstate__(self, state: dict) -> None:
+        keys = '_log_history', '_count_history', 'max_length'
+        self.state = tuple(state[key] for key in keys)
+
+    @property
+    def value(self) -> HistoryBuffer:
+        log, counts, max_length = self.state
+        return HistoryBuffer(_numbers(log), _numbers(counts), int(max_length))
+
+
+def _numbers(values: Any) -> np.ndarray:
+    """Numbers of an array or, in the form of torch < 2.4, of a list."""
+    if isinstance(values, _Array):
+        return values.value
+    if not all(isinstance(x, (bool, int, float, np.number)) for x in values):
+        _refuse('HistoryBuffer of something else than numbers')
+    return np.array(values)
+
+
+def _method_of_history(owner: Any, name: str) -> None:
+    """Stand for ``getattr(HistoryBuffer, 'mean')`` and the like."""
+    if owner is not _History or not isinstance(name, str):
+        _refuse(f'getattr of {owner!r}')
+
+
+def _resolve(value: Any, done: dict[int, tuple]) -> Any:
+    """Put what they stand for in the place of the stand-ins.
+
+    Args:
+        value: What torch's reader made of a file; changed in place.
+        done: Results by the identity of what is replaced, with the latter,
+            which must live as long as its identity is in use.
+    """
+    if isinstance(value, (str, bytes, int, float, torch.Tensor, type(None))):
+        return value
+    if id(value) in done:
+        return done[id(value)][1]
+    if isinstance(value, (_Type, _Array, _History)):
+        result = value.value
+    elif type(value) is tuple:
+        result = tuple(_resolve(x, done) for x in value)
+    else:
+        result = value
+        done[id(value)] = value, result  # it may contain itself
+        if isinstance(value, list):
+            value[:] = [_resolve(x, done) for x in value]
+        elif isinstance(value, dict):
+            for key, x in value.items():
+                value[key] = _resolve(x, done)
+        if hasattr(value, '__dict__') and not callable(value):
+            _resolve(vars(value), done)
+    done[id(value)] = value, result
+    return result
+
+
+def _refuse(what: str) -> NoReturn:
+    raise pickle.UnpicklingError(f'GLOBAL {what}')
