@@ -101,7 +101,7 @@ extract_dataloader = dict(
     ),
 )
 
-train_cfg = dict(by_epoch=True, val_interval=1)
+train_cfg = dict(type='ResumableEpochLoop', val_interval=1)
 val_cfg = dict()
 test_cfg = dict()
 optim_wrapper = dict(

@@ -27,7 +27,7 @@ model = dict(
 )
 
 max_epochs = 500
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs)
+train_cfg = dict(type='ResumableEpochLoop', max_epochs=max_epochs)
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(

@@ -1,37 +1,47 @@
-"""Training in a process of its own that may kill itself."""
+"""Training in a process of its own that may send itself a signal."""
 
 import os
 import signal
+import sys
 
 from mmengine.config import Config
 from mmengine.fileio import LocalBackend
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-import fer_ssl  # noqa: F401
+from fer_ssl.engine.graceful_stop import TrainingInterrupted
 
 
 class Kill(Hook):
-    """SIGKILL at an iteration, at one of three moments of it."""
+    """A signal at an iteration, counted from 0, at a moment of it.
+
+    Args:
+        moment: ``'before'``, ``'between'`` (the two steps of a teacher and a
+            student), ``'after'``, or ``'validation'``, the one behind it.
+    """
 
     priority = 'VERY_LOW'  # after the checkpoint of the iteration
 
-    def __init__(self, iteration, moment):
+    def __init__(self, iteration, moment, number=signal.SIGKILL):
         self.iteration = iteration
         self.moment = moment
+        self.number = number
 
-    def _kill(self, moment, batch_idx):
-        if (moment, batch_idx) == (self.moment, self.iteration):
-            os.kill(os.getpid(), signal.SIGKILL)
+    def _kill(self, moment, iteration):
+        if (moment, iteration) == (self.moment, self.iteration):
+            os.kill(os.getpid(), self.number)
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
-        self._kill('before', batch_idx)
+        self._kill('before', runner.iter)
 
     def before_teacher_step(self, runner, batch_idx, feedback, outputs):
-        self._kill('between', batch_idx)
+        self._kill('between', runner.iter)
 
     def after_train_iter(self, runner, batch_idx, data_batch, outputs):
-        self._kill('after', batch_idx)
+        self._kill('after', runner.iter)
+
+    def before_val_iter(self, runner, batch_idx, data_batch=None):
+        self._kill('validation', runner.iter - 1)
 
 
 def kill_in_the_third_checkpoint():
@@ -48,11 +58,18 @@ def kill_in_the_third_checkpoint():
 
 
 def train(config, kill=None):
-    """Train a config; ``kill`` is (iteration, moment) or 'checkpoint'."""
+    """Train a config.
+
+    Args:
+        kill: The arguments of :class:`Kill`, or ``'checkpoint'``.
+    """
     Runner._log_env = lambda *_: None  # asks compilers for their versions
     runner = Runner.from_cfg(Config(config))
     if kill == 'checkpoint':
         kill_in_the_third_checkpoint()
     elif kill is not None:
         runner.register_hook(Kill(*kill))
-    runner.train()
+    try:
+        runner.train()
+    except TrainingInterrupted as stop:
+        sys.exit(128 + stop.number)

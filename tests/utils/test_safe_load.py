@@ -237,7 +237,10 @@ def write_safetensors(path):
 @pytest.mark.parametrize(
     'write_file, message',
     [
-        (write_torchscript, 'a TorchScript program, which is code.*torch.save'),
+        (
+            write_torchscript,
+            'a TorchScript program, which is code.*torch.save',
+        ),
         (write_tar, 'a tar file of torch < 0.4.*torch.save'),
         (write_safetensors, 'a safetensors file.*load_file.*torch.save'),
     ],

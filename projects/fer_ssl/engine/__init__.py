@@ -7,6 +7,7 @@ from .hooks import (
 )
 from .loops import (
     MetaPseudoLabelLoop,
+    ResumableEpochLoop,
     ResumableTrainLoop,
     SemiSupervisedLoop,
 )
@@ -19,6 +20,7 @@ __all__ = [
     'MultiOptimWrapperConstructor',
     'PseudoLabelCollapseHook',
     'ReportHook',
+    'ResumableEpochLoop',
     'ResumableTrainLoop',
     'SafeCheckpointHook',
     'SemiSupervisedLoop',

@@ -2,11 +2,33 @@ from __future__ import annotations
 
 import copy
 import os.path as osp
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
+
+#: State of a run that was told to end between two checkpoints.
+INTERRUPTED = 'interrupted.pth'
+
+
+def save_interrupted(runner) -> str:
+    """Save the state of a run that ends between two checkpoints.
+
+    Returns:
+        The file, which is also named in ``last_checkpoint``.
+    """
+    path = osp.join(runner.work_dir, INTERRUPTED)
+    meta = dict(epoch=runner.epoch, iter=runner.iter)
+    runner.save_checkpoint(
+        runner.work_dir, INTERRUPTED, meta=meta, by_epoch=False
+    )
+    if is_main_process():
+        Path(runner.work_dir, 'last_checkpoint').write_text(path)
+    return path
 
 
 @HOOKS.register_module()
@@ -18,14 +40,53 @@ class SafeCheckpointHook(CheckpointHook):
     a file is removed when its successor is complete. (That files appear whole
     or not at all is the work of ``fer_ssl.compat.write_checkpoints_whole``.)
 
+    A resumed run leaves the folder as an uninterrupted one would: parts of
+    files, best checkpoints of iterations that are trained again and
+    ``interrupted.pth`` are removed.
+
     Raises:
         OSError: A checkpoint cannot be written; the message names the one
             from which the run can be resumed.
     """
 
+    def before_train(self, runner) -> None:
+        info = runner.message_hub.runtime_info
+        # They become names of files to remove; a checkpoint is but data.
+        if not all(type(x) is int for x in info.get('keep_ckpt_ids', ())):
+            del info['keep_ckpt_ids']
+        super().before_train(runner)
+        if getattr(self, 'best_ckpt_path', None):
+            self.best_ckpt_path = self._own_best(self.best_ckpt_path)
+        for key, path in getattr(self, 'best_ckpt_path_dict', {}).items():
+            self.best_ckpt_path_dict[key] = path and self._own_best(path)
+        if is_main_process() and osp.isdir(self.out_dir):
+            self._clean(runner)
+
+    def _own_best(self, path: str) -> str | None:
+        """File in this run's folder that a resumed checkpoint calls its best.
+
+        Never another file: it will be removed when there is a better one.
+        """
+        name = osp.basename(path)
+        is_own = name.startswith('best_') and name.endswith('.pth')
+        return osp.join(self.out_dir, name) if is_own else None
+
+    def _clean(self, runner) -> None:
+        """Remove what an interrupted run has left."""
+        folder = Path(self.out_dir)
+        outdated = list(folder.glob('*.pth.part'))
+        for file in folder.glob('best_*.pth') if runner._resume else ():
+            found = re.fullmatch(r'best_.+_(iter|epoch)_(\d+)\.pth', file.name)
+            if found and int(found[2]) > getattr(runner, found[1]):
+                outdated.append(file)
+        for file in outdated:
+            file.unlink()
+
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict):
         with self._removals_last(runner):
             super()._save_checkpoint_with_step(runner, step, meta)
+        if is_main_process():
+            Path(runner.work_dir, INTERRUPTED).unlink(missing_ok=True)
 
     def _save_best_checkpoint(self, runner, metrics: dict) -> None:
         with self._removals_last(runner):

@@ -1,24 +1,21 @@
 from __future__ import annotations
 
-from mmengine.dist import get_rank
 from mmengine.registry import DATA_SAMPLERS, LOOPS
-from mmengine.runner import IterBasedTrainLoop, set_random_seed
+from mmengine.runner import IterBasedTrainLoop
 from mmengine.runner.loops import _InfiniteDataloaderIterator
 from torch.utils.data import DataLoader
 
 from ...datasets.samplers import ResumableSampler
-from ...randomness import mixed_seed
+from .resumable_loop import ResumableLoop
 
 
 @LOOPS.register_module()
-class ResumableTrainLoop(IterBasedTrainLoop):
+class ResumableTrainLoop(ResumableLoop, IterBasedTrainLoop):
     """Iteration-based training that resumes without replaying the data.
 
     mmengine's loop reads and decodes every batch of the past on resume.
     Here the samplers of this package are told the iteration instead; a
-    loader with another sampler starts afresh. All random numbers are
-    functions of the seed, the iteration and the draw, so that a resumed run
-    is the uninterrupted one, bit for bit.
+    loader with another sampler starts afresh.
     """
 
     def __init__(self, runner, dataloader, **kwargs) -> None:
@@ -66,37 +63,19 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             self.dataloader, self._iter
         )
 
-    def run(self):
-        """Train to ``max_iters`` and return the model."""
+    def train(self) -> None:
         self.runner.call_hook('before_train')
         self.runner.call_hook('before_train_epoch')
         if self._iter > 0:
             self.resume_data()
-            # The checkpoint is older than the validation it was due for.
-            self._validate_if_due()
+            self.validate_if_due(self._iter, self._max_iters)
         while self._iter < self._max_iters and not self.stop_training:
             self.run_next()
         self.runner.call_hook('after_train_epoch')
         self.runner.call_hook('after_train')
-        return self.runner.model
 
     def run_next(self) -> None:
         """One iteration, and the validation that is due after it."""
         self.runner.model.train()
-        data_batch = next(self.dataloader_iterator)
-        # Dropout and the like: a function of seed, iteration and rank.
-        set_random_seed(mixed_seed(self.runner.seed, self._iter, get_rank()))
-        self.run_iter(data_batch)
-        self._validate_if_due()
-
-    def _validate_if_due(self) -> None:
-        self._decide_current_val_interval()
-        if (
-            self.runner.val_loop is not None
-            and self._iter >= self.val_begin
-            and (
-                self._iter % self.val_interval == 0
-                or self._iter == self._max_iters
-            )
-        ):
-            self.runner.val_loop.run()
+        self.run_iter(self.next_batch(self.dataloader_iterator))
+        self.validate_if_due(self._iter, self._max_iters)

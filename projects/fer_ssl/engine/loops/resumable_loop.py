@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.dist import barrier, get_rank
+from mmengine.runner import set_random_seed
+from torch import nn
+
+from ...randomness import mixed_seed
+from ..graceful_stop import GracefulStop, StopRequest, TrainingInterrupted
+from ..hooks.safe_checkpoint_hook import save_interrupted
+
+
+class ResumableLoop:
+    """What the training loops of this package share.
+
+    A resumed run is the uninterrupted one, bit for bit: all random numbers
+    are functions of the seed, the iteration, the rank and the draw, and the
+    validation that was due at the checkpoint takes place. A run that is told
+    to end by SIGINT or SIGTERM finishes its iteration and saves.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.stop = GracefulStop()
+        super().__init__(*args, **kwargs)
+
+    @abstractmethod
+    def train(self) -> None:
+        """Train to the end, with all calls of hooks."""
+
+    def run(self) -> nn.Module:
+        """Train to the end and return the model.
+
+        Raises:
+            TrainingInterrupted: A signal has told the run to end; its state
+                is saved.
+        """
+        self.runner.register_hook(self.stop)
+        with self.stop:
+            try:
+                self.train()
+                return self.runner.model
+            except StopRequest as request:
+                self.stop.restore_weights(self.runner)
+                path = save_interrupted(self.runner)
+                if request.by_all:
+                    barrier()  # a launcher kills the others when one ends
+        raise TrainingInterrupted(self.stop.number, path)
+
+    def next_batch(self, iterator: Iterator) -> Any:
+        """Next batch, with the random numbers of its iteration set.
+
+        Raises:
+            StopIteration: There is none.
+            StopRequest: A process of the run has been told to end.
+        """
+        batch = None
+        if not self.stop.requested:
+            try:
+                batch = next(iterator)
+            except RuntimeError:
+                # The signal has ended the workers of the loader, too.
+                if not self.stop.requested:
+                    raise
+        if self.stop.agreed():
+            raise StopRequest(by_all=True)
+        # Dropout and the like.
+        set_random_seed(mixed_seed(self.runner.seed, self._iter, get_rank()))
+        return batch
+
+    def validate_if_due(self, step: int, last: int) -> None:
+        """Validate by the options ``val_begin`` and ``val_interval``.
+
+        Args:
+            step: Iterations or epochs that are done.
+            last: How many there are in all.
+
+        Raises:
+            StopRequest: The run has been told to end.
+        """
+        self._decide_current_val_interval()
+        if (
+            self.runner.val_loop is None
+            or step < self.val_begin
+            or (step % self.val_interval and step != last)
+        ):
+            return
+        try:
+            self.runner.val_loop.run()
+        except RuntimeError as error:  # as in next_batch
+            if not self.stop.requested:
+                raise
+            raise StopRequest from error
