@@ -6,6 +6,7 @@ from fer_ssl.apis.launch import (
     add_launch_arguments,
     load_config,
     load_strictly,
+    results_in,
     run,
     use_gloo_without_gpu,
 )
@@ -38,17 +39,21 @@ def main() -> None:
     from mmengine.evaluator import DumpResults
     from mmengine.runner import Runner
 
+    from fer_ssl.folders import make_folder
+
     if args.report:  # before the networks are built: DIR may be no folder
         from fer_ssl.engine import ReportHook
 
         report = ReportHook(args.report)
-    runner = Runner.from_cfg(cfg)
-    load_strictly(runner)
-    if args.out:
-        runner.test_evaluator.metrics.append(DumpResults(args.out))
-    if args.report:
-        runner.register_hook(report)
-    runner.test()
+    make_folder(cfg.work_dir)
+    with results_in(args.out or cfg.work_dir):
+        runner = Runner.from_cfg(cfg)
+        load_strictly(runner)
+        if args.out:
+            runner.test_evaluator.metrics.append(DumpResults(args.out))
+        if args.report:
+            runner.register_hook(report)
+        runner.test()
 
 
 if __name__ == '__main__':

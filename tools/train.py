@@ -8,6 +8,10 @@ from fer_ssl.apis.launch import (
     enable_amp,
     load_config,
     load_strictly,
+    lock_work_dir,
+    outlive_mim,
+    results_in,
+    resume_command,
     run,
     use_gloo_without_gpu,
 )
@@ -33,6 +37,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    outlive_mim(args.launcher)
     cfg = load_config(args)
     check_start_weights(cfg.model)
     if args.resume:
@@ -40,14 +45,23 @@ def main() -> None:
         cfg.load_from = None if args.resume == 'auto' else args.resume
     if args.amp:
         enable_amp(cfg)
+    lock_work_dir(cfg)
     use_gloo_without_gpu(cfg)
 
     from mmengine.runner import Runner
 
-    runner = Runner.from_cfg(cfg)
-    if cfg.get('resume'):
-        load_strictly(runner)
-    runner.train()
+    from fer_ssl.engine.graceful_stop import TrainingInterrupted
+
+    with results_in(cfg.work_dir):
+        runner = Runner.from_cfg(cfg)
+        if cfg.get('resume'):
+            load_strictly(runner)
+        try:
+            runner.train()
+        except TrainingInterrupted as stop:
+            command = resume_command(args.config, args.launcher)
+            stop.args = (f'{stop} Resume with:\n{command}',)
+            raise
 
 
 if __name__ == '__main__':

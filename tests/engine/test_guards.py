@@ -111,7 +111,7 @@ def test_full_disk_keeps_the_checkpoint_before(
     kept = f'{config.work_dir}/iter_2.pth'
     with pytest.raises(OSError) as caught:
         runner.train()
-    assert 'cannot be written' in str(caught.value)
+    assert 'checkpoint of iteration 4 cannot be written' in str(caught.value)
     assert 'No space left' in str(caught.value)
     assert f'{kept} is intact: --resume' in str(caught.value)
     monkeypatch.undo()
@@ -120,6 +120,46 @@ def test_full_disk_keeps_the_checkpoint_before(
     resumed = build_runner(config, resume=True)
     resumed.train()
     assert resumed.iter == 6
+
+
+def test_a_resumed_checkpoint_removes_no_foreign_files(
+    spatial_config, build_runner, tmp_path
+):
+    """It says which files are outdated, but it is data of anybody."""
+    config = spatial_config
+    config.train_cfg.val_interval = 3
+    config.default_hooks.checkpoint.update(
+        type='SafeCheckpointHook',
+        interval=3,
+        max_keep_ckpts=1,
+        save_best='student/macro_f1',
+        rule='greater',
+    )
+    config.train_cfg.max_iters = 3
+    build_runner(config).train()
+    latest = f'{config.work_dir}/iter_3.pth'
+    foreign = tmp_path / 'diploma'
+    (foreign / 'thesis').mkdir(parents=True)
+    (foreign / 'best_of_my_life.pth').touch()
+    step = f'{foreign}/iter_1'
+    (foreign / 'iter_1.pth').touch()
+    for best in (foreign / 'thesis', foreign / 'best_of_my_life.pth'):
+        checkpoint = torch.load(latest, weights_only=False)
+        info = checkpoint['message_hub']['runtime_info']
+        info.update(
+            best_ckpt=str(best),
+            best_score=-1.0,
+            keep_ckpt_ids=[f'/../../diploma/{os.path.basename(step)}'],
+        )
+        torch.save(checkpoint, tmp_path / 'hostile.pth')
+        config.train_cfg.max_iters = 6
+        resumed = build_runner(
+            config, resume=True, load_from=str(tmp_path / 'hostile.pth')
+        )
+        resumed.train()
+        assert resumed.iter == 6
+    names = sorted(os.listdir(foreign))
+    assert names == ['best_of_my_life.pth', 'iter_1.pth', 'thesis']
 
 
 @TRANSFORMS.register_module()

@@ -33,6 +33,25 @@ def start():
     return start
 
 
+@pytest.fixture(scope='module')
+def whole(start):
+    """Function that gives the final state of an uninterrupted run.
+
+    Args:
+        name: Runs of one name end alike, so that one of them is enough.
+    """
+    states = {}
+
+    def whole(config, name):
+        if name not in states:
+            assert start(config) == 0
+            states[name] = final_state(config)
+        config.work_dir += '_2'
+        return states[name]
+
+    return whole
+
+
 @pytest.fixture
 def config(spatial_config):
     cfg = spatial_config
@@ -70,6 +89,7 @@ def epoch_config(spatial_config):
     cfg.model.backbone.drop_path_rate = 0.5
     cfg.train_dataloader.sampler = dict(type='DefaultSampler', shuffle=True)
     cfg.train_dataloader.batch_size = 4
+    cfg.val_dataloader.batch_size = 2
     cfg.train_cfg = dict(type='ResumableEpochLoop', max_epochs=3)
     sgd = dict(type='SGD', lr=0.05, momentum=0.9)
     cfg.optim_wrapper = dict(optimizer=sgd)
@@ -170,7 +190,7 @@ def test_kill_while_a_checkpoint_is_written(config, start):
     'moment, iteration',
     [('before', 4), ('between', 5), ('after', 0), ('validation', 3)],
 )
-def test_told_to_end(config, start, workers, moment, iteration):
+def test_told_to_end(config, start, whole, workers, moment, iteration):
     """SIGTERM: the iteration is finished and saved."""
     for loader in (
         config.train_dataloader,
@@ -180,19 +200,25 @@ def test_told_to_end(config, start, workers, moment, iteration):
         loader.update(num_workers=workers, persistent_workers=workers > 0)
     config.default_hooks.checkpoint.interval = 4
     config.val_dataloader.batch_size = 2
-    check_interrupted(config, start, (iteration, moment), iteration + 1)
+    expected = whole(config, 'spatial')
+    check_interrupted(config, start, expected, iteration, moment)
 
 
-@pytest.mark.parametrize('iteration', [0, 3, 6, 7, 10])
-@pytest.mark.parametrize('moment', ['before', 'after', 'validation'])
-def test_epochs_killed(epoch_config, start, iteration, moment):
+@pytest.mark.parametrize(
+    'moment, iteration',
+    [
+        ('before', 0),
+        ('after', 3),
+        ('validation', 3),
+        ('before', 6),
+        ('validation', 7),
+        ('after', 10),
+    ],
+)
+def test_epochs_killed(epoch_config, start, whole, iteration, moment):
     config = epoch_config
-    if moment == 'validation':
-        iteration = iteration // 4 * 4 + 3
-    assert start(config) == 0
-    expected = final_state(config)
+    expected = whole(config, 'epochs')
     assert 'best_score' in expected
-    config.work_dir += '_2'
     assert start(config, (iteration, moment)) == -signal.SIGKILL
     config.resume = True
     assert start(config) == 0
@@ -203,21 +229,20 @@ def test_epochs_killed(epoch_config, start, iteration, moment):
     'moment, iteration',
     [('before', 0), ('after', 5), ('validation', 7), ('after', 11)],
 )
-def test_epochs_told_to_end(epoch_config, start, moment, iteration):
-    epoch_config.val_dataloader.batch_size = 2
-    check_interrupted(epoch_config, start, (iteration, moment), iteration + 1)
+def test_epochs_told_to_end(epoch_config, start, whole, moment, iteration):
+    expected = whole(epoch_config, 'epochs')
+    check_interrupted(epoch_config, start, expected, iteration, moment)
 
 
-def check_interrupted(config, start, kill, saved_iteration):
-    assert start(config) == 0
-    expected = final_state(config)
-    config.work_dir += '_2'
+def check_interrupted(config, start, expected, iteration, moment):
     code = 128 + signal.SIGTERM
-    assert start(config, (*kill, signal.SIGTERM)) == code
+    assert start(config, (iteration, moment, signal.SIGTERM)) == code
     path = open(f'{config.work_dir}/last_checkpoint').read()
-    assert os.path.basename(path) == 'interrupted.pth'
+    # Where a checkpoint or an epoch ends, its file is enough.
+    between = (iteration + 1) % 4 != 0
+    assert (os.path.basename(path) == 'interrupted.pth') is between
     saved = torch.load(path, weights_only=False)
-    assert saved['meta']['iter'] == saved_iteration
+    assert saved['meta']['iter'] == iteration + 1
     config.resume = True
     assert start(config) == 0
     assert_same(final_state(config), expected)

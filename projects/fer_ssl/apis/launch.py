@@ -8,16 +8,26 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import errno
 import inspect
 import os
 import os.path as osp
+import platform
+import shlex
+import signal
 import sys
 import textwrap
+import threading
+import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from mmengine.config import Config, ConfigDict, DictAction
+
+from ..folders import make_folder
 
 if TYPE_CHECKING:
     from mmengine.runner import Runner
@@ -285,15 +295,173 @@ def load_strictly(runner: Runner) -> None:
     runner.load_checkpoint = load_checkpoint
 
 
-def run(main: Callable[[], None]) -> None:
-    """Run a script; an error that this package words is its only output.
+def lock_work_dir(cfg: Config) -> None:
+    """Refuse to train where another training is running; hold the folder.
 
-    Any other error keeps its traceback.
+    The lock goes with the process, however it ends.
+
+    Raises:
+        ValueError: Another process trains in the folder, or it cannot be
+            written to.
+    """
+    import fcntl
+
+    make_folder(cfg.work_dir)
+    rank = os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0'))
+    if cfg.launcher != 'none' and rank != '0':
+        return
+    path = osp.join(cfg.work_dir, 'training.lock')
+    lock = open(path, 'a+')  # noqa: SIM115 (open as long as the process lives)
+    try:
+        # Not flock: the workers of the loaders would inherit that.
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        lock.seek(0)
+        raise ValueError(
+            f'{cfg.work_dir}: another training ({lock.read().strip()}) is '
+            'running there: wait for it, end it, or name another --work-dir.'
+        ) from None
+    except OSError:
+        return  # a file system without locks
+    lock.truncate(0)
+    lock.write(f'process {os.getpid()} on {platform.node()}')
+    lock.flush()
+    _locks.append(lock)
+
+
+_locks: list[Any] = []
+
+
+def outlive_mim(launcher: str) -> None:
+    """Go on in a child process where mim has started this one.
+
+    On Ctrl-C mim kills its child after a quarter of a second, too early for
+    the end of an iteration and a checkpoint. So its child is a process that
+    only waits and passes signals on.
+    """
+    if '.mim' not in Path(sys.argv[0]).parts or launcher != 'none':
+        return
+    sys.stdout.flush()
+    child = os.fork()
+    if not child:
+        end_with_parent()  # of the new parent
+        return
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: os.kill(child, number))
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    os._exit(code if code >= 0 else 128 - code)
+
+
+def end_with_parent() -> None:
+    """Tell this process to end by SIGTERM when its launcher is gone.
+
+    mim and torchrun start a script as their child. Where they are killed,
+    nothing else ends it. A shell, a supervisor and whatever started this
+    process in a session of its own may go; that is what ``nohup`` is for.
+    Linux only.
+    """
+    parent = os.getppid()
+    try:
+        words = Path(f'/proc/{parent}/cmdline').read_bytes().split(b'\0')
+    except OSError:
+        return
+    is_python = osp.basename(words[0]).startswith(b'python')
+    detached = os.getsid(0) == os.getpid()
+    if not is_python or detached and 'TORCHELASTIC_RUN_ID' not in os.environ:
+        return
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def resume_command(config: str, launcher: str) -> str:
+    """Command that goes on with the training of this process."""
+    script, *words = sys.argv
+    if '--resume' in words:
+        at = words.index('--resume')
+        has_value = words[at + 1 : at + 2] and words[at + 1][:1] != '-'
+        del words[at : at + 2 if has_value else at + 1]
+    words = [x for x in words if not x.startswith(('--resume=', '--local'))]
+    processes = os.environ.get('WORLD_SIZE', '1')
+    if '.mim' in Path(script).parts:
+        start = ['mim', 'train', 'fer_ssl']
+        if launcher == 'pytorch':
+            start += ['--gpus', processes]
+    elif launcher == 'pytorch':
+        words.remove(config)
+        start = ['bash', osp.join(osp.dirname(script), 'dist_train.sh')]
+        start += [config, processes]
+    else:
+        start = ['python', script]
+    return shlex.join([*start, *words, '--resume'])
+
+
+@contextmanager
+def results_in(folder: str) -> Iterator[None]:
+    """Name the folder of the results where an error names no file.
+
+    Raises:
+        OSError: With ``filename``.
     """
     try:
+        yield
+    except OSError as error:
+        if error.errno not in _REMEDIES or error.filename or _is_ours(error):
+            raise
+        raise OSError(error.errno, error.strerror, folder) from error
+
+
+_REMEDIES = {
+    errno.ENOSPC: 'Free some space, or name another folder.',
+    errno.EDQUOT: 'Free some space, or name another folder.',
+    errno.EACCES: 'Change its permissions, or name another place.',
+    errno.EPERM: 'Change its permissions, or name another place.',
+    errno.EROFS: 'Name a place that can be written to.',
+    errno.ENOTDIR: 'A part of the path is a file: name another place.',
+    errno.EISDIR: 'Name a file, not a folder.',
+    errno.ENOENT: 'Check the path.',
+}
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether the package has raised, and so worded, an error."""
+    raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
+    return Path(__file__).parents[1] in Path(raised_in).parents
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a script, which ends when its launcher does.
+
+    An error that this package words, and every error of the system that
+    concerns a file, is one line. Any other error keeps its traceback. A
+    training that a signal has ended gives the command to resume and the exit
+    code 128 + signal.
+    """
+    end_with_parent()
+    try:
         main()
-    except (FileNotFoundError, ImportError, ValueError) as error:
-        raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
-        if Path(__file__).parents[1] not in Path(raised_in).parents:
+    except BrokenPipeError:
+        # Who reads the output has gone; closing it would say so once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        sys.exit(f'error: {_one_line(error)}')
+    except (ImportError, ValueError) as error:
+        if not _is_ours(error):
             raise
         sys.exit(f'error: {error}')
+    except KeyboardInterrupt as stop:
+        if str(stop):
+            print(stop, file=sys.stderr)
+        sys.exit(128 + getattr(stop, 'number', signal.SIGINT))
+
+
+def _one_line(error: OSError) -> str:
+    if error.filename is None or error.strerror is None:
+        return ' '.join(str(error.strerror or error).split())
+    remedy = _REMEDIES.get(error.errno, '')
+    return f'{error.filename}: {error.strerror}. {remedy}'.strip()

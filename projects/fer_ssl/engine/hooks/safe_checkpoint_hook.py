@@ -16,11 +16,14 @@ INTERRUPTED = 'interrupted.pth'
 
 
 def save_interrupted(runner) -> str:
-    """Save the state of a run that ends between two checkpoints.
+    """Save the state of a run that ends now, if no checkpoint has it yet.
 
     Returns:
         The file, which is also named in ``last_checkpoint``.
     """
+    for hook in runner.hooks:
+        if getattr(hook, 'saved_iteration', None) == runner.iter:
+            return hook.last_ckpt
     path = osp.join(runner.work_dir, INTERRUPTED)
     meta = dict(epoch=runner.epoch, iter=runner.iter)
     runner.save_checkpoint(
@@ -48,6 +51,9 @@ class SafeCheckpointHook(CheckpointHook):
         OSError: A checkpoint cannot be written; the message names the one
             from which the run can be resumed.
     """
+
+    #: Iterations that the latest checkpoint of this process has seen.
+    saved_iteration: int | None = None
 
     def before_train(self, runner) -> None:
         info = runner.message_hub.runtime_info
@@ -83,17 +89,19 @@ class SafeCheckpointHook(CheckpointHook):
             file.unlink()
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict):
-        with self._removals_last(runner):
+        with self._removals_last(runner, step):
             super()._save_checkpoint_with_step(runner, step, meta)
+        self.saved_iteration = meta['iter']
         if is_main_process():
             Path(runner.work_dir, INTERRUPTED).unlink(missing_ok=True)
 
     def _save_best_checkpoint(self, runner, metrics: dict) -> None:
-        with self._removals_last(runner):
+        step = runner.epoch if self.by_epoch else runner.iter
+        with self._removals_last(runner, step):
             super()._save_best_checkpoint(runner, metrics)
 
     @contextmanager
-    def _removals_last(self, runner) -> Iterator[None]:
+    def _removals_last(self, runner, step: int) -> Iterator[None]:
         """Put off what the hook removes until all is written."""
         previous = runner.message_hub.runtime_info.get('last_ckpt')
         backend, outdated = self.file_backend, []
@@ -107,10 +115,12 @@ class SafeCheckpointHook(CheckpointHook):
             kept = 'there is no earlier one'
             if previous and osp.isfile(previous):
                 kept = f'{previous} is intact: --resume goes on from it'
+            unit = 'epoch' if self.by_epoch else 'iteration'
             raise OSError(
                 error.errno,
-                f'a checkpoint of iteration {runner.iter} cannot be written '
-                f'to {self.out_dir} ({error.strerror}); {kept}',
+                f'the checkpoint of {unit} {step} cannot be written to '
+                f'{self.out_dir} ({error.strerror}); {kept}. Free some space '
+                'or name another --work-dir.',
             ) from error
         finally:
             self.file_backend = backend
