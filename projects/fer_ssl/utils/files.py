@@ -1,0 +1,118 @@
+"""Files that others read later appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import os.path as osp
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import IO, Any
+
+
+@contextmanager
+def whole_path(path: str | os.PathLike, sync: bool = True) -> Iterator[str]:
+    """Path to write to, whose file takes the place of ``path`` at the end.
+
+    It stands beside ``path``, under ``NAME.part.EXTENSION``; two processes
+    must not write the same file at the same time. Folders are made. After an
+    exception there is neither the part nor, if it was not there before,
+    ``path``.
+
+    Args:
+        path: The final name.
+        sync: Wait until the disk has it. Leave it out for one of many small
+            files, each of which takes milliseconds.
+
+    Raises:
+        OSError: It cannot be written; ``filename`` is ``path``.
+    """
+    path = os.fspath(path)
+    root, extension = osp.splitext(path)
+    part = f'{root}.part{extension}'
+    try:
+        os.makedirs(osp.dirname(osp.abspath(path)), exist_ok=True)
+        yield part
+        if sync:
+            _sync(part)
+        os.replace(part, path)
+    except BaseException as error:
+        with suppress(OSError):
+            os.remove(part)
+        if isinstance(error, OSError) and error.filename in (None, part):
+            raise _named(error, path) from error
+        raise
+
+
+@contextmanager
+def whole_file(
+    path: str | os.PathLike, mode: str = 'w', sync: bool = True, **kwargs: Any
+) -> Iterator[IO]:
+    """Open a file that appears under its name when it is complete.
+
+    Text is UTF-8, and newlines are written as they are.
+
+    Args:
+        path, sync: See :func:`whole_path`.
+        mode: ``'w'`` or ``'wb'``.
+        kwargs: More for ``open``.
+
+    Raises:
+        OSError: It cannot be written; ``filename`` is ``path``.
+    """
+    if 'b' not in mode:
+        kwargs = dict(encoding='utf-8', newline='', **kwargs)
+    with whole_path(path, sync) as part, open(part, mode, **kwargs) as file:
+        yield file
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _named(error: OSError, path: str) -> OSError:
+    """The same error with the name of the file."""
+    number, text = error.errno, error.strerror
+    if number is None:
+        # NumPy says of a full disk that so many items are not written.
+        number = errno.ENOSPC if 'written' in str(error) else errno.EIO
+        text = os.strerror(number)
+    return OSError(number, text, path)
+
+
+def write_json(path: str | os.PathLike, content: Any) -> None:
+    """Write JSON with an indent of one."""
+    with whole_file(path) as file:
+        json.dump(content, file, indent=1)
+
+
+def file_sha256(path: str | os.PathLike) -> str:
+    """SHA-256 of a file, 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        for block in iter(lambda: file.read(1 << 20), b''):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def make_folder(path: str | os.PathLike) -> None:
+    """Make a folder for results before the work begins.
+
+    Raises:
+        ValueError: The path cannot be a folder, or cannot be written to.
+    """
+    try:
+        os.makedirs(path, exist_ok=True)
+        tempfile.TemporaryFile(dir=path).close()  # can be written to
+    except OSError as error:
+        raise ValueError(
+            f'{path} cannot be made a folder for the results: '
+            f'{error.strerror}. Name another one.'
+        ) from error
