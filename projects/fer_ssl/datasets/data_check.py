@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import json
 import logging
 import multiprocessing
 import os
@@ -28,12 +27,21 @@ from PIL import Image
 from rich.progress import Progress, TextColumn, TimeRemainingColumn
 
 from ..labels import IGNORE_LABEL
+from ..utils.data_files import COUNT, check_form, read_json
 from .abaw_annotation import is_annotated
 from .data_report import PartReport, SetReport
 from .dataset_sources import check_single_images, without_pipeline
 from .known_sets import KNOWN_SETS, Configs, KnownSet, find_sets
 from .tar_shards import write_json
 
+_STATE_FORM = {
+    str: dict(
+        images_sha256=str,
+        checked=COUNT,
+        num_problems={str: COUNT},
+        problems={str: str},
+    )
+}
 _CHUNK = 256
 _SAVE_EVERY = 10  # seconds
 
@@ -141,12 +149,12 @@ class DataCheck:
         self.keys: set[str] = set()  # what of the state is of this run
         if state is not None and osp.exists(state):
             try:
-                with open(state, encoding='utf-8') as file:
-                    self.state = json.load(file)
-            except ValueError:
+                self.state = read_json(state)
+                check_form(state, self.state, _STATE_FORM)
+            except ValueError as error:
                 raise ValueError(
                     f'{state}: not a state of this tool. Name another file, '
-                    'or delete it.'
+                    f'or delete it. ({error})'
                 ) from None
 
     def run(self) -> list[SetReport]:
@@ -204,7 +212,7 @@ class DataCheck:
         key = f'{report.name} {report.folder} {name} {self.images}'
         done = self.state.get(key, {})
         if done.get('images_sha256') == digest:
-            part.checked = done['checked']
+            part.checked = min(done['checked'], part.to_check)
             part.num_problems = dict(done['num_problems'])
             part.problems = dict(done['problems'])
         self.state[key] = dict(images_sha256=digest)

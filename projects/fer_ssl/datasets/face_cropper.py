@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-import json
 import multiprocessing
 import os
 import os.path as osp
@@ -22,10 +21,11 @@ import cv2
 import numpy as np
 from rich.progress import track
 
+from ..utils.data_files import read_json
 from .face_detectors import HaarDetector, YuNetDetector, find_faces
 from .image_folder_dataset import images_below
 from .tar_shards import write_json
-from .text_rows import csv_rows, read_lines
+from .text_rows import csv_rows, read_header, read_lines
 
 MANIFEST, LABELS, SETTINGS = 'faces.csv', 'labels.csv', 'settings.json'
 COLUMNS = (
@@ -165,13 +165,11 @@ def list_sources(path: str, image_root: str = '') -> list[Source]:
     return sources
 
 
-def _csv_dicts(path: str) -> Iterator[dict[str, str]]:
+def _csv_dicts(
+    path: str, needed: Sequence[str] = ('image',)
+) -> Iterator[dict[str, str]]:
     rows = csv_rows(path)
-    _, header = next(rows, (1, []))
-    if 'image' not in header:
-        raise ValueError(
-            f'{path}:1: column image is missing; the header is {header}.'
-        )
+    header = read_header(path, rows, needed)
     for line, fields in rows:
         if len(fields) != len(header):
             raise ValueError(
@@ -226,12 +224,11 @@ class FaceCropper:
         path = osp.join(self.out, SETTINGS)
         settings = asdict(self.settings)
         if osp.exists(path):
-            with open(path, encoding='utf-8') as file:
-                earlier = json.load(file)
+            earlier = read_json(path)
             if earlier != settings:
                 raise ValueError(
-                    f'{path}: there are crops made with {earlier}, now it is '
-                    f'{settings}. Write to another folder.'
+                    f'{path}: there are crops made with {earlier!s:.400}, '
+                    f'now it is {settings}. Write to another folder.'
                 )
         else:
             write_json(path, settings)
@@ -273,8 +270,7 @@ class FaceCropper:
         if not end:
             os.remove(path)
             return Counter(), set()
-        with open(path, newline='', encoding='utf-8') as file:
-            rows = list(csv.DictReader(file))
+        rows = list(_csv_dicts(path, COLUMNS))
         counts = Counter(row['status'] for row in rows)
         return counts, {row['source'] for row in rows}
 
@@ -291,8 +287,7 @@ class FaceCropper:
             ValueError: It is not known which face of an image a label is of.
         """
         path = osp.join(self.out, MANIFEST)
-        with open(path, newline='', encoding='utf-8') as file:
-            rows = [row for row in csv.DictReader(file) if row['image']]
+        rows = [row for row in _csv_dicts(path, COLUMNS) if row['image']]
         crops = {row['source']: row['image'] for row in rows}
         labels = list(_csv_dicts(table))
         twice = Counter(row['image'] for row in labels).most_common(1)[0]

@@ -89,6 +89,39 @@ def csv_rows(path: str) -> Iterator[tuple[int, list[str]]]:
             yield reader.line_num, row
 
 
+def read_header(
+    path: str,
+    rows: Iterator[tuple[int, list[str]]],
+    needed: Iterable[str],
+) -> list[str]:
+    """Names of the columns: the first row of :func:`csv_rows`.
+
+    Args:
+        path: The file, for messages.
+        rows: All of its rows; the first one is taken off.
+        needed: Columns that must be there.
+
+    Raises:
+        ValueError: One of them is missing, or any column is given twice.
+    """
+    line, header = next(rows, (1, []))
+    missing = ', '.join(sorted(set(needed).difference(header)))
+    if missing:
+        raise ValueError(
+            f'{path}:{line}: column {missing} is missing; the header is '
+            f'{header}.'
+        )
+    # A spreadsheet may leave columns without a name at the end.
+    names = [name for name in header if name]
+    twice = ', '.join(sorted({x for x in names if names.count(x) > 1}))
+    if twice:
+        raise ValueError(
+            f'{path}:{line}: column {twice} is given twice, and nothing says '
+            'which one counts. Rename or delete one of them.'
+        )
+    return header
+
+
 def spaced_rows(path: str) -> Iterator[tuple[int, list[str]]]:
     """Number of the line and fields of every line, split at white space.
 

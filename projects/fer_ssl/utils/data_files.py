@@ -299,18 +299,19 @@ def read_npy(
         there = os.fstat(file.fileno()).st_size
     problem = ''
     if found.hasobject:
-        problem = 'it holds objects of Python, which data never do'
+        problem = 'it holds objects of Python, which run code when read'
     elif any(length < 0 for length in shape) or size != there:
         problem = f'{there} bytes, but its header is of one of {size}'
-    elif dtype is not None and found != np.dtype(dtype):
+    if problem:
+        raise ValueError(
+            f'{path}: not an array that numpy.save wrote ({problem:.200}).'
+        )
+    if dtype is not None and found != np.dtype(dtype):
         problem = f'its type is {found}, not {np.dtype(dtype)}'
     elif ndim is not None and len(shape) != ndim:
         problem = f'its shape is {shape}, where {ndim} dimensions are due'
     if problem:
-        raise ValueError(
-            f'{path}: not the array that is due: {problem:.300}. Copy it, or '
-            'make it, again.'
-        )
+        raise ValueError(f'{path}: another array is due: {problem:.200}.')
     return np.load(path, 'r' if mmap else None, allow_pickle=False)
 
 
