@@ -141,9 +141,7 @@ def test_index_that_asks_for_memory(shards):
     np.save(index, np.zeros(1, ROW))
     content = index.read_bytes().replace(b'(1,), }       ', b'(10000000,), }')
     index.write_bytes(content)
-    with pytest.raises(
-        ValueError, match=r'npy: no NumPy file: .*header is of'
-    ):
+    with pytest.raises(ValueError, match=r'no NumPy file: .* header is of'):
         read_shards(shards)
     np.save(index, np.array([dict(a=1)] * 6), allow_pickle=True)
     with pytest.raises(ValueError, match=r'npy: no NumPy file: .*objects of'):
@@ -261,6 +259,6 @@ def test_classes_of_a_manifest_are_names(tmp_path, classes):
     content = dict(classes=classes, image_root=[3])
     (tmp_path / 'manifest.json').write_text(json.dumps(content))
     (kind,) = [x for x in KNOWN_SETS if x.name == 'faces CSV']
-    config = kind.parts(str(tmp_path))['all']
+    config = kind.parts(str(tmp_path))['labels.csv']
     assert 'metainfo' not in config
     assert config['data_root'] == str(tmp_path)

@@ -9,23 +9,27 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import logging
 import multiprocessing
 import os
 import os.path as osp
 import signal
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import cv2
 import numpy as np
+from mmengine.logging import print_log
 from rich.progress import track
 
 from ..utils.data_files import read_json
 from .face_detectors import HaarDetector, YuNetDetector, find_faces
 from .image_folder_dataset import images_below
+from .image_limit import check_pixels
+from .readable import IMAGE_ERRORS
 from .tar_shards import write_json
-from .text_rows import csv_rows, read_header, read_lines
+from .text_rows import csv_dicts, read_lines
 
 MANIFEST, LABELS, SETTINGS = 'faces.csv', 'labels.csv', 'settings.json'
 COLUMNS = (
@@ -151,7 +155,7 @@ def list_sources(path: str, image_root: str = '') -> list[Source]:
         image_root = path
         names = list(images_below(path))
     elif path.endswith('.csv'):
-        names = [row['image'] for row in _csv_dicts(path)]
+        names = [row['image'] for _, row in csv_dicts(path, ('image',))]
     else:
         names = [line.strip() for line in read_lines(path)]
     names = [name for name in dict.fromkeys(names) if name]
@@ -163,20 +167,6 @@ def list_sources(path: str, image_root: str = '') -> list[Source]:
     if count > 1:
         raise ValueError(f'{path}: {count} images would become {name}.')
     return sources
-
-
-def _csv_dicts(
-    path: str, needed: Sequence[str] = ('image',)
-) -> Iterator[dict[str, str]]:
-    rows = csv_rows(path)
-    header = read_header(path, rows, needed)
-    for line, fields in rows:
-        if len(fields) != len(header):
-            raise ValueError(
-                f'{path}:{line}: {len(fields)} fields, but the header has '
-                f'{len(header)}.'
-            )
-        yield dict(zip(header, fields))
 
 
 def _name_of(image: str, root: str) -> str:
@@ -270,7 +260,7 @@ class FaceCropper:
         if not end:
             os.remove(path)
             return Counter(), set()
-        rows = list(_csv_dicts(path, COLUMNS))
+        rows = [row for _, row in csv_dicts(path, COLUMNS)]
         counts = Counter(row['status'] for row in rows)
         return counts, {row['source'] for row in rows}
 
@@ -287,9 +277,9 @@ class FaceCropper:
             ValueError: It is not known which face of an image a label is of.
         """
         path = osp.join(self.out, MANIFEST)
-        rows = [row for row in _csv_dicts(path, COLUMNS) if row['image']]
+        rows = [row for _, row in csv_dicts(path, COLUMNS) if row['image']]
         crops = {row['source']: row['image'] for row in rows}
-        labels = list(_csv_dicts(table))
+        labels = [row for _, row in csv_dicts(table, ('image',))]
         twice = Counter(row['image'] for row in labels).most_common(1)[0]
         if self.settings.faces == 'all' or twice[1] > 1:
             raise ValueError(
@@ -323,7 +313,7 @@ class _Crop:
         if self.detector is None:  # one for each process
             self.detector = make_detector(self.settings)
         settings = self.settings
-        image = cv2.imread(source.path, cv2.IMREAD_COLOR)
+        image = _read_image(source.path)
         if image is None:
             return [('', source.listed, *[''] * 5, UNREADABLE)]
         faces = find_faces(self.detector, image, settings.detect_size)
@@ -357,6 +347,21 @@ class _Crop:
         context = multiprocessing.get_context('spawn')
         with context.Pool(processes, _start_process, (self,)) as pool:
             yield pool.imap(_crop_one, sources, chunksize=_CHUNK)
+
+
+def _read_image(path: str) -> np.ndarray | None:
+    """Image uint8 (H, W, 3), BGR; a warning and None if it is none."""
+    image, problem = None, 'cannot be decoded'
+    try:
+        with open(path, 'rb') as file:
+            check_pixels(file.read())
+        image = cv2.imread(path, cv2.IMREAD_COLOR)
+    except IMAGE_ERRORS as error:
+        problem = error
+    if image is None:
+        message = f'{path}: not a readable image ({problem}).'
+        print_log(message, 'current', logging.WARNING)
+    return image
 
 
 def _start_process(crop: _Crop) -> None:

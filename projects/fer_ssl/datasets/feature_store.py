@@ -83,7 +83,8 @@ class FeatureStore:
         elif self.valid is not None and len(self.valid) != frames:
             problem = f'{_VALID} has other frames than {_FEATURES}.'
         for name, entry in self._videos.items():
-            if entry['offset'] + entry['num_frames'] > frames:
+            stop = entry['offset'] + entry['num_frames']
+            if stop > frames and not problem:
                 problem = (
                     f'video {name!r:.80} ends behind the {frames} frames of '
                     f'{_FEATURES}.'

@@ -92,7 +92,7 @@ def csv_rows(path: str) -> Iterator[tuple[int, list[str]]]:
 def read_header(
     path: str,
     rows: Iterator[tuple[int, list[str]]],
-    needed: Iterable[str],
+    needed: Iterable[str] = (),
 ) -> list[str]:
     """Names of the columns: the first row of :func:`csv_rows`.
 
@@ -111,7 +111,18 @@ def read_header(
             f'{path}:{line}: column {missing} is missing; the header is '
             f'{header}.'
         )
-    # A spreadsheet may leave columns without a name at the end.
+    check_columns(path, line, header)
+    return header
+
+
+def check_columns(path: str, line: int, header: Sequence[str]) -> None:
+    """Refuse a column that is given twice.
+
+    Columns without a name may be several: spreadsheets leave them at the end.
+
+    Raises:
+        ValueError: One is; the message names file, line and column.
+    """
     names = [name for name in header if name]
     twice = ', '.join(sorted({x for x in names if names.count(x) > 1}))
     if twice:
@@ -119,7 +130,31 @@ def read_header(
             f'{path}:{line}: column {twice} is given twice, and nothing says '
             'which one counts. Rename or delete one of them.'
         )
-    return header
+
+
+def csv_dicts(
+    path: str, needed: Iterable[str]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Number of the line and cells by column of every row of a CSV file.
+
+    Args:
+        path: The file.
+        needed: Columns that must be there.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: Not a CSV file, a column is missing or given twice, or a
+            row has other columns. The message names file and line.
+    """
+    rows = csv_rows(path)
+    header = read_header(path, rows, needed)
+    for line, fields in rows:
+        if len(fields) != len(header):
+            raise ValueError(
+                f'{path}:{line}: {len(fields)} fields, but the header has '
+                f'{len(header)}.'
+            )
+        yield line, dict(zip(header, fields))
 
 
 def spaced_rows(path: str) -> Iterator[tuple[int, list[str]]]:
