@@ -27,7 +27,6 @@ from ..utils.data_files import read_json
 from .face_detectors import HaarDetector, YuNetDetector, find_faces
 from .image_folder_dataset import images_below
 from .image_limit import check_pixels
-from .readable import IMAGE_ERRORS
 from .tar_shards import write_json
 from .text_rows import csv_dicts, read_lines
 
@@ -351,13 +350,14 @@ class _Crop:
 
 def _read_image(path: str) -> np.ndarray | None:
     """Image uint8 (H, W, 3), BGR; a warning and None if it is none."""
-    image, problem = None, 'cannot be decoded'
+    problem, is_safe = 'cannot be decoded', True
     try:
         with open(path, 'rb') as file:
             check_pixels(file.read())
-        image = cv2.imread(path, cv2.IMREAD_COLOR)
-    except IMAGE_ERRORS as error:
-        problem = error
+    except OSError as error:
+        # OpenCV would decode what it knows, of any size.
+        problem, is_safe = error, not cv2.haveImageReader(path)
+    image = cv2.imread(path, cv2.IMREAD_COLOR) if is_safe else None
     if image is None:
         message = f'{path}: not a readable image ({problem}).'
         print_log(message, 'current', logging.WARNING)
