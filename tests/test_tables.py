@@ -1,6 +1,6 @@
 import pytest
 
-from fer_ssl.tables import markdown_table, mean_and_std, write_csv
+from fer_ssl.tables import markdown_table, mean_and_std, shown_cell, write_csv
 
 NAN = float('nan')
 
@@ -34,3 +34,13 @@ def test_csv(tmp_path):
     write_csv(tmp_path / 'x.csv', [dict(a=1, b='x, y'), dict(a=2, b='')])
     text = (tmp_path / 'x.csv').read_text()
     assert text == 'a,b\n1,"x, y"\n2,\n'
+
+
+def test_a_spreadsheet_runs_no_cell(tmp_path):
+    for text in ('=1+1', '+1', '-x', '@x', '\t=1', '\r=1'):
+        assert shown_cell(text) == f"'{text}"
+    for value in (-1.5, 'a=1', '', None, "'"):
+        assert shown_cell(value) is value
+    write_csv(tmp_path / 'x.csv', [dict(row='=cmd()', value=-1.5)])
+    text = (tmp_path / 'x.csv').read_text('utf-8')
+    assert text == "row,value\n'=cmd(),-1.5\n"

@@ -29,6 +29,7 @@ from fer_ssl.datasets.video_folds import read_folds
 from fer_ssl.evaluation import VideoPredictions
 from fer_ssl.evaluation.ensemble import average_predictions
 from fer_ssl.tables import markdown_table
+from fer_ssl.utils.data_files import check_form, read_json
 
 TOOLS = Path(__file__).parent
 
@@ -97,7 +98,9 @@ class Fold:
             )
             last = (self.folder / 'last_checkpoint').read_text().strip()
             done.write_text(json.dumps(dict(checkpoint=last)))
-        return Path(json.loads(done.read_text())['checkpoint'])
+        content = read_json(done)
+        check_form(str(done), content, dict(checkpoint=str))
+        return Path(content['checkpoint'])
 
     def test(self, name: str, options: list[str]) -> VideoPredictions:
         """Predictions of the trained model for a part of the data set."""

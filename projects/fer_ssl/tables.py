@@ -51,9 +51,26 @@ def mean_and_std(
     return text
 
 
+def shown_cell(value: object) -> object:
+    """A cell for people to read: a spreadsheet takes no text for a formula.
+
+    Args:
+        value: Text that begins with ``=``, ``+``, ``-`` or ``@`` gets an
+            apostrophe in front; anything else stays, so that numbers do.
+    """
+    is_formula = isinstance(value, str) and value.startswith(
+        ('=', '+', '-', '@', '\t', '\r')
+    )
+    return f"'{value}" if is_formula else value
+
+
 def write_csv(path: str | Path, rows: Sequence[dict]) -> None:
-    """Write rows, dicts with the same keys, and their keys as the head."""
+    """Write rows, dicts with the same keys, and their keys as the head.
+
+    For people to read; see :func:`shown_cell`.
+    """
     with open(path, 'w', newline='', encoding='utf-8') as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator='\n')
         writer.writeheader()
-        writer.writerows(rows)
+        for row in rows:
+            writer.writerow({k: shown_cell(x) for k, x in row.items()})

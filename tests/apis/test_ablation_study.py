@@ -171,6 +171,21 @@ def test_option_that_the_command_line_cannot_hold(study, value):
         study('steps.b.cfg_options.own', value).plan()
 
 
+def test_study_runs_no_code(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / 'study.yml'
+    path.write_text(
+        'seeds: [0]\nrows: {r: {x: !!python/object/apply:os.mkdir [ran]}}\n'
+    )
+    with pytest.raises(ValueError, match=r'study\.yml:2: .*apply:os\.mkdir'):
+        Study(str(path))
+    (tmp_path / 'base.py').write_text("import os\nos.mkdir('ran')\n")
+    path.write_text('_base_: base.py\n')
+    with pytest.raises(ValueError, match=r'base\.py: data are read from'):
+        Study(str(path))
+    assert not (tmp_path / 'ran').exists()
+
+
 def test_what_a_config_refuses(study, tmp_path):
     text = "if start == 'b': raise ValueError('no b')\n"
     (tmp_path / 'y.py').write_text(CONFIG + text)

@@ -34,6 +34,8 @@ from fer_ssl.datasets import (
 )
 from fer_ssl.datasets.data_check import DataCheck, problem_of
 from fer_ssl.datasets.data_report import (
+    PartReport,
+    SetReport,
     describe,
     has_problems,
     write_problems,
@@ -299,6 +301,14 @@ def test_changed_list_is_checked_anew(many, tmp_path):
     run_many(many, tmp_path, stop_at=550)
     part, looked, _ = run_many(dict(many, count=590), tmp_path)
     assert len(looked) == part.checked == 590
+
+
+def test_problems_that_look_like_formulas(tmp_path):
+    part = PartReport('train')
+    part.add_problem('=cmd()', 'missing')
+    path = tmp_path / 'problems.csv'
+    write_problems(path, [SetReport('faces', 'x', [], [part])])
+    assert path.read_text().splitlines()[1] == "faces,train,'=cmd(),missing"
 
 
 def test_damaged_state(many, tmp_path):

@@ -394,6 +394,48 @@ def test_read_recipe(tmp_path):
     path.write_text('labelled: {}\n')
     with pytest.raises(ValueError, match=r'recipe\.yml: unknown labelled'):
         read_recipe(str(path))
+    path.write_text('per_class: many\n')
+    with pytest.raises(ValueError, match=r'per_class: a whole .*many'):
+        read_recipe(str(path))
+    with pytest.raises(ValueError, match=r'split\.py: data are read from'):
+        read_recipe(str(tmp_path / 'split.py'))
+
+
+@pytest.mark.parametrize(
+    'value, message',
+    [
+        (
+            '!!python/object/apply:os.mkdir [ran]',
+            r':1: .*tag .*apply:os.mkdir',
+        ),
+        ('{type: os.mkdir, path: ran}', "type 'os.mkdir' is no registered"),
+        ('{type: makes_ran}', "type 'makes_ran' is no registered"),
+        (
+            '{type: VideoFrameDataset, data_root: x, '
+            'reader: {type: os.mkdir, path: ran}}',
+            "type 'os.mkdir' is no registered",
+        ),
+        ('{type: [os.mkdir]}', 'type .* is no registered'),
+    ],
+)
+def test_files_of_data_run_no_code(tmp_path, monkeypatch, value, message):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    Path('makes_ran.py').write_text("import os\nos.mkdir('ran')\n")
+    Path('x.yml').write_text(f'labeled: {{a: {value}}}\n')
+    with pytest.raises(ValueError, match=rf'x\.yml.*{message}'):
+        read_recipe('x.yml')
+    Path('x.yml').write_text(f'dataset: {value}\n')
+    with pytest.raises(ValueError, match=rf'x\.yml.*{message}'):
+        parse_dataset('x.yml')
+    Path('x.yml').write_text(
+        'custom_imports: {imports: [makes_ran]}\nlabeled: {}\ndataset: 1\n'
+    )
+    with pytest.raises(ValueError, match='unknown custom_imports'):
+        read_recipe('x.yml')
+    with pytest.raises(ValueError, match='`dataset` is no data set'):
+        parse_dataset('x.yml')
+    assert not Path('ran').exists()
 
 
 def paper_recipe(root, monkeypatch):
@@ -490,6 +532,10 @@ def test_dataset_in_a_config_file(tmp_path):
             parse_dataset(f'{path}:{key}')
     with pytest.raises(FileNotFoundError):
         parse_dataset(str(tmp_path / 'none.py'))
+    path = tmp_path / 'data.json'
+    path.write_text('{"a": {"b": {"type": "TableOfFaces", "count": 2}}}')
+    config = dict(type='TableOfFaces', count=2)
+    assert parse_dataset(f'{path}:a.b') == config
 
 
 def test_list_of_images(tmp_path):

@@ -38,7 +38,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('out', help='folder to write to')
     parser.add_argument(
         '--recipe',
-        help='file in YAML, JSON or Python, or name of one that the package '
+        help='file in YAML or JSON, or name of one that the package '
         'ships (split_paper_a.yml), with labeled, unlabeled, only, '
         'per_class, seed, classes, image_root',
     )

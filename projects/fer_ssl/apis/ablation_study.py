@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from mmengine.config import Config, DictAction
 
+from ..utils.data_files import read_data_file
 from .launch import find_config, replace_data_root, warn_of_new_key
 
 KINDS = ('train', 'test', 'extract')
@@ -109,10 +109,7 @@ class Study:
 
     def __init__(self, path: str) -> None:
         self.path = find_config(path)
-        try:
-            study = Config.fromfile(self.path).to_dict()
-        except yaml.YAMLError as error:
-            raise ValueError(f'{path}: no valid YAML: {error}') from None
+        study = read_data_file(self.path)
         self._check_keys('', study, STUDY_KEYS, STUDY_KEYS[2:])
         self.seeds = study.get('seeds', [0])
         if not isinstance(self.seeds, list) or not self.seeds:

@@ -6,6 +6,7 @@ import numpy as np
 from mmengine.config import Config
 
 from ..datasets.feature_store import FeatureStore
+from ..utils.data_files import read_npy
 from .extract_audio import MEDIA_TYPES, frame_rates
 from .stream_store import (
     build_video_dataset,
@@ -174,18 +175,11 @@ def _streams(
 
 def _load(path: str) -> np.ndarray:
     """The array (R, D) of a file, R > 0, without values beyond float16."""
-    try:
-        rows = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ValueError(
-            f'{path}: not an array that numpy.save wrote ({error}).'
-        ) from None
-    numeric = isinstance(rows, np.ndarray) and rows.dtype.kind in 'fiu'
-    if not numeric or rows.ndim != 2 or not rows.size:
-        form = getattr(rows, 'shape', None), getattr(rows, 'dtype', None)
+    rows = read_npy(path)
+    if rows.dtype.kind not in 'fiu' or rows.ndim != 2 or not rows.size:
         raise ValueError(
             f'{path}: one array (rows, features) of numbers is expected, not '
-            f'one of shape {form[0]} and type {form[1]}.'
+            f'one of shape {rows.shape} and type {rows.dtype}.'
         )
     if np.nanmax(np.abs(rows), initial=0) > np.finfo(np.float16).max:
         raise ValueError(

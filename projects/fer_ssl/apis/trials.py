@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..tables import markdown_table, mean_and_std
+from ..utils.data_files import read_json
 
 
 def start_logged(
@@ -107,8 +108,8 @@ def train_once(
         },
     )
     file = folder / 'scores.json'
-    done = json.loads(file.read_text('utf-8')) if file.exists() else {}
-    if done.get('trial') != trial:
+    done = read_json(file) if file.exists() else {}
+    if not isinstance(done, dict) or done.get('trial') != trial:
         command = [str(train), config, f'--work-dir={folder}']
         run_logged(
             [*command, '--cfg-options', *options],

@@ -15,6 +15,7 @@ from .text_rows import (
     EmptyBoxError,
     check_box,
     check_code,
+    check_columns,
     csv_rows,
     whole_numbers,
 )
@@ -150,6 +151,7 @@ def read_csv_release(path: str) -> tuple[FaceTable, list[str]]:
                 raise ValueError(
                     f'{where}: column {", ".join(missing)} is missing.'
                 )
+            check_columns(path, line, header)
             columns = [header.index(name) for name in CSV_HEADER[:7]]
             if header is row:
                 continue

@@ -13,6 +13,7 @@ from ..labels import ABAW_EXPRESSIONS, IGNORE_LABEL
 from .face_table import FaceTable
 from .readable import IMAGE_ERRORS, is_readable
 from .transforms.crop_face import FaceOutsideImageError
+from .warn_once import warn_once
 
 
 class BaseFaceDataset(BaseDataset):
@@ -80,6 +81,8 @@ class BaseFaceDataset(BaseDataset):
         self.labeled_per_class = labeled_per_class
         self.labeled_ratio = labeled_ratio
         self.seed = seed
+        #: Faults of the annotation that are no error, in a sentence each.
+        self.findings: list[str] = []
         self.on_unreadable = on_unreadable
         # In shared memory, so that the loader's workers count together.
         self._num_unreadable = torch.zeros((), dtype=torch.int64)
@@ -106,6 +109,8 @@ class BaseFaceDataset(BaseDataset):
 
     def load_data_list(self) -> list[dict]:
         faces = self.read_faces()
+        for finding in self.findings:
+            warn_once(f'{self.source}: {finding}')
         keep = self.choose_rows(faces.labels)
         known = faces.labels
         if self.subset == 'unlabeled' and faces.truths is not None:

@@ -10,6 +10,7 @@ from mmengine.registry import TASK_UTILS
 from ..labels import ABAW_EXPRESSIONS, ABAW_TRACKS
 from .frames_csv import VideoAnnotation, read_frames_csv
 from .video_folds import read_folds, select_folds
+from .warn_once import warn_once
 
 
 class BaseVideoDataset(BaseDataset):
@@ -61,6 +62,8 @@ class BaseVideoDataset(BaseDataset):
         self.split = split
         self.reader = TASK_UTILS.build(reader) if reader else None
         self.folds = folds
+        #: Faults of the annotation that are no error, in a sentence each.
+        self.findings: list[str] = []
         if self.reader is not None:
             metainfo = dict(
                 dict(classes=self.reader.classes), **metainfo or {}
@@ -82,6 +85,8 @@ class BaseVideoDataset(BaseDataset):
         """Read the annotations and return the subclass's items, an array."""
         self._metainfo['classes'] = tuple(self._metainfo['classes'])
         videos = self.read_videos()
+        for finding in self.findings:
+            warn_once(f'{self.ann_file or self.data_root}: {finding}')
         self.video_names = list(videos)
         self.labels = np.concatenate([v.labels for v in videos.values()])
         if self.labels.dtype.names:
@@ -121,7 +126,9 @@ class BaseVideoDataset(BaseDataset):
         classes = self._metainfo['classes']
         split = self.split if self.folds is None else None
         if self.reader is None:
-            videos = read_frames_csv(self.ann_file, classes, split)
+            videos = read_frames_csv(
+                self.ann_file, classes, split, findings=self.findings
+            )
         else:
             videos = self.reader.read(
                 self.ann_file or self.data_root,
@@ -129,6 +136,7 @@ class BaseVideoDataset(BaseDataset):
                 classes,
                 split,
             )
+            self.findings = list(getattr(self.reader, 'findings', ()))
         if self.folds is None:
             return videos
         path = join_path(self.data_root or '', self.folds)

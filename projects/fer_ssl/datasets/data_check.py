@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
-import json
 import logging
 import multiprocessing
 import os
@@ -24,16 +22,25 @@ import numpy as np
 from mmengine import fileio
 from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS
-from PIL import Image
 from rich.progress import Progress, TextColumn, TimeRemainingColumn
 
 from ..labels import IGNORE_LABEL
+from ..utils.data_files import COUNT, check_form, read_json
 from .abaw_annotation import is_annotated
 from .data_report import PartReport, SetReport
 from .dataset_sources import check_single_images, without_pipeline
+from .image_limit import TooManyPixelsError, open_image
 from .known_sets import KNOWN_SETS, Configs, KnownSet, find_sets
 from .tar_shards import write_json
 
+_STATE_FORM = {
+    str: dict(
+        images_sha256=str,
+        checked=COUNT,
+        num_problems={str: COUNT},
+        problems={str: str},
+    )
+}
 _CHUNK = 256
 _SAVE_EVERY = 10  # seconds
 
@@ -46,6 +53,7 @@ class Faces:
             action units (N, 12).
         classes: Names of the classes.
         notes: Facts about its videos.
+        findings: Faults of the annotation, in a sentence each.
     """
 
     def __init__(self, config: dict) -> None:
@@ -65,6 +73,7 @@ class Faces:
             self.labels = _labels_of(dataset)
             if hasattr(dataset, 'has_face'):
                 self.notes.append(_about_videos(dataset))
+        self.findings = list(getattr(dataset, 'findings', ()))
         self.classes = list(dataset.metainfo.get('classes', ()))
 
     def __len__(self) -> int:
@@ -141,12 +150,12 @@ class DataCheck:
         self.keys: set[str] = set()  # what of the state is of this run
         if state is not None and osp.exists(state):
             try:
-                with open(state, encoding='utf-8') as file:
-                    self.state = json.load(file)
-            except ValueError:
+                self.state = read_json(state)
+                check_form(state, self.state, _STATE_FORM)
+            except ValueError as error:
                 raise ValueError(
                     f'{state}: not a state of this tool. Name another file, '
-                    'or delete it.'
+                    f'or delete it. ({error})'
                 ) from None
 
     def run(self) -> list[SetReport]:
@@ -193,7 +202,14 @@ class DataCheck:
             except (KeyError, OSError, TypeError, ValueError) as error:
                 part.error = f'{error}' or type(error).__name__
                 return
+        # Training warns of findings; here they are listed on their own.
+        part.notes = [
+            note
+            for note in part.notes
+            if not any(finding in note for finding in faces.findings)
+        ]
         part.notes += faces.notes
+        part.findings = faces.findings
         part.num_faces = len(faces)
         part.counts = faces.counts()
         if self.images == 'none':
@@ -204,7 +220,7 @@ class DataCheck:
         key = f'{report.name} {report.folder} {name} {self.images}'
         done = self.state.get(key, {})
         if done.get('images_sha256') == digest:
-            part.checked = done['checked']
+            part.checked = min(done['checked'], part.to_check)
             part.num_problems = dict(done['num_problems'])
             part.problems = dict(done['problems'])
         self.state[key] = dict(images_sha256=digest)
@@ -351,11 +367,13 @@ def _fault_of(content: bytes) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
-            with Image.open(io.BytesIO(content)) as image:
+            with open_image(content) as image:
                 # At an eighth of the size a JPEG is still read to its end.
                 size = max(image.width // 8, 1), max(image.height // 8, 1)
                 image.draft('RGB', size)
                 image.load()
+    except TooManyPixelsError as error:
+        return f'too large: {error}'
     except Exception as error:  # decoders of damaged files raise many kinds
         reason = f'{error}'.partition('<')[0].strip()
         return f'damaged: {reason or type(error).__name__}'

@@ -7,6 +7,7 @@ import os.path as osp
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..tables import shown_cell
 from .known_sets import KNOWN_SETS, KnownSet
 
 _MOST_SHOWN = 5
@@ -21,6 +22,7 @@ class PartReport:
         name: Such as ``'train'``.
         error: Why it cannot be read.
         notes: What reading it said, and what is known about its videos.
+        findings: Faults of the annotation, in a sentence each.
         num_faces: Faces, labeled or not.
         counts: Labeled faces by class.
         to_check: Images to look at; those of an earlier part are not again.
@@ -32,6 +34,7 @@ class PartReport:
     name: str
     error: str = ''
     notes: list[str] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
     num_faces: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     to_check: int = 0
@@ -61,7 +64,8 @@ class SetReport:
 def has_problems(reports: Sequence[SetReport]) -> bool:
     """Whether anything of what was found is missing or broken."""
     return any(
-        report.missing or any(p.error or p.num_problems for p in report.parts)
+        report.missing
+        or any(p.error or p.findings or p.num_problems for p in report.parts)
         for report in reports
     )
 
@@ -112,6 +116,7 @@ def _describe_part(part: PartReport) -> list[str]:
         lines += [f'  {text}' for text in _wrapped(counts)]
         lines[0] += f', {labeled:,} with a label'
     lines += [f'  note: {note}' for note in part.notes]
+    lines += [f'  finding: {finding}' for finding in part.findings]
     if part.to_check:
         state = f'  images: {part.checked:,}'
         if part.checked < part.to_check:
@@ -149,4 +154,5 @@ def write_problems(path: str, reports: Sequence[SetReport]) -> None:
         for report in reports:
             for part in report.parts:
                 for image, problem in part.problems.items():
-                    writer.writerow((report.name, part.name, image, problem))
+                    row = report.name, part.name, image, problem
+                    writer.writerow(map(shown_cell, row))

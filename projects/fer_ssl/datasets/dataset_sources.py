@@ -7,14 +7,16 @@ import os.path as osp
 
 import numpy as np
 from mmengine.config import Config
-from mmengine.registry import DATASETS
+from mmengine.registry import DATASETS, TASK_UTILS
 
 from ..labels import ABAW_EXPRESSIONS, IGNORE_LABEL
+from ..utils.data_files import read_data_file
 from .text_rows import read_lines
 
 FORMS = (
     "a class with its arguments (FaceDataset(data_root='data', "
-    "ann_file='labels.csv')), a config file with the variable `dataset` "
+    "ann_file='labels.csv')), a config file (Python, which is run; YAML or "
+    'JSON, which is not) with the variable `dataset` '
     '(data.py, or data.py:unlabeled_dataloader.dataset for another one), '
     'FILE.rec, FILE.csv (as FaceDataset) or FILE.txt (one image per line)'
 )
@@ -93,17 +95,23 @@ def parse_dataset(text: str) -> dict:
 
     Raises:
         FileNotFoundError: There is no such config file.
-        ValueError: The text has none of the forms.
+        ValueError: The text has none of the forms, or a file in YAML or JSON
+            names what is no data set.
     """
     path, _, key = text.rpartition(':')
     if osp.splitext(text)[1] in ('.py', '.yml', '.yaml', '.json'):
         path, key = text, 'dataset'
     if osp.splitext(path)[1] in ('.py', '.yml', '.yaml', '.json'):
-        config = Config.fromfile(path)
+        is_code = path.endswith('.py')
+        config = Config.fromfile(path) if is_code else read_data_file(path)
         for part in key.split('.'):
             if not hasattr(config, 'keys') or part not in config:
                 raise ValueError(f'{path}: there is no `{key}`.')
             config = config[part]
+        if not hasattr(config, 'keys'):
+            raise ValueError(f'{path}: `{key}` is no data set.')
+        if not is_code:
+            check_names_of_classes(path, config)
         return dict(config)
     try:
         call = ast.parse(text, mode='eval').body
@@ -117,6 +125,37 @@ def parse_dataset(text: str) -> dict:
     except (ArithmeticError, AttributeError, SyntaxError, ValueError):
         raise ValueError(f'{text!r} is no data set. Give {FORMS}.') from None
     return config
+
+
+def check_names_of_classes(path: str, config) -> None:
+    """Refuse classes that are not registered: a file of data adds no code.
+
+    A registry would import any module that it is asked for by name.
+
+    Args:
+        path: The file, for messages.
+        config: Config of a data set, or several in a dict or list. Pipelines
+            are not looked at, as they are not built.
+
+    Raises:
+        ValueError: A ``type`` is not the name of a registered class.
+    """
+    if isinstance(config, dict):
+        name = config.get('type', 'ConcatDataset')
+        for registry in (DATASETS, TASK_UTILS):
+            registry.import_from_location()
+        known = {**DATASETS.module_dict, **TASK_UTILS.module_dict}
+        if not isinstance(name, str) or name not in known:
+            raise ValueError(
+                f'{path}: type {name!r:.80} is no registered data set or '
+                'reader. A file of data names no other code; write a config '
+                'in Python for a class of your own.'
+            )
+        parts = [part for key, part in config.items() if key != 'pipeline']
+    else:
+        parts = config if isinstance(config, (list, tuple)) else []
+    for part in parts:
+        check_names_of_classes(path, part)
 
 
 def _value(node: ast.expr):

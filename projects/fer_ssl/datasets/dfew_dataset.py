@@ -12,7 +12,7 @@ from mmengine.registry import DATASETS
 
 from ..labels import FIRST_CODES, TAXONOMIES, label_mapping
 from .frames_csv import VideoAnnotation
-from .text_rows import check_code, csv_rows, whole_numbers
+from .text_rows import check_code, csv_rows, read_header, whole_numbers
 from .video_clip_dataset import VideoClipDataset
 from .video_frame_dataset import VideoFrameDataset
 
@@ -180,7 +180,7 @@ def read_split(path: str) -> dict[int, int]:
     labels: dict[int, int] = {}
     first = FIRST_CODES['dfew']
     rows = csv_rows(path)
-    _, header = next(rows, (1, []))
+    header = read_header(path, rows)
     if not {'video_name', 'label'}.issubset(header):
         raise ValueError(
             f'{path}:1: the header is {",".join(header)!r}, expected '

@@ -9,23 +9,26 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-import json
+import logging
 import multiprocessing
 import os
 import os.path as osp
 import signal
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import cv2
 import numpy as np
+from mmengine.logging import print_log
 from rich.progress import track
 
+from ..utils.data_files import read_json
 from .face_detectors import HaarDetector, YuNetDetector, find_faces
 from .image_folder_dataset import images_below
+from .image_limit import check_pixels
 from .tar_shards import write_json
-from .text_rows import csv_rows, read_lines
+from .text_rows import csv_dicts, read_lines
 
 MANIFEST, LABELS, SETTINGS = 'faces.csv', 'labels.csv', 'settings.json'
 COLUMNS = (
@@ -151,7 +154,7 @@ def list_sources(path: str, image_root: str = '') -> list[Source]:
         image_root = path
         names = list(images_below(path))
     elif path.endswith('.csv'):
-        names = [row['image'] for row in _csv_dicts(path)]
+        names = [row['image'] for _, row in csv_dicts(path, ('image',))]
     else:
         names = [line.strip() for line in read_lines(path)]
     names = [name for name in dict.fromkeys(names) if name]
@@ -163,22 +166,6 @@ def list_sources(path: str, image_root: str = '') -> list[Source]:
     if count > 1:
         raise ValueError(f'{path}: {count} images would become {name}.')
     return sources
-
-
-def _csv_dicts(path: str) -> Iterator[dict[str, str]]:
-    rows = csv_rows(path)
-    _, header = next(rows, (1, []))
-    if 'image' not in header:
-        raise ValueError(
-            f'{path}:1: column image is missing; the header is {header}.'
-        )
-    for line, fields in rows:
-        if len(fields) != len(header):
-            raise ValueError(
-                f'{path}:{line}: {len(fields)} fields, but the header has '
-                f'{len(header)}.'
-            )
-        yield dict(zip(header, fields))
 
 
 def _name_of(image: str, root: str) -> str:
@@ -226,12 +213,11 @@ class FaceCropper:
         path = osp.join(self.out, SETTINGS)
         settings = asdict(self.settings)
         if osp.exists(path):
-            with open(path, encoding='utf-8') as file:
-                earlier = json.load(file)
+            earlier = read_json(path)
             if earlier != settings:
                 raise ValueError(
-                    f'{path}: there are crops made with {earlier}, now it is '
-                    f'{settings}. Write to another folder.'
+                    f'{path}: there are crops made with {earlier!s:.400}, '
+                    f'now it is {settings}. Write to another folder.'
                 )
         else:
             write_json(path, settings)
@@ -273,8 +259,7 @@ class FaceCropper:
         if not end:
             os.remove(path)
             return Counter(), set()
-        with open(path, newline='', encoding='utf-8') as file:
-            rows = list(csv.DictReader(file))
+        rows = [row for _, row in csv_dicts(path, COLUMNS)]
         counts = Counter(row['status'] for row in rows)
         return counts, {row['source'] for row in rows}
 
@@ -291,10 +276,9 @@ class FaceCropper:
             ValueError: It is not known which face of an image a label is of.
         """
         path = osp.join(self.out, MANIFEST)
-        with open(path, newline='', encoding='utf-8') as file:
-            rows = [row for row in csv.DictReader(file) if row['image']]
+        rows = [row for _, row in csv_dicts(path, COLUMNS) if row['image']]
         crops = {row['source']: row['image'] for row in rows}
-        labels = list(_csv_dicts(table))
+        labels = [row for _, row in csv_dicts(table, ('image',))]
         twice = Counter(row['image'] for row in labels).most_common(1)[0]
         if self.settings.faces == 'all' or twice[1] > 1:
             raise ValueError(
@@ -328,7 +312,7 @@ class _Crop:
         if self.detector is None:  # one for each process
             self.detector = make_detector(self.settings)
         settings = self.settings
-        image = cv2.imread(source.path, cv2.IMREAD_COLOR)
+        image = _read_image(source.path)
         if image is None:
             return [('', source.listed, *[''] * 5, UNREADABLE)]
         faces = find_faces(self.detector, image, settings.detect_size)
@@ -362,6 +346,22 @@ class _Crop:
         context = multiprocessing.get_context('spawn')
         with context.Pool(processes, _start_process, (self,)) as pool:
             yield pool.imap(_crop_one, sources, chunksize=_CHUNK)
+
+
+def _read_image(path: str) -> np.ndarray | None:
+    """Image uint8 (H, W, 3), BGR; a warning and None if it is none."""
+    problem, is_safe = 'cannot be decoded', True
+    try:
+        with open(path, 'rb') as file:
+            check_pixels(file.read())
+    except OSError as error:
+        # OpenCV would decode what it knows, of any size.
+        problem, is_safe = error, not cv2.haveImageReader(path)
+    image = cv2.imread(path, cv2.IMREAD_COLOR) if is_safe else None
+    if image is None:
+        message = f'{path}: not a readable image ({problem}).'
+        print_log(message, 'current', logging.WARNING)
+    return image
 
 
 def _start_process(crop: _Crop) -> None:

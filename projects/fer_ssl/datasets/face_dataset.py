@@ -7,7 +7,8 @@ from mmengine.registry import DATASETS
 from ..labels import IGNORE_LABEL
 from .base_face_dataset import BaseFaceDataset
 from .face_table import FaceTable
-from .text_rows import check_box, csv_rows, whole_numbers
+from .repeated_faces import RepeatedFaces
+from .text_rows import check_box, csv_rows, read_header, whole_numbers
 
 BOX_COLUMNS = ('left', 'top', 'right', 'bottom')
 
@@ -22,6 +23,11 @@ class FaceDataset(BaseFaceDataset):
     image, in pixels, the last two exclusive. For the items and the other
     arguments see :class:`BaseFaceDataset`.
 
+    A face (an image, with its box where there is one) that is listed with two
+    classes is an error, in whatever splits. One that is listed again with the
+    same class or without one counts twice, with a warning; so does a person
+    or an image in two splits.
+
     Args:
         ann_file: CSV file, relative to ``data_root``.
         metainfo: ``dict(classes=...)``. Defaults to the eight of ABAW.
@@ -35,8 +41,8 @@ class FaceDataset(BaseFaceDataset):
 
     Raises:
         FileNotFoundError: The CSV file is missing.
-        ValueError: A column is missing or a class name is unknown; the
-            message names file and line.
+        ValueError: A column is missing or given twice, a class name is
+            unknown, or a face has two; the message names file and line.
     """
 
     def __init__(
@@ -64,8 +70,9 @@ class FaceDataset(BaseFaceDataset):
                 'sets by `mim run fer_ssl dataset:build_split`.'
             )
         rows = csv_rows(self.ann_file)
-        _, header = next(rows, (1, []))
+        header = read_header(self.ann_file, rows)
         columns, has_boxes = self._needed_columns(header)
+        repeated = RepeatedFaces(self.ann_file)
         index = {name: i for i, name in enumerate(self.metainfo['classes'])}
         index.update(dict.fromkeys(self.ignore_classes, IGNORE_LABEL))
         index[''] = IGNORE_LABEL
@@ -78,6 +85,14 @@ class FaceDataset(BaseFaceDataset):
                     f'{len(header)}.'
                 )
             row = dict(zip(header, fields))
+            box = tuple(row[x] for x in BOX_COLUMNS) if has_boxes else None
+            repeated.add(
+                line,
+                (row['image'], box),
+                row['expression'],
+                row.get('identity', ''),
+                row.get('split', ''),
+            )
             if self.split is not None and row['split'] != self.split:
                 continue
             if not row['image']:
@@ -91,13 +106,13 @@ class FaceDataset(BaseFaceDataset):
                         'names must stand in `ignore_classes`.'
                     )
             if has_boxes:
-                box = [row[column] for column in BOX_COLUMNS]
                 boxes.append(tuple(whole_numbers(where, box)))
                 check_box(where, boxes[-1])
             images.append(row['image'])
             labels.append(index[names[0]])
             truths.append(index[names[-1]])
             identities.append(row.get('identity', ''))
+        self.findings = repeated.findings()
         return FaceTable(
             images,
             labels,

@@ -8,10 +8,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .open_files import OpenFiles
+from ..utils.data_files import COUNT, check_form, read_json, read_npy
+from .open_files import DamagedFileError, OpenFiles
 
 _INDEX, _FEATURES, _VALID = 'index.json', 'features.npy', 'valid.npy'
 _PARTIAL, _PARTIAL_VALID = 'features.partial.npy', 'valid.partial.npy'
+_INDEX_FORM = {
+    'dim': COUNT,
+    'recipe': dict,
+    'videos': {str: {'offset': COUNT, 'num_frames': COUNT, 'images?': str}},
+}
 _TOOL = 'tools/extract_features.py'
 
 
@@ -31,6 +37,7 @@ class FeatureStore:
 
     Raises:
         FileNotFoundError: The store is missing or was not finished.
+        DamagedFileError: A file of it does not fit; the message names it.
     """
 
     def __init__(self, path: str) -> None:
@@ -45,19 +52,45 @@ class FeatureStore:
         self.dim: int = index['dim']
         #: Checkpoint that made the features; None for other streams.
         self.student_sha256: str | None = index['recipe'].get('student_sha256')
-        self._remedy = f'Run {index["recipe"].get("tool", _TOOL)} again.'
+        self._remedy = f'Run {index["recipe"].get("tool", _TOOL)!s:.80} again.'
         self._videos = index['videos']
         self._files = OpenFiles()
         self._open()
 
     def _open(self) -> None:
         #: All features, float16 (F, D), read from disk where touched.
-        self.features = np.load(osp.join(self.path, _FEATURES), mmap_mode='r')
+        self.features = self._array(_FEATURES, np.float16, 2)
         #: Frames that have features, bool (F,); None in stores of students
         #: from before this was written down.
         self.valid = None
         if osp.exists(osp.join(self.path, _VALID)):
-            self.valid = np.load(osp.join(self.path, _VALID))
+            self.valid = np.array(self._array(_VALID, bool, 1))
+        self._check_videos()
+
+    def _array(self, name: str, dtype: type, ndim: int) -> np.ndarray:
+        try:
+            return read_npy(osp.join(self.path, name), dtype, ndim, mmap=True)
+        except ValueError as error:
+            raise DamagedFileError(f'{error} {self._remedy}') from None
+
+    def _check_videos(self) -> None:
+        """Raise DamagedFileError where index and arrays do not fit."""
+        frames, dim = self.features.shape
+        where = osp.join(self.path, _INDEX)
+        problem = ''
+        if dim != self.dim:
+            problem = f'dim is {self.dim}, but {_FEATURES} has {dim}.'
+        elif self.valid is not None and len(self.valid) != frames:
+            problem = f'{_VALID} has other frames than {_FEATURES}.'
+        for name, entry in self._videos.items():
+            stop = entry['offset'] + entry['num_frames']
+            if stop > frames and not problem:
+                problem = (
+                    f'video {name!r:.80} ends behind the {frames} frames of '
+                    f'{_FEATURES}.'
+                )
+        if problem:
+            raise DamagedFileError(f'{where}: {problem} {self._remedy}')
 
     def __getstate__(self) -> dict:
         # A memory map would be pickled as the whole array.
@@ -125,12 +158,22 @@ def images_digest(images: np.ndarray) -> str:
 
 
 def read_index(path: str) -> dict | None:
-    """Index of a finished store, ``None`` where there is none."""
+    """Index of a finished store, ``None`` where there is none.
+
+    Raises:
+        DamagedFileError: It has another form; the message names the place.
+    """
+    file = osp.join(path, _INDEX)
     try:
-        with open(osp.join(path, _INDEX), encoding='utf-8') as file:
-            return json.load(file)
+        index = read_json(file)
+        check_form(file, index, _INDEX_FORM)
     except FileNotFoundError:
         return None
+    except ValueError as error:
+        raise DamagedFileError(
+            f'{error} Delete the folder and make the feature store again.'
+        ) from None
+    return index
 
 
 class FeatureStoreWriter:

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..labels import ABAW_TRACKS, IGNORE_LABEL, IGNORE_VALENCE_AROUSAL
 from .abaw_annotation import action_unit, label_dtype, valence_or_arousal
-from .text_rows import csv_rows
+from .repeated_faces import RepeatedFaces
+from .text_rows import csv_rows, read_header
 
 _COLUMNS = ('video', 'frame', 'image')
 _TASK_COLUMNS = dict(ABAW_TRACKS, EXPR=('expression',))
@@ -40,6 +41,7 @@ def read_frames_csv(
     split: str | Sequence[str] | None = None,
     tasks: str | Sequence[str] = 'EXPR',
     active_from: float = 1.0,
+    findings: list[str] | None = None,
 ) -> dict[str, VideoAnnotation]:
     """Read ``video,frame,image,expression[,split]`` into videos.
 
@@ -58,6 +60,8 @@ def read_frames_csv(
             keeps all.
         tasks: ``'EXPR'``, ``'VA'`` or ``'AU'``, or several of them.
         active_from: Least intensity of an active action unit.
+        findings: Gets faults that are no error, in a sentence each: images
+            that are in several splits.
 
     Returns:
         Videos by name, in the order of their first rows. Labels of several
@@ -71,7 +75,7 @@ def read_frames_csv(
     splits = {split} if isinstance(split, str) else set(split or ())
     names = (tasks,) if isinstance(tasks, str) else tuple(tasks)
     rows = csv_rows(path)
-    _, header = next(rows, (1, []))
+    header = read_header(path, rows)
     needed = [*_COLUMNS, *(c for task in names for c in _TASK_COLUMNS[task])]
     missing = [
         name
@@ -97,6 +101,8 @@ def read_frames_csv(
 
     frames: dict[str, tuple[list, list]] = {}
     split_of: dict[str, str] = {}
+    first_line: dict[str, int] = {}
+    repeated = RepeatedFaces(path)
     for line, row in rows:
         if len(row) != len(header):
             raise ValueError(
@@ -115,18 +121,24 @@ def read_frames_csv(
         if video not in frames:
             frames[video] = [], []
             split_of[video] = split
+            first_line[video] = line
         images, labels = frames[video]
         if frame != len(images) + 1 or split != split_of[video] or not video:
             raise ValueError(
                 f'{path}:{line}: video {video!r}, frame {frame}, '
                 f'split {split!r}; expected a named video, frame '
-                f'{len(images) + 1} and split {split_of[video]!r}. Frames '
+                f'{len(images) + 1} and split {split_of[video]!r}, as the '
+                f'video begins in line {first_line[video]}. Frames '
                 'count from 1 without gaps (leave `image` empty where there '
                 'is no face), and a video lies in one split.'
             )
+        if image:
+            repeated.add_split(line, 'image', image, split)
         images.append(image)
         labels.append(label)
 
+    if findings is not None:
+        findings += repeated.findings()
     videos = {
         name: VideoAnnotation(name, images, np.array(labels, dtype.base))
         for name, (images, labels) in frames.items()

@@ -40,6 +40,8 @@ class FramesCSVReader:
     ) -> None:
         self.tasks = check_tracks(tasks, 'FramesCSVReader: tasks')
         self.active_from = active_from
+        #: Of the file read last, see :func:`read_frames_csv`.
+        self.findings: list[str] = []
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -73,10 +75,12 @@ class FramesCSVReader:
                     f'{", ".join(classes)}.'
                 )
             classes = ABAW_TRACKS['EXPR']
+        self.findings = []
         return read_frames_csv(
             annotations,
             classes or self.classes,
             split,
             self.tasks,
             self.active_from,
+            self.findings,
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import glob
-import json
 import os
 import os.path as osp
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 from ..labels import TAXONOMIES
+from ..utils.data_files import read_json
 from .affectnet_dataset import CSV_FILES, CSV_IMAGE_FOLDERS
 from .tar_shards import MANIFEST, PROGRESS
 
@@ -131,15 +131,19 @@ def _dfew(folder: str) -> Configs:
 def _read_json(path: str) -> dict:
     """Content of a JSON file; nothing where it is missing or another one."""
     with contextlib.suppress(OSError, ValueError):
-        with open(path, encoding='utf-8') as file:
-            content = json.load(file)
-            return content if isinstance(content, dict) else {}
+        content = read_json(path)
+        return content if isinstance(content, dict) else {}
     return {}
 
 
 def _with_classes_of(path: str) -> dict:
     """Arguments for the classes that a manifest names."""
     classes = _read_json(path).get('classes')
+    # MMEngine would take a text for the name of a file that has the classes.
+    if not isinstance(classes, list) or not all(
+        isinstance(name, str) for name in classes
+    ):
+        return {}
     return dict(metainfo=dict(classes=classes)) if classes else {}
 
 
@@ -153,7 +157,8 @@ def _faces_csv(folder: str) -> Configs:
     if not osp.isdir(osp.join(folder, prefix)):
         prefix = ''
         split = osp.join(folder, 'manifest.json')  # of build_split
-        root = _read_json(split).get('image_root') or folder
+        root = _read_json(split).get('image_root')
+        root = root if isinstance(root, str) and root else folder
         config = _with_classes_of(split)
     files = ('labels.csv', 'all'), ('unlabeled.csv', 'unlabeled')
     return {

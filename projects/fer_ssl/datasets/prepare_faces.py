@@ -16,7 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmengine.utils import track_iter_progress
-from PIL import Image, ImageOps
+from PIL import ImageOps
+
+from .image_limit import TooManyPixelsError, open_image
+from .text_rows import check_columns
 
 #: Expressions of the collection, in the order of the ABAW challenges.
 EXPRESSIONS = (
@@ -132,6 +135,7 @@ def read_legend(path: str | Path) -> dict[str, list[str]]:
                 f'the header is {reader.fieldnames}, expected '
                 'user.id,image,emotion.'
             )
+        check_columns(str(path), 1, reader.fieldnames)
         for row in reader:
             name = (row['emotion'] or '').strip().lower()
             name = ALIASES.get(name, name)
@@ -157,8 +161,9 @@ def resize_face(source: Path, target: Path, size: int) -> None:
 
     Raises:
         OSError: ``source`` is missing or is no image.
+        TooManyPixelsError: It is above the limit.
     """
-    with Image.open(source) as image:
+    with open_image(source.read_bytes()) as image:
         face = ImageOps.fit(image.convert('RGB'), (size, size))
     face.save(target, format='JPEG', quality=88)
 
@@ -208,6 +213,9 @@ def prepare_faces(
             continue
         try:
             resize_face(source, out / 'images' / image, size)
+        except TooManyPixelsError as error:
+            report.note('left out, too large', f'{image} ({error})')
+            continue
         except OSError:
             (out / 'images' / image).unlink(missing_ok=True)
             report.note('left out, unreadable', image)

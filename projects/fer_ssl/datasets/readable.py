@@ -4,7 +4,11 @@ import cv2
 import mmcv
 from mmengine.fileio import get
 
-#: What mmcv raises for a missing, undecodable and empty file.
+from .image_limit import limit_decoding
+
+limit_decoding()
+
+#: What mmcv raises for a missing, undecodable, empty and too large image.
 IMAGE_ERRORS = (OSError, AssertionError, cv2.error)
 
 

@@ -176,7 +176,8 @@ def _fault_of_index(path: str) -> str:
                 continue
             fields = line.strip(b'\r\n').split(b'\t')
             if len(fields) != 2 or not all(
-                field.isdigit() and int(field) < 2**63 for field in fields
+                field.isdigit() and len(field) < 20 and int(field) < 2**63
+                for field in fields
             ):
                 shown = line[:40].decode('ascii', 'backslashreplace').rstrip()
                 return (

@@ -16,12 +16,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 
 import numpy as np
-from mmengine.config import Config
 from mmengine.registry import DATASETS
 
 from ..labels import ABAW_EXPRESSIONS, IGNORE_LABEL
+from ..utils.data_files import COUNT, check_form, read_data_file
 from ..version import __version__
-from .dataset_sources import check_single_images, without_pipeline
+from .dataset_sources import (
+    check_names_of_classes,
+    check_single_images,
+    without_pipeline,
+)
 from .face_table import FaceTable
 from .tar_shards import write_json
 
@@ -30,6 +34,15 @@ BOX_COLUMNS = ('left', 'top', 'right', 'bottom')
 #: Box of a face that fills its image, as no JPEG file is larger. What lies
 #: beyond the image is cut off by ``CropFace``.
 WHOLE_IMAGE = (0, 0, 65535, 65535)
+_RECIPE = {
+    'labeled?': {str: dict},
+    'unlabeled?': {str: dict},
+    'per_class?': COUNT,
+    'only?': {str: [str]},
+    'seed?': COUNT,
+    'classes?': [str],
+    'image_root?': str,
+}
 LABELED, UNLABELED, MANIFEST = 'labels.csv', 'unlabeled.csv', 'manifest.json'
 
 
@@ -81,20 +94,24 @@ class SplitRecipe:
 
 
 def read_recipe(path: str) -> dict:
-    """Arguments of :class:`SplitRecipe` from a file in YAML, JSON or Python.
+    """Arguments of :class:`SplitRecipe` from a file in YAML or JSON.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It holds something else.
+        ValueError: It holds something else, or names what is no data set.
     """
     known = {x.name for x in fields(SplitRecipe)}
-    recipe = Config.fromfile(path).to_dict()
+    recipe = read_data_file(path)
     unknown = set(recipe).difference(known)
     if unknown:
         raise ValueError(
             f'{path}: unknown {", ".join(sorted(unknown))}; a recipe has '
             f'{", ".join(sorted(known))}.'
         )
+    recipe = {key: x for key, x in recipe.items() if x is not None}
+    check_form(path, recipe, _RECIPE)
+    for group in ('labeled', 'unlabeled'):
+        check_names_of_classes(path, recipe.get(group, {}))
     return recipe
 
 

@@ -15,6 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from .repeated_faces import RepeatedFaces
+from .text_rows import csv_dicts
+
 SPLITS = ('train', 'val')
 FRAMES_HEADER = ('video', 'frame', 'image', 'expression', 'split')
 #: Longest gap drawn, frames; gaps may overlap. Most of a second of video.
@@ -40,8 +43,9 @@ def read_stills(
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: A column is missing, an identity is empty, a split is
-            neither train nor val, a person is in both, or a class has no
-            still in a split. The message names file and line.
+            neither train nor val, a person is in both, an image has two
+            classes, or a class has no still in a split. The message names
+            file and line.
     """
     path = Path(path)
     if not path.is_file():
@@ -54,41 +58,33 @@ def read_stills(
     }
     seen = Counter()
     split_of: dict[str, tuple[str, int]] = {}
-    with open(path, newline='', encoding='utf-8-sig') as file:
-        reader = csv.DictReader(file)
-        needed = {'image', 'expression', 'identity', 'split'}
-        missing = needed.difference(reader.fieldnames or ())
-        if missing:
+    repeated = RepeatedFaces(str(path))
+    needed = 'image', 'expression', 'identity', 'split'
+    for line, row in csv_dicts(str(path), needed):
+        where = f'{path}:{line}'
+        name, person, split = (
+            row[column] for column in ('expression', 'identity', 'split')
+        )
+        seen[name] += 1
+        repeated.add(line, (row['image'], None), name)
+        if split not in SPLITS:
             raise ValueError(
-                f'{path}:1: column {", ".join(sorted(missing))} is missing; '
-                f'the header is {reader.fieldnames}. Sequences need all of '
-                'image,expression,identity,split.'
+                f'{where}: split {split!r} is neither train nor val.'
             )
-        for row in reader:
-            where = f'{path}:{reader.line_num}'
-            name, person, split = (
-                row[column] for column in ('expression', 'identity', 'split')
+        if not person:
+            raise ValueError(
+                f'{where}: the identity is empty; name the person, or give '
+                'every unknown one a name of its own.'
             )
-            seen[name] += 1
-            if split not in SPLITS:
-                raise ValueError(
-                    f'{where}: split {split!r} is neither train nor val.'
-                )
-            if not person:
-                raise ValueError(
-                    f'{where}: the identity is empty; name the person, or '
-                    'give every unknown one a name of its own.'
-                )
-            other, line = split_of.setdefault(person, (split, reader.line_num))
-            if other != split:
-                raise ValueError(
-                    f'{where}: {person!r} is in {split} here and in {other} '
-                    f'in line {line}. Put all images of a person in one '
-                    'split.'
-                )
-            if name in stills[split]:
-                people = stills[split][name]
-                people.setdefault(person, []).append(row['image'])
+        other, first = split_of.setdefault(person, (split, line))
+        if other != split:
+            raise ValueError(
+                f'{where}: {person!r} is in {split} here and in {other} in '
+                f'line {first}. Put all images of a person in one split.'
+            )
+        if name in stills[split]:
+            people = stills[split][name]
+            people.setdefault(person, []).append(row['image'])
     for split, by_class in stills.items():
         empty = [name for name, people in by_class.items() if not people]
         if empty:

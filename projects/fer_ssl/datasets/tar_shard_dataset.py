@@ -75,6 +75,8 @@ class TarShardDataset(BaseFaceDataset):
         """Labels here of the labels in the shards; the last one is for -1."""
         classes = list(self.metainfo['classes'])
         present = np.unique(self._index[column]).tolist()
+        if not present:
+            raise ValueError(f'{self.ann_file}: the shards hold no image.')
         if present[-1] >= len(names):
             raise DamagedFileError(
                 f'{self.ann_file}: {len(names)} classes, but the index of a '

@@ -16,6 +16,7 @@ import itertools
 import json
 import os
 import os.path as osp
+import re
 import tarfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -25,6 +26,7 @@ from mmengine import fileio
 from rich.progress import track
 
 from ..labels import IGNORE_LABEL
+from ..utils.data_files import COUNT, check_form, read_json, read_npy
 from .open_files import DamagedFileError
 
 MANIFEST = 'shards.json'
@@ -41,6 +43,18 @@ ROW = np.dtype(
     ]
 )
 PROGRESS = 'shards.partial.json'
+_SHARD_FORM = dict(path=str, num_images=COUNT, size=COUNT, sha256=str)
+_MANIFEST_FORM = dict(
+    format=str,
+    classes=[str],
+    has_boxes=bool,
+    num_images=COUNT,
+    skipped=[str],
+    shards=[_SHARD_FORM],
+)
+_PROGRESS_FORM = dict(
+    recipe=dict, next_item=COUNT, skipped=[str], shards=[_SHARD_FORM]
+)
 
 
 @dataclass
@@ -48,7 +62,8 @@ class Shard:
     """One tar file.
 
     Attributes:
-        path: Relative to the folder of the manifest, or absolute.
+        path: Relative to the folder of the manifest and in it. Or absolute,
+            on another disk; the file then is named ``shard-<number>.tar``.
         num_images: Images in it.
         size: Bytes of the file.
         sha256: Hash of the file.
@@ -87,8 +102,13 @@ class ShardsManifest:
             ValueError: It is of another form.
         """
         try:
-            with open(path, encoding='utf-8') as file:
-                content = json.load(file)
+            content = read_json(path)
+            where = f'{path}: not a manifest of the form {FORMAT!r}'
+            check_form(where, content, _MANIFEST_FORM)
+            if content['format'] != FORMAT:
+                raise ValueError(f'{where}: it is {content["format"]!r:.40}.')
+            shards = [Shard(**shard) for shard in content['shards']]
+            check_shards(path, shards)
         except FileNotFoundError:
             remedy = 'Run tools/dataset/make_shards.py'
             partial = osp.join(osp.dirname(path), PROGRESS)
@@ -98,16 +118,47 @@ class ShardsManifest:
                 f'{path}: no such manifest. {remedy}.'
             ) from None
         except ValueError as error:
-            raise DamagedFileError(f'{path}: no JSON file: {error}') from None
-        try:
-            if content.pop('format') != FORMAT:
-                raise KeyError('format')
-            shards = [Shard(**shard) for shard in content.pop('shards')]
-            return ShardsManifest(shards=shards, **content)
-        except (AttributeError, KeyError, TypeError):
+            raise DamagedFileError(str(error)) from None
+        del content['format']
+        manifest = ShardsManifest(**dict(content, shards=shards))
+        there = sum(shard.num_images for shard in shards)
+        if manifest.num_images != there:
             raise DamagedFileError(
-                f'{path}: not a manifest of the form {FORMAT!r}.'
-            ) from None
+                f'{path}: {manifest.num_images} images, but the shards have '
+                f'{there}. Copy it again.'
+            )
+        return manifest
+
+
+def check_shards(path: str, shards: Sequence[Shard]) -> None:
+    """Refuse entries of a manifest that lead to other files than shards.
+
+    Args:
+        path: The manifest, for messages.
+
+    Raises:
+        ValueError: A path leaves the folder of the manifest, or a shard
+            stands there twice; the message names the entry.
+    """
+    seen = set()
+    for number, shard in enumerate(shards):
+        name = shard.path
+        where = f'{path}: shards[{number}]: path {name!r:.80}'
+        own_name = re.fullmatch(r'shard-[0-9]{6,}\.tar', osp.basename(name))
+        if (
+            '\0' in name
+            or '://' in name
+            or not name.endswith('.tar')
+            or '..' in name.replace('\\', '/').split('/')
+            or (osp.isabs(name) and not own_name)
+        ):
+            raise ValueError(
+                f'{where} is no shard in the folder of the manifest, nor '
+                '/FOLDER/shard-<number>.tar on another disk.'
+            )
+        if osp.normpath(name) in seen:
+            raise ValueError(f'{where} is given twice.')
+        seen.add(osp.normpath(name))
 
 
 def write_shards(
@@ -191,8 +242,8 @@ class _Writer:
         path = osp.join(self.folders[0], PROGRESS)
         if not osp.exists(path):
             return
-        with open(path, encoding='utf-8') as file:
-            done = json.load(file)
+        done = read_json(path)
+        check_form(path, done, _PROGRESS_FORM)
         if done['recipe'] != self.recipe:
             raise ValueError(
                 f'{path}: unfinished shards of another dataset or with other '
@@ -201,6 +252,12 @@ class _Writer:
         self.next_item = done['next_item']
         self.skipped = done['skipped']
         self.shards = [Shard(**shard) for shard in done['shards']]
+        check_shards(path, self.shards)
+        if self.next_item > len(self.dataset):
+            raise ValueError(
+                f'{path}: next_item is {self.next_item}, but the dataset has '
+                f'{len(self.dataset)} items. Delete the files.'
+            )
 
     def run(self) -> ShardsManifest:
         items = range(self.next_item, len(self.dataset))
@@ -372,16 +429,18 @@ def read_shard_index(path: str, shard: Shard) -> np.ndarray:
             f'{shard.size}. Copy it again.'
         )
     try:
-        rows = np.load(index)
-    except (OSError, ValueError, EOFError) as error:
-        raise DamagedFileError(f'{index}: no NumPy file ({error}).') from None
+        rows = read_npy(index)
+    except ValueError as error:
+        raise DamagedFileError(f'{index}: no NumPy file: {error}') from None
     if (
-        getattr(rows, 'dtype', None) != ROW
+        rows.dtype != ROW
         or rows.shape != (shard.num_images,)
         or (rows['label'] < IGNORE_LABEL).any()
         or (rows['truth'] < IGNORE_LABEL).any()
         or (rows['offset'] < 0).any()
-        or (rows['offset'] + rows['size'] > shard.size).any()
+        or (rows['size'] < 0).any()
+        # No sum, which may overflow.
+        or (rows['offset'] > shard.size - rows['size']).any()
     ):
         raise DamagedFileError(
             f'{index}: not the index of a shard of {shard.num_images} images '

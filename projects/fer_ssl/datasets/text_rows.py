@@ -89,6 +89,74 @@ def csv_rows(path: str) -> Iterator[tuple[int, list[str]]]:
             yield reader.line_num, row
 
 
+def read_header(
+    path: str,
+    rows: Iterator[tuple[int, list[str]]],
+    needed: Iterable[str] = (),
+) -> list[str]:
+    """Names of the columns: the first row of :func:`csv_rows`.
+
+    Args:
+        path: The file, for messages.
+        rows: All of its rows; the first one is taken off.
+        needed: Columns that must be there.
+
+    Raises:
+        ValueError: One of them is missing, or any column is given twice.
+    """
+    line, header = next(rows, (1, []))
+    missing = ', '.join(sorted(set(needed).difference(header)))
+    if missing:
+        raise ValueError(
+            f'{path}:{line}: column {missing} is missing; the header is '
+            f'{header}.'
+        )
+    check_columns(path, line, header)
+    return header
+
+
+def check_columns(path: str, line: int, header: Sequence[str]) -> None:
+    """Refuse a column that is given twice.
+
+    Columns without a name may be several: spreadsheets leave them at the end.
+
+    Raises:
+        ValueError: One is; the message names file, line and column.
+    """
+    names = [name for name in header if name]
+    twice = ', '.join(sorted({x for x in names if names.count(x) > 1}))
+    if twice:
+        raise ValueError(
+            f'{path}:{line}: column {twice} is given twice, and nothing says '
+            'which one counts. Rename or delete one of them.'
+        )
+
+
+def csv_dicts(
+    path: str, needed: Iterable[str]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Number of the line and cells by column of every row of a CSV file.
+
+    Args:
+        path: The file.
+        needed: Columns that must be there.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: Not a CSV file, a column is missing or given twice, or a
+            row has other columns. The message names file and line.
+    """
+    rows = csv_rows(path)
+    header = read_header(path, rows, needed)
+    for line, fields in rows:
+        if len(fields) != len(header):
+            raise ValueError(
+                f'{path}:{line}: {len(fields)} fields, but the header has '
+                f'{len(header)}.'
+            )
+        yield line, dict(zip(header, fields))
+
+
 def spaced_rows(path: str) -> Iterator[tuple[int, list[str]]]:
     """Number of the line and fields of every line, split at white space.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 def make_address(scheme: str, path: str, **numbers: int) -> str:
     """Address of a part of the file ``path``."""
@@ -25,7 +27,9 @@ def split_address(
     if (
         not path
         or not needed <= set(numbers) <= needed | optional
-        or not all(text.isdecimal() for text in numbers.values())
+        or not all(
+            re.fullmatch('[0-9]{1,18}', text) for text in numbers.values()
+        )
     ):
         names = '&'.join(f'{name}=NUMBER' for name in sorted(needed))
         raise ValueError(f'{address!r}: expected SCHEME://FILE?{names}.')

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from mmengine.registry import TASK_UTILS
 
-from ..text_rows import csv_rows
+from ..text_rows import csv_rows, read_header
 from .face import Face, FaceDetector
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class BoxesFromCSV(FaceDetector):
 
     def __init__(self, path: str) -> None:
         rows = csv_rows(path)
-        _, header = next(rows, (1, []))
+        header = read_header(path, rows)
         missing = [x for x in ('frame', *BOX) if x not in header]
         if missing:
             raise ValueError(

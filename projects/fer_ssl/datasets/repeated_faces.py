@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import os.path as osp
+from collections.abc import Hashable
+
+_MOST_SHOWN = 3
+
+
+class RepeatedFaces:
+    """Faces, images and people that a list holds more than once.
+
+    Args:
+        path: The list, for messages.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._faces: dict[Hashable, tuple[int, str]] = {}
+        self._splits: dict[tuple[str, str], tuple[int, str]] = {}
+        self._twice: list[str] = []
+        # Images and people in two splits; each counts once.
+        self._crossing: dict[str, dict[str, str]] = dict(image={}, identity={})
+
+    def add(
+        self,
+        line: int,
+        face: tuple[str, tuple | None],
+        label: str,
+        identity: str = '',
+        split: str = '',
+    ) -> None:
+        """Note a row.
+
+        Args:
+            line: Its line.
+            face: Image, and box where there is one.
+            label: Class, '' where not annotated.
+            identity: The person, '' where not known.
+            split: '' where the list has none.
+
+        Raises:
+            ValueError: The face had another class before.
+        """
+        image = face[0] if '://' in face[0] else osp.normpath(face[0])
+        other, known = self._faces.setdefault((image, face[1]), (line, label))
+        if other != line:
+            if label and known and label != known:
+                raise ValueError(
+                    f'{self.path}:{line}: {image} is of class {label!r} here '
+                    f'and {known!r} in line {other}. Correct one of the lines '
+                    'or delete it.'
+                )
+            if not known:
+                self._faces[image, face[1]] = line, label
+            self._twice.append(f'{image} (lines {other} and {line})')
+        self.add_split(line, 'image', image, split)
+        self.add_split(line, 'identity', identity, split)
+
+    def add_split(self, line: int, kind: str, name: str, split: str) -> None:
+        """Note the split of an ``'image'`` or an ``'identity'``.
+
+        Args:
+            line: Its line.
+            kind: One of the two.
+            name: '' where not known.
+            split: '' where the list has none.
+        """
+        if not name or not split:
+            return
+        other, known = self._splits.setdefault((kind, name), (line, split))
+        if known != split and name not in self._crossing[kind]:
+            example = f'{name} ({known} in line {other}, {split} in {line})'
+            self._crossing[kind][name] = example
+
+    def findings(self) -> list[str]:
+        """What is wrong, in a sentence each, with counts and examples."""
+        people, images = (
+            list(self._crossing[kind].values())
+            for kind in ('identity', 'image')
+        )
+        return [
+            f'{len(examples):,} {what}: {"; ".join(examples[:_MOST_SHOWN])}'
+            + ('; ...' if len(examples) > _MOST_SHOWN else '.')
+            for examples, what in (
+                (
+                    people,
+                    'people are in more than one split, so that scores are of '
+                    'people seen in training',
+                ),
+                (
+                    images,
+                    'images are in more than one split, so that scores are of '
+                    'images seen in training',
+                ),
+                (
+                    self._twice,
+                    'rows list a face a second time, which then counts twice',
+                ),
+            )
+            if examples
+        ]

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+import functools
+import logging
+
+from mmengine.logging import print_log
+
+
+@functools.cache
+def warn_once(message: str) -> None:
+    """Log a warning, once in a process.
+
+    The data sets of a training read the same file, each for its split.
+    """
+    print_log(message, 'current', logging.WARNING)

@@ -1,0 +1,180 @@
+"""Images above the limit are refused by their headers, wherever they are."""
+
+import io
+import re
+import struct
+import tracemalloc
+import warnings
+import zlib
+
+import cv2
+import mmcv
+import numpy as np
+import pytest
+from annotation_fuzz import REPEATABLE, damaged
+from hypothesis import given
+from mmengine.registry import init_default_scope
+from PIL import Image
+
+from fer_ssl.datasets import FaceDataset, LoadClipFrames
+from fer_ssl.datasets.data_check import problem_of
+from fer_ssl.datasets.face_cropper import (
+    CropSettings,
+    FaceCropper,
+    list_sources,
+)
+from fer_ssl.datasets.image_limit import (
+    TooManyPixelsError,
+    check_pixels,
+    max_pixels,
+)
+from fer_ssl.datasets.prepare_faces import prepare_faces
+
+MESSAGE = '20000 x 20000 pixels, .* 100,000,000; .*set FER_SSL_MAX_PIXELS'
+
+
+def bomb(width=20_000, height=20_000):
+    """PNG of one bit per pixel, all of it black."""
+
+    def chunk(kind, data):
+        body = kind + data
+        check = struct.pack('>I', zlib.crc32(body))
+        return struct.pack('>I', len(data)) + body + check
+
+    header = struct.pack('>IIBBBBB', width, height, 1, 0, 0, 0, 0)
+    row = bytes(1 + (width + 7) // 8)
+    return (
+        b'\x89PNG\r\n\x1a\n'
+        + chunk(b'IHDR', header)
+        + chunk(b'IDAT', zlib.compress(row * height, 9))
+        + chunk(b'IEND', b'')
+    )
+
+
+BOMB = bomb()
+
+
+def encoded(extension, width=31, height=17, **kwargs):
+    file = io.BytesIO()
+    kind = dict(jpg='JPEG', pgm='PPM', tif='TIFF').get(extension, extension)
+    Image.new('L', (width, height)).save(file, kind, **kwargs)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        *map(encoded, ('jpg', 'png', 'pgm', 'bmp', 'webp', 'tif', 'gif')),
+        encoded('jpg', progressive=True),
+        encoded(
+            'jpg', comment='\xff\xc0' * 30, exif=b'Exif\0\0' + b'\xff' * 99
+        ),
+        encoded('jpg').replace(b'\xff\xc0', b'\xff\xff\xff\xc0'),
+        encoded('pgm').replace(b'P5', b'P5 # 1 1'),
+    ],
+)
+def test_size_is_that_of_the_header(monkeypatch, content):
+    height, width = mmcv.imfrombytes(content).shape[:2]
+    assert (width, height) == (31, 17)
+    monkeypatch.setenv('FER_SSL_MAX_PIXELS', str(31 * 17))
+    check_pixels(content)
+    monkeypatch.setenv('FER_SSL_MAX_PIXELS', str(31 * 17 - 1))
+    with pytest.raises(TooManyPixelsError, match='31 x 17 .*limit of 526;'):
+        mmcv.imfrombytes(content)
+
+
+@pytest.mark.parametrize('extension', ['jpg', 'png', 'pgm'])
+def test_own_parsers_agree_with_the_decoder(monkeypatch, extension):
+    """What is decoded, however damaged, was measured first."""
+    monkeypatch.setenv('FER_SSL_MAX_PIXELS', '100000')
+
+    @REPEATABLE
+    @given(damaged(encoded(extension)))
+    def check(content):
+        try:
+            check_pixels(content)
+        except OSError:
+            return
+        image = None
+        if content:
+            image = cv2.imdecode(np.frombuffer(content, np.uint8), 1)
+        assert image is None or image.size <= 3 * 100_000
+
+    check()
+
+
+@pytest.mark.parametrize(
+    'content', [b'#?RADIANCE\n\n-Y 9 +X 9\n', b'P7\nWIDTH 9\n', b'text']
+)
+def test_formats_that_cannot_be_measured_are_refused(content):
+    with pytest.raises(OSError, match='cannot identify its format'):
+        check_pixels(content)
+
+
+def test_the_variable(monkeypatch):
+    for text, limit in (('', 10**8), ('7', 7)):
+        monkeypatch.setenv('FER_SSL_MAX_PIXELS', text)
+        assert max_pixels() == limit
+    monkeypatch.setenv('FER_SSL_MAX_PIXELS', '1e9')
+    with pytest.raises(ValueError, match="FER_SSL_MAX_PIXELS='1e9' is not a"):
+        max_pixels()
+
+
+@pytest.fixture
+def faces(write_faces, tmp_path):
+    init_default_scope('mmpretrain')
+    rows = [(f'{i}.png', 'anger', 'train') for i in range(2)]
+    config = write_faces(rows)
+    (tmp_path / 'images/0.png').write_bytes(BOMB)
+    steps = [dict(type='LoadImageFromFile'), dict(type='PackInputs')]
+    return dict(config, pipeline=steps)
+
+
+def test_data_set(faces, monkeypatch):
+    dataset = FaceDataset(**faces)
+    dataset[1]
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=rf'0\.png: .*{MESSAGE}'):
+        dataset[0]
+    assert tracemalloc.get_traced_memory()[1] < 20e6
+    tracemalloc.stop()
+    dataset = FaceDataset(**faces, on_unreadable='skip')
+    assert dataset[0]['data_samples'].img_path.endswith('1.png')
+    assert dataset.num_unreadable == 1
+
+
+def test_clips(faces, tmp_path):
+    load = LoadClipFrames([dict(type='LoadImageFromFile')])
+    path = str(tmp_path / 'images/0.png')
+    with pytest.raises(ValueError, match=rf'0\.png: .*{MESSAGE}'):
+        load(dict(img_paths=[path], video='a'))
+
+
+def test_data_check(faces, tmp_path):
+    problem = problem_of(str(tmp_path / 'images/0.png'), decode=True)
+    assert re.match(f'too large: {MESSAGE}', problem)
+    (tmp_path / 'images/0.png').write_bytes(bomb(10_000, 9_500))
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        assert problem_of(str(tmp_path / 'images/0.png'), decode=True) == ''
+
+
+def test_crops(faces, tmp_path, capsys):
+    sources = list_sources(str(tmp_path / 'images'))
+    cropper = FaceCropper(sources, str(tmp_path / 'out'), CropSettings())
+    assert cropper.run() == {'unreadable': 1, 'no face': 1}
+    assert ',0.png,,,,,,unreadable' in (tmp_path / 'out/faces.csv').read_text()
+
+
+def test_faces_of_a_clone(tmp_path):
+    for folder in ('data', 'images'):
+        (tmp_path / 'clone' / folder).mkdir(parents=True)
+    (tmp_path / 'clone/data/legend.csv').write_text(
+        'user.id,image,emotion\n1,a_b_1.png,anger\n1,c_d_1.png,anger\n'
+    )
+    images = tmp_path / 'clone/images'
+    (images / 'a_b_1.png').write_bytes(encoded('png'))
+    (images / 'c_d_1.png').write_bytes(BOMB)
+    report = prepare_faces(tmp_path / 'clone', tmp_path / 'out')
+    assert [row[0] for row in report.rows] == ['a_b_1.png']
+    assert 'c_d_1.png' in report.notes['left out, too large'][0]
