@@ -39,7 +39,7 @@ def main() -> None:
     from mmengine.evaluator import DumpResults
     from mmengine.runner import Runner
 
-    from fer_ssl.folders import make_folder
+    from fer_ssl.utils.files import make_folder
 
     if args.report:  # before the networks are built: DIR may be no folder
         from fer_ssl.engine import ReportHook

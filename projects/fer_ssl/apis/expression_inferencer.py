@@ -20,9 +20,9 @@ from ..datasets.video_file import Picture, VideoFile, list_videos
 from ..datasets.video_writer import VideoWriter, record_camera
 from ..evaluation.face_predictions import FACE, FacePredictions
 from ..evaluation.post_processor import PostProcessor, build_post_processor
-from ..folders import make_folder
 from ..models.frame_recognizer import FrameRecognizer
 from ..models.teacher_student import TeacherStudent
+from ..utils.files import make_folder
 from ..utils.saved_config import components_of_data, saved_config
 from .default_checkpoint import find_checkpoint
 from .face_networks import FaceNetwork, FrameByFrame, WindowByWindow

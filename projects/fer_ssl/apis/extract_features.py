@@ -34,7 +34,7 @@ from ..datasets.feature_store import (
     read_index,
 )
 from ..models.frame_recognizer import FrameRecognizer
-from ..models.student_checkpoint import file_sha256
+from ..utils.files import file_sha256
 
 
 def init_distributed(launcher: str) -> None:

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from mmengine.config import Config, ConfigDict, DictAction
 
-from ..folders import make_folder
+from ..utils.files import make_folder
 
 if TYPE_CHECKING:
     from mmengine.runner import Runner

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..folders import make_folder
+from ..utils.files import make_folder
 from .ablation_study import REFERENCE, Step, option_text
 from .trials import start_logged
 

@@ -26,12 +26,12 @@ from rich.progress import Progress, TextColumn, TimeRemainingColumn
 
 from ..labels import IGNORE_LABEL
 from ..utils.data_files import COUNT, check_form, read_json
+from ..utils.files import write_json
 from .abaw_annotation import is_annotated
 from .data_report import PartReport, SetReport
 from .dataset_sources import check_single_images, without_pipeline
 from .image_limit import TooManyPixelsError, open_image
 from .known_sets import KNOWN_SETS, Configs, KnownSet, find_sets
-from .tar_shards import write_json
 
 _STATE_FORM = {
     str: dict(

@@ -24,10 +24,10 @@ from mmengine.logging import print_log
 from rich.progress import track
 
 from ..utils.data_files import read_json
+from ..utils.files import write_json
 from .face_detectors import HaarDetector, YuNetDetector, find_faces
 from .image_folder_dataset import images_below
 from .image_limit import check_pixels
-from .tar_shards import write_json
 from .text_rows import csv_dicts, read_lines
 
 MANIFEST, LABELS, SETTINGS = 'faces.csv', 'labels.csv', 'settings.json'

@@ -20,6 +20,7 @@ from mmengine.registry import DATASETS
 
 from ..labels import ABAW_EXPRESSIONS, IGNORE_LABEL
 from ..utils.data_files import COUNT, check_form, read_data_file
+from ..utils.files import write_json
 from ..version import __version__
 from .dataset_sources import (
     check_names_of_classes,
@@ -27,7 +28,6 @@ from .dataset_sources import (
     without_pipeline,
 )
 from .face_table import FaceTable
-from .tar_shards import write_json
 
 COLUMNS = ('image', 'expression', 'truth', 'set', 'identity', 'split')
 BOX_COLUMNS = ('left', 'top', 'right', 'bottom')

@@ -27,6 +27,7 @@ from rich.progress import track
 
 from ..labels import IGNORE_LABEL
 from ..utils.data_files import COUNT, check_form, read_json, read_npy
+from ..utils.files import write_json
 from .open_files import DamagedFileError
 
 MANIFEST = 'shards.json'
@@ -447,11 +448,3 @@ def read_shard_index(path: str, shard: Shard) -> np.ndarray:
             f'and {shard.size} bytes. Copy it again.'
         )
     return rows
-
-
-def write_json(path: str, content: dict) -> None:
-    """Write a JSON file that appears whole or not at all."""
-    with open(f'{path}.part', 'w', encoding='utf-8') as file:
-        json.dump(content, file, indent=1)
-        file.write('\n')
-    os.replace(f'{path}.part', path)

@@ -5,7 +5,8 @@ from mmaction.models.recognizers import BaseRecognizer
 from mmengine.model import BaseModule
 from mmengine.registry import MODELS
 
-from .student_checkpoint import file_sha256, load_student_backbone
+from ..utils.files import file_sha256
+from .student_checkpoint import load_student_backbone
 
 # Frames per pass of the student: bounds memory, whatever the batch of clips.
 _FRAMES_AT_ONCE = 256

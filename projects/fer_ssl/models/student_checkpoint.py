@@ -1,22 +1,11 @@
 from __future__ import annotations
 
-import hashlib
-
 import torch
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
 # Of TeacherStudent, then of a plain classifier or a FrameRecognizer.
 _PREFIXES = ('student.backbone.', 'backbone.')
-
-
-def file_sha256(path: str) -> str:
-    """SHA-256 of a file, 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        for block in iter(lambda: file.read(1 << 20), b''):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def load_student_backbone(backbone: nn.Module, path: str) -> None:

@@ -9,7 +9,7 @@ from mmengine.logging import print_log
 from mmengine.registry import HOOKS
 
 from ...evaluation.video_metric import VideoMetric
-from ...folders import make_folder
+from ...utils.files import make_folder
 
 
 @HOOKS.register_module()
