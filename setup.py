@@ -8,7 +8,6 @@ carries stubs that lead back to the checkout.
 import base64
 import hashlib
 import shutil
-import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -27,26 +26,16 @@ def read_requirements(name):
     return [line for line in lines if line]
 
 
-def missing_mmcv():
-    """Ask for mmcv-lite, unless mmcv or mmcv-lite is installed.
-
-    Both install into the folder ``mmcv``, so requiring the lite one would
-    overwrite the compiled one. A build sees only its own isolated packages;
-    the folder tells what the environment behind it has.
-    """
-    installed = {sysconfig.get_path(x) for x in ('purelib', 'platlib')}
-    if any((Path(folder) / 'mmcv').is_dir() for folder in installed):
-        return []
-    return ['mmcv-lite>=2.0,<2.2']  # mmaction2 1.2 refuses 2.2
-
-
 def mim_files():
     """Yield the files for ``.mim``, as paths relative to the checkout."""
     for part in MIM_PARTS:
         path = ROOT / part
         for file in [path] if path.is_file() else sorted(path.rglob('*')):
-            if file.suffix in ('.py', '.sh', '.yml'):
-                yield file.relative_to(ROOT)
+            source = file.suffix in ('.py', '.sh', '.yml')
+            file = file.relative_to(ROOT)
+            # mmengine leaves a copy of the config in the work directory.
+            if source and 'work_dirs' not in file.parts:
+                yield file
 
 
 class BuildPy(build_py):
@@ -132,9 +121,13 @@ setup(
     package_dir={'': 'projects'},
     packages=find_packages('projects'),
     package_data={'fer_ssl': ['checkpoints/*', 'datasets/*/*.xml']},
-    python_requires='>=3.9',
-    install_requires=[*read_requirements('runtime'), *missing_mmcv()],
+    # mmengine calls pkgutil.find_loader, which Python 3.14 removed.
+    python_requires='>=3.9,<3.14',
+    install_requires=read_requirements('runtime'),
     extras_require={
+        # Not a requirement: mmcv and mmcv-lite install into one folder, so it
+        # would overwrite a compiled mmcv that is already there.
+        'lite': read_requirements('lite'),
         'optional': read_requirements('optional'),
         'tests': read_requirements('tests'),
     },

@@ -8,70 +8,117 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
+import venv
 import zipfile
 from collections import Counter
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parents[1]
-BUILT = ('README.md', 'setup.py', 'pyproject.toml', 'MANIFEST.in')
-COPIED = ('projects', 'configs', 'tools', 'requirements')
+FILES = (
+    '.gitignore',
+    '.pre-commit-config.yaml',
+    'CHANGELOG.md',
+    'CITATION.cff',
+    'CONTRIBUTING.md',
+    'LICENSE',
+    'MANIFEST.in',
+    'README.md',
+    'model-index.yml',
+    'pyproject.toml',
+    'setup.py',
+)
+FOLDERS = (
+    '.ci',
+    'configs',
+    'docs',
+    'projects',
+    'requirements',
+    'tests',
+    'tools',
+)
+LEFT_BEHIND = (
+    '.pytest_cache/README.md',
+    '.venv/lib/module.py',
+    'build/lib/fer_ssl/removed_long_ago.py',
+    'configs/work_dirs/toy/toy.py',
+    'data/labels.csv',
+    'projects/fer_ssl/.mim/tools/train.py',
+    'projects/fer_ssl/__pycache__/labels.cpython-311.pyc',
+    'site/index.html',
+    'tests/.pytest_cache/README.md',
+    'work_dirs/toy/toy.py',
+)
 
 
 @pytest.fixture(scope='module')
 def checkout(tmp_path_factory):
-    """A copy to build in, as builds write beside the sources."""
+    """A copy to build in, with what runs and tools leave in a checkout."""
     checkout = tmp_path_factory.mktemp('checkout')
-    for name in (*BUILT, 'model-index.yml', 'LICENSE'):
+    for name in FILES:
         shutil.copy(ROOT / name, checkout)
-    for name in COPIED:
-        ignore = shutil.ignore_patterns('.mim', '*.egg-info', '__pycache__')
+    for name in FOLDERS:
+        ignore = shutil.ignore_patterns(
+            '.*_cache', '.mim', '*.egg-info', '__pycache__', 'work_dirs'
+        )
         shutil.copytree(ROOT / name, checkout / name, ignore=ignore)
+    for name in LEFT_BEHIND:
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).touch()
     return checkout
 
 
-def build(checkout, kind, out):
+def build(checkout, kind, out, python=sys.executable):
     """Build with the installed setuptools, as there may be no network."""
     code = f'import setuptools.build_meta as b; b.build_{kind}({str(out)!r})'
-    subprocess.run(
-        [sys.executable, '-c', code], cwd=checkout, check=True, text=True
-    )
+    subprocess.run([python, '-c', code], cwd=checkout, check=True, text=True)
     (file,) = out.iterdir()
     return file
+
+
+@pytest.fixture(scope='module')
+def wheel(checkout, tmp_path_factory):
+    return build(checkout, 'wheel', tmp_path_factory.mktemp('wheel'))
+
+
+def contents(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def metadata(wheel):
+    (name,) = [x for x in contents(wheel) if x.endswith('/METADATA')]
+    return contents(wheel)[name]
 
 
 def sources():
     for folder in ('configs', 'tools'):
         for file in (ROOT / folder).rglob('*'):
-            if file.suffix in ('.py', '.sh', '.yml'):
-                yield file.relative_to(ROOT).as_posix()
+            source = file.suffix in ('.py', '.sh', '.yml')
+            file = file.relative_to(ROOT)
+            if source and 'work_dirs' not in file.parts:
+                yield file.as_posix()
 
 
-def test_wheel_carries_the_files_for_mim(checkout, tmp_path):
-    (checkout / 'build/lib/fer_ssl').mkdir(parents=True)
-    (checkout / 'build/lib/fer_ssl/removed_long_ago.py').touch()
-    names = zipfile.ZipFile(build(checkout, 'wheel', tmp_path)).namelist()
+def test_wheel_carries_the_files_for_mim(wheel):
+    names = contents(wheel)
     for file in (*sources(), 'model-index.yml'):
         assert f'fer_ssl/.mim/{file}' in names
     for file in (ROOT / 'projects').rglob('*.py'):
         assert file.relative_to(ROOT / 'projects').as_posix() in names
-    assert 'fer_ssl/removed_long_ago.py' not in names
 
 
-def test_checkpoint_is_carried(checkout, tmp_path):
-    folder = checkout / 'projects/fer_ssl/checkpoints'
-    folder.mkdir(exist_ok=True)
-    for name in ('faces_starter.pth', 'faces_starter.md'):
-        (folder / name).write_bytes(b'content')
-    wheel = zipfile.ZipFile(build(checkout, 'wheel', tmp_path / 'wheel'))
-    with tarfile.open(build(checkout, 'sdist', tmp_path / 'sdist')) as sdist:
-        names = [x.partition('/')[2] for x in sdist.getnames()]
-    for name in ('faces_starter.pth', 'faces_starter.md'):
-        assert wheel.read(f'fer_ssl/checkpoints/{name}') == b'content'
-        assert f'projects/fer_ssl/checkpoints/{name}' in names
+def test_checkpoint_and_its_card_are_carried(wheel):
+    names = contents(wheel)
+    folder = ROOT / 'projects/fer_ssl/checkpoints'
+    for name in ('faces_starter.pth', 'README.md'):
+        carried = names[f'fer_ssl/checkpoints/{name}']
+        assert carried == (folder / name).read_bytes()
 
 
 def test_editable_wheel_leads_back_to_the_checkout(checkout, tmp_path):
@@ -95,13 +142,76 @@ def test_editable_wheel_leads_back_to_the_checkout(checkout, tmp_path):
             assert size == str(len(data))
 
 
-def test_sdist_can_be_built_from(checkout, tmp_path):
-    sdist = build(checkout, 'sdist', tmp_path / 'sdist')
-    shutil.unpack_archive(sdist, tmp_path)
-    unpacked = tmp_path / sdist.name.removesuffix('.tar.gz')
-    wheel = build(unpacked, 'wheel', tmp_path / 'wheel')
-    names = zipfile.ZipFile(wheel).namelist()
-    assert 'fer_ssl/.mim/tools/dist_train.sh' in names
+@pytest.fixture(scope='module')
+def unpacked(checkout, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('sdist')
+    sdist = build(checkout, 'sdist', folder / 'dist')
+    shutil.unpack_archive(sdist, folder)
+    return folder / sdist.name[: -len('.tar.gz')]
+
+
+def test_sdist_holds_what_is_under_version_control(unpacked):
+    listing = ['git', 'ls-files', '-z', '--cached', '--others']
+    listing.append('--exclude-standard')
+    if not (shutil.which('git') and (ROOT / '.git').exists()):
+        pytest.skip('no git checkout')
+    done = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True)
+    expected = {x for x in done.stdout.split('\0') if (ROOT / x).is_file()}
+    found = {
+        path.relative_to(unpacked).as_posix()
+        for path in unpacked.rglob('*')
+        if path.is_file() and path.parent.suffix != '.egg-info'
+    }
+    assert found - {'PKG-INFO', 'setup.cfg'} == expected
+
+
+def test_wheel_of_the_sdist_is_that_of_the_checkout(unpacked, wheel, tmp_path):
+    assert contents(build(unpacked, 'wheel', tmp_path)) == contents(wheel)
+
+
+def test_wheel_does_not_depend_on_where_it_is_built(checkout, tmp_path):
+    built = []
+    for name in ('without_mmcv', 'with_mmcv'):
+        env = tmp_path / name
+        venv.create(env)
+        (packages,) = env.glob('lib/python*/site-packages')
+        packages.joinpath('shared.pth').write_text('\n'.join(sys.path))
+        if name == 'with_mmcv':
+            (packages / 'mmcv').mkdir()
+            (packages / 'mmcv/__init__.py').touch()
+        python = env / 'bin/python'
+        built.append(build(checkout, 'wheel', env / 'dist', python))
+    first, second = map(metadata, built)
+    assert first == second
+    needed = message_from_bytes(first).get_all('Requires-Dist')
+    mmcv = [x for x in map(Requirement, needed) if x.name.startswith('mmcv')]
+    assert [str(x) for x in mmcv] == ['mmcv-lite<2.2,>=2.0; extra == "lite"']
+
+
+def test_versions_of_python(wheel):
+    accepted = SpecifierSet(
+        message_from_bytes(metadata(wheel))['Requires-Python']
+    )
+    for version, works in {
+        '3.8.18': False,
+        '3.9.0': True,
+        '3.13.9': True,
+        '3.14.0': False,
+        '3.14.0rc1': False,
+    }.items():
+        assert accepted.contains(version, prereleases=True) is works, version
+
+
+def test_pip_refuses_python_3_14(wheel, tmp_path):
+    done = subprocess.run(
+        [sys.executable, '-m', 'pip', 'install', '--no-index', '--no-deps']
+        + ['--python-version=3.14.0', '--only-binary=:all:']
+        + [f'--target={tmp_path}', wheel],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert 'requires a different Python: 3.14.0 not in' in done.stderr
 
 
 def test_every_folder_of_the_package_is_a_package():

@@ -9,14 +9,18 @@ module that they repair, and the components are imported at the first lookup
 in a registry.
 """
 
+import sys
+
 from mmengine import registry
 
 from . import compat
+from .missing_mmcv import MissingMMCV
 from .version import __version__
 
 __all__ = ['__version__']
 
 compat.apply_repairs()
+sys.meta_path.append(MissingMMCV())
 
 # Where the components of each root registry live. A child registry (scope
 # mmpretrain or mmaction) falls back to these when a name is not its own.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import errno
+import importlib.util
 import inspect
 import os
 import os.path as osp
@@ -92,10 +93,12 @@ def load_config(args: argparse.Namespace) -> Config:
 
     Raises:
         FileNotFoundError: If there is no such config; names similar ones.
+        ImportError: If mmcv is not installed; the message gives the remedy.
         ValueError: If a ``--cfg-options`` value does not fit the config, or
             the config itself refuses something, such as a variable.
     """
     select_device(args)
+    importlib.util.find_spec('mmcv')  # MissingMMCV raises, before any work
     path = find_config(args.config)
     try:
         cfg = Config.fromfile(path)
