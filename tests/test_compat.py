@@ -14,9 +14,11 @@ import types
 import zipfile
 from pathlib import Path
 
+import mmengine
 import numpy as np
 import pytest
 import torch
+import yaml
 from mmengine.config import Config
 from mmengine.config import config as mmengine_config
 from mmengine.fileio import LocalBackend
@@ -185,6 +187,26 @@ def test_latest_checkpoint_when_its_name_was_not_written(tmp_path):
     (tmp_path / 'last_checkpoint').write_text('iter_9.pth')
     assert find(str(tmp_path)) == 'iter_9.pth'
     assert find.__wrapped__(str(tmp_path)) == 'iter_9.pth'
+
+
+def test_yaml_makes_no_objects(tmp_path):
+    trace, file = tmp_path / 'trace', tmp_path / 'x.yml'
+    file.write_text(f'x: !!python/object/apply:os.system ["touch {trace}"]')
+    for read in (Config.fromfile, mmengine.load):
+        with pytest.raises(yaml.YAMLError, match='python/object/apply'):
+            read(str(file))
+    assert not trace.exists()
+    Config(dict(a=(1, [2, (3,)]))).dump(str(file))
+    assert Config.fromfile(str(file)).to_dict() == dict(a=(1, [2, (3,)]))
+
+
+def test_reading_yaml_as_data_still_needed(tmp_path):
+    (tmp_path / 'x.yml').write_text('x: !!python/name:os.system')
+    done = python(
+        'import mmengine\n'
+        f'print(mmengine.load({str(tmp_path / "x.yml")!r})["x"].__name__)'
+    )
+    assert done.stdout.split()[-1] == 'system', done.stderr
 
 
 def test_configs_are_formatted_once(monkeypatch):

@@ -20,6 +20,8 @@ from importlib.abc import MetaPathFinder
 from importlib.metadata import version
 from typing import Any, Callable
 
+import yaml
+from mmengine.fileio.handlers import yaml_handler
 from mmengine.registry import Registry
 from mmengine.utils import digit_version
 
@@ -31,6 +33,7 @@ def apply_repairs() -> None:
     import_parent_locations()
     when_imported('mmengine.config.config', format_configs_once)
     hold_registries_to_components()
+    read_yaml_as_data()
     when_imported('mmengine.runner.checkpoint', load_checkpoints_safely)
     when_imported('mmengine.runner.checkpoint', write_checkpoints_whole)
     for name in ('runner', '_flexible_runner'):
@@ -143,6 +146,30 @@ def hold_registries_to_components() -> None:
 
     module.get_object_from_string = get_object_from_string
     module.import_module = import_if_allowed
+
+
+# --------------------------------------------------------------------------
+# mmengine: YAML
+# --------------------------------------------------------------------------
+def read_yaml_as_data() -> None:
+    """Read YAML without the tags that make Python objects.
+
+    Symptom: ``Config.fromfile('x.yml')`` and ``mmengine.load`` run what
+    ``!!python/object/apply`` names.
+    Upstream: ``mmengine/fileio/handlers/yaml_handler.py``, all versions up to
+    0.11.
+
+    Tuples stay, as ``Config.dump`` writes them with a tag.
+    """
+
+    class DataLoader(yaml.SafeLoader):
+        def construct_tuple(self, node: yaml.SequenceNode) -> tuple:
+            return tuple(self.construct_sequence(node, deep=True))
+
+    tag = 'tag:yaml.org,2002:python/tuple'
+    DataLoader.add_constructor(tag, DataLoader.construct_tuple)
+    if not issubclass(yaml_handler.Loader, yaml.SafeLoader):
+        yaml_handler.Loader = DataLoader
 
 
 # --------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from mmengine.config import Config, ConfigDict, DictAction
+from yaml import YAMLError
 
 from ..utils.files import make_folder
 
@@ -102,7 +103,7 @@ def load_config(args: argparse.Namespace) -> Config:
     path = find_config(args.config)
     try:
         cfg = Config.fromfile(path)
-    except ValueError as error:
+    except (ValueError, YAMLError) as error:
         raise ValueError(f'{path}: {error}') from error
     for key in args.cfg_options:
         warn_of_new_key(cfg, key)

@@ -73,12 +73,15 @@ class GracefulStop(Hook):
         if not self.requested:
             self.number = number
             self._since = now
+            # Not by print, which the signal may have interrupted.
+            name = signal.Signals(number).name
+            os.write(2, f'{name}: ends after this iteration.\n'.encode())
             if self._replaced:
                 # The signal may have ended workers of the loaders, too. torch
                 # would raise that in the middle of the iteration.
                 signal.signal(signal.SIGCHLD, lambda *_: None)
         # At once they come from launchers, which pass on what they got.
-        elif number == signal.SIGINT and now > self._since + 2:
+        elif number == signal.SIGINT and now > self._since + 5:
             signal.default_int_handler(number, None)
 
     @property
