@@ -241,7 +241,7 @@ def write_safetensors(path):
             write_torchscript,
             'a TorchScript program, which is code.*torch.save',
         ),
-        (write_tar, 'a tar file of torch < 0.4.*torch.save'),
+        (write_tar, 'a tar file of an early PyTorch.*torch.save'),
         (write_safetensors, 'a safetensors file.*load_file.*torch.save'),
     ],
 )

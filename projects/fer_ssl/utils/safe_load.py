@@ -110,8 +110,8 @@ def _other_format(file: Any) -> str:
             )
     elif tarfile.is_tarfile(file):
         return (
-            'this is a tar file of torch < 0.4, which cannot be read as data. '
-            'If you trust it, convert it: torch.load(FILE, '
+            'this is a tar file of an early PyTorch, which cannot be read as '
+            'data. If you trust it, convert it: torch.load(FILE, '
             f'weights_only=False), then {save}.'
         )
     elif head[8:] == b'{' and int.from_bytes(head[:8], 'little') < 1 << 30:
