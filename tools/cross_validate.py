@@ -16,20 +16,20 @@ training is tested; none is chosen on the fold that it is scored on.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.registry import METRICS, init_default_scope
 
-from fer_ssl.apis.launch import find_config
+from fer_ssl.apis.launch import describe_error, find_config, run
 from fer_ssl.apis.trials import run_logged, scores_of_test
 from fer_ssl.datasets.video_folds import read_folds
 from fer_ssl.evaluation import VideoPredictions
 from fer_ssl.evaluation.ensemble import average_predictions
 from fer_ssl.tables import markdown_table
 from fer_ssl.utils.data_files import check_form, read_json
+from fer_ssl.utils.files import write_json, write_text
 
 TOOLS = Path(__file__).parent
 
@@ -97,7 +97,7 @@ class Fold:
                 self.folder / 'train.txt',
             )
             last = (self.folder / 'last_checkpoint').read_text().strip()
-            done.write_text(json.dumps(dict(checkpoint=last)))
+            write_json(done, dict(checkpoint=last))
         content = read_json(done)
         check_form(str(done), content, dict(checkpoint=str))
         return Path(content['checkpoint'])
@@ -160,7 +160,7 @@ def main() -> None:
         names = sorted(set(read_folds(args.folds).values()))
         folds = {name: Fold(name, args, config) for name in names}
         table = fold_table({n: f.scores() for n, f in folds.items()})
-        (args.work_dir / 'folds.md').write_text(f'{table}\n')
+        write_text(args.work_dir / 'folds.md', f'{table}\n')
         print(table)
         if args.test_split:
             split = f'test_dataloader.dataset.split={args.test_split}'
@@ -173,8 +173,8 @@ def main() -> None:
             for key, value in score_ensemble(mean, config).items():
                 print(f'{key}: {value:.4g}')
     except (OSError, RuntimeError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from None
+        raise SystemExit(f'error: {describe_error(error)}') from None
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .utils.files import whole_file
+
 
 def markdown_table(
     head: Sequence[str],
@@ -69,7 +71,7 @@ def write_csv(path: str | Path, rows: Sequence[dict]) -> None:
 
     For people to read; see :func:`shown_cell`.
     """
-    with open(path, 'w', newline='', encoding='utf-8') as file:
+    with whole_file(path) as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator='\n')
         writer.writeheader()
         for row in rows:

@@ -161,4 +161,5 @@ def test_video_without_a_face(tmp_path):
     assert result.num_faces == 0 and result.summary() == []
     result.to_csv(str(tmp_path / 'a.csv'))
     lines = (tmp_path / 'a.csv').read_text().splitlines()
-    assert lines[1:] == ['1,0.000' + ',' * 10, '2,0.100' + ',' * 10]
+    rows = ['1,0.000' + ',' * 10, '2,0.100' + ',' * 10]
+    assert lines[1:] == [*rows, '']

@@ -368,11 +368,11 @@ GOOD = [
 )
 def test_malformed_targets_are_refused(tmp_path, good, line, text, problem):
     path = tmp_path / 'p.csv'
-    path.write_text('\n'.join(good))
+    path.write_text('\n'.join([*good, '', '']))
     assert 'a' in VideoPredictions.from_csv(str(path))
     lines = list(good)
     lines[line - 1] = text
-    path.write_text('\n'.join(lines) + '\n')
+    path.write_text('\n'.join([*lines, '', '']))
     with pytest.raises(ValueError, match=f'p.csv:{line}: .*{problem}'):
         VideoPredictions.from_csv(str(path))
 

@@ -183,7 +183,7 @@ GOOD = [
 
 
 def read_lines(path, lines):
-    path.write_text('\n'.join(lines) + '\n')
+    path.write_text('\n'.join([*lines, '', '']))
     return VideoPredictions.from_csv(path)
 
 
@@ -233,9 +233,48 @@ def test_what_is_no_csv_is_refused(tmp_path, name, problem):
 @pytest.mark.parametrize('name', ['b', '"b, c"'])
 def test_csv_saved_by_a_spreadsheet(tmp_path, name):
     path = tmp_path / 'p.csv'
-    lines = [*GOOD[:3], f'{name},1,1,x,y,0.5,0.5', '']
+    lines = [*GOOD[:3], f'{name},1,1,x,y,0.5,0.5', '', '']
     path.write_bytes('\r\n'.join(lines).encode('utf-8-sig'))
     assert [v.num_frames for v in VideoPredictions.from_csv(path)] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    'lines',
+    [
+        GOOD,
+        [*GOOD[:3], '"b, ""c""",1,1,x,y,0.5,0.5'],
+        [
+            'video,frame,face,truth_v,truth_a,v,a',
+            'a,1,1,0.3,-1,0.25,0.5',
+            'a,2,0,-5,-5,-0.25,1',
+        ],
+    ],
+    ids=['plain', 'quotes', 'targets'],
+)
+@pytest.mark.parametrize('newline', ['\n', '\r\n'])
+def test_csv_cut_anywhere_is_refused(tmp_path, lines, newline):
+    path = tmp_path / 'p.csv'
+    whole = newline.join([*lines, '', '']).encode()
+    path.write_bytes(whole)
+    assert len(VideoPredictions.from_csv(path)) > 0
+    for size in range(len(whole)):
+        path.write_bytes(whole[:size])
+        with pytest.raises(ValueError, match=r'p\.csv:\d+: '):
+            VideoPredictions.from_csv(path)
+
+
+def test_the_end_that_is_missing_is_named(tmp_path):
+    path = tmp_path / 'p.csv'
+    path.write_text('\n'.join(GOOD) + '\n')
+    with pytest.raises(ValueError, match='p.csv:4: .* add an empty line at'):
+        VideoPredictions.from_csv(path)
+
+
+def test_pandas_reads_the_csv(tmp_path):
+    pandas = pytest.importorskip('pandas')
+    example().to_csv(tmp_path / 'p.csv')
+    frames = sum(video.num_frames for video in example())
+    assert len(pandas.read_csv(tmp_path / 'p.csv')) == frames
 
 
 def test_missing_or_empty_csv(tmp_path):

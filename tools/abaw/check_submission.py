@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from fer_ssl.apis.launch import describe_error, run
 from fer_ssl.datasets.frame_list import read_frame_list
 from fer_ssl.evaluation.submission import check_submission
 from fer_ssl.labels import ABAW_TRACKS
@@ -42,11 +43,11 @@ def main() -> None:
             args.submission, read_frame_list(args.expected), args.track
         )
     except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
+        print(f'error: {describe_error(error)}', file=sys.stderr)
         sys.exit(2)
     print(report.text())
     sys.exit(not report.is_valid)
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

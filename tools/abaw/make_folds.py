@@ -16,6 +16,7 @@ import sys
 
 import numpy as np
 
+from fer_ssl.apis.launch import describe_error, run
 from fer_ssl.datasets import AffWild2Reader
 from fer_ssl.datasets.frames_csv import read_frames_csv
 from fer_ssl.datasets.video_folds import (
@@ -74,10 +75,10 @@ def main() -> None:
         names = count_names(next(iter(labels.values())), classes)
         write_folds(folds, args.out)
     except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
+        print(f'error: {describe_error(error)}', file=sys.stderr)
         sys.exit(2)
     print(folds_table(folds, counts, names))
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

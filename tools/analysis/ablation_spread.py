@@ -6,6 +6,7 @@ python tools/analysis/ablation_spread.py work_dirs/demo_paper_b*/ablation.csv
 
 import argparse
 
+from fer_ssl.apis.launch import run
 from fer_ssl.evaluation.ablation import read_ablation, spread_markdown
 from fer_ssl.evaluation.task_ablation import (
     read_task_scores,
@@ -29,4 +30,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 
+from fer_ssl.apis.launch import run
 from fer_ssl.evaluation import VideoPredictions
 from fer_ssl.evaluation.ablation import (
     ablation_markdown,
@@ -76,4 +77,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

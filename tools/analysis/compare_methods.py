@@ -23,6 +23,7 @@ from fer_ssl.apis.launch import run
 from fer_ssl.apis.method_comparison import TITLES, Entry, MethodComparison
 from fer_ssl.apis.trials import spread_table
 from fer_ssl.tables import write_csv
+from fer_ssl.utils.files import save_figure, write_text
 from fer_ssl.visualization import plot_methods
 
 TRAIN = Path(__file__).parents[1] / 'train.py'
@@ -93,8 +94,8 @@ def main() -> None:
         raise SystemExit(f'error: {error}') from None
     table = spread_table(rows, 'method', TITLES)
     write_csv(args.work_dir / 'methods.csv', rows)
-    (args.work_dir / 'methods.md').write_text(f'{table}\n', 'utf-8')
-    plot_methods(rows).savefig(args.work_dir / 'methods.png')
+    write_text(args.work_dir / 'methods.md', f'{table}\n')
+    save_figure(plot_methods(rows), args.work_dir / 'methods.png')
     print(table)
 
 

@@ -9,7 +9,9 @@ import argparse
 from pathlib import Path
 
 from fer_ssl.apis.feedback_identity import compare_estimators
+from fer_ssl.apis.launch import run
 from fer_ssl.tables import markdown_table, write_csv
+from fer_ssl.utils.files import save_figure
 
 
 def parse_args() -> argparse.Namespace:
@@ -44,8 +46,8 @@ def main() -> None:
     if args.plot:
         from fer_ssl.visualization import plot_estimators
 
-        plot_estimators(rows).savefig(args.plot)
+        save_figure(plot_estimators(rows), args.plot)
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -12,6 +12,7 @@ are those of the last validation, of student and teacher::
 import argparse
 from pathlib import Path
 
+from fer_ssl.apis.launch import run
 from fer_ssl.apis.trials import spread_table, train_once
 from fer_ssl.tables import write_csv
 
@@ -103,4 +104,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

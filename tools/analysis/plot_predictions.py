@@ -11,7 +11,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from fer_ssl.apis.launch import run
 from fer_ssl.evaluation import VideoPredictions
+from fer_ssl.utils.files import save_figure
 from fer_ssl.visualization import (
     most_changed_video,
     plot_confusion_matrix,
@@ -55,16 +57,13 @@ def main() -> None:
     args.out_dir.mkdir(parents=True, exist_ok=True)
     # names of videos may hold folders
     timeline = args.out_dir / f'timeline_{video.replace("/", "_")}.png'
-    plot_timeline(
-        {name: videos[video] for name, videos in predictions.items()},
-        raw.classes,
-    ).savefig(timeline)
+    by_name = {name: videos[video] for name, videos in predictions.items()}
+    save_figure(plot_timeline(by_name, raw.classes), timeline)
     matrix = args.out_dir / 'confusion_matrix.png'
-    plot_confusion_matrix(last.confusion_matrix(), last.classes).savefig(
-        matrix
-    )
+    figure = plot_confusion_matrix(last.confusion_matrix(), last.classes)
+    save_figure(figure, matrix)
     print(timeline, matrix, sep='\n')
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

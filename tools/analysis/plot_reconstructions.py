@@ -17,7 +17,8 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
 
-from fer_ssl.apis.launch import find_config
+from fer_ssl.apis.launch import find_config, run
+from fer_ssl.utils.files import save_figure
 from fer_ssl.visualization.reconstructions import plot_reconstructions
 
 
@@ -58,9 +59,9 @@ def main() -> None:
     images = torch.tensor(faces).permute(0, 3, 1, 2).float()
     images = (images - pixels[0, :, None, None]) / pixels[1, :, None, None]
     torch.manual_seed(args.seed)
-    plot_reconstructions(model, images, pixels).savefig(args.out)
+    save_figure(plot_reconstructions(model, images, pixels), args.out)
     print(args.out)
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

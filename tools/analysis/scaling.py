@@ -17,6 +17,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from fer_ssl.apis.launch import run
 from fer_ssl.apis.scaling import (
     REDUCTIONS,
     RESNET50_WEIGHTS,
@@ -147,4 +148,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from fer_ssl.apis.launch import describe_error, run
 from fer_ssl.evaluation import VideoPredictions
 from fer_ssl.evaluation.thresholds import (
     best_thresholds,
@@ -23,6 +24,7 @@ from fer_ssl.evaluation.thresholds import (
     held_out_f1,
     mean_f1,
 )
+from fer_ssl.utils.files import write_text
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,7 +47,7 @@ def main() -> None:
         thresholds = best_thresholds(truth, scores)
         held_out = held_out_f1(sets) if len(sets) > 1 else []
     except (FileNotFoundError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
+        print(f'error: {describe_error(error)}', file=sys.stderr)
         sys.exit(2)
     # What is written is what is scored.
     texts = [f'{threshold:.6g}' for threshold in thresholds]
@@ -63,9 +65,8 @@ def main() -> None:
             'other files'
         )
     if args.out:
-        with open(args.out, 'w', encoding='utf-8') as file:
-            file.write(' '.join(texts) + '\n')
+        write_text(args.out, ' '.join(texts) + '\n')
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -29,6 +29,7 @@ from fer_ssl.apis.features_benchmark import (
     measure_footprint,
     save_random_student,
 )
+from fer_ssl.apis.launch import run
 from fer_ssl.apis.turns import describe
 
 CONFIG = Path(__file__).parents[2] / 'configs/temporal_r50.py'
@@ -116,4 +117,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -17,6 +17,7 @@ from fer_ssl.apis.frames_benchmark import (
     describe_frames,
     frame_tasks,
 )
+from fer_ssl.apis.launch import run
 
 
 def parse_args() -> argparse.Namespace:
@@ -39,4 +40,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from fer_ssl.apis.launch import run
 from fer_ssl.apis.loader_benchmark import (
     compare_loading,
     copy_images,
@@ -84,4 +85,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

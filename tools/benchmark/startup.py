@@ -14,6 +14,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from fer_ssl.apis.launch import run
 from fer_ssl.apis.startup_benchmark import (
     compare_startup,
     import_commands,
@@ -68,4 +69,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

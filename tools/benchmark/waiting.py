@@ -14,6 +14,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from fer_ssl.apis.launch import run
 from fer_ssl.apis.timed_training import time_training
 
 TRAIN = Path(__file__).parents[1] / 'train.py'
@@ -50,4 +51,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 
-from fer_ssl.apis.launch import find_config
+from fer_ssl.apis.launch import describe_error, find_config, run
 from fer_ssl.datasets.dataset_sources import FORMS, parse_dataset
 from fer_ssl.datasets.split_builder import (
     SplitRecipe,
@@ -96,7 +96,7 @@ def main() -> None:
     try:
         manifest = build_split(make_recipe(args), args.out)
     except (KeyError, OSError, TypeError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from None
+        raise SystemExit(f'error: {describe_error(error)}') from None
     print(describe(manifest))
     for name, total in manifest['short'].items():
         print(
@@ -106,4 +106,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

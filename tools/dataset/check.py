@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 
+from fer_ssl.apis.launch import describe_error, run
 from fer_ssl.datasets.data_check import DataCheck
 from fer_ssl.datasets.data_report import (
     describe,
@@ -22,6 +23,7 @@ from fer_ssl.datasets.data_report import (
     write_problems,
 )
 from fer_ssl.datasets.dataset_sources import parse_dataset
+from fer_ssl.utils.files import write_text
 
 
 def parse_args() -> argparse.Namespace:
@@ -84,18 +86,17 @@ def main() -> None:
     except KeyboardInterrupt:
         status = 130
     except (OSError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from None
+        raise SystemExit(f'error: {describe_error(error)}') from None
     page = describe(args.data_root, check.reports)
     if status:
         page += '\nStopped before the end: the same call goes on from here.'
     print(page)
     if args.report:
-        with open(args.report, 'w', encoding='utf-8') as file:
-            file.write(f'{page}\n')
+        write_text(args.report, f'{page}\n')
     if args.problems:
         write_problems(args.problems, check.reports)
     raise SystemExit(status or int(has_problems(check.reports)))
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 
+from fer_ssl.apis.launch import describe_error, run
 from fer_ssl.datasets.face_cropper import (
     CropSettings,
     FaceCropper,
@@ -97,11 +98,11 @@ def main() -> None:
             count = cropper.write_labels(args.source)
             print(f'{args.out}/labels.csv: {count} rows')
     except (OSError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from None
+        raise SystemExit(f'error: {describe_error(error)}') from None
     except KeyboardInterrupt:
         print('Stopped: the same call goes on from here.')
         raise SystemExit(130) from None
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

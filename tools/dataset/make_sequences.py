@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 
+from fer_ssl.apis.launch import describe_error, run
 from fer_ssl.datasets.still_sequences import make_still_sequences
 
 
@@ -64,9 +65,9 @@ def main() -> None:
     try:
         summary = make_still_sequences(args.pop('faces'), **args)
     except (FileNotFoundError, FileExistsError, ValueError) as error:
-        parser.exit(1, f'error: {error}\n')
+        parser.exit(1, f'error: {describe_error(error)}\n')
     print(summary)
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

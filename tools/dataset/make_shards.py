@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 from fractions import Fraction
 
+from fer_ssl.apis.launch import describe_error, run
 from fer_ssl.datasets.dataset_sources import FORMS, open_source
 from fer_ssl.datasets.tar_shards import write_shards
 
@@ -94,7 +95,7 @@ def main() -> None:
             'skip' if args.skip_unreadable else 'raise',
         )
     except (KeyError, OSError, TypeError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from None
+        raise SystemExit(f'error: {describe_error(error)}') from None
     for path in manifest.skipped:
         print(f'left out, not readable: {path}')
     size = sum(shard.size for shard in manifest.shards)
@@ -106,4 +107,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

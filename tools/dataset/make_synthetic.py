@@ -3,6 +3,7 @@
 import argparse
 import time
 
+from fer_ssl.apis.launch import run
 from fer_ssl.datasets.synthetic import SyntheticSettings, make_synthetic
 
 
@@ -32,4 +33,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

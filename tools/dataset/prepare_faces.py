@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 
+from fer_ssl.apis.launch import describe_error, run
 from fer_ssl.datasets.prepare_faces import prepare_faces
 
 
@@ -40,9 +41,9 @@ def main() -> None:
     try:
         report = prepare_faces(args.clone, args.out, args.size, args.buckets)
     except (FileNotFoundError, ValueError) as error:
-        parser.exit(1, f'error: {error}\n')
+        parser.exit(1, f'error: {describe_error(error)}\n')
     print(f'\n{report.summary()}\nAll names: {args.out}/report.txt')
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -10,6 +10,7 @@ import numpy as np
 from mmengine.utils import import_modules_from_strings
 
 from ..tables import markdown_table, mean_and_std, write_csv
+from ..utils.files import save_figure, write_text
 from ..visualization import plot_methods, plot_pseudo_label_quality
 from .ablation_study import Plan, read_config
 from .step_queue import StepQueue
@@ -268,13 +269,14 @@ def write_report(
     text.append(f'{notes} Scores are those of the last checkpoint.')
     write_csv(out / f'{name}.csv', rows)
     if any(row['value'] == row['value'] for row in rows):
-        _plot(rows).savefig(out / f'{name}.png')
+        save_figure(_plot(rows), out / f'{name}.png')
         text.append(f'![Scores of each seed]({name}.png)')
     quality = pseudo_label_rows(plan, queue)
     if quality:
         write_csv(out / f'{name}_pseudo_labels.csv', quality)
-        plot_pseudo_label_quality(quality).savefig(
-            out / f'{name}_pseudo_labels.png'
+        save_figure(
+            plot_pseudo_label_quality(quality),
+            out / f'{name}_pseudo_labels.png',
         )
         text.append(
             f'![Pseudo-labels against the truth]({name}_pseudo_labels.png)'
@@ -283,12 +285,12 @@ def write_report(
         lines = [f'- {key}: {why}' for key, why in queue.failed.items()]
         text.append('Without a result:\n\n' + '\n'.join(lines))
     file = out / f'{name}.md'
-    file.write_text('\n\n'.join(text) + '\n', 'utf-8')
+    write_text(file, '\n\n'.join(text) + '\n')
     costs = cost_rows(plan, queue) if cost else []  # builds the models
     if costs:
         write_csv(out / f'{name}_cost.csv', costs)
         text.append(cost_table(costs))
-        file.write_text('\n\n'.join(text) + '\n', 'utf-8')
+        write_text(file, '\n\n'.join(text) + '\n')
     return file.read_text('utf-8')
 
 

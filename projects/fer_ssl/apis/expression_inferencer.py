@@ -22,7 +22,7 @@ from ..evaluation.face_predictions import FACE, FacePredictions
 from ..evaluation.post_processor import PostProcessor, build_post_processor
 from ..models.frame_recognizer import FrameRecognizer
 from ..models.teacher_student import TeacherStudent
-from ..utils.files import make_folder
+from ..utils.files import make_folder, save_figure
 from ..utils.saved_config import components_of_data, saved_config
 from .default_checkpoint import find_checkpoint
 from .face_networks import FaceNetwork, FrameByFrame, WindowByWindow
@@ -276,7 +276,7 @@ class ExpressionInferencer(BaseInferencer):
             timeline=osp.join(out_dir, 'timeline.png'),
         )
         preds.to_csv(written['csv'])
-        plot_face_timeline(preds).savefig(written['timeline'])
+        save_figure(plot_face_timeline(preds), written['timeline'])
         if draw_video:
             written['overlay'] = osp.join(out_dir, 'overlay.mp4')
             overlay = FaceOverlay(preds)

@@ -453,7 +453,7 @@ def run(main: Callable[[], None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        sys.exit(f'error: {_one_line(error)}')
+        sys.exit(f'error: {describe_error(error)}')
     except (ImportError, ValueError) as error:
         if not _is_ours(error):
             raise
@@ -464,8 +464,11 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(128 + getattr(stop, 'number', signal.SIGINT))
 
 
-def _one_line(error: OSError) -> str:
-    if error.filename is None or error.strerror is None:
-        return ' '.join(str(error.strerror or error).split())
+def describe_error(error: Exception) -> str:
+    """Text of an error; of one about a file, its path and a remedy."""
+    if not isinstance(error, OSError) or error.errno is None:
+        return str(error)
+    if error.filename is None:
+        return error.strerror
     remedy = _REMEDIES.get(error.errno, '')
     return f'{error.filename}: {error.strerror}. {remedy}'.strip()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
+from ..utils.files import whole_file
 from ..utils.saved_config import parse_saved_config
 
 #: What is needed to build the network and to name its outputs.
@@ -57,8 +59,10 @@ def publish_checkpoint(source: str, target: str, half: bool = False) -> None:
         weights = {
             key: _to_half(key, value, source) for key, value in weights.items()
         }
-    os.makedirs(os.path.dirname(os.path.abspath(target)), exist_ok=True)
-    torch.save(dict(meta=kept, state_dict=dict(weights)), target)
+    buffer = io.BytesIO()  # torch does not tell a full disk from other faults
+    torch.save(dict(meta=kept, state_dict=dict(weights)), buffer)
+    with whole_file(target, 'wb') as file:
+        file.write(buffer.getbuffer())
 
 
 def _plain(value: Any, source: str) -> Any:

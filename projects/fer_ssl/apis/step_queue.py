@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import re
 import subprocess
@@ -12,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..utils.files import make_folder
+from ..utils.files import make_folder, write_json
 from .ablation_study import REFERENCE, Step, option_text
 from .trials import start_logged
 
@@ -190,7 +189,4 @@ class StepQueue:
 
     def _finish(self, step: Step) -> None:
         """Mark a step as done, with what it was."""
-        file = self.folder(step) / 'step.json'
-        part = file.with_suffix('.part')
-        part.write_text(json.dumps(vars(step), indent=1), 'utf-8')
-        part.replace(file)
+        write_json(self.folder(step) / 'step.json', vars(step))

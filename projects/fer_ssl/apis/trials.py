@@ -13,6 +13,7 @@ import numpy as np
 
 from ..tables import markdown_table, mean_and_std
 from ..utils.data_files import read_json
+from ..utils.files import write_json
 
 
 def start_logged(
@@ -120,7 +121,7 @@ def train_once(
         scores = {name: last[name] for name in columns}
         scores['ms_per_step'] = _ms_per_step(folder)
         done = dict(trial=trial, scores=scores)
-        file.write_text(json.dumps(done), 'utf-8')
+        write_json(file, done)
     return done['scores']
 
 

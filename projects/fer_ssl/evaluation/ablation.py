@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ..tables import markdown_table, mean_and_std
+from ..utils.files import whole_file
 from .classification_scores import macro_f1
 from .video_predictions import VideoPredictions
 
@@ -55,8 +55,7 @@ def ablation_rows(
 
 def write_ablation(rows: Sequence[tuple[str, float]], path: str) -> None:
     """Write ``rows`` to a CSV file ``method,macro_f1``; folders are made."""
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    with open(path, 'w', newline='', encoding='utf-8') as file:
+    with whole_file(path) as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(('method', 'macro_f1'))
         writer.writerows((name, f'{score:.2f}') for name, score in rows)

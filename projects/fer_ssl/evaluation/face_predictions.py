@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..labels import IGNORE_LABEL
+from ..utils.files import whole_file
 from .post_processor import PostProcessor
 from .video_predictions import VideoPredictions
+from .video_predictions_csv import END
 
 #: One face in one picture: number of the picture, number of the person.
 FACE = np.dtype(
@@ -161,11 +162,11 @@ class FacePredictions:
 
         Columns are ``frame, time, face, left, top, right, bottom``, one per
         class with its probability, ``label`` and ``smoothed``. A picture
-        without a face has one row, with nothing behind its time.
+        without a face has one row, with nothing behind its time. An empty
+        line marks the end.
         """
-        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
         empty = [''] * (5 + len(self.classes) + 2)
-        with open(path, 'w', newline='', encoding='utf-8') as file:
+        with whole_file(path) as file:
             writer = csv.writer(file, lineterminator='\n')
             writer.writerow((*BEFORE_SCORES, *self.classes, *AFTER_SCORES))
             for frame, time in zip(self.frames.tolist(), self.times.tolist()):
@@ -175,6 +176,7 @@ class FacePredictions:
                     writer.writerow((*before, *empty))
                 for row in rows:
                     writer.writerow((*before, *self._cells(row)))
+            file.write(END)
 
     def _cells(self, row: int) -> Iterator:
         yield int(self.faces['face'][row])

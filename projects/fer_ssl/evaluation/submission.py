@@ -10,7 +10,6 @@ without a face, in the order of the official example::
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from ..datasets.abaw_annotation import is_number
 from ..datasets.frame_list import HEADERS, FrameList, track_of
 from ..datasets.text_rows import read_lines
 from ..labels import ABAW_TRACKS
+from ..utils.files import write_text
 from .video_predictions import VideoPredictions
 
 _EXPRESSIONS = frozenset(map(str, range(len(ABAW_TRACKS['EXPR']))))
@@ -344,11 +344,7 @@ def write_submission(
         f'{location},{values[place]}'
         for location, place in zip(expected.locations(), places)
     ]
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    partial = f'{path}.partial'
-    with open(partial, 'w', newline='', encoding='utf-8') as file:
-        file.write('\n'.join([*rows, '']))
-    os.replace(partial, path)
+    write_text(path, '\n'.join([*rows, '']))
     return notes
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ..labels import ABAW_TRACKS
 from ..tables import markdown_table, mean_and_std
+from ..utils.files import whole_file
 from .ablation import truth_of
 from .action_unit_metric import ActionUnitMetric
 from .classification_scores import macro_f1
@@ -62,9 +62,8 @@ def write_task_scores(
     table: Mapping[str, Mapping[str, float]], path: str
 ) -> None:
     """Write a CSV file ``method,va,expr,au``; folders are made."""
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     tasks = list(next(iter(table.values())))
-    with open(path, 'w', newline='', encoding='utf-8') as file:
+    with whole_file(path) as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(('method', *tasks))
         for name, scores in table.items():

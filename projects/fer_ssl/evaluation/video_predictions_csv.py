@@ -16,6 +16,9 @@ target per column (valence and arousal, action units)::
     a,2,0,-5,-5,0.3,0.1
 
 the truth is a number in each of them, -5 or -1 where not annotated.
+
+An empty line at the end says that the file is whole: one that was cut off
+anywhere is refused. Spreadsheets, pandas and ``csv.DictReader`` skip the line.
 """
 
 from __future__ import annotations
@@ -32,9 +35,12 @@ import numpy as np
 
 from ..datasets.text_rows import csv_rows, read_lines
 from ..labels import IGNORE_LABEL
+from ..utils.files import whole_file
 from .video_predictions import VideoPrediction, VideoPredictions
 
 COLUMNS = ('video', 'frame', 'face', 'label', 'truth')
+#: An empty line.
+END = '\n'
 #: Before the truths and the scores of targets.
 TARGET_COLUMNS = COLUMNS[:3]
 
@@ -58,12 +64,12 @@ def write_video_predictions(predictions: VideoPredictions, path: str) -> None:
     else:
         header = (*COLUMNS, *classes)
         rows_of = _class_rows
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    with open(path, 'w', newline='', encoding='utf-8') as file:
+    with whole_file(path) as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(header)
         for video in predictions:
             writer.writerows(rows_of(video, classes))
+        file.write(END)
 
 
 def _has_targets(video: VideoPrediction) -> bool:
@@ -150,7 +156,24 @@ def _read(path: str) -> VideoPredictions:
         videos[name] = _parse_video(
             path, name, lines[block], cells, classes, has_targets
         )
+    _check_end(path, lines[-1])
     return VideoPredictions(videos.values(), classes)
+
+
+def _check_end(path: str, last_line: int) -> None:
+    """Refuse a file that was cut off, even behind a whole row."""
+    with open(path, 'rb') as file:
+        file.seek(-min(4, os.path.getsize(path)), os.SEEK_END)
+        end = file.read()
+    if not end.replace(b'\r\n', b'\n').endswith(b'\n\n'):
+        _refuse(
+            path,
+            last_line,
+            'the file ends without the empty line that marks a whole file of '
+            'predictions: it was cut off, or another program wrote it. Write '
+            'it again, or, if it is known to be complete, add an empty line '
+            'at its end.',
+        )
 
 
 def _rows(path: str) -> tuple[Sequence[int], list]:

@@ -87,6 +87,18 @@ def _named(error: OSError, path: str) -> OSError:
     return OSError(number, text, path)
 
 
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Write a text file in UTF-8."""
+    with whole_file(path) as file:
+        file.write(text)
+
+
+def save_figure(figure: Any, path: str | os.PathLike) -> None:
+    """Write a figure of matplotlib; the ending of ``path`` says how."""
+    with whole_path(path) as part:
+        figure.savefig(part)
+
+
 def write_json(path: str | os.PathLike, content: Any) -> None:
     """Write JSON with an indent of one."""
     with whole_file(path) as file:

@@ -26,6 +26,7 @@ from ..evaluation.bootstrap import (
     unit_sums,
 )
 from ..evaluation.video_metric import VideoMetric
+from ..utils.files import write_text
 from .report_tasks import REPORTS, ExpressionReport
 from .report_template import PAGE, STYLE
 from .training_curves import (
@@ -338,7 +339,7 @@ def write_report(
                 versions=_versions(),
             )
         )
-    path.write_text(page, encoding='utf-8')
+    write_text(path, page)
 
 
 def _environment() -> jinja2.Environment:

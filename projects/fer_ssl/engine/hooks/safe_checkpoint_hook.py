@@ -11,6 +11,8 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 
+from ...utils.files import write_text
+
 #: State of a run that was told to end between two checkpoints.
 INTERRUPTED = 'interrupted.pth'
 
@@ -30,7 +32,7 @@ def save_interrupted(runner) -> str:
         runner.work_dir, INTERRUPTED, meta=meta, by_epoch=False
     )
     if is_main_process():
-        Path(runner.work_dir, 'last_checkpoint').write_text(path)
+        write_text(osp.join(runner.work_dir, 'last_checkpoint'), path)
     return path
 
 
