@@ -274,8 +274,6 @@ class DataCheck:
 
     def _write_state(self) -> None:
         if self.state_path is not None:
-            folder = osp.dirname(osp.abspath(self.state_path))
-            os.makedirs(folder, exist_ok=True)
             write_json(self.state_path, self.state)
 
 

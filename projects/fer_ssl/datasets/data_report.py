@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..tables import shown_cell
+from ..utils.files import whole_file
 from .known_sets import KNOWN_SETS, KnownSet
 
 _MOST_SHOWN = 5
@@ -148,7 +149,7 @@ def _wrapped(items: Sequence[str], width: int = 68) -> list[str]:
 
 def write_problems(path: str, reports: Sequence[SetReport]) -> None:
     """Write the problems of all images as CSV: set,part,image,problem."""
-    with open(path, 'w', newline='', encoding='utf-8') as file:
+    with whole_file(path) as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(('set', 'part', 'image', 'problem'))
         for report in reports:

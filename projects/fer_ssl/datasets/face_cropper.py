@@ -24,11 +24,12 @@ from mmengine.logging import print_log
 from rich.progress import track
 
 from ..utils.data_files import read_json
-from ..utils.files import write_json
+from ..utils.files import file_named, make_folder, whole_file, write_json
 from .face_detectors import HaarDetector, YuNetDetector, find_faces
 from .image_folder_dataset import images_below
 from .image_limit import check_pixels
 from .text_rows import csv_dicts, read_lines
+from .write_image import write_image
 
 MANIFEST, LABELS, SETTINGS = 'faces.csv', 'labels.csv', 'settings.json'
 COLUMNS = (
@@ -191,7 +192,9 @@ class FaceCropper:
         processes: Processes that do so.
 
     Raises:
-        ValueError: The folder has crops made with other settings.
+        OSError: A file cannot be written; ``filename`` names it.
+        ValueError: The folder has crops made with other settings, or cannot
+            be written to.
     """
 
     def __init__(
@@ -206,7 +209,7 @@ class FaceCropper:
         self.settings = settings
         self.processes = processes
         make_detector(settings)  # tell at once where it does not work
-        os.makedirs(self.out, exist_ok=True)
+        make_folder(self.out)
         self._check_settings()
 
     def _check_settings(self) -> None:
@@ -233,7 +236,10 @@ class FaceCropper:
         path = osp.join(self.out, MANIFEST)
         is_new = not osp.exists(path)
         crop = _Crop(self.out, self.settings)
-        with open(path, 'a', newline='', encoding='utf-8') as file:
+        with (
+            file_named(path),
+            open(path, 'a', newline='', encoding='utf-8') as file,
+        ):
             writer = csv.writer(file, lineterminator='\n')
             if is_new:
                 writer.writerow(COLUMNS)
@@ -260,6 +266,14 @@ class FaceCropper:
             os.remove(path)
             return Counter(), set()
         rows = [row for _, row in csv_dicts(path, COLUMNS)]
+        if self.settings.faces == 'all' and rows:
+            # Other rows of the last image may be missing.
+            last = rows[-1]['source']
+            rows = [row for row in rows if row['source'] != last]
+            with whole_file(path) as file:
+                writer = csv.DictWriter(file, COLUMNS, lineterminator='\n')
+                writer.writeheader()
+                writer.writerows(rows)
         counts = Counter(row['status'] for row in rows)
         return counts, {row['source'] for row in rows}
 
@@ -289,7 +303,7 @@ class FaceCropper:
         kept = [row for row in labels if row['image'] in crops]
         columns = [name for name in labels[0] if name not in COLUMNS[2:6]]
         path = osp.join(self.out, LABELS)
-        with open(path, 'w', newline='', encoding='utf-8') as file:
+        with whole_file(path) as file:
             writer = csv.DictWriter(
                 file, columns, extrasaction='ignore', lineterminator='\n'
             )
@@ -327,10 +341,8 @@ class _Crop:
                 stem, extension = osp.splitext(name)
                 name = f'{stem}_{number}{extension}'
             path = osp.join(self.out, 'images', name)
-            os.makedirs(osp.dirname(path), exist_ok=True)
             crop = cut_out(image, face.box, settings.margin, settings.size)
-            if not cv2.imwrite(path, crop):
-                raise OSError(f'{path}: cannot be written.')
+            write_image(path, crop)
             box = [round(side) for side in face.box]
             score = f'{face.score:.4f}'
             rows.append((name, source.listed, *box, score, FOUND))

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import errno
 import hashlib
-import json
 import os
 import os.path as osp
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 
 from ..utils.data_files import COUNT, check_form, read_json, read_npy
+from ..utils.files import file_named, whole_path, write_json
 from .open_files import DamagedFileError, OpenFiles
 
 _INDEX, _FEATURES, _VALID = 'index.json', 'features.npy', 'valid.npy'
@@ -196,20 +198,24 @@ class FeatureStoreWriter:
     def create(self, num_frames: int, dim: int) -> None:
         """Reserve an array of zeros, float16 (num_frames, dim).
 
-        No frame of it is valid until it is written.
+        No frame of it is valid until it is written. A finished store that is
+        there remains if that fails.
+
+        Raises:
+            OSError: The disk has no space for all of it, or the folder cannot
+                be written to; ``filename`` names the file.
         """
-        os.makedirs(self.path, exist_ok=True)
-        if osp.exists(self._file(_INDEX)):
+        for name, dtype, shape in (
+            (_PARTIAL, np.float16, (num_frames, dim)),
+            (_PARTIAL_VALID, bool, (num_frames,)),
+        ):
+            with suppress(FileNotFoundError):  # its space is needed
+                os.remove(self._file(name))
+            with whole_path(self._file(name), sync=False) as part:
+                np.lib.format.open_memmap(part, 'w+', dtype, shape)
+                _reserve(part)
+        with suppress(FileNotFoundError):
             os.remove(self._file(_INDEX))
-        np.lib.format.open_memmap(
-            self._file(_PARTIAL), 'w+', np.float16, (num_frames, dim)
-        ).flush()
-        np.save(self._file(_PARTIAL_VALID), np.zeros(num_frames, bool))
-        if hasattr(os, 'posix_fallocate'):
-            # A full disk is an error here, but a bus error in a memory map.
-            with open(self._file(_PARTIAL), 'r+b') as file:
-                size = os.fstat(file.fileno()).st_size
-                os.posix_fallocate(file.fileno(), 0, size)
 
     def write(self, rows: np.ndarray, features: np.ndarray) -> None:
         """Put features (n, D) into n rows, which makes these valid.
@@ -237,8 +243,9 @@ class FeatureStoreWriter:
     def flush(self) -> None:
         """Hand what this process wrote to the disk."""
         if self._features is not None:
-            self._features.flush()
-            self._valid.flush()
+            with file_named(self._file(_PARTIAL)):
+                self._features.flush()
+                self._valid.flush()
 
     def finish(self, index: dict) -> None:
         """Make the store valid: the index appears last, in one step.
@@ -252,7 +259,20 @@ class FeatureStoreWriter:
         os.replace(self._file(_PARTIAL), self._file(_FEATURES))
         os.replace(self._file(_PARTIAL_VALID), self._file(_VALID))
         dim = np.load(self._file(_FEATURES), mmap_mode='r').shape[1]
-        partial = self._file(_INDEX + '.partial')
-        with open(partial, 'w', encoding='utf-8') as file:
-            json.dump(dict(dim=dim, **index), file, indent=1)
-        os.replace(partial, self._file(_INDEX))
+        write_json(self._file(_INDEX), dict(dim=dim, **index))
+
+
+def _reserve(path: str) -> None:
+    """Give a sparse file all its space.
+
+    A full disk is an error here, but would be a bus error in a memory map.
+    """
+    with open(path, 'r+b') as file:
+        size = os.fstat(file.fileno()).st_size
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except AttributeError:  # macOS
+            pass
+        except OSError as error:  # some file systems cannot
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                raise

@@ -13,6 +13,7 @@ from ..labels import (
     TAXONOMIES,
     canonical_name,
 )
+from ..utils.files import is_part
 from .coded_face_dataset import CodedFaceDataset
 from .face_table import FaceTable
 
@@ -117,12 +118,13 @@ class ImageFolderDataset(CodedFaceDataset):
 def images_below(folder: str) -> Iterator[str]:
     """Paths of the images in a folder and below, relative to it, in order.
 
-    Hidden folders and files are passed over.
+    Hidden folders and files are passed over, and what a killed program left.
     """
     folder = os.path.join(folder, '')
     for path, folders, files in os.walk(folder):
         folders[:] = sorted(f for f in folders if not f.startswith('.'))
         inside = path[len(folder) :]
         for file in sorted(files):
-            if file.lower().endswith(EXTENSIONS) and file[0] != '.':
+            is_image = file.lower().endswith(EXTENSIONS) and file[0] != '.'
+            if is_image and not is_part(file):
                 yield os.path.join(inside, file)

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import re
-import shutil
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmengine.utils import track_iter_progress
-from PIL import ImageOps
+from PIL import Image, ImageOps
 
+from ..utils.files import make_folder, whole_file
 from .image_limit import TooManyPixelsError, open_image
 from .text_rows import check_columns
 
@@ -156,16 +157,15 @@ def choose_expression(votes: list[str]) -> str | None:
     return counts.most_common(1)[0][0] if counts else None
 
 
-def resize_face(source: Path, target: Path, size: int) -> None:
-    """Write the central square of ``source`` as a size x size JPEG.
+def read_face(source: Path, size: int) -> Image.Image:
+    """Central square of ``source`` in RGB, resized to ``size`` x ``size``.
 
     Raises:
         OSError: ``source`` is missing or is no image.
         TooManyPixelsError: It is above the limit.
     """
     with open_image(source.read_bytes()) as image:
-        face = ImageOps.fit(image.convert('RGB'), (size, size))
-    face.save(target, format='JPEG', quality=88)
+        return ImageOps.fit(image.convert('RGB'), (size, size))
 
 
 def prepare_faces(
@@ -189,11 +189,13 @@ def prepare_faces(
 
     Raises:
         FileNotFoundError: ``clone`` has no ``data/legend.csv``.
-        ValueError: The legend is faulty, or no face remains.
+        OSError: A file cannot be written; ``filename`` names it.
+        ValueError: The legend is faulty, no face remains, or ``out`` cannot
+            be written to.
     """
     clone, out = Path(clone), Path(out)
     votes = read_legend(clone / 'data' / 'legend.csv')
-    (out / 'images').mkdir(parents=True, exist_ok=True)
+    make_folder(out / 'images')
     report = FacesReport()
     first_with: dict[str, str] = {}
     for image in track_iter_progress(sorted(votes)):
@@ -212,7 +214,7 @@ def prepare_faces(
             report.note('left out, in the legend but not in images/', image)
             continue
         try:
-            resize_face(source, out / 'images' / image, size)
+            face = read_face(source, size)
         except TooManyPixelsError as error:
             report.note('left out, too large', f'{image} ({error})')
             continue
@@ -220,6 +222,11 @@ def prepare_faces(
             (out / 'images' / image).unlink(missing_ok=True)
             report.note('left out, unreadable', image)
             continue
+        target = out / 'images' / image
+        encoded = io.BytesIO()  # Pillow itself overlooks that a disk is full
+        face.save(encoded, format='JPEG', quality=88)
+        with whole_file(target, 'wb', sync=False) as file:
+            file.write(encoded.getbuffer())
         if len(set(votes[image])) > 1:
             what = f'{image} ({" / ".join(votes[image])} -> {expression})'
             report.note('with conflicting votes, most frequent kept', what)
@@ -237,13 +244,13 @@ def prepare_faces(
             f'be used.\n{report.summary()}\nIs the clone complete, and do '
             'the buckets asked for hold people?'
         )
-    with open(out / 'labels.csv', 'w', newline='', encoding='utf-8') as file:
+    with whole_file(out / 'labels.csv') as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(LABELS_HEADER)
         writer.writerows(report.rows)
-    (out / 'report.txt').write_text(
-        report.summary(max_names=len(votes)) + '\n', encoding='utf-8'
-    )
+    with whole_file(out / 'report.txt') as file:
+        file.write(report.summary(max_names=len(votes)) + '\n')
     for path in clone.glob('LICENSE*'):
-        shutil.copy(path, out)
+        with whole_file(out / path.name, 'wb') as file:
+            file.write(path.read_bytes())
     return report

@@ -12,10 +12,12 @@ from __future__ import annotations
 import os
 import struct
 import warnings
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..utils.files import whole_path
 from .open_files import DamagedFileError, OpenFiles
 
 MAGIC = struct.pack('<I', 0xCED7230A)
@@ -253,20 +255,31 @@ def read_record(files: OpenFiles, path: str, offset: int) -> bytes:
 class RecordIOWriter:
     """Writes ``PATH.rec`` and ``PATH.idx``, to be used with ``with``.
 
+    Both appear at the end, and neither after an exception.
+
     Args:
         path: The ``.rec`` file.
+
+    Raises:
+        OSError: They cannot be written; ``filename`` is the final name.
     """
 
     def __init__(self, path: str) -> None:
-        self._records = open(path, 'wb')
-        self._index = open(index_path(path), 'w', newline='\n')
+        self.path = path
+        self._open = ExitStack()
 
     def __enter__(self) -> RecordIOWriter:
+        with ExitStack() as stack:
+            # Both are closed, so complete, before one gets its name.
+            index = stack.enter_context(whole_path(index_path(self.path)))
+            records = stack.enter_context(whole_path(self.path))
+            self._index = stack.enter_context(open(index, 'w', newline='\n'))
+            self._records = stack.enter_context(open(records, 'wb'))
+            self._open = stack.pop_all()
         return self
 
-    def __exit__(self, *_) -> None:
-        self._records.close()
-        self._index.close()
+    def __exit__(self, *error) -> None:
+        self._open.__exit__(*error)
 
     def write(self, key: int, labels, image: bytes = b'') -> None:
         """Append a record.

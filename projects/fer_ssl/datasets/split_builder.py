@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import os
 import os.path as osp
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,7 @@ from mmengine.registry import DATASETS
 
 from ..labels import ABAW_EXPRESSIONS, IGNORE_LABEL
 from ..utils.data_files import COUNT, check_form, read_data_file
-from ..utils.files import write_json
+from ..utils.files import file_sha256, make_folder, whole_file, write_json
 from ..version import __version__
 from .dataset_sources import (
     check_names_of_classes,
@@ -268,7 +267,9 @@ def build_split(recipe: SplitRecipe, out: str) -> dict:
         The manifest: recipe, counts and hashes.
 
     Raises:
-        ValueError: The recipe is faulty, or no face is labeled.
+        OSError: A file cannot be written; ``filename`` names it.
+        ValueError: The recipe is faulty, no face is labeled, or ``out``
+            cannot be written to.
     """
     recipe.check()
     kinds = [(recipe.labeled, True), (recipe.unlabeled, False)]
@@ -287,7 +288,7 @@ def build_split(recipe: SplitRecipe, out: str) -> dict:
             f'No face of {", ".join(recipe.labeled)} has one of the classes '
             f'{", ".join(recipe.classes)}.'
         )
-    os.makedirs(out, exist_ok=True)
+    make_folder(out)
     outputs = {}
     with_boxes = any(x.table.boxes is not None for x in sets.values())
     for file, labeled in ((LABELED, True), (UNLABELED, False)):
@@ -368,18 +369,13 @@ def _rows(
 def _write_csv(path: str, rows: Iterator[tuple], with_boxes: bool) -> dict:
     """Write a file that appears whole or not at all; its rows and hash."""
     count = 0
-    with open(f'{path}.part', 'w', newline='', encoding='utf-8') as file:
+    with whole_file(path) as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(COLUMNS + (BOX_COLUMNS if with_boxes else ()))
         for row in rows:
             writer.writerow(row)
             count += 1
-    digest = hashlib.sha256()
-    with open(f'{path}.part', 'rb') as file:
-        for block in iter(lambda: file.read(1 << 20), b''):
-            digest.update(block)
-    os.replace(f'{path}.part', path)
-    return dict(rows=count, sha256=digest.hexdigest())
+    return dict(rows=count, sha256=file_sha256(path))
 
 
 def _manifest(

@@ -8,13 +8,13 @@ in them, see docs/data_preparation.md for what they do and do not show.
 from __future__ import annotations
 
 import csv
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from ..utils.files import make_folder, whole_file
 from .repeated_faces import RepeatedFaces
 from .text_rows import csv_dicts
 
@@ -219,8 +219,8 @@ def link_frames(images: Path, out: Path, used: set[str], copy: bool) -> None:
         frames.unlink()
     if copy:
         for image in sorted(used):
-            (frames / image).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(images / image, frames / image)
+            with whole_file(frames / image, 'wb', sync=False) as file:
+                file.write((images / image).read_bytes())
     elif frames.exists():
         raise FileExistsError(
             f'{frames} is a folder already, so no link can take its place. '
@@ -228,7 +228,6 @@ def link_frames(images: Path, out: Path, used: set[str], copy: bool) -> None:
             '(--copy).'
         )
     else:
-        out.mkdir(parents=True, exist_ok=True)
         frames.symlink_to(images.resolve(), target_is_directory=True)
 
 
@@ -266,8 +265,9 @@ def make_still_sequences(
 
     Raises:
         FileNotFoundError: ``labels.csv`` or an image is missing.
-        ValueError: The file is faulty, a class is empty in a split, or an
-            argument is out of range.
+        OSError: A file cannot be written; ``filename`` names it.
+        ValueError: The file is faulty, a class is empty in a split, an
+            argument is out of range, or ``out`` cannot be written to.
     """
     for name, (low, high) in (
         ('segment_length', segment_length),
@@ -298,8 +298,9 @@ def make_still_sequences(
         for image, _ in frames
         if image
     }
+    make_folder(out)
     link_frames(data_root / 'images', out, used, copy)
-    with open(out / 'frames.csv', 'w', newline='', encoding='utf-8') as file:
+    with whole_file(out / 'frames.csv') as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(FRAMES_HEADER)
         for split in SPLITS:

@@ -27,7 +27,7 @@ from rich.progress import track
 
 from ..labels import IGNORE_LABEL
 from ..utils.data_files import COUNT, check_form, read_json, read_npy
-from ..utils.files import write_json
+from ..utils.files import make_folder, whole_file, write_json
 from .open_files import DamagedFileError
 
 MANIFEST = 'shards.json'
@@ -187,13 +187,14 @@ def write_shards(
 
     Raises:
         FileExistsError: The folder has finished shards.
+        OSError: A file cannot be written; ``filename`` names it.
         ValueError: An image cannot be read, some faces have a box or are
-            unlabeled and others not, or the folder has unfinished shards of
-            another dataset.
+            unlabeled and others not, the folder has unfinished shards of
+            another dataset, or it cannot be written to.
     """
     folders = [osp.abspath(folder) for folder in folders]
     for folder in folders:
-        os.makedirs(folder, exist_ok=True)
+        make_folder(folder)
     manifest = osp.join(folders[0], MANIFEST)
     if osp.exists(manifest) and not osp.exists(osp.join(folders[0], PROGRESS)):
         raise FileExistsError(
@@ -285,7 +286,7 @@ class _Writer:
         folder = self.folders[place % len(self.folders)]
         path = osp.join(folder, f'shard-{place:06d}.tar')
         rows = []
-        with open(f'{path}.part', 'wb') as raw:
+        with whole_file(path, 'wb') as raw:
             stream = _HashingFile(raw)
             with tarfile.open(
                 fileobj=stream, mode='w', format=tarfile.USTAR_FORMAT
@@ -298,10 +299,10 @@ class _Writer:
                     if tar.offset >= self.shard_size:
                         break
         if not rows:  # all unreadable
-            os.remove(f'{path}.part')
+            os.remove(path)
             return
-        np.save(index_path(path), np.array(rows, dtype=ROW))
-        os.replace(f'{path}.part', path)
+        with whole_file(index_path(path), 'wb') as file:
+            np.save(file, np.array(rows, dtype=ROW))
         name = path if folder != self.folders[0] else osp.basename(path)
         shard = Shard(name, len(rows), stream.size, stream.hash.hexdigest())
         self.shards.append(shard)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..utils.files import is_part
 from .open_media import VIDEO_TYPES, is_sound_file, open_media
 
 if TYPE_CHECKING:
@@ -220,7 +221,9 @@ def list_videos(source: str | int) -> list[str | int]:
     videos = [
         osp.join(source, name)
         for name in sorted(os.listdir(source))
-        if osp.splitext(name)[1][1:].lower() in VIDEO_TYPES and name[0] != '.'
+        if osp.splitext(name)[1][1:].lower() in VIDEO_TYPES
+        and name[0] != '.'
+        and not is_part(name)
     ]
     if not videos:
         raise ValueError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import logging
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
@@ -14,6 +13,7 @@ from mmengine.logging import print_log
 
 from ..labels import IGNORE_LABEL
 from ..tables import markdown_table
+from ..utils.files import whole_file
 from .abaw_annotation import is_annotated
 from .text_rows import csv_rows
 
@@ -152,8 +152,7 @@ def _spread(
 
 def write_folds(folds: Mapping[str, int], path: str) -> None:
     """Write ``video,fold`` to a CSV file; folders are made."""
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    with open(path, 'w', newline='', encoding='utf-8') as file:
+    with whole_file(path) as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(_HEADER)
         writer.writerows(folds.items())

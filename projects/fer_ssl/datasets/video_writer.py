@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import time
+from contextlib import ExitStack
 from fractions import Fraction
 
 import cv2
 import numpy as np
 
+from ..utils.files import whole_file
 from .open_media import import_av
 
 _TICKS = 90000  # per second
@@ -18,11 +19,15 @@ class VideoWriter:
     """Writes BGR pictures with their times into an MP4 file (H.264).
 
     The first picture decides on the size, to which all others are resized.
-    The format holds even sides only.
+    The format holds even sides only. The file appears when it is complete,
+    so not after an exception.
 
     Args:
         path: File to write; folders are made.
         rate: Pictures per second, about; what counts are their times.
+
+    Raises:
+        OSError: It cannot be written; ``filename`` is ``path``.
     """
 
     def __init__(self, path: str, rate: float = 25.0) -> None:
@@ -30,12 +35,13 @@ class VideoWriter:
         self._rate = Fraction(rate).limit_denominator(1001)
         self._av = import_av()
         self._media = None
+        self._open_files = ExitStack()
         self._last = -1
 
     def write(self, image: np.ndarray, seconds: float) -> None:
         """Add a picture, BGR uint8 (H, W, 3), ``seconds`` after the first."""
         if self._media is None:
-            self._open(image)
+            self._start(image)
         size = self._stream.width, self._stream.height
         if image.shape[1::-1] != size:
             image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
@@ -46,11 +52,13 @@ class VideoWriter:
         frame.time_base = Fraction(1, _TICKS)
         self._media.mux(self._stream.encode(frame))
 
-    def _open(self, image: np.ndarray) -> None:
-        os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
-        self._media = self._av.open(
-            os.path.abspath(self.path), 'w', format='mp4'
+    def _start(self, image: np.ndarray) -> None:
+        # PyAV raises what the methods of the file raise, also at the end.
+        file = self._open_files.enter_context(whole_file(self.path, 'wb'))
+        self._media = self._open_files.enter_context(
+            self._av.open(file, 'w', format='mp4')
         )
+        self._open_files.push(self._flush)
         self._stream = self._media.add_stream('libx264', rate=self._rate)
         self._stream.height = max(image.shape[0] // 2 * 2, 2)
         self._stream.width = max(image.shape[1] // 2 * 2, 2)
@@ -59,17 +67,19 @@ class VideoWriter:
         # Few pictures waiting in the encoder, so little memory.
         self._stream.options = dict(preset='veryfast', crf='20')
 
+    def _flush(self, error: type | None, *_) -> None:
+        if error is None:
+            self._media.mux(self._stream.encode(None))
+
     def close(self) -> None:
         """Finish the file. Without a picture there is none."""
-        if self._media is not None:
-            self._media.mux(self._stream.encode(None))
-            self._media.close()
+        self.__exit__(None, None, None)
 
     def __enter__(self) -> VideoWriter:
         return self
 
-    def __exit__(self, *_) -> None:
-        self.close()
+    def __exit__(self, *error) -> None:
+        self._open_files.__exit__(*error)
 
 
 def record_camera(

@@ -69,6 +69,26 @@ def whole_file(
         yield file
 
 
+@contextmanager
+def file_named(path: str | os.PathLike) -> Iterator[None]:
+    """Name a file that is open in an OSError that names none.
+
+    Raises:
+        OSError: With ``filename``.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            raise _named(error, os.fspath(path)) from error
+        raise
+
+
+def is_part(name: str) -> bool:
+    """Whether a file is what a killed :func:`whole_path` has left."""
+    return osp.splitext(name)[0].endswith('.part')
+
+
 def _sync(path: str) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -13,6 +13,8 @@ import numpy as np
 
 from fer_ssl.labels import ABAW_ACTION_UNITS, ABAW_EXPRESSIONS
 
+from ...utils.files import make_folder, whole_file
+from ..write_image import write_image
 from .expressions import sample_still, sample_timeline, smooth_noise
 from .face_renderer import (
     Conditions,
@@ -134,6 +136,8 @@ def make_synthetic(
 
     Raises:
         FileExistsError: ``out`` holds something else.
+        OSError: A file cannot be written; ``filename`` names it.
+        ValueError: ``out`` cannot be written to.
     """
     out = Path(out)
     settings = settings or SyntheticSettings()
@@ -150,8 +154,9 @@ def make_synthetic(
     for folder in ('images', 'frames', 'sounds'):
         shutil.rmtree(out / folder, ignore_errors=True)
         if folder != 'sounds' or settings.sound:
-            (out / folder).mkdir(parents=True)
-    marker.write_text(stamp)
+            make_folder(out / folder)
+    with whole_file(marker) as file:
+        file.write(stamp)
     jobs = list(_still_jobs(settings)) + [
         (_VIDEO, number, split, None)
         for split, numbers in _video_numbers(settings)
@@ -338,13 +343,11 @@ def _runs(
 
 
 def _write_image(path: Path, image: np.ndarray) -> None:
-    path.parent.mkdir(exist_ok=True)
-    if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, 90]):
-        raise OSError(f'{path}: cannot be written.')
+    write_image(path, image, (cv2.IMWRITE_JPEG_QUALITY, 90))
 
 
 def _write_csv(path: Path, header: tuple, rows: list[tuple]) -> None:
-    with open(path, 'w', newline='', encoding='utf-8') as file:
+    with whole_file(path) as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(header)
         writer.writerows(rows)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...utils.files import whole_file
 from .expressions import smooth_noise
 
 SAMPLE_RATE = 16000
@@ -86,8 +87,11 @@ def _harmonics(
 def write_sound(path: Path, sound: np.ndarray) -> None:
     """Write sound (n,) in [-1, 1] as a mono WAV file of 16 bits."""
     whole = np.round(32767 * sound).astype('<i2')
-    with wave.open(str(path), 'wb') as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
-        file.writeframes(whole.tobytes())
+    with (
+        whole_file(path, 'wb', sync=False) as file,
+        wave.open(file, 'wb') as wav,
+    ):
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(SAMPLE_RATE)
+        wav.writeframes(whole.tobytes())
