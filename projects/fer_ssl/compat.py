@@ -12,7 +12,6 @@ import functools
 import glob
 import importlib
 import importlib.util
-import os
 import os.path as osp
 import sys
 import types
@@ -25,6 +24,7 @@ from mmengine.fileio.handlers import yaml_handler
 from mmengine.registry import Registry
 from mmengine.utils import digit_version
 
+from .utils.files import whole_path
 from .utils.saved_config import may_build, may_import, parse_saved_config
 
 
@@ -277,14 +277,8 @@ def write_checkpoints_whole(checkpoint: types.ModuleType) -> None:
         if '://' in filename:  # not on a file system
             save(content, filename, *args, **kwargs)
             return
-        part = f'{filename}.part'
-        try:
+        with whole_path(filename) as part:
             save(content, part, *args, **kwargs)
-            os.replace(part, filename)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.remove(part)
-            raise
 
     @functools.wraps(find)
     def find_latest_checkpoint(path: str) -> str | None:
@@ -294,6 +288,7 @@ def write_checkpoints_whole(checkpoint: types.ModuleType) -> None:
                 file
                 for kind in ('iter', 'epoch')
                 for file in glob.glob(osp.join(path, f'{kind}_*.pth'))
+                if not file.endswith('.part.pth')
             ]
             latest = max(files, key=osp.getmtime, default=None)
         return latest

@@ -167,7 +167,7 @@ def test_the_state_is_saved(running, tmp_path, command, target, number):
     assert re.findall(r'\(train\) \[ *(\d+)/', text)[-1] == str(iteration)
     assert f'the state is saved in {saved}. Resume with:' in text
     assert text.count('--resume') == text.count('Resume with:')
-    assert not list(tmp_path.glob('work/*.part'))
+    assert not list(tmp_path.glob('work/*.part.*'))
 
 
 def test_the_command_that_is_printed_resumes(running, tmp_path, folder):

@@ -82,7 +82,7 @@ class SafeCheckpointHook(CheckpointHook):
     def _clean(self, runner) -> None:
         """Remove what an interrupted run has left."""
         folder = Path(self.out_dir)
-        outdated = list(folder.glob('*.pth.part'))
+        outdated = list(folder.glob('*.part.pth'))
         for file in folder.glob('best_*.pth') if runner._resume else ():
             found = re.fullmatch(r'best_.+_(iter|epoch)_(\d+)\.pth', file.name)
             if found and int(found[2]) > getattr(runner, found[1]):
