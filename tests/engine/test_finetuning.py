@@ -1,8 +1,9 @@
 from pathlib import Path
 
 import pytest
-import torch
 from mmengine.config import Config
+
+from fer_ssl.utils.safe_load import safe_load
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 
@@ -24,7 +25,7 @@ def test_student_is_fine_tuned_on_the_labeled_faces(
     path = f'{spatial_config.work_dir}/iter_6.pth'
     student = {
         name.removeprefix('student.'): value
-        for name, value in torch.load(path)['state_dict'].items()
+        for name, value in safe_load(path)['state_dict'].items()
         if name.startswith('student.')
     }
     config = spatial_config
