@@ -186,7 +186,7 @@ def test_wheel_does_not_depend_on_where_it_is_built(checkout, tmp_path):
     assert first == second
     needed = message_from_bytes(first).get_all('Requires-Dist')
     mmcv = [x for x in map(Requirement, needed) if x.name.startswith('mmcv')]
-    assert [str(x) for x in mmcv] == ['mmcv-lite<2.2,>=2.0; extra == "lite"']
+    assert [str(x) for x in mmcv] == ['mmcv-lite<2.2,>=2.1; extra == "lite"']
 
 
 def test_versions_of_python(wheel):
