@@ -399,9 +399,6 @@ def test_applying_twice_changes_nothing():
     assert mmengine_checkpoint.torch.load is load is safe_load
 
 
-@pytest.mark.skipif(
-    not hasattr(torch.nn, 'attention'), reason='torch < 2.3 on the CPU'
-)
 def test_differentiable_attention_still_needed():
     from torch.autograd import forward_ad
 

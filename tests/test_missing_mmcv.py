@@ -35,8 +35,7 @@ def call(tmp_path):
 
 
 def remedies():
-    (wanted,) = (ROOT / 'requirements/lite.txt').read_text().splitlines()
-    wanted = wanted.partition('#')[0].strip()
+    wanted = (ROOT / 'requirements/lite.txt').read_text().splitlines()[-1]
     yield f'`pip install "{wanted}"`'
     yield f'`mim install "{wanted.replace("-lite", "")}"`'
 

@@ -12,6 +12,7 @@ import venv
 import zipfile
 from collections import Counter
 from email import message_from_bytes
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -185,7 +186,7 @@ def test_wheel_does_not_depend_on_where_it_is_built(checkout, tmp_path):
     assert first == second
     needed = message_from_bytes(first).get_all('Requires-Dist')
     mmcv = [x for x in map(Requirement, needed) if x.name.startswith('mmcv')]
-    assert [str(x) for x in mmcv] == ['mmcv-lite<2.2,>=2.0; extra == "lite"']
+    assert [str(x) for x in mmcv] == ['mmcv-lite<2.2,>=2.1; extra == "lite"']
 
 
 def test_versions_of_python(wheel):
@@ -200,6 +201,23 @@ def test_versions_of_python(wheel):
         '3.14.0rc1': False,
     }.items():
         assert accepted.contains(version, prereleases=True) is works, version
+
+
+def test_versions_of_python_are_the_same_everywhere():
+    for name, text in {
+        'README.md': 'Python 3.9 to 3.13',
+        'docs/get_started.md': 'Python 3.9 to 3.13',
+        'docs/installation.md': 'Python 3.9 to 3.13',
+        'setup.py': '>=3.9,<3.14',
+        'tools/setup_env.sh': '(3, 9) <= sys.version_info < (3, 14)',
+    }.items():
+        assert text in (ROOT / name).read_text(), name
+
+
+def test_cap_on_python_still_needed():
+    (folder,) = find_spec('mmengine').submodule_search_locations
+    module = Path(folder, 'utils/dl_utils/misc.py').read_text()
+    assert 'pkgutil.find_loader' in module
 
 
 def test_pip_refuses_python_3_14(wheel, tmp_path):
@@ -274,7 +292,36 @@ def test_all_requirements_are_pinned():
     folder = ROOT / 'requirements'
     pins = (folder / 'constraints.txt').read_text()
     pinned = set(re.findall(r'^([\w.-]+)==', pins, re.MULTILINE))
-    for name in ('runtime', 'tests', 'optional', 'docs'):
+    for name in ('runtime', 'lite', 'tests', 'optional', 'docs'):
         text = (folder / f'{name}.txt').read_text()
         for wanted in re.findall(r'^([\w-]+)', text, re.MULTILINE):
             assert wanted.lower().replace('_', '-') in pinned
+
+
+def requirements(name):
+    text = (ROOT / 'requirements' / f'{name}.txt').read_text()
+    lines = [line.partition('#')[0].strip() for line in text.splitlines()]
+    return [Requirement(line) for line in lines if line]
+
+
+def test_lowest_versions_are_the_lower_bounds():
+    bounds = {
+        wanted.name: specifier.version
+        for name in ('runtime', 'lite', 'optional')
+        for wanted in requirements(name)
+        for specifier in wanted.specifier
+        if specifier.operator == '>='
+    }
+    lowest = {}
+    for pin in requirements('lowest'):
+        (specifier,) = pin.specifier
+        assert specifier.operator == '=='
+        lowest[pin.name] = specifier.version
+    assert set(lowest) == set(bounds)
+    for name, bound in bounds.items():
+        assert f'{lowest[name]}.'.startswith(f'{bound}.'), name
+    assert int(lowest['torchvision'].split('.')[1]) == (
+        int(lowest['torch'].split('.')[1]) + 15
+    )
+    tried = (ROOT / 'docs/installation.md').read_text()
+    assert f'| {lowest["torch"]}, {lowest["torchvision"]} |' in tried

@@ -41,7 +41,7 @@ setup_env() {
         python -m pip install -q -c "$pins" "${wanted[@]}" || return
         # A full mmcv that is already there must not be overwritten.
         python -c 'import mmcv' 2>/dev/null ||
-            python -m pip install -q -c "$pins" mmcv-lite || return
+            python -m pip install -q -c "$pins" -r requirements/lite.txt || return
         touch "$stamp"
     fi
     python -m pip install -q --no-deps --no-build-isolation \

@@ -16,8 +16,8 @@ class MissingMMCV(MetaPathFinder):
         """Raise ``ModuleNotFoundError`` with the remedy for ``mmcv``."""
         if fullname == 'mmcv':
             raise ModuleNotFoundError(
-                'mmcv is not installed. Run `pip install "mmcv-lite>=2.0,<2.2"'
+                'mmcv is not installed. Run `pip install "mmcv-lite>=2.1,<2.2"'
                 '`, which is enough for this package, or `mim install '
-                '"mmcv>=2.0,<2.2"` for the one with compiled operators.',
+                '"mmcv>=2.1,<2.2"` for the one with compiled operators.',
                 name='mmcv',
             )

@@ -13,11 +13,6 @@ from torch.testing import assert_close
 
 from fer_ssl.models.feedback import probes
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(torch.amp, 'GradScaler'),
-    reason='torch < 2.3 has no loss scaler for the CPU',
-)
-
 
 @OPTIM_WRAPPERS.register_module(force=True)
 class CpuAmpOptimWrapper(AmpOptimWrapper):

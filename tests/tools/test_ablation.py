@@ -197,7 +197,7 @@ def test_failure_and_resume_after_a_kill(call, folder, monkeypatch):
 
     (folder / 'go').touch()
     output = call('python {tools}/' + ' '.join(words), status=1)
-    assert output.startswith('4 steps to run, 0 finished before')
+    assert '4 steps to run, 0 finished before\n' in output
     log = (first / 'log.txt').read_text()
     assert 'resumed epoch: 0, iter: 4' in log
     (last,) = first.glob('iter_6.pth')
