@@ -295,3 +295,29 @@ def test_split(small_disk, tmp_path):
         build_split(SplitRecipe(labeled=dict(a=faces)), str(folder))
     check(caught, folder / 'labels.csv')
     assert names(folder) == []
+
+
+def test_folders_that_cannot_be_made(tmp_path):
+    """The error comes before the work."""
+    write_clone(tmp_path / 'clone')
+    (tmp_path / 'labels.csv').write_text(
+        'image,expression,identity,split\n'
+        '1.jpg,anger,a,train\n2.jpg,anger,b,val\n'
+    )
+    faces = dict(
+        type='FaceDataset', data_root=str(tmp_path), ann_file='labels.csv'
+    )
+    out = tmp_path / 'labels.csv/out'
+    for write in (
+        lambda: prepare_faces(tmp_path / 'clone', out),
+        lambda: make_still_sequences(tmp_path, out, ['anger']),
+        lambda: build_split(SplitRecipe(labeled=dict(a=faces)), str(out)),
+        lambda: write_shards(Images(['a']), [str(out)]),
+        lambda: FaceCropper([], str(out), CropSettings()),
+        lambda: make_synthetic(out, SyntheticSettings.tiny()),
+    ):
+        with pytest.raises(ValueError, match='out.* cannot be made a folder'):
+            write()
+    with pytest.raises(NotADirectoryError) as caught:
+        FeatureStoreWriter(str(out)).create(1, 1)
+    assert caught.value.filename.startswith(str(out))
