@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -198,6 +199,59 @@ def test_interrupted_cropping_goes_on(photos, tmp_path, model, stop_at):
     assert files_of(out) == files_of(tmp_path / 'whole')
     with pytest.raises(ValueError, match=r'settings\.json: there are crops'):
         FaceCropper(sources, str(out), CropSettings(model, margin=0))
+
+
+def test_rows_of_an_image_that_are_missing(photos, tmp_path, model):
+    """The manifest may end between the faces of the last image."""
+    settings = CropSettings(model, faces='all')
+    sources = list_sources(str(photos))
+    FaceCropper(sources, str(tmp_path / 'whole'), settings).run()
+    out = tmp_path / 'out'
+    FaceCropper(sources, str(out), settings).run()
+    lines = (out / 'faces.csv').read_text().splitlines(keepends=True)
+    assert 'two_0' in lines[-2] and 'two_1' in lines[-1]
+    (out / 'faces.csv').write_text(''.join(lines[:-1]))
+    counts = FaceCropper(sources, str(out), settings).run()
+    assert sum(counts.values()) == 6
+    assert files_of(out) == files_of(tmp_path / 'whole')
+
+
+KILLED = """
+import os, signal, sys
+from fer_ssl.datasets import face_cropper
+
+def kill(source, target):
+    if '2.part.png' in source:
+        os.kill(os.getpid(), signal.SIGKILL)
+    replace(source, target)
+
+replace, os.replace = os.replace, kill
+face_cropper.FaceCropper(
+    face_cropper.list_sources(sys.argv[1]),
+    sys.argv[2],
+    face_cropper.CropSettings(sys.argv[3]),
+).run()
+"""
+
+
+def test_killed_while_it_writes_a_crop(tmp_path, model):
+    for number in range(4):
+        draw(tmp_path / f'photos/{number}.png', (96, 64))
+    photos, out = str(tmp_path / 'photos'), tmp_path / 'out'
+    done = subprocess.run(
+        [sys.executable, '-c', KILLED, photos, str(out), model]
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert sorted(os.listdir(out / 'images')) == [
+        '0.png',
+        '1.png',
+        '2.part.png',
+    ]
+    assert len(list_sources(str(out / 'images'))) == 2
+    sources = list_sources(photos)
+    FaceCropper(sources, str(out), CropSettings(model)).run()
+    FaceCropper(sources, str(tmp_path / 'b'), CropSettings(model)).run()
+    assert files_of(out) == files_of(tmp_path / 'b')
 
 
 def test_manifest_with_half_a_header(photos, tmp_path, model):

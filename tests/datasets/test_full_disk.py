@@ -77,27 +77,29 @@ def test_record_io_is_a_pair_or_nothing(tmp_path):
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize('leave', [*range(0, 48 << 10, 4 << 10), 100 << 10])
-def test_video(small_disk, leave):
-    """Wherever the space ends: the last picture, the index, the header."""
+def write_video(path):
+    with VideoWriter(str(path)) as writer:
+        for i in range(15):
+            writer.write(np.roll(NOISE, 7 * i, (0, 1)), i / 25)
+
+
+def test_video(small_disk, tmp_path):
+    """Wherever the space ends: at a picture, the index or the header."""
     pytest.importorskip('av')
     folder, fill = small_disk
-    fill(leave)
     path = folder / 'overlay.mp4'
-
-    def write():
-        with VideoWriter(str(path)) as writer:
-            for i in range(5):
-                writer.write(NOISE, i / 25)
-
-    if leave == 100 << 10:
-        write()
-        assert names(folder) == ['overlay.mp4']
-        return
-    with pytest.raises(OSError) as caught:
-        write()
-    check(caught, path)
-    assert names(folder) == []
+    write_video(tmp_path / 'whole.mp4')
+    size = (tmp_path / 'whole.mp4').stat().st_size
+    assert size > 32 << 10
+    for leave in range(0, size, 4096):
+        fill(leave)
+        with pytest.raises(OSError) as caught:
+            write_video(path)
+        check(caught, path)
+        assert names(folder) == []
+        (folder / 'filling').unlink()
+    write_video(path)
+    assert path.stat().st_size == size
 
 
 def test_video_that_an_error_ends(tmp_path):
@@ -199,7 +201,7 @@ def test_cropper(small_disk, photos, processes):
     """The error of another process, too, names the file."""
     folder, fill = small_disk
     cropper = FaceCropper(photos[0], str(folder), photos[1], processes)
-    fill(4096)  # the folder, or the manifest
+    fill(4096)  # of the manifest
     with pytest.raises(OSError) as caught:
         cropper.run()
     assert caught.value.errno == errno.ENOSPC
@@ -293,3 +295,29 @@ def test_split(small_disk, tmp_path):
         build_split(SplitRecipe(labeled=dict(a=faces)), str(folder))
     check(caught, folder / 'labels.csv')
     assert names(folder) == []
+
+
+def test_folders_that_cannot_be_made(tmp_path):
+    """The error comes before the work."""
+    write_clone(tmp_path / 'clone')
+    (tmp_path / 'labels.csv').write_text(
+        'image,expression,identity,split\n'
+        '1.jpg,anger,a,train\n2.jpg,anger,b,val\n'
+    )
+    faces = dict(
+        type='FaceDataset', data_root=str(tmp_path), ann_file='labels.csv'
+    )
+    out = tmp_path / 'labels.csv/out'
+    for write in (
+        lambda: prepare_faces(tmp_path / 'clone', out),
+        lambda: make_still_sequences(tmp_path, out, ['anger']),
+        lambda: build_split(SplitRecipe(labeled=dict(a=faces)), str(out)),
+        lambda: write_shards(Images(['a']), [str(out)]),
+        lambda: FaceCropper([], str(out), CropSettings()),
+        lambda: make_synthetic(out, SyntheticSettings.tiny()),
+    ):
+        with pytest.raises(ValueError, match='out.* cannot be made a folder'):
+            write()
+    with pytest.raises(NotADirectoryError) as caught:
+        FeatureStoreWriter(str(out)).create(1, 1)
+    assert caught.value.filename.startswith(str(out))

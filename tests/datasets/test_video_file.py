@@ -165,6 +165,7 @@ def test_list_videos(tmp_path):
     path = write_pictures(folder / 'b.mp4', [grey(9)])
     shutil.copy(path, folder / 'a.MOV')
     shutil.copy(path, folder / '.hidden.mp4')
+    shutil.copy(path, folder / 'killed.part.mp4')
     (folder / 'notes.txt').write_text('no video')
     assert list_videos(path) == [path]
     assert list_videos(str(folder)) == [str(folder / 'a.MOV'), path]

@@ -243,6 +243,7 @@ class FaceCropper:
             writer = csv.writer(file, lineterminator='\n')
             if is_new:
                 writer.writerow(COLUMNS)
+                file.flush()
             with crop.over(left, self.processes) as results:
                 for rows in track(results, 'Faces', total=len(left)):
                     # All rows of an image at once: none or all are there.

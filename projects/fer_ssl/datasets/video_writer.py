@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import ExitStack
 from fractions import Fraction
@@ -9,7 +10,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
-from ..utils.files import whole_file
+from ..utils.files import whole_path
 from .open_media import import_av
 
 _TICKS = 90000  # per second
@@ -27,7 +28,7 @@ class VideoWriter:
         rate: Pictures per second, about; what counts are their times.
 
     Raises:
-        OSError: It cannot be written; ``filename`` is ``path``.
+        OSError: It cannot be written; ``filename`` is the absolute path.
     """
 
     def __init__(self, path: str, rate: float = 25.0) -> None:
@@ -53,10 +54,11 @@ class VideoWriter:
         self._media.mux(self._stream.encode(frame))
 
     def _start(self, image: np.ndarray) -> None:
-        # PyAV raises what the methods of the file raise, also at the end.
-        file = self._open_files.enter_context(whole_file(self.path, 'wb'))
+        # FFmpeg would take a colon in a relative path for a protocol.
+        path = os.path.abspath(self.path)
+        part = self._open_files.enter_context(whole_path(path))
         self._media = self._open_files.enter_context(
-            self._av.open(file, 'w', format='mp4')
+            self._av.open(part, 'w', format='mp4')
         )
         self._open_files.push(self._flush)
         self._stream = self._media.add_stream('libx264', rate=self._rate)

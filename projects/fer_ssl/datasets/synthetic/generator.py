@@ -150,6 +150,7 @@ def make_synthetic(
             f'{out} holds files that are not synthetic data: name another '
             'folder.'
         )
+    make_folder(out)
     finished.unlink(missing_ok=True)
     for folder in ('images', 'frames', 'sounds'):
         shutil.rmtree(out / folder, ignore_errors=True)
