@@ -25,7 +25,11 @@ from mmengine.registry import Registry
 from mmengine.utils import digit_version
 
 from .utils.files import whole_path
-from .utils.saved_config import may_build, may_import, parse_saved_config
+from .utils.saved_config import (
+    check_component,
+    may_import,
+    parse_saved_config,
+)
 
 
 def apply_repairs() -> None:
@@ -118,7 +122,7 @@ def add_location(registry: Registry, location: str) -> None:
 
 
 def hold_registries_to_components() -> None:
-    """Let a config inside data name registered components only.
+    """Let a config inside data name networks and transforms only.
 
     Symptom: ``dict(type='os.system', command=...)`` runs the command: what is
     in no registry is imported by its dotted name, and so is the module
@@ -130,20 +134,27 @@ def hold_registries_to_components() -> None:
     """
     module = sys.modules[Registry.__module__]
     find, import_module = module.get_object_from_string, module.import_module
-    if hasattr(find, '__wrapped__'):
+    get = Registry.get
+    if hasattr(get, '__wrapped__'):
         return
+
+    @functools.wraps(get)
+    def get_component(self, key: str) -> Any:
+        found = get(self, key)
+        check_component(key, found)
+        return found
 
     @functools.wraps(find)
     def get_object_from_string(name: str) -> Any:
-        found = find(name) if may_import(name) else None
-        return found if may_build(found) else None
+        return find(name) if may_import(name) else None
 
     @functools.wraps(import_module)
     def import_if_allowed(name: str, package: str | None = None) -> Any:
         if not may_import(name):
-            raise ImportError(f'{name} is not imported for a config in data')
+            raise ImportError(f'{name} is not imported for a config in data.')
         return import_module(name, package)
 
+    Registry.get = get_component
     module.get_object_from_string = get_object_from_string
     module.import_module = import_if_allowed
 
@@ -391,14 +402,9 @@ def differentiable_attention() -> contextlib.AbstractContextManager:
     Symptom: ``NotImplementedError: Trying to use forward AD with
     _scaled_dot_product_flash_attention``, of every vision transformer: the
     fused kernels have none, the plain one has.
-    Upstream: all versions of torch up to 2.14. Before 2.3 there is nothing
-    but the switch for CUDA.
+    Upstream: all versions of torch up to 2.14.
     """
     import torch
 
-    if hasattr(torch.nn, 'attention'):
-        kernel = torch.nn.attention.SDPBackend.MATH
-        return torch.nn.attention.sdpa_kernel(kernel)
-    return torch.backends.cuda.sdp_kernel(
-        enable_flash=False, enable_mem_efficient=False
-    )
+    kernel = torch.nn.attention.SDPBackend.MATH
+    return torch.nn.attention.sdpa_kernel(kernel)

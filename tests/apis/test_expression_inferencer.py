@@ -316,7 +316,8 @@ def test_video_without_a_face(tmp_path):
     out = tmp_path / 'out'
     (video,) = inferencer(path, out_dir=str(out))['predictions']
     assert video['faces'] == []
-    assert len((out / 'predictions.csv').read_text().splitlines()) == 6
+    lines = (out / 'predictions.csv').read_text().splitlines()
+    assert len(lines) == 7 and lines[-1] == ''  # which marks the end
     assert len(list(VideoFile(str(out / 'overlay.mp4')))) == 5
 
 

@@ -79,7 +79,7 @@ def test_fused_optimizer(short, train):
 
 @pytest.mark.parametrize('feedback', ['dot', 'finite_difference', 'expected'])
 def test_compiled(short, train, feedback):
-    """Forward mode goes round the compiler where torch can be told to."""
+    """Forward mode goes round the compiler."""
     short.train_cfg.feedback = feedback
     short.train_cfg.max_iters = 1
     plain = train(short)
@@ -100,8 +100,7 @@ def test_compiled(short, train, feedback):
     # Teacher, student, and the probes of the labeled faces.
     probes = dict(dot=1, finite_difference=2, expected=1)[feedback]
     assert len(kernels) >= 2 + probes
-    if hasattr(torch.compiler, 'set_stance'):  # torch >= 2.6
-        assert set(kernels) == {-1}
+    assert set(kernels) == {-1}
     assert_same_training(compiled, plain, rtol=1e-3, atol=1e-5)
 
 

@@ -36,7 +36,7 @@ def test_what_comes_with_the_package(call, files):
     assert 'clip: 8 pictures, 0 faces' in text
     head, *rows = (files / 'own/predictions.csv').read_text().splitlines()
     assert 'neutral,anger,happiness,sadness,surprise' in head
-    assert len(rows) == 8
+    assert len(rows) == 9 and rows[-1] == ''  # which marks the end
 
 
 @pytest.mark.parametrize(

@@ -205,6 +205,28 @@ def test_nesting_without_end_is_refused(tmp_path):
         safe_load(file)
 
 
+@pytest.mark.parametrize('how', ['as a key', 'by the memo', 'in a set'])
+def test_deep_tuples_do_not_end_the_process(tmp_path, how):
+    """Python hashes a tuple by recursion on the stack of C."""
+    deep = b')' + b'\x85' * 1_000_000
+    if how == 'by the memo':
+        deep = b')' + b'\x85q\x00h\x00\x86' * 500_000
+    body = b'}' + deep + b'Ns'
+    if how == 'in a set':
+        body = call(name('builtins', 'set'), b']' + deep + b'a')
+    file = write(tmp_path / 'deep.pth', b'\x80\x02' + body + b'.')
+    with pytest.raises(ValueError, match='deep.pth: refused'):
+        safe_load(file)
+
+
+def test_files_from_before_torch_1_6(tmp_path):
+    file = tmp_path / 'old.pth'
+    state = dict(w=torch.arange(3.0))
+    torch.save(state, file, _use_new_zipfile_serialization=False)
+    torch.testing.assert_close(safe_load(str(file)), state)
+    torch.testing.assert_close(safe_load(io.BytesIO(file.read_bytes())), state)
+
+
 def test_plain_torch_is_left_as_it_is(tmp_path):
     """The stand-ins are for this loader, not for the whole process."""
     torch.save(HistoryBuffer(), tmp_path / 'a.pth')

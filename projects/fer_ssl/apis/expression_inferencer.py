@@ -113,12 +113,12 @@ class ExpressionInferencer(BaseInferencer):
         self.post_process: PostProcessor | None = build_post_processor(
             post_process
         )
-        crop = cfg.get('face_crop') or {}
-        self.margin = crop.get('margin', 0.2) if margin is None else margin
-        self.crop_size = (
-            crop.get('size', 0) if crop_size is None else crop_size
-        )
         with held:
+            crop = cfg.get('face_crop') or {}
+            self.margin = crop.get('margin', 0.2) if margin is None else margin
+            self.crop_size = (
+                crop.get('size', 0) if crop_size is None else crop_size
+            )
             super().__init__(
                 cfg, weights, device, cfg.get('default_scope'), show_progress
             )

@@ -275,13 +275,16 @@ def load_strictly(runner: Runner) -> None:
     """Make ``runner`` refuse a checkpoint that does not fit its model.
 
     MMEngine only logs missing and unexpected keys, and goes on with random
-    weights.
+    weights. To resume, the checkpoint must be that of a training.
     """
     load = runner.load_checkpoint
 
     def load_checkpoint(filename: str, *args: Any, **kwargs: Any) -> dict:
         try:
-            return load(filename, *args, **{**kwargs, 'strict': True})
+            content = load(filename, *args, **{**kwargs, 'strict': True})
+            if runner._resume:
+                check_training(filename, content)
+            return content
         except FileNotFoundError as error:
             raise FileNotFoundError(
                 f'checkpoint {filename} does not exist'
@@ -390,7 +393,7 @@ def resume_command(config: str, launcher: str) -> str:
         has_value = words[at + 1 : at + 2] and words[at + 1][:1] != '-'
         del words[at : at + 2 if has_value else at + 1]
     words = [x for x in words if not x.startswith(('--resume=', '--local'))]
-    processes = os.environ.get('WORLD_SIZE', '1')
+    processes = os.environ.get('LOCAL_WORLD_SIZE', '1')
     if '.mim' in Path(script).parts:
         start = ['mim', 'train', 'fer_ssl']
         if launcher == 'pytorch':
@@ -435,6 +438,25 @@ def _is_ours(error: BaseException) -> bool:
     """Whether the package has raised, and so worded, an error."""
     raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
     return Path(__file__).parents[1] in Path(raised_in).parents
+
+
+def check_training(filename: str, content: dict) -> None:
+    """Refuse a checkpoint from which a training cannot go on.
+
+    Raises:
+        ValueError: It has weights alone; the message gives the remedy.
+    """
+    meta = content.get('meta')
+    counts = [meta.get(x) for x in ('epoch', 'iter')] if meta else [None]
+    if not all(type(x) is int for x in counts) or not isinstance(
+        content.get('message_hub'), dict
+    ):
+        raise ValueError(
+            f'{filename}: there are only weights in it, so that a training '
+            'cannot go on from it. Name a checkpoint of a training, or start '
+            f'from the weights: --cfg-options load_from={filename}, without '
+            '--resume.'
+        )
 
 
 def run(main: Callable[[], None]) -> None:

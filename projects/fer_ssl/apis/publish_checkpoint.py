@@ -10,7 +10,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
 from ..utils.files import whole_file
-from ..utils.saved_config import parse_saved_config
+from ..utils.saved_config import dump_literals, parse_saved_config
 
 #: What is needed to build the network and to name its outputs.
 KEPT_META = ('cfg', 'dataset_meta')
@@ -37,9 +37,11 @@ def publish_checkpoint(source: str, target: str, half: bool = False) -> None:
     if not os.path.isfile(source):
         raise FileNotFoundError(f'{source}: no such checkpoint.')
     checkpoint = CheckpointLoader.load_checkpoint(source, 'cpu')
-    meta = checkpoint.get('meta', {})
+    content = checkpoint if isinstance(checkpoint, dict) else {}
+    meta = content.get('meta')
+    meta = meta if isinstance(meta, dict) else {}
     missing = [key for key in KEPT_META if key not in meta]
-    if 'state_dict' not in checkpoint or missing:
+    if not isinstance(content.get('state_dict'), dict) or missing:
         raise ValueError(
             f'{source}: no {", ".join(missing) or "weights"} in it: give a '
             'checkpoint that a training of fer_ssl or MMEngine has written.'
@@ -52,7 +54,7 @@ def publish_checkpoint(source: str, target: str, half: bool = False) -> None:
         )
     # Written anew from its values: nothing else of the text goes on.
     kept = dict(
-        cfg=parse_saved_config(meta['cfg'], source).pretty_text,
+        cfg=dump_literals(parse_saved_config(meta['cfg'], source)),
         dataset_meta=_plain(meta['dataset_meta'], source),
     )
     if half:

@@ -56,6 +56,7 @@ class GracefulStop(Hook):
 
     def __enter__(self) -> GracefulStop:
         self._process = os.getpid()
+        self.number = None
         # Python allows it to the main thread only.
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -113,6 +114,8 @@ class GracefulStop(Hook):
 
     def after_val_epoch(self, runner, metrics: dict | None = None) -> None:
         self._validating = False
+        # Before the hooks that use its scores or save a checkpoint.
+        runner.message_hub.update_info('validated_iteration', runner.iter)
 
     def _leave_validation(self) -> None:
         # The others may wait for this process at the end of the validation,

@@ -8,23 +8,52 @@ data from whoever made the file, so it is read here as what MMEngine writes:
 from __future__ import annotations
 
 import ast
-import sys
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from mmengine import registry
 from mmengine.config import Config
 
-#: Packages whose components a config inside data may name.
+#: Scopes that a config inside data may name.
 TRUSTED_PACKAGES = ('fer_ssl', 'mmaction', 'mmcv', 'mmengine', 'mmpretrain')
+#: Where the classes stand that may be built for it: networks and their parts,
+#: and transforms of images. None of them reads a file or runs a text when it
+#: is built; a test looks through all of them.
+_TRUSTED_MODULES = (
+    'fer_ssl.datasets.transforms.',
+    'fer_ssl.models.',
+    'mmaction.models.data_preprocessors.',
+    'mmaction.models.losses.',
+    'mmcv.cnn.bricks.',
+    'mmcv.transforms.',
+    'mmengine.model.',
+    'mmpretrain.datasets.transforms.',
+    'mmpretrain.models.backbones.',
+    'mmpretrain.models.classifiers.image',
+    'mmpretrain.models.heads.',
+    'mmpretrain.models.losses.',
+    'mmpretrain.models.necks.',
+    'mmpretrain.models.utils.',
+    'torch.nn.modules.',
+)
+#: They load files, pickles among them, or networks of a hub.
+_REFUSED_MODULES = (
+    'mmpretrain.models.backbones.timm_backbone',
+    'mmpretrain.models.heads.margin_head',
+    'mmpretrain.models.heads.vqa_head',
+    'mmpretrain.models.utils.clip_generator_helper',
+    'mmpretrain.models.utils.huggingface',
+    'mmpretrain.models.utils.tokenizer',
+    'mmpretrain.models.utils.vector_quantizer',
+)
 
 _REMEDY = (
     'Configs inside of data are not run. If you trust the file, name the '
     'config file of its training, by --config FILE (model=FILE).'
 )
-_from_data: ContextVar[bool] = ContextVar('from_data', default=False)
+_source: ContextVar[str | None] = ContextVar('source', default=None)
 
 
 def saved_config(checkpoint: Any, source: str) -> Config:
@@ -47,6 +76,15 @@ def saved_config(checkpoint: Any, source: str) -> Config:
     return parse_saved_config(text, source)
 
 
+def dump_literals(config: Config) -> str:
+    """Text of a config that :func:`parse_saved_config` reads back.
+
+    ``Config.pretty_text`` does not escape the keys of a dict.
+    """
+    lines = [f'{k} = {v!r}\n' for k, v in config.to_dict().items()]
+    return ''.join(lines)
+
+
 def parse_saved_config(text: Any, source: str) -> Config:
     """Read the text of a config without running it.
 
@@ -59,8 +97,8 @@ def parse_saved_config(text: Any, source: str) -> Config:
 
     Raises:
         ValueError: The text holds anything else than assignments of literals,
-            or the config needs a module that has not been imported; the
-            message names the source, the line and the remedy.
+            or the config needs other modules; the message names the source,
+            the line and the remedy.
     """
     if not isinstance(text, str):
         raise ValueError(
@@ -76,20 +114,28 @@ def parse_saved_config(text: Any, source: str) -> Config:
             f'literal: {(ast.get_source_segment(text, node) or "")[:60]!r}. '
             f'{_REMEDY}'
         ) from None
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        # MemoryError is what the parser says to deep nesting.
+    except (
+        SyntaxError,
+        TypeError,  # a list as a key
+        ValueError,
+        RecursionError,
+        MemoryError,  # what the parser says to deep nesting
+    ) as error:
         raise ValueError(
             f'{source}: the config inside cannot be read: {error}. {_REMEDY}'
         ) from error
     _check_imports(content.get('custom_imports'), source)
     # It outlives the building: a later lookup would import SCOPE.registry.
     scope = content.get('default_scope')
-    if scope is not None and scope not in (*TRUSTED_PACKAGES, *sys.modules):
+    if scope is not None and scope not in TRUSTED_PACKAGES:
         raise ValueError(
             f'{source}: default_scope={scope!r} of the config inside is none '
             f'of {", ".join(TRUSTED_PACKAGES)}. {_REMEDY}'
         )
-    return Config(content)
+    try:
+        return Config(content)
+    except KeyError as error:
+        raise ValueError(f'{source}: {error.args[0]}. {_REMEDY}') from error
 
 
 class _NoLiteralError(Exception):
@@ -142,7 +188,6 @@ def _check_imports(custom_imports: Any, source: str) -> None:
         name
         for name in map(str, names)
         if name.partition('.')[0] not in TRUSTED_PACKAGES
-        and name not in sys.modules
     ]
     if missing:
         raise ValueError(
@@ -153,48 +198,67 @@ def _check_imports(custom_imports: Any, source: str) -> None:
 
 @contextmanager
 def components_of_data(source: str) -> Iterator[None]:
-    """Context in which registries build registered components only.
+    """Context in which registries build networks and transforms only.
 
     MMEngine takes ``dict(type='os.system', command=...)`` for the function of
-    that name, and imports ``NAME.registry`` for ``type='NAME.X'``. What is
-    built from a config inside data is held to the components of
-    :data:`TRUSTED_PACKAGES` and of packages that are imported already, by
+    that name, imports ``NAME.registry`` for ``type='NAME.X'``, and some of
+    the registered classes load pickles. See
     :func:`fer_ssl.compat.hold_registries_to_components`.
 
     Args:
         source: Where the config was found, for messages.
 
     Raises:
-        ValueError: The config names something else.
+        ValueError: The config names something else, or does not describe a
+            network.
     """
-    token = _from_data.set(True)
+    token = _source.set(source)
     try:
         yield
-    except (KeyError, RuntimeError) as error:
-        text = str(error.args[0] if error.args else error)
-        if 'registry' not in text and 'Failed to get' not in text:
-            raise
+    except (
+        AssertionError,
+        AttributeError,
+        LookupError,
+        NotImplementedError,
+        TypeError,
+    ) as error:
         raise ValueError(
-            f'{source}: the config inside names what is no component of '
-            f'{", ".join(TRUSTED_PACKAGES)}: {text.partition(". ")[0]}. '
-            f'{_REMEDY}'
+            f'{source}: no network can be built from the config inside '
+            f'({type(error).__name__}: {error}). {_REMEDY}'
         ) from error
     finally:
-        _from_data.reset(token)
+        _source.reset(token)
 
 
 def may_import(name: str) -> bool:
-    """Whether a registry may import a module of this dotted name now."""
-    package = name.partition('.')[0]
-    return not _from_data.get() or package in (*TRUSTED_PACKAGES, *sys.modules)
+    """Whether a registry may import the module of this dotted name now."""
+    trusted = name.partition('.')[0] in TRUSTED_PACKAGES
+    return _source.get() is None or trusted
 
 
-def may_build(component: Any) -> bool:
-    """Whether a registry may build what it found by its dotted name now."""
-    return not _from_data.get() or any(
-        component is registered
-        for root in vars(registry).values()
-        if isinstance(root, registry.Registry)
-        for node in (root, *root.children.values())
-        for registered in node.module_dict.values()
-    )
+def check_component(name: str, found: Any) -> None:
+    """Refuse what is not a part of a network or a transform of images.
+
+    Args:
+        name: The ``type`` that a registry was asked for.
+        found: What it found; ``None`` if nothing.
+
+    Raises:
+        ValueError: In :func:`components_of_data`.
+    """
+    if _source.get() is None:
+        return
+    module = f'{getattr(found, "__module__", "")}.'
+    if (
+        not inspect.isclass(found)
+        # torchvision/...: mmpretrain runs the text of a dtype.
+        or '/' in name
+        or found.__name__ == 'Albumentations'  # names any function of it
+        or not module.startswith(_TRUSTED_MODULES)
+        or module.startswith(tuple(f'{x}.' for x in _REFUSED_MODULES))
+    ):
+        raise ValueError(
+            f'{_source.get()}: the config inside names {name!r}, which is not '
+            'a network, a part of one or a transform of images in '
+            f'{", ".join(TRUSTED_PACKAGES)}. {_REMEDY}'
+        )

@@ -60,7 +60,8 @@ class SafeCheckpointHook(CheckpointHook):
     def before_train(self, runner) -> None:
         info = runner.message_hub.runtime_info
         # They become names of files to remove; a checkpoint is but data.
-        if not all(type(x) is int for x in info.get('keep_ckpt_ids', ())):
+        kept = info.get('keep_ckpt_ids', [])
+        if type(kept) is not list or any(type(x) is not int for x in kept):
             del info['keep_ckpt_ids']
         super().before_train(runner)
         if getattr(self, 'best_ckpt_path', None):

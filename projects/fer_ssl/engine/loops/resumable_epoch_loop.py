@@ -56,7 +56,7 @@ class ResumableEpochLoop(ResumableLoop, EpochBasedTrainLoop):
     def train(self) -> None:
         self.runner.call_hook('before_train')
         done = self._resumed_position()
-        if self._iter > 0 and not done:
+        if self._iter > 0 and not done and not self.is_validated():
             self.validate_if_due(self._epoch, self._max_epochs)
         while self._epoch < self._max_epochs and not self.stop_training:
             self.run_epoch(done)
@@ -93,9 +93,11 @@ class ResumableEpochLoop(ResumableLoop, EpochBasedTrainLoop):
         self.dataloader.sampler.start = done * self.dataloader.batch_size
         batches = iter(self.dataloader)
         for index in range(done, len(self.dataloader)):
-            position = index, len(self.dataloader)
+            batch = self.next_batch(batches)
+            # Already, as a checkpoint may be saved at the end of it.
+            position = index + 1, len(self.dataloader)
             runner.message_hub.update_info(_POSITION, position)
-            self.run_iter(index, self.next_batch(batches))
+            self.run_iter(index, batch)
         runner.message_hub.update_info(_POSITION, (0, len(self.dataloader)))
         runner.call_hook('after_train_epoch')
         self._epoch += 1

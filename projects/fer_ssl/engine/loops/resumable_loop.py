@@ -37,7 +37,8 @@ class ResumableLoop:
             TrainingInterrupted: A signal has told the run to end; its state
                 is saved.
         """
-        self.runner.register_hook(self.stop)
+        if self.stop not in self.runner.hooks:
+            self.runner.register_hook(self.stop)
         with self.stop:
             try:
                 self.train()
@@ -54,21 +55,39 @@ class ResumableLoop:
 
         Raises:
             StopIteration: There is none.
+            RuntimeError: A worker of the loader was killed.
             StopRequest: A process of the run has been told to end.
         """
+        complete = self._steps_are_complete()
         batch = None
-        if not self.stop.requested:
+        if not (self.stop.requested and complete):
             try:
                 batch = next(iterator)
-            except RuntimeError:
+            except (RuntimeError, ConnectionError, EOFError) as error:
                 # The signal has ended the workers of the loader, too.
                 if not self.stop.requested:
-                    raise
-        if self.stop.agreed():
+                    if isinstance(error, RuntimeError):
+                        raise
+                    raise RuntimeError(
+                        'DataLoader worker exited unexpectedly while it '
+                        'handed over a batch.'
+                    ) from error
+        if self.stop.agreed() and (complete or batch is None):
             raise StopRequest(by_all=True)
         # Dropout and the like.
         set_random_seed(mixed_seed(self.runner.seed, self._iter, get_rank()))
         return batch
+
+    def _steps_are_complete(self) -> bool:
+        """Whether no gradient waits for another iteration to be added to."""
+        optim = self.runner.optim_wrapper
+        parts = optim.values() if hasattr(optim, 'values') else [optim]
+        return all(x._inner_count % x._accumulative_counts == 0 for x in parts)
+
+    def is_validated(self) -> bool:
+        """Whether the validation of this iteration is in the checkpoint."""
+        hub = self.runner.message_hub
+        return hub.get_info('validated_iteration', -1) == self._iter
 
     def validate_if_due(self, step: int, last: int) -> None:
         """Validate by the options ``val_begin`` and ``val_interval``.

@@ -68,7 +68,8 @@ class ResumableTrainLoop(ResumableLoop, IterBasedTrainLoop):
         self.runner.call_hook('before_train_epoch')
         if self._iter > 0:
             self.resume_data()
-            self.validate_if_due(self._iter, self._max_iters)
+            if not self.is_validated():
+                self.validate_if_due(self._iter, self._max_iters)
         while self._iter < self._max_iters and not self.stop_training:
             self.run_next()
         self.runner.call_hook('after_train_epoch')

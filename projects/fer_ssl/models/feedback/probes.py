@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
@@ -123,9 +123,7 @@ def labeled_gradients(
 @contextmanager
 def _differentiable_kernels() -> Iterator[None]:
     """No attention and no compiled module without forward-mode derivative."""
-    eager = nullcontext()
-    if hasattr(torch.compiler, 'set_stance'):  # torch >= 2.6
-        eager = torch.compiler.set_stance('force_eager')
+    eager = torch.compiler.set_stance('force_eager')
     with differentiable_attention(), eager:
         yield
 
