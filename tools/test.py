@@ -2,6 +2,7 @@
 
 import argparse
 
+from fer_ssl.apis.default_checkpoint import check_checkpoint
 from fer_ssl.apis.launch import (
     add_launch_arguments,
     load_config,
@@ -31,6 +32,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    check_checkpoint(args.checkpoint)
     cfg = load_config(args)
     cfg.load_from = args.checkpoint
     cfg.resume = False

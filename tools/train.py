@@ -2,6 +2,7 @@
 
 import argparse
 
+from fer_ssl.apis.default_checkpoint import check_checkpoint
 from fer_ssl.apis.launch import (
     add_launch_arguments,
     check_start_weights,
@@ -43,6 +44,8 @@ def main() -> None:
     if args.resume:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume
+    if cfg.get('load_from'):
+        check_checkpoint(cfg.load_from)
     if args.amp:
         enable_amp(cfg)
     lock_work_dir(cfg)

@@ -229,9 +229,9 @@ def load_checkpoints_safely(checkpoint: types.ModuleType) -> None:
             ...) call ``torch.load`` through it, with varying arguments.
     """
     # Not at the top: torch takes seconds to import.
-    from .utils.safe_load import safe_load, safe_load_url
+    from .utils.safe_load import load_checkpoint, safe_load_url
 
-    checkpoint.torch = module_with(checkpoint.torch, load=safe_load)
+    checkpoint.torch = module_with(checkpoint.torch, load=load_checkpoint)
     checkpoint.load_url = safe_load_url
 
 

@@ -1,5 +1,6 @@
 import argparse
 import os
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -8,6 +9,8 @@ from mmengine.config import Config
 from mmengine.device import utils as device_utils
 
 from fer_ssl.apis import launch
+from fer_ssl.apis.default_checkpoint import check_checkpoint
+from fer_ssl.utils.saved_config import parse_saved_config
 
 
 @pytest.fixture(autouse=True)
@@ -208,6 +211,44 @@ def test_run_shows_only_the_words_of_our_errors(parse, tmp_path):
 def test_run_keeps_the_traceback_of_other_errors():
     with pytest.raises(ValueError, match='invalid literal'):
         launch.run(lambda: int('x'))
+
+
+class Raises(torch.utils.data.Dataset):
+    """Calls a function where a sample is asked for."""
+
+    def __init__(self, function, *arguments):
+        self.call = partial(function, *arguments)
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, _):
+        return self.call()
+
+
+@pytest.mark.parametrize(
+    'function, arguments, text',
+    [
+        (open, ['/none/a.jpg'], "No such file or directory: '/none/a.jpg'"),
+        (check_checkpoint, ['/none/a.pth'], '/none/a.pth does not exist'),
+        (parse_saved_config, [5, 'a.pth'], 'a.pth: its config is int'),
+    ],
+)
+def test_errors_of_workers_are_one_line(function, arguments, text):
+    loader = torch.utils.data.DataLoader(
+        Raises(function, *arguments), num_workers=1
+    )
+    with pytest.raises(SystemExit) as stop:
+        launch.run(lambda: list(loader))
+    (line,) = stop.value.code.splitlines()
+    assert line.startswith('error: ') and text in line
+    assert 'Caught' not in line
+
+
+def test_other_errors_of_workers_keep_their_traceback():
+    loader = torch.utils.data.DataLoader(Raises(int, 'x'), num_workers=1)
+    with pytest.raises(ValueError, match='Original Traceback'):
+        launch.run(lambda: list(loader))
 
 
 def test_strict_loading_keeps_other_errors():

@@ -1,9 +1,11 @@
+import ast
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 
 from fer_ssl.apis.publish_checkpoint import publish_checkpoint
 
@@ -48,6 +50,38 @@ def test_what_is_kept(checkpoint, tmp_path, half):
         weight.float(), torch.tensor([0.1, -3.0]), rtol=1e-3, atol=0
     )
     assert small['state_dict']['norm.num_batches_tracked'] == 70_000
+
+
+def test_hostile_config_is_not_passed_on(checkpoint, tmp_path):
+    """A key that would end its own text, and code after it."""
+    trace = tmp_path / 'trace'
+    key = f"x': open({str(trace)!r}, 'w')); y = dict(z='"
+    whole = torch.load(checkpoint, weights_only=True)
+    whole['meta']['cfg'] = f'model = {{{key!r}: 1}}\n'
+    torch.save(whole, checkpoint)
+    target = tmp_path / 'small.pth'
+    publish_checkpoint(checkpoint, str(target))
+    text = torch.load(target, weights_only=True)['meta']['cfg']
+    assert ast.literal_eval(text.partition(' = ')[2]) == {key: 1}
+    assert Config.fromstring(text, '.py').model == {key: 1}
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize(
+    'change, error',
+    [
+        (dict(meta=[1]), 'no cfg, dataset_meta in it'),
+        (dict(meta=dict(cfg=1, dataset_meta={})), 'its config is int'),
+        (dict(state_dict=[1]), 'here stands a list'),
+        (dict(state_dict={'a': 1}), 'a in its weights is no tensor'),
+    ],
+)
+def test_odd_content(checkpoint, tmp_path, change, error):
+    whole = torch.load(checkpoint, weights_only=True)
+    torch.save({**whole, **change}, checkpoint)
+    with pytest.raises(ValueError, match=error):
+        publish_checkpoint(checkpoint, str(tmp_path / 'small.pth'))
+    assert not (tmp_path / 'small.pth').exists()
 
 
 def test_tool(checkpoint, tmp_path):

@@ -234,6 +234,77 @@ def test_epochs_told_to_end(epoch_config, start, whole, moment, iteration):
     check_interrupted(epoch_config, start, expected, iteration, moment)
 
 
+@pytest.mark.parametrize('moment', ['after', 'validation'])
+def test_checkpoints_within_an_epoch(epoch_config, start, moment):
+    """By iterations: in the middle of an epoch, at its end, at both."""
+    config = epoch_config
+    config.default_hooks.checkpoint.update(by_epoch=False, interval=2)
+    config.train_cfg.val_interval = 1
+    assert start(config) == 0
+    expected = final_state(config)
+    config.work_dir += '_2'
+    for iteration in (5, 6) if moment == 'after' else (7,):
+        config.resume = False
+        assert start(config, (iteration, moment)) == -signal.SIGKILL
+        config.resume = True
+        assert start(config) == 0
+        assert_same(final_state(config), expected)
+        config.work_dir += '_2'
+
+
+@pytest.mark.parametrize('loop', ['epochs', 'iterations'])
+def test_accumulated_gradients_are_stepped_before_the_end(
+    epoch_config, start, loop
+):
+    config = epoch_config
+    config.optim_wrapper.accumulative_counts = 2
+    if loop == 'iterations':
+        config.train_cfg = dict(
+            type='ResumableTrainLoop', max_iters=12, val_interval=4
+        )
+        config.default_hooks.checkpoint.update(by_epoch=False, interval=4)
+        config.param_scheduler.pop('convert_to_iter_based')
+        config.param_scheduler.update(by_epoch=False, T_max=12)
+        config.log_processor = dict(by_epoch=False)
+        config.train_dataloader.sampler = dict(
+            type='ClassBalancedSampler', seed=0
+        )
+    assert start(config) == 0
+    expected = final_state(config)
+    config.work_dir += '_2'
+    # Told after the fifth iteration, whose gradients wait for the sixth.
+    signal_after = (4, 'after', signal.SIGTERM)
+    assert start(config, signal_after) == 128 + signal.SIGTERM
+    saved = torch.load(
+        f'{config.work_dir}/interrupted.pth', weights_only=False
+    )
+    assert saved['meta']['iter'] == 6
+    config.resume = True
+    assert start(config) == 0
+    assert_same(final_state(config), expected)
+
+
+def test_a_validation_that_is_saved_is_not_repeated(epoch_config, start):
+    """A second one would count twice for whoever waits for no gain."""
+    config = epoch_config
+    config.train_cfg.max_epochs = 6
+    config.param_scheduler = dict(
+        type='ReduceOnPlateauLR',
+        monitor='macro_f1',
+        rule='greater',
+        patience=0,
+        threshold=1.0,
+    )
+    assert start(config) == 0
+    expected = final_state(config)
+    config.work_dir += '_2'
+    signal_then = (7, 'validated', signal.SIGTERM)
+    assert start(config, signal_then) == 128 + signal.SIGTERM
+    config.resume = True
+    assert start(config) == 0
+    assert_same(final_state(config), expected)
+
+
 def check_interrupted(config, start, expected, iteration, moment):
     code = 128 + signal.SIGTERM
     assert start(config, (iteration, moment, signal.SIGTERM)) == code

@@ -17,7 +17,8 @@ class Kill(Hook):
 
     Args:
         moment: ``'before'``, ``'between'`` (the two steps of a teacher and a
-            student), ``'after'``, or ``'validation'``, the one behind it.
+            student), ``'after'``, ``'validation'``, the one behind it, or
+            ``'validated'``, its end.
     """
 
     priority = 'VERY_LOW'  # after the checkpoint of the iteration
@@ -42,6 +43,9 @@ class Kill(Hook):
 
     def before_val_iter(self, runner, batch_idx, data_batch=None):
         self._kill('validation', runner.iter - 1)
+
+    def after_val_epoch(self, runner, metrics=None):
+        self._kill('validated', runner.iter - 1)
 
 
 def kill_in_the_third_checkpoint():

@@ -3,6 +3,7 @@
 import pickle
 
 import pytest
+import torch
 from html_page import Page
 
 
@@ -68,6 +69,55 @@ def test_checkpoint_of_another_architecture(trained, call, folder, command):
     assert 'Traceback' not in output
 
 
-def test_missing_checkpoint(call):
-    output = call('python {tools}/test.py toy.py none.pth', status=1)
-    assert output.endswith('error: checkpoint none.pth does not exist\n')
+@pytest.mark.parametrize(
+    'command',
+    [
+        'test.py toy.py {}',
+        'train.py toy.py --resume {}',
+        'train.py toy.py --cfg-options load_from={}',
+    ],
+)
+def test_missing_checkpoint(trained, call, command):
+    folder = trained.parent
+    for path, reason in (
+        (folder / 'none.pth', 'does not exist'),
+        (folder, 'is a folder'),
+    ):
+        output = call('python {tools}/' + command.format(path), status=1)
+        error = output.splitlines()[-1]
+        assert error.startswith(f'error: checkpoint {path} {reason}: name one')
+        assert f'iter_2.pth in {folder}' in error or 'iter_4' in error
+        assert 'Traceback' not in output
+
+
+@pytest.mark.parametrize(
+    'content, error',
+    [
+        ({}, 'no state of a training'),
+        (dict(meta=[]), 'no state of a training'),
+        (dict(meta=dict(epoch=0, iter='2')), 'no state of a training'),
+        (dict(message_hub=[]), 'no state of a training'),
+        (dict(optimizer=[1]), 'no state of a training'),
+        (dict(state_dict=[1]), 'here stands a list'),
+        ([1], 'here stands a list'),
+    ],
+)
+def test_file_without_the_state_of_a_training(
+    trained, call, folder, content, error
+):
+    whole = torch.load(trained, weights_only=False)
+    if content == {}:
+        content = whole['state_dict']
+    elif isinstance(content, dict):
+        content = {**whole, **content}
+    torch.save(content, folder / 'odd.pth')
+    output = call('python {tools}/train.py toy.py --resume odd.pth', status=1)
+    last = output.splitlines()[-1]
+    assert last.startswith('error: odd.pth: ') and error in last
+    assert 'Traceback' not in output
+    options = '--cfg-options load_from=odd.pth'
+    output = call(
+        f'python {{tools}}/train.py toy.py {options}',
+        status='here stands' in error,
+    )
+    assert 'Traceback' not in output

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import os.path as osp
 import textwrap
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.infer import BaseInferencer
 from mmengine.registry import MODELS, TASK_UTILS, init_default_scope
 from mmengine.runner.checkpoint import _load_checkpoint
-from rich.progress import track
+from rich.progress import Progress
 from torch import nn
 
 from ..datasets.face_detectors import FaceDetector
@@ -213,12 +213,12 @@ class ExpressionInferencer(BaseInferencer):
         self.pipeline.begin(video.name)
         self.network.reset()
         windows, frames, times, faces = [], [], [], [np.zeros(0, FACE)]
-        pictures = self._progress(video, 'faces')
-        for batch in self.preprocess(pictures, batch_size):
-            windows += self.forward(batch)
-            frames.append(batch['frames'])
-            times.append(batch['times'])
-            faces.append(batch['faces'])
+        with self._progress(video, 'faces') as pictures:
+            for batch in self.preprocess(pictures, batch_size):
+                windows += self.forward(batch)
+                frames.append(batch['frames'])
+                times.append(batch['times'])
+                faces.append(batch['faces'])
         with torch.no_grad():
             windows += self.network.finish()
         return FacePredictions.from_windows(
@@ -232,13 +232,17 @@ class ExpressionInferencer(BaseInferencer):
             self.min_faces,
         )
 
-    def _progress(self, video: VideoFile, what: str) -> Iterable[Picture]:
-        return track(
-            video,
-            f'{video.name}: {what}',
-            video.num_frames,
-            disable=not self.show_progress,
-        )
+    @contextmanager
+    def _progress(
+        self, video: VideoFile, what: str
+    ) -> Iterator[Iterable[Picture]]:
+        # An error inside would leave the bar and the terminal as they are.
+        with Progress(
+            *Progress.get_default_columns(), disable=not self.show_progress
+        ) as progress:
+            yield progress.track(
+                video, video.num_frames, description=f'{video.name}: {what}'
+            )
 
     @torch.no_grad()
     def forward(self, inputs: dict) -> list[dict]:
@@ -282,9 +286,10 @@ class ExpressionInferencer(BaseInferencer):
             overlay = FaceOverlay(preds)
             rate = (len(preds.times) - 1) / max(preds.times[-1], 1e-3)
             with VideoWriter(written['overlay'], rate or 25.0) as writer:
-                for picture in self._progress(inputs, 'overlay'):
-                    overlay.draw(picture)
-                    writer.write(picture.image, picture.time)
+                with self._progress(inputs, 'overlay') as pictures:
+                    for picture in pictures:
+                        overlay.draw(picture)
+                        writer.write(picture.image, picture.time)
         return written
 
     def postprocess(

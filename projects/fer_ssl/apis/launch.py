@@ -14,6 +14,7 @@ import inspect
 import os
 import os.path as osp
 import platform
+import re
 import shlex
 import signal
 import sys
@@ -285,10 +286,6 @@ def load_strictly(runner: Runner) -> None:
             if runner._resume:
                 check_training(filename, content)
             return content
-        except FileNotFoundError as error:
-            raise FileNotFoundError(
-                f'checkpoint {filename} does not exist'
-            ) from error
         except RuntimeError as error:
             if 'do not match exactly' not in str(error):
                 raise
@@ -437,25 +434,31 @@ _REMEDIES = {
 def _is_ours(error: BaseException) -> bool:
     """Whether the package has raised, and so worded, an error."""
     raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
+    if _is_from_worker(error):
+        raised_in = re.findall(r'^  File "(.+?)"', str(error), re.M)[-1]
     return Path(__file__).parents[1] in Path(raised_in).parents
+
+
+def _is_from_worker(error: BaseException) -> bool:
+    """Whether torch has passed an error on, as the text of its traceback."""
+    return bool(re.match(r'Caught \w+ in DataLoader worker', str(error)))
 
 
 def check_training(filename: str, content: dict) -> None:
     """Refuse a checkpoint from which a training cannot go on.
 
     Raises:
-        ValueError: It has weights alone; the message gives the remedy.
+        ValueError: It has no state of one; the message gives the remedy.
     """
-    meta = content.get('meta')
-    counts = [meta.get(x) for x in ('epoch', 'iter')] if meta else [None]
-    if not all(type(x) is int for x in counts) or not isinstance(
-        content.get('message_hub'), dict
+    content = {'optimizer': {}, **content}  # may be left out
+    parts = [content.get(x) for x in ('meta', 'message_hub', 'optimizer')]
+    if not all(isinstance(x, dict) for x in parts) or not all(
+        type(parts[0].get(x)) is int for x in ('epoch', 'iter')
     ):
         raise ValueError(
-            f'{filename}: there are only weights in it, so that a training '
-            'cannot go on from it. Name a checkpoint of a training, or start '
-            f'from the weights: --cfg-options load_from={filename}, without '
-            '--resume.'
+            f'{filename}: no state of a training is in it, so that none can '
+            'go on from it. Name a checkpoint that has one, or start from its '
+            f'weights, without --resume: --cfg-options load_from={filename}'
         )
 
 
@@ -479,7 +482,7 @@ def run(main: Callable[[], None]) -> None:
     except (ImportError, ValueError) as error:
         if not _is_ours(error):
             raise
-        sys.exit(f'error: {error}')
+        sys.exit(f'error: {describe_error(error)}')
     except KeyboardInterrupt as stop:
         if str(stop):
             print(stop, file=sys.stderr)
@@ -488,6 +491,10 @@ def run(main: Callable[[], None]) -> None:
 
 def describe_error(error: Exception) -> str:
     """Text of an error; of one about a file, its path and a remedy."""
+    if _is_from_worker(error):
+        # What follows the last frame and its line of code: TYPE: MESSAGE
+        text = re.split(r'^  File ".+\n(?: .*\n)*', str(error), flags=re.M)[-1]
+        return text.partition(': ')[2].strip()
     if not isinstance(error, OSError) or error.errno is None:
         return str(error)
     if error.filename is None:

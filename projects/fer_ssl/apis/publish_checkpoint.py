@@ -37,11 +37,10 @@ def publish_checkpoint(source: str, target: str, half: bool = False) -> None:
     if not os.path.isfile(source):
         raise FileNotFoundError(f'{source}: no such checkpoint.')
     checkpoint = CheckpointLoader.load_checkpoint(source, 'cpu')
-    content = checkpoint if isinstance(checkpoint, dict) else {}
-    meta = content.get('meta')
+    meta = checkpoint.get('meta')
     meta = meta if isinstance(meta, dict) else {}
     missing = [key for key in KEPT_META if key not in meta]
-    if not isinstance(content.get('state_dict'), dict) or missing:
+    if 'state_dict' not in checkpoint or missing:
         raise ValueError(
             f'{source}: no {", ".join(missing) or "weights"} in it: give a '
             'checkpoint that a training of fer_ssl or MMEngine has written.'

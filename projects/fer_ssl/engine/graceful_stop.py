@@ -80,7 +80,8 @@ class GracefulStop(Hook):
             if self._replaced:
                 # The signal may have ended workers of the loaders, too. torch
                 # would raise that in the middle of the iteration.
-                signal.signal(signal.SIGCHLD, lambda *_: None)
+                before = signal.signal(signal.SIGCHLD, lambda *_: None)
+                self._replaced[signal.SIGCHLD] = before
         # At once they come from launchers, which pass on what they got.
         elif number == signal.SIGINT and now > self._since + 5:
             signal.default_int_handler(number, None)

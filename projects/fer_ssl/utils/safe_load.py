@@ -55,19 +55,38 @@ def safe_load(file: Any, map_location: Any = None, **_: Any) -> Any:
         raise ValueError(f'{file}: {_reason(file, error)}') from error
 
 
+def load_checkpoint(file: Any, map_location: Any = None, **_: Any) -> dict:
+    """Load a dict of weights, or one with these under ``'state_dict'``.
+
+    Raises:
+        OSError: The file cannot be opened.
+        ValueError: As of :func:`safe_load`, or it holds something else.
+    """
+    content = safe_load(file, map_location)
+    weights = content
+    if isinstance(content, dict):
+        weights = content.get('state_dict', content)
+    if not isinstance(weights, dict):
+        raise ValueError(
+            f'{file}: a checkpoint is a dict of weights, or has one as its '
+            f"'state_dict'; here stands a {type(weights).__name__}."
+        )
+    return content
+
+
 def safe_load_url(
     url: str,
     model_dir: str | None = None,
     map_location: Any = None,
     progress: bool = True,
-) -> Any:
+) -> dict:
     """Download a checkpoint once into the torch hub folder and load it."""
     folder = model_dir or os.path.join(hub.get_dir(), 'checkpoints')
     os.makedirs(folder, exist_ok=True)
     file = os.path.join(folder, os.path.basename(url.split('?')[0]))
     if not os.path.exists(file):
         hub.download_url_to_file(url, file, progress=progress)
-    return safe_load(file, map_location)
+    return load_checkpoint(file, map_location)
 
 
 def _reason(file: Any, error: Exception) -> str:
