@@ -11,7 +11,6 @@ from mmengine.config import Config
 from mmengine.infer import BaseInferencer
 from mmengine.registry import MODELS, TASK_UTILS, init_default_scope
 from mmengine.runner.checkpoint import _load_checkpoint
-from rich.progress import Progress
 from torch import nn
 
 from ..datasets.face_detectors import FaceDetector
@@ -23,6 +22,7 @@ from ..evaluation.post_processor import PostProcessor, build_post_processor
 from ..models.frame_recognizer import FrameRecognizer
 from ..models.teacher_student import TeacherStudent
 from ..utils.files import make_folder, save_figure
+from ..utils.progress import ProgressBar
 from ..utils.saved_config import components_of_data, saved_config
 from .default_checkpoint import find_checkpoint
 from .face_networks import FaceNetwork, FrameByFrame, WindowByWindow
@@ -236,13 +236,10 @@ class ExpressionInferencer(BaseInferencer):
     def _progress(
         self, video: VideoFile, what: str
     ) -> Iterator[Iterable[Picture]]:
-        # An error inside would leave the bar and the terminal as they are.
-        with Progress(
-            *Progress.get_default_columns(), disable=not self.show_progress
+        with ProgressBar(
+            f'{video.name}: {what}', video.num_frames, show=self.show_progress
         ) as progress:
-            yield progress.track(
-                video, video.num_frames, description=f'{video.name}: {what}'
-            )
+            yield progress.track(video)
 
     @torch.no_grad()
     def forward(self, inputs: dict) -> list[dict]:

@@ -23,7 +23,6 @@ from mmengine.registry import (
     DefaultScope,
     init_default_scope,
 )
-from mmengine.utils import ProgressBar
 from torch.utils.data import DataLoader, Subset
 
 from ..datasets.base_video_dataset import BaseVideoDataset
@@ -35,6 +34,7 @@ from ..datasets.feature_store import (
 )
 from ..models.frame_recognizer import FrameRecognizer
 from ..utils.files import file_sha256
+from ..utils.progress import ProgressBar
 
 
 def init_distributed(launcher: str) -> None:
@@ -136,7 +136,6 @@ def _write_share(
         collate_fn=pseudo_collate,
         pin_memory=torch.cuda.is_available(),
     )
-    progress = ProgressBar(len(share)) if get_rank() == 0 else None
     done = 0
 
     def write(features: torch.Tensor) -> None:
@@ -144,20 +143,18 @@ def _write_share(
         items = share[done : done + len(features)]
         writer.write(dataset.data_list[items], features.cpu().numpy())
         done += len(features)
-        if progress is not None:
-            progress.update(len(features))
+        progress.update(len(features))
 
     waiting = None
-    for batch in loader:
-        # A GPU computes this batch while the one before it is written.
-        features = _features(model, batch)
+    with ProgressBar('Frames', len(share), show=get_rank() == 0) as progress:
+        for batch in loader:
+            # A GPU computes this batch while the one before it is written.
+            features = _features(model, batch)
+            if waiting is not None:
+                write(waiting)
+            waiting = features
         if waiting is not None:
             write(waiting)
-        waiting = features
-    if waiting is not None:
-        write(waiting)
-    if progress is not None:
-        print()
     writer.flush()
 
 

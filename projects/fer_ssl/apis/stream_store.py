@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
-from mmengine.utils import ProgressBar
 
 from ..datasets.base_video_dataset import BaseVideoDataset
 from ..datasets.feature_store import (
@@ -20,6 +19,7 @@ from ..datasets.feature_store import (
     read_index,
 )
 from ..datasets.video_folds import source_video
+from ..utils.progress import ProgressBar
 
 _MOST_NAMED = 5
 
@@ -175,21 +175,19 @@ def write_stream(
         ValueError: No video has a valid frame.
     """
     writer = FeatureStoreWriter(out)
-    progress = ProgressBar(len(lengths))
     num_frames = sum(lengths.values())
     videos, without, row, num_valid = {}, [], 0, 0
-    for (name, length), (features, valid) in zip(lengths.items(), streams):
-        if not videos:
-            writer.create(num_frames, features.shape[1])
-        if valid.any():
-            writer.write(row + np.flatnonzero(valid), features[valid])
-        else:
-            without.append(name)
-        videos[name] = dict(offset=row, num_frames=length)
-        row += length
-        num_valid += int(valid.sum())
-        progress.update()
-    print()
+    with ProgressBar('Videos', len(lengths)) as progress:
+        for name, (features, valid) in progress.track(zip(lengths, streams)):
+            if not videos:
+                writer.create(num_frames, features.shape[1])
+            if valid.any():
+                writer.write(row + np.flatnonzero(valid), features[valid])
+            else:
+                without.append(name)
+            videos[name] = dict(offset=row, num_frames=lengths[name])
+            row += lengths[name]
+            num_valid += int(valid.sum())
     if not num_valid:
         raise ValueError(
             f'{out}: no frame of {some(without)} has this stream, so there '

@@ -22,11 +22,11 @@ import numpy as np
 from mmengine import fileio
 from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS
-from rich.progress import Progress, TextColumn, TimeRemainingColumn
 
 from ..labels import IGNORE_LABEL
 from ..utils.data_files import COUNT, check_form, read_json
 from ..utils.files import write_json
+from ..utils.progress import ProgressBar
 from .abaw_annotation import is_annotated
 from .data_report import PartReport, SetReport
 from .dataset_sources import check_single_images, without_pipeline
@@ -246,20 +246,13 @@ class DataCheck:
         saved = time.monotonic()
         with (
             look.over(chunks, self.processes) as results,
-            Progress(
-                *Progress.get_default_columns()[:3],
-                TextColumn('{task.completed}/{task.total}'),
-                TimeRemainingColumn(),
-            ) as progress,
+            ProgressBar(title, part.to_check, part.checked) as progress,
         ):
-            task = progress.add_task(
-                title, total=part.to_check, completed=part.checked
-            )
             for count, problems in results:
                 part.checked += count
                 for problem in problems:
                     part.add_problem(*problem)
-                progress.update(task, completed=part.checked)
+                progress.update(count)
                 if time.monotonic() > saved + _SAVE_EVERY:
                     self._save(key, part)
                     saved = time.monotonic()

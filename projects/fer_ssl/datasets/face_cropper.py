@@ -21,10 +21,10 @@ from dataclasses import asdict, dataclass
 import cv2
 import numpy as np
 from mmengine.logging import print_log
-from rich.progress import track
 
 from ..utils.data_files import read_json
 from ..utils.files import file_named, make_folder, whole_file, write_json
+from ..utils.progress import ProgressBar
 from .face_detectors import HaarDetector, YuNetDetector, find_faces
 from .image_folder_dataset import images_below
 from .image_limit import check_pixels
@@ -244,8 +244,11 @@ class FaceCropper:
             if is_new:
                 writer.writerow(COLUMNS)
                 file.flush()
-            with crop.over(left, self.processes) as results:
-                for rows in track(results, 'Faces', total=len(left)):
+            with (
+                crop.over(left, self.processes) as results,
+                ProgressBar('Faces', len(left)) as progress,
+            ):
+                for rows in progress.track(results):
                     # All rows of an image at once: none or all are there.
                     text = io.StringIO(newline='')
                     csv.writer(text, lineterminator='\n').writerows(rows)

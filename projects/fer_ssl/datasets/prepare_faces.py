@@ -15,10 +15,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmengine.utils import track_iter_progress
 from PIL import Image, ImageOps
 
 from ..utils.files import make_folder, whole_file
+from ..utils.progress import ProgressBar
 from .image_limit import TooManyPixelsError, open_image
 from .text_rows import check_columns
 
@@ -198,46 +198,55 @@ def prepare_faces(
     make_folder(out / 'images')
     report = FacesReport()
     first_with: dict[str, str] = {}
-    for image in track_iter_progress(sorted(votes)):
-        identity = identity_of(image)
-        if identity is None:
-            report.note('left out, no <person>_<number> in the name', image)
-            continue
-        if bucket_of(identity) not in buckets:
-            continue
-        expression = choose_expression(votes[image])
-        if expression is None:
-            report.note(f'left out, voted {" or ".join(IGNORED)}', image)
-            continue
-        source = clone / 'images' / image
-        if not source.is_file():
-            report.note('left out, in the legend but not in images/', image)
-            continue
-        try:
-            face = read_face(source, size)
-        except TooManyPixelsError as error:
-            report.note('left out, too large', f'{image} ({error})')
-            continue
-        except OSError:
-            (out / 'images' / image).unlink(missing_ok=True)
-            report.note('left out, unreadable', image)
-            continue
-        target = out / 'images' / image
-        encoded = io.BytesIO()  # Pillow itself overlooks that a disk is full
-        face.save(encoded, format='JPEG', quality=88)
-        with whole_file(target, 'wb', sync=False) as file:
-            file.write(encoded.getbuffer())
-        if len(set(votes[image])) > 1:
-            what = f'{image} ({" / ".join(votes[image])} -> {expression})'
-            report.note('with conflicting votes, most frequent kept', what)
-        elif len(votes[image]) > 1:
-            report.note('with repeated equal votes', image)
-        digest = hashlib.sha256(source.read_bytes()).hexdigest()
-        twin = first_with.setdefault(digest, image)
-        if twin != image:
-            report.note('kept, the same file as another', f'{image} = {twin}')
-        row = (image, identity, expression, split_of(identity))
-        report.rows.append(row)
+    with ProgressBar('Images', len(votes)) as progress:
+        for image in progress.track(sorted(votes)):
+            identity = identity_of(image)
+            if identity is None:
+                report.note(
+                    'left out, no <person>_<number> in the name', image
+                )
+                continue
+            if bucket_of(identity) not in buckets:
+                continue
+            expression = choose_expression(votes[image])
+            if expression is None:
+                report.note(f'left out, voted {" or ".join(IGNORED)}', image)
+                continue
+            source = clone / 'images' / image
+            if not source.is_file():
+                report.note(
+                    'left out, in the legend but not in images/', image
+                )
+                continue
+            try:
+                face = read_face(source, size)
+            except TooManyPixelsError as error:
+                report.note('left out, too large', f'{image} ({error})')
+                continue
+            except OSError:
+                (out / 'images' / image).unlink(missing_ok=True)
+                report.note('left out, unreadable', image)
+                continue
+            target = out / 'images' / image
+            encoded = (
+                io.BytesIO()
+            )  # Pillow itself overlooks that a disk is full
+            face.save(encoded, format='JPEG', quality=88)
+            with whole_file(target, 'wb', sync=False) as file:
+                file.write(encoded.getbuffer())
+            if len(set(votes[image])) > 1:
+                what = f'{image} ({" / ".join(votes[image])} -> {expression})'
+                report.note('with conflicting votes, most frequent kept', what)
+            elif len(votes[image]) > 1:
+                report.note('with repeated equal votes', image)
+            digest = hashlib.sha256(source.read_bytes()).hexdigest()
+            twin = first_with.setdefault(digest, image)
+            if twin != image:
+                report.note(
+                    'kept, the same file as another', f'{image} = {twin}'
+                )
+            row = (image, identity, expression, split_of(identity))
+            report.rows.append(row)
     if not report.rows:
         raise ValueError(
             f'{clone}: none of the {len(votes)} images of data/legend.csv can '

@@ -23,11 +23,11 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from mmengine import fileio
-from rich.progress import track
 
 from ..labels import IGNORE_LABEL
 from ..utils.data_files import COUNT, check_form, read_json, read_npy
 from ..utils.files import make_folder, whole_file, write_json
+from ..utils.progress import ProgressBar
 from .open_files import DamagedFileError
 
 MANIFEST = 'shards.json'
@@ -262,10 +262,11 @@ class _Writer:
             )
 
     def run(self) -> ShardsManifest:
-        items = range(self.next_item, len(self.dataset))
-        stream = iter(track(items, 'Shards'))
-        for first in stream:
-            self.write_shard(itertools.chain([first], stream))
+        total = len(self.dataset)
+        with ProgressBar('Images', total, self.next_item) as progress:
+            stream = progress.track(range(self.next_item, total))
+            for first in stream:
+                self.write_shard(itertools.chain([first], stream))
         manifest = ShardsManifest(
             self.classes,
             self.has_boxes,

@@ -65,7 +65,7 @@ class GracefulStop(Hook):
 
     def __exit__(self, *_: Any) -> None:
         for number, handler in self._replaced.items():
-            signal.signal(number, handler)
+            signal.signal(number, handler or signal.SIG_DFL)
 
     def _ask(self, number: int, _: Any = None) -> None:
         if os.getpid() != self._process:
