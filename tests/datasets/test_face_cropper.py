@@ -115,6 +115,19 @@ def test_all_faces_of_an_image(photos, tmp_path, model):
     assert (out / 'images/sub/two_1.jpg').exists()
 
 
+def test_one_folder_after_the_other(photos, tmp_path, model):
+    """The faces of the first one stay, those of its last image, too."""
+    settings = CropSettings(model, faces='all')
+    out = tmp_path / 'out'
+    FaceCropper(list_sources(str(photos)), str(out), settings).run()
+    before = rows_of(out)
+    other = tmp_path / 'other'
+    draw(other / 'later.png', (96, 64))
+    FaceCropper(list_sources(str(other)), str(out), settings).run()
+    after = rows_of(out)
+    assert after == {**before, 'later_0.png': after['later_0.png']}
+
+
 def test_largest_face():
     def detector(image, min_size):
         return [Face((0, 0, 9, 9), 0.9), Face((5, 5, 25, 20), 0.7)]
@@ -177,24 +190,24 @@ def test_interrupted_cropping_goes_on(photos, tmp_path, model, stop_at):
     sources = list_sources(str(photos))
     FaceCropper(sources, str(tmp_path / 'whole'), settings).run()
     out = tmp_path / 'out'
-    imread, calls = cv2.imread, []
+    read, calls = face_cropper._read_image, []
 
     def interrupt(*args):
         calls.append(args)
         if len(calls) == stop_at + 1:
             raise KeyboardInterrupt
-        return imread(*args)
+        return read(*args)
 
     with pytest.raises(KeyboardInterrupt):
-        with patch.object(face_cropper.cv2, 'imread', interrupt):
+        with patch.object(face_cropper, '_read_image', interrupt):
             FaceCropper(sources, str(out), settings).run()
     # Killed while it wrote a line.
     with open(out / 'faces.csv', 'a') as file:
         file.write('sub/two.jpg,sub/tw')
     calls.clear()
-    with patch.object(face_cropper.cv2, 'imread', side_effect=imread) as read:
+    with patch.object(face_cropper, '_read_image', side_effect=read) as again:
         counts = FaceCropper(sources, str(out), settings).run()
-    assert read.call_count == 5 - stop_at
+    assert again.call_count == 5 - stop_at
     assert sum(counts.values()) == 5
     assert files_of(out) == files_of(tmp_path / 'whole')
     with pytest.raises(ValueError, match=r'settings\.json: there are crops'):

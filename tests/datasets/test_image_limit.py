@@ -3,6 +3,7 @@
 import io
 import re
 import struct
+import time
 import tracemalloc
 import warnings
 import zlib
@@ -16,7 +17,7 @@ from hypothesis import given
 from mmengine.registry import init_default_scope
 from PIL import Image
 
-from fer_ssl.datasets import FaceDataset, LoadClipFrames
+from fer_ssl.datasets import FaceDataset, LoadClipFrames, image_limit
 from fer_ssl.datasets.data_check import problem_of
 from fer_ssl.datasets.face_cropper import (
     CropSettings,
@@ -27,6 +28,7 @@ from fer_ssl.datasets.image_limit import (
     TooManyPixelsError,
     check_pixels,
     max_pixels,
+    open_image,
 )
 from fer_ssl.datasets.prepare_faces import prepare_faces
 
@@ -118,6 +120,33 @@ def test_the_variable(monkeypatch):
     monkeypatch.setenv('FER_SSL_MAX_PIXELS', '1e9')
     with pytest.raises(ValueError, match="FER_SSL_MAX_PIXELS='1e9' is not a"):
         max_pixels()
+
+
+@pytest.mark.parametrize('extension', ['tif', 'webp', 'png', 'jpg'])
+def test_a_higher_limit_than_that_of_pillow(monkeypatch, extension):
+    monkeypatch.setenv('FER_SSL_MAX_PIXELS', '1000000000')
+    content = encoded(extension)
+    monkeypatch.setattr(image_limit, '_size_in_header', lambda _: None)
+    opened = image_limit.Image.open
+    sizes = []
+
+    def large(file):
+        # What Pillow itself checks for an image of this size.
+        image_limit.Image._decompression_bomb_check((20_000, 20_000))
+        sizes.append(opened(file).size)
+        return opened(file)
+
+    monkeypatch.setattr(image_limit.Image, 'open', large)
+    open_image(content)
+    assert sizes
+
+
+def test_fill_bytes_are_skipped_at_once():
+    content = encoded('jpg')
+    filled = content[:2] + b'\xff' * 10_000_000 + content[2:]
+    start = time.perf_counter()
+    assert image_limit._jpeg_size(filled) == image_limit._jpeg_size(content)
+    assert time.perf_counter() < start + 0.5
 
 
 @pytest.fixture

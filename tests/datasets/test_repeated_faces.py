@@ -6,7 +6,7 @@ from unittest.mock import patch
 import pytest
 
 from fer_ssl.datasets import BoxesFromCSV, FaceDataset, VideoFrameDataset
-from fer_ssl.datasets.data_check import DataCheck
+from fer_ssl.datasets.data_check import DataCheck, Faces
 from fer_ssl.datasets.data_report import describe, has_problems
 from fer_ssl.datasets.frames_csv import read_frames_csv
 from fer_ssl.datasets.still_sequences import read_stills
@@ -110,7 +110,7 @@ def test_a_row_given_twice_is_kept_with_one_warning(write):
     dataset, messages = warnings_of(path, times=3)
     assert len(dataset) == 3
     assert messages == [
-        f'{path}: 2 rows list a face a second time, which then counts twice: '
+        f'{path}: Rows that list a face again, which counts twice: 2, such as '
         'a.png (lines 2 and 5); c.png (lines 4 and 6).'
     ]
 
@@ -121,12 +121,12 @@ CROSSING = (
     + ''.join(f'f{i}.png,anger,s{i % 3},{"ab"[i > 2]}\n' for i in range(6))
 )
 FINDINGS = [
-    '4 people are in more than one split, so that scores are of people seen '
-    'in training: p (train in line 2, val in 5); s0 (a in line 8, b in 11); '
+    'People in more than one split, so that the splits are not independent: '
+    '4, such as p (train in line 2, val in 5); s0 (a in line 8, b in 11); '
     's1 (a in line 9, b in 12); ...',
-    '1 images are in more than one split, so that scores are of images seen '
-    'in training: a.png (train in line 2, val in 7).',
-    '1 rows list a face a second time, which then counts twice: a.png (lines '
+    'Images in more than one split, so that the splits are not independent: '
+    '1, such as a.png (train in line 2, val in 7).',
+    'Rows that list a face again, which counts twice: 1, such as a.png (lines '
     '2 and 7).',
 ]
 
@@ -151,12 +151,33 @@ def test_findings_of_the_check(write, tmp_path):
         assert has_problems(check.reports)
     page = describe(str(tmp_path), check.reports)
     assert page.count('    finding: ') == 3
-    assert 'finding: 4 people are in more than one split' in page
+    assert 'finding: People in more than one split' in page
     assert 'Something is missing or broken' in page
     write(CLEAN)
     check = DataCheck(str(tmp_path), images='none')
     check.run()
     assert not has_problems(check.reports) and path
+
+
+def test_findings_of_a_part_of_several(write, tmp_path):
+    path = write(CROSSING)
+    parts = [dict(type='FaceDataset', ann_file=path, data_root=str(tmp_path))]
+    faces = Faces(dict(type='ConcatDataset', datasets=parts))
+    assert faces.findings == FINDINGS
+
+
+def test_rows_without_an_image_are_no_face(write):
+    """Of a split that is not asked for."""
+    path = write(f'{CLEAN},anger,q,other\n,fear,q,other\n')
+    dataset, messages = warnings_of(path, split='train')
+    assert len(dataset) == 1 and not messages
+
+
+def test_boxes_are_compared_by_their_numbers(write):
+    header = 'image,expression,left,top,right,bottom\n'
+    rows = 'a.png,fear,0,0,9,9\na.png,anger, 0,0,9,9\n'
+    with pytest.raises(ValueError, match="csv:3: a.png is of class 'anger'"):
+        FaceDataset(write(f'{header}{rows}'))
 
 
 FRAMES = 'video,frame,image,expression,split\na,1,a1.png,anger,train\n'
@@ -169,8 +190,8 @@ def test_images_of_videos_in_two_splits(write, tmp_path):
         'frames.csv',
     )
     finding = (
-        '1 images are in more than one split, so that scores are of images '
-        'seen in training: a1.png (train in line 2, val in 4).'
+        'Images in more than one split, so that the splits are not '
+        'independent: 1, such as a1.png (train in line 2, val in 4).'
     )
     for reader in (None, dict(type='FramesCSVReader')):
         warn_once.cache_clear()

@@ -408,6 +408,7 @@ def test_read_recipe(tmp_path):
             '!!python/object/apply:os.mkdir [ran]',
             r':1: .*tag .*apply:os.mkdir',
         ),
+        ('{type: FaceDataset, _scope_: planted}', '_scope_ makes a registry'),
         ('{type: os.mkdir, path: ran}', "type 'os.mkdir' is no registered"),
         ('{type: makes_ran}', "type 'makes_ran' is no registered"),
         (

@@ -108,6 +108,17 @@ def test_copy_makes_a_folder_of_its_own(faces, tmp_path):
         make_still_sequences(faces, out, **args)
 
 
+@pytest.mark.parametrize('image', ['../other.png', '/tmp/other.png'])
+def test_paths_that_leave_the_folder(faces, tmp_path, image):
+    table = faces / 'labels.csv'
+    name = table.read_text().splitlines()[1].partition(',')[0]
+    table.write_text(table.read_text().replace(f'{name},', f'{image},'))
+    (faces / 'other.png').write_bytes(b'')
+    args = dict(classes=CLASSES, num_videos=(2, 2))
+    with pytest.raises(ValueError, match=f'{image}: this path.* leaves'):
+        make_still_sequences(faces, tmp_path / 'out', **args, copy=True)
+
+
 def test_endless_decks_use_all_before_any_again():
     decks = endless_decks('abc', np.random.default_rng(0))
     items = list(islice(decks, 300))

@@ -73,7 +73,8 @@ class Faces:
             self.labels = _labels_of(dataset)
             if hasattr(dataset, 'has_face'):
                 self.notes.append(_about_videos(dataset))
-        self.findings = list(getattr(dataset, 'findings', ()))
+        parts = getattr(dataset, 'datasets', [dataset])
+        self.findings = [x for p in parts for x in getattr(p, 'findings', ())]
         self.classes = list(dataset.metainfo.get('classes', ()))
 
     def __len__(self) -> int:

@@ -141,6 +141,12 @@ def check_names_of_classes(path: str, config) -> None:
         ValueError: A ``type`` is not the name of a registered class.
     """
     if isinstance(config, dict):
+        if '_scope_' in config:
+            raise ValueError(
+                f'{path}: _scope_ makes a registry import a package, and a '
+                'file of data adds no code. Remove it.'
+            )
+        # Without a type it is a part of an argument, such as data_prefix.
         name = config.get('type', 'ConcatDataset')
         for registry in (DATASETS, TASK_UTILS):
             registry.import_from_location()

@@ -270,9 +270,10 @@ class FaceCropper:
             os.remove(path)
             return Counter(), set()
         rows = [row for _, row in csv_dicts(path, COLUMNS)]
-        if self.settings.faces == 'all' and rows:
-            # Other rows of the last image may be missing.
-            last = rows[-1]['source']
+        last = rows[-1]['source'] if rows else None
+        listed = {source.listed for source in self.sources}
+        if self.settings.faces == 'all' and last in listed:
+            # Other rows of the last image may be missing: it is cropped anew.
             rows = [row for row in rows if row['source'] != last]
             with whole_file(path) as file:
                 writer = csv.DictWriter(file, COLUMNS, lineterminator='\n')
@@ -366,14 +367,16 @@ class _Crop:
 
 def _read_image(path: str) -> np.ndarray | None:
     """Image uint8 (H, W, 3), BGR; a warning and None if it is none."""
-    problem, is_safe = 'cannot be decoded', True
+    image, problem = None, 'cannot be decoded'
     try:
         with open(path, 'rb') as file:
-            check_pixels(file.read())
+            content = file.read()
+        check_pixels(content)
+        if content:
+            encoded = np.frombuffer(content, np.uint8)
+            image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
     except OSError as error:
-        # OpenCV would decode what it knows, of any size.
-        problem, is_safe = error, not cv2.haveImageReader(path)
-    image = cv2.imread(path, cv2.IMREAD_COLOR) if is_safe else None
+        problem = error.strerror or str(error)
     if image is None:
         message = f'{path}: not a readable image ({problem}).'
         print_log(message, 'current', logging.WARNING)

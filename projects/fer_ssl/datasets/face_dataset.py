@@ -85,14 +85,17 @@ class FaceDataset(BaseFaceDataset):
                     f'{len(header)}.'
                 )
             row = dict(zip(header, fields))
-            box = tuple(row[x] for x in BOX_COLUMNS) if has_boxes else None
-            repeated.add(
-                line,
-                (row['image'], box),
-                row['expression'],
-                row.get('identity', ''),
-                row.get('split', ''),
-            )
+            box = None
+            if has_boxes:
+                box = tuple(row[x].strip() for x in BOX_COLUMNS)
+            if row['image']:
+                repeated.add(
+                    line,
+                    (row['image'], box),
+                    row['expression'],
+                    row.get('identity', ''),
+                    row.get('split', ''),
+                )
             if self.split is not None and row['split'] != self.split:
                 continue
             if not row['image']:

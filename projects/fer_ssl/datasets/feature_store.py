@@ -79,20 +79,22 @@ class FeatureStore:
         """Raise DamagedFileError where index and arrays do not fit."""
         frames, dim = self.features.shape
         where = osp.join(self.path, _INDEX)
-        problem = ''
         if dim != self.dim:
-            problem = f'dim is {self.dim}, but {_FEATURES} has {dim}.'
-        elif self.valid is not None and len(self.valid) != frames:
-            problem = f'{_VALID} has other frames than {_FEATURES}.'
+            raise DamagedFileError(
+                f'{where}: dim is {self.dim}, but {_FEATURES} has {dim}. '
+                f'{self._remedy}'
+            )
+        if self.valid is not None and len(self.valid) != frames:
+            raise DamagedFileError(
+                f'{where}: {_VALID} has other frames than {_FEATURES}. '
+                f'{self._remedy}'
+            )
         for name, entry in self._videos.items():
-            stop = entry['offset'] + entry['num_frames']
-            if stop > frames and not problem:
-                problem = (
-                    f'video {name!r:.80} ends behind the {frames} frames of '
-                    f'{_FEATURES}.'
+            if entry['offset'] + entry['num_frames'] > frames:
+                raise DamagedFileError(
+                    f'{where}: video {name!r:.80} ends after the {frames} '
+                    f'frames of {_FEATURES}. {self._remedy}'
                 )
-        if problem:
-            raise DamagedFileError(f'{where}: {problem} {self._remedy}')
 
     def __getstate__(self) -> dict:
         # A memory map would be pickled as the whole array.

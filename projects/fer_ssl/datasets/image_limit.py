@@ -12,7 +12,6 @@ import io
 import os
 import re
 import struct
-import warnings
 
 import mmcv
 from PIL import Image, UnidentifiedImageError
@@ -25,6 +24,7 @@ _PNG = b'\x89PNG\r\n\x1a\n'
 _NETPBM = re.compile(rb'P[1-6]\s+([0-9]{1,9})\s+([0-9]{1,9})\s')
 # Markers of JPEG that begin a frame, and those without a length.
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_FILL_BYTES = re.compile(rb'\xff+')
 _BARE = {0x00, 0x01, *range(0xD0, 0xDA)}
 _START_OF_SCAN = 0xDA
 
@@ -104,8 +104,8 @@ def _jpeg_size(content: bytes) -> tuple[int, int] | None:
         if head[0] in _FRAMES:
             height, width = struct.unpack_from('>HH', head, 4)
             return width, height
-        if head[0] == 0xFF:  # a fill byte
-            place += 1
+        if head[0] == 0xFF:  # fill bytes, the last of which begins a marker
+            place = _FILL_BYTES.match(content, place).end() - 1
         elif head[0] in _BARE:
             place += 2
         else:
@@ -117,20 +117,14 @@ def open_image(content: bytes) -> Image.Image:
     """Open an encoded image by Pillow; nothing is decoded yet.
 
     Raises:
-        TooManyPixelsError: It is above the limit, or that of Pillow.
+        TooManyPixelsError: It is above the limit.
         OSError: It is no image.
     """
     size = _size_in_header(content)
     if size is not None:
         check_size(*size)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(content))
-    except Image.DecompressionBombError as error:
-        raise TooManyPixelsError(
-            f'Pillow refuses it: {error}; make the image smaller'
-        ) from None
+        image = Image.open(io.BytesIO(content))
     except UnidentifiedImageError:
         raise OSError('cannot identify its format') from None
     except Exception as error:  # damaged headers make Pillow raise many kinds
@@ -142,6 +136,8 @@ def open_image(content: bytes) -> Image.Image:
 def limit_decoding() -> None:
     """Let :func:`mmcv.imfrombytes` refuse images above the limit."""
     decode = mmcv.imfrombytes
+    # The limit of this module, checked before decoding, takes its place.
+    Image.MAX_IMAGE_PIXELS = None
     if hasattr(decode, '__wrapped__'):
         return
 

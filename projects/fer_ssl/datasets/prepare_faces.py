@@ -17,7 +17,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from ..utils.files import make_folder, whole_file
+from ..utils.files import make_folder, whole_file, write_text
 from ..utils.progress import ProgressBar
 from .image_limit import TooManyPixelsError, open_image
 from .text_rows import check_columns
@@ -257,8 +257,8 @@ def prepare_faces(
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(LABELS_HEADER)
         writer.writerows(report.rows)
-    with whole_file(out / 'report.txt') as file:
-        file.write(report.summary(max_names=len(votes)) + '\n')
+    summary = report.summary(max_names=len(votes))
+    write_text(out / 'report.txt', f'{summary}\n')
     for path in clone.glob('LICENSE*'):
         with whole_file(out / path.name, 'wb') as file:
             file.write(path.read_bytes())

@@ -16,7 +16,8 @@ class RepeatedFaces:
     def __init__(self, path: str) -> None:
         self.path = path
         self._faces: dict[Hashable, tuple[int, str]] = {}
-        self._splits: dict[tuple[str, str], tuple[int, str]] = {}
+        self._splits: dict[str, dict[str, tuple[int, str]]]
+        self._splits = dict(image={}, identity={})
         self._twice: list[str] = []
         # Images and people in two splits; each counts once.
         self._crossing: dict[str, dict[str, str]] = dict(image={}, identity={})
@@ -42,7 +43,9 @@ class RepeatedFaces:
             ValueError: The face had another class before.
         """
         image = face[0] if '://' in face[0] else osp.normpath(face[0])
-        other, known = self._faces.setdefault((image, face[1]), (line, label))
+        # Without a box the name alone: a list may have millions of rows.
+        key = image if face[1] is None else (image, face[1])
+        other, known = self._faces.setdefault(key, (line, label))
         if other != line:
             if label and known and label != known:
                 raise ValueError(
@@ -51,7 +54,7 @@ class RepeatedFaces:
                     'or delete it.'
                 )
             if not known:
-                self._faces[image, face[1]] = line, label
+                self._faces[key] = line, label
             self._twice.append(f'{image} (lines {other} and {line})')
         self.add_split(line, 'image', image, split)
         self.add_split(line, 'identity', identity, split)
@@ -67,35 +70,24 @@ class RepeatedFaces:
         """
         if not name or not split:
             return
-        other, known = self._splits.setdefault((kind, name), (line, split))
+        other, known = self._splits[kind].setdefault(name, (line, split))
         if known != split and name not in self._crossing[kind]:
             example = f'{name} ({known} in line {other}, {split} in {line})'
             self._crossing[kind][name] = example
 
     def findings(self) -> list[str]:
         """What is wrong, in a sentence each, with counts and examples."""
-        people, images = (
-            list(self._crossing[kind].values())
-            for kind in ('identity', 'image')
-        )
+        kinds = {
+            'People in more than one split, so that the splits are not '
+            'independent': list(self._crossing['identity'].values()),
+            'Images in more than one split, so that the splits are not '
+            'independent': list(self._crossing['image'].values()),
+            'Rows that list a face again, which counts twice': self._twice,
+        }
         return [
-            f'{len(examples):,} {what}: {"; ".join(examples[:_MOST_SHOWN])}'
-            + ('; ...' if len(examples) > _MOST_SHOWN else '.')
-            for examples, what in (
-                (
-                    people,
-                    'people are in more than one split, so that scores are of '
-                    'people seen in training',
-                ),
-                (
-                    images,
-                    'images are in more than one split, so that scores are of '
-                    'images seen in training',
-                ),
-                (
-                    self._twice,
-                    'rows list a face a second time, which then counts twice',
-                ),
-            )
-            if examples
+            f'{what}: {len(found):,}, such as '
+            + '; '.join(found[:_MOST_SHOWN])
+            + ('; ...' if len(found) > _MOST_SHOWN else '.')
+            for what, found in kinds.items()
+            if found
         ]

@@ -8,6 +8,7 @@ in them, see docs/data_preparation.md for what they do and do not show.
 from __future__ import annotations
 
 import csv
+import os.path
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -205,10 +206,16 @@ def link_frames(images: Path, out: Path, used: set[str], copy: bool) -> None:
 
     Raises:
         FileNotFoundError: A used image is missing.
+        ValueError: A path leaves the folder of the images.
         FileExistsError: ``out/frames`` is a folder of its own already, and
             a link was asked for.
     """
     for image in sorted(used):
+        if os.path.isabs(image) or '..' in Path(image).parts:
+            raise ValueError(
+                f'{image}: this path, in labels.csv, leaves {images}. Give '
+                'the path of an image below that folder.'
+            )
         if not (images / image).is_file():
             raise FileNotFoundError(
                 f'{images / image}: no such image, though labels.csv names '

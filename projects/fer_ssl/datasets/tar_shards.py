@@ -434,7 +434,7 @@ def read_shard_index(path: str, shard: Shard) -> np.ndarray:
     try:
         rows = read_npy(index)
     except ValueError as error:
-        raise DamagedFileError(f'{index}: no NumPy file: {error}') from None
+        raise DamagedFileError(f'{error} Copy it again.') from None
     if (
         rows.dtype != ROW
         or rows.shape != (shard.num_images,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 
@@ -123,8 +124,8 @@ def check_columns(path: str, line: int, header: Sequence[str]) -> None:
     Raises:
         ValueError: One is; the message names file, line and column.
     """
-    names = [name for name in header if name]
-    twice = ', '.join(sorted({x for x in names if names.count(x) > 1}))
+    counts = Counter(name for name in header if name)
+    twice = ', '.join(sorted(x for x, count in counts.items() if count > 1))
     if twice:
         raise ValueError(
             f'{path}:{line}: column {twice} is given twice, and nothing says '

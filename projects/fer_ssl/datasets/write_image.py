@@ -25,6 +25,12 @@ def write_image(
         OSError: It cannot be written; ``filename`` is ``path``.
     """
     extension = os.path.splitext(path)[1]
-    encoded = cv2.imencode(extension, image, options)[1]
+    is_encoded, encoded = cv2.imencode(extension, image, options)
+    if not is_encoded:
+        height, width = image.shape[:2]
+        raise OSError(
+            f'{path}: an image of {width} x {height} pixels cannot be written '
+            f'as {extension}. Choose PNG.'
+        )
     with whole_file(path, 'wb', sync=False) as file:
         file.write(encoded)

@@ -170,9 +170,9 @@ def _check_end(path: str, last_line: int) -> None:
             path,
             last_line,
             'the file ends without the empty line that marks a whole file of '
-            'predictions: it was cut off, or another program wrote it. Write '
-            'it again, or, if it is known to be complete, add an empty line '
-            'at its end.',
+            'predictions: it was cut off, or written by another program or an '
+            'earlier version. Write it again, or, if it is known to be '
+            'complete, add an empty line at its end.',
         )
 
 

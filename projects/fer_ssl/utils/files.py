@@ -7,10 +7,11 @@ import hashlib
 import json
 import os
 import os.path as osp
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 
 @contextmanager
@@ -23,7 +24,8 @@ def whole_path(path: str | os.PathLike, sync: bool = True) -> Iterator[str]:
     ``path``.
 
     Args:
-        path: The final name.
+        path: The final name. A link stays one, and its target is replaced; a
+            device or pipe is written to as it is.
         sync: Wait until the disk has it. Leave it out for one of many small
             files, each of which takes milliseconds.
 
@@ -31,19 +33,25 @@ def whole_path(path: str | os.PathLike, sync: bool = True) -> Iterator[str]:
         OSError: It cannot be written; ``filename`` is ``path``.
     """
     path = os.fspath(path)
-    root, extension = osp.splitext(path)
+    if osp.exists(path) and not osp.isfile(path) and not osp.isdir(path):
+        yield path
+        return
+    target = osp.realpath(path)
+    root, extension = osp.splitext(target)
     part = f'{root}.part{extension}'
     try:
-        os.makedirs(osp.dirname(osp.abspath(path)), exist_ok=True)
+        os.makedirs(osp.dirname(target), exist_ok=True)
         yield part
         if sync:
             _sync(part)
-        os.replace(part, path)
+        if osp.exists(target):
+            shutil.copymode(target, part)
+        os.replace(part, target)
     except BaseException as error:
         with suppress(OSError):
             os.remove(part)
         if isinstance(error, OSError) and error.filename in (None, part):
-            raise _named(error, path) from error
+            _raise_named(error, path)
         raise
 
 
@@ -80,7 +88,7 @@ def file_named(path: str | os.PathLike) -> Iterator[None]:
         yield
     except OSError as error:
         if error.filename is None:
-            raise _named(error, os.fspath(path)) from error
+            _raise_named(error, os.fspath(path))
         raise
 
 
@@ -97,14 +105,15 @@ def _sync(path: str) -> None:
         os.close(descriptor)
 
 
-def _named(error: OSError, path: str) -> OSError:
-    """The same error with the name of the file."""
+def _raise_named(error: OSError, path: str) -> NoReturn:
+    """Raise the same error with the name of the file."""
     number, text = error.errno, error.strerror
     if number is None:
-        # NumPy says of a full disk that so many items are not written.
-        number = errno.ENOSPC if 'written' in str(error) else errno.EIO
-        text = os.strerror(number)
-    return OSError(number, text, path)
+        if 'requested and' not in str(error):
+            raise error  # not of the system: the words of a reader
+        # What NumPy says of a full disk: so many requested and written.
+        number, text = errno.ENOSPC, os.strerror(errno.ENOSPC)
+    raise OSError(number, text, path) from error
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from fer_ssl.labels import ABAW_ACTION_UNITS, ABAW_EXPRESSIONS
 
-from ...utils.files import make_folder, whole_file
+from ...utils.files import make_folder, whole_file, write_text
 from ..write_image import write_image
 from .expressions import sample_still, sample_timeline, smooth_noise
 from .face_renderer import (
@@ -24,6 +24,7 @@ from .face_renderer import (
 )
 from .voice import speak, write_sound
 
+_QUALITY = (cv2.IMWRITE_JPEG_QUALITY, 90)
 _FRAMES_HEADER = (
     'video',
     'frame',
@@ -156,8 +157,7 @@ def make_synthetic(
         shutil.rmtree(out / folder, ignore_errors=True)
         if folder != 'sounds' or settings.sound:
             make_folder(out / folder)
-    with whole_file(marker) as file:
-        file.write(stamp)
+    write_text(marker, stamp)
     jobs = list(_still_jobs(settings)) + [
         (_VIDEO, number, split, None)
         for split, numbers in _video_numbers(settings)
@@ -232,7 +232,7 @@ def _make(task: tuple) -> list[tuple]:
     )
     folder = ('labeled', 'val', 'unlabeled')[part]
     name = f'{folder}/{number:05d}.jpg'
-    _write_image(out / 'images' / name, image)
+    write_image(out / 'images' / name, image, _QUALITY)
     if part == _UNLABELED:
         return [(name, '', expression)]
     return [(name, expression, f'{folder}{person:03d}', split)]
@@ -292,7 +292,7 @@ def _make_video(
                 settings.size,
                 rng,
             )
-            _write_image(out / 'frames' / image_name, image)
+            write_image(out / 'frames' / image_name, image, _QUALITY)
         expression = timeline.expressions[frame]
         rows.append(
             (
@@ -341,10 +341,6 @@ def _runs(
     for start in np.flatnonzero(rng.random(length) < share / mean):
         mask[start : start + int(rng.integers(1, 2 * mean))] = True
     return mask
-
-
-def _write_image(path: Path, image: np.ndarray) -> None:
-    write_image(path, image, (cv2.IMWRITE_JPEG_QUALITY, 90))
 
 
 def _write_csv(path: Path, header: tuple, rows: list[tuple]) -> None:
