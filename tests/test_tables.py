@@ -1,6 +1,11 @@
 import pytest
 
-from fer_ssl.tables import markdown_table, mean_and_std, shown_cell, write_csv
+from fer_ssl.utils.tables import (
+    markdown_table,
+    mean_and_std,
+    shown_cell,
+    write_csv,
+)
 
 NAN = float('nan')
 

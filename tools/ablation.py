@@ -17,7 +17,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from fer_ssl.apis.launch import run
+from fer_ssl.launch import run
 
 
 def parse_args() -> argparse.Namespace:

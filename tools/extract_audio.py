@@ -5,7 +5,7 @@ python tools/extract_audio.py CONFIG MEDIA --out DIR
 
 import argparse
 
-from fer_ssl.apis.launch import add_launch_arguments, load_config, run
+from fer_ssl.launch import add_launch_arguments, load_config, run
 
 
 def parse_args() -> argparse.Namespace:

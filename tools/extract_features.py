@@ -7,7 +7,7 @@ torchrun --nproc_per_node 4 tools/extract_features.py CONFIG CHECKPOINT \
 
 import argparse
 
-from fer_ssl.apis.launch import add_launch_arguments, load_config, run
+from fer_ssl.launch import add_launch_arguments, load_config, run
 
 
 def parse_args() -> argparse.Namespace:

@@ -5,7 +5,7 @@ python tools/import_features.py CONFIG FEATURES --out DIR --rate 50 --fps 30
 
 import argparse
 
-from fer_ssl.apis.launch import add_launch_arguments, load_config, run
+from fer_ssl.launch import add_launch_arguments, load_config, run
 
 
 def parse_args() -> argparse.Namespace:

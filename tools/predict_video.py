@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from fer_ssl.apis.launch import run
+from fer_ssl.launch import run
 
 
 def parse_args() -> argparse.Namespace:

@@ -6,7 +6,7 @@ python tools/publish_checkpoint.py work_dirs/RUN/iter_4000.pth OUT.pth --half
 import argparse
 import os
 
-from fer_ssl.apis.launch import run
+from fer_ssl.launch import run
 
 
 def parse_args() -> argparse.Namespace:

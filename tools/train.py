@@ -3,7 +3,7 @@
 import argparse
 
 from fer_ssl.apis.default_checkpoint import check_checkpoint
-from fer_ssl.apis.launch import (
+from fer_ssl.launch import (
     add_launch_arguments,
     check_start_weights,
     enable_amp,

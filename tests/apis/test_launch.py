@@ -8,7 +8,7 @@ import torch
 from mmengine.config import Config
 from mmengine.device import utils as device_utils
 
-from fer_ssl.apis import launch
+from fer_ssl import launch
 from fer_ssl.apis.default_checkpoint import check_checkpoint
 from fer_ssl.utils.saved_config import parse_saved_config
 

@@ -16,7 +16,7 @@ from fer_ssl.datasets.abaw_annotation import (
     is_annotated,
     read_annotation,
 )
-from fer_ssl.datasets.text_rows import read_lines
+from fer_ssl.utils.text_rows import read_lines
 
 TRACKS = ('EXPR', 'VA', 'AU')
 ZEROS = {'EXPR': '0', 'VA': '0,0', 'AU': ','.join('0' * 12)}

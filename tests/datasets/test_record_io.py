@@ -16,7 +16,6 @@ from record_io_files import (
     write_records,
 )
 
-from fer_ssl.datasets.open_files import DamagedFileError, OpenFiles
 from fer_ssl.datasets.record_io import (
     RecordIOFile,
     RecordIOWriter,
@@ -24,6 +23,7 @@ from fer_ssl.datasets.record_io import (
     read_index,
     read_record,
 )
+from fer_ssl.utils.open_files import DamagedFileError, OpenFiles
 
 MAGIC_BYTES = struct.pack('<I', MAGIC)
 

@@ -10,7 +10,7 @@ from fer_ssl.datasets.data_check import DataCheck, Faces
 from fer_ssl.datasets.data_report import describe, has_problems
 from fer_ssl.datasets.frames_csv import read_frames_csv
 from fer_ssl.datasets.still_sequences import read_stills
-from fer_ssl.datasets.warn_once import warn_once
+from fer_ssl.utils.warn_once import warn_once
 
 HEADER = 'image,expression,identity,split\n'
 CLEAN = HEADER + 'a.png,anger,p,train\nb.png,fear,q,val\nc.png,,,val\n'
@@ -28,7 +28,7 @@ def write(tmp_path):
 
 
 def warnings_of(path, times=1, kind=FaceDataset, **kwargs):
-    with patch('fer_ssl.datasets.warn_once.print_log') as log:
+    with patch('fer_ssl.utils.warn_once.print_log') as log:
         for _ in range(times):
             dataset = kind(path, **kwargs)
     return dataset, [call.args[0] for call in log.call_args_list]

@@ -2,7 +2,7 @@ import pytest
 from annotation_fuzz import check_parser
 
 from fer_ssl.datasets import FaceDataset
-from fer_ssl.datasets.text_rows import (
+from fer_ssl.utils.text_rows import (
     EmptyBoxError,
     check_box,
     check_code,

@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from recorder import Recorder
 
 import fer_ssl  # noqa: F401
-from fer_ssl.apis.launch import use_gloo_without_gpu
+from fer_ssl.launch import use_gloo_without_gpu
 
 
 def train_here(config):

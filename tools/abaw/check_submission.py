@@ -13,10 +13,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from fer_ssl.apis.launch import describe_error, run
 from fer_ssl.datasets.frame_list import read_frame_list
 from fer_ssl.evaluation.submission import check_submission
 from fer_ssl.labels import ABAW_TRACKS
+from fer_ssl.launch import describe_error, run
 
 
 def parse_args() -> argparse.Namespace:

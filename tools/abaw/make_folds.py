@@ -16,7 +16,6 @@ import sys
 
 import numpy as np
 
-from fer_ssl.apis.launch import describe_error, run
 from fer_ssl.datasets import AffWild2Reader
 from fer_ssl.datasets.frames_csv import read_frames_csv
 from fer_ssl.datasets.video_folds import (
@@ -27,6 +26,7 @@ from fer_ssl.datasets.video_folds import (
     write_folds,
 )
 from fer_ssl.labels import ABAW_EXPRESSIONS, ABAW_TRACKS
+from fer_ssl.launch import describe_error, run
 
 
 def parse_args() -> argparse.Namespace:

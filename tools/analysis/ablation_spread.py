@@ -6,12 +6,12 @@ python tools/analysis/ablation_spread.py work_dirs/demo_paper_b*/ablation.csv
 
 import argparse
 
-from fer_ssl.apis.launch import run
 from fer_ssl.evaluation.ablation import read_ablation, spread_markdown
 from fer_ssl.evaluation.task_ablation import (
     read_task_scores,
     task_spread_markdown,
 )
+from fer_ssl.launch import run
 
 
 def main() -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 
-from fer_ssl.apis.launch import run
 from fer_ssl.evaluation import VideoPredictions
 from fer_ssl.evaluation.ablation import (
     ablation_markdown,
@@ -27,6 +26,7 @@ from fer_ssl.evaluation.task_ablation import (
     task_scores_markdown,
     write_task_scores,
 )
+from fer_ssl.launch import run
 
 
 def parse_row(text: str) -> tuple[str, list[str]]:

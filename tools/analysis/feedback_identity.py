@@ -9,9 +9,9 @@ import argparse
 from pathlib import Path
 
 from fer_ssl.apis.feedback_identity import compare_estimators
-from fer_ssl.apis.launch import run
-from fer_ssl.tables import markdown_table, write_csv
+from fer_ssl.launch import run
 from fer_ssl.utils.files import save_figure
+from fer_ssl.utils.tables import markdown_table, write_csv
 
 
 def parse_args() -> argparse.Namespace:

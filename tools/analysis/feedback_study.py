@@ -12,9 +12,9 @@ are those of the last validation, of student and teacher::
 import argparse
 from pathlib import Path
 
-from fer_ssl.apis.launch import run
 from fer_ssl.apis.trials import spread_table, train_once
-from fer_ssl.tables import write_csv
+from fer_ssl.launch import run
+from fer_ssl.utils.tables import write_csv
 
 TRAIN = Path(__file__).parents[1] / 'train.py'
 LOOP, HOOK = 'train_cfg', 'custom_hooks.0'

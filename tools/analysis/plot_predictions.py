@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from fer_ssl.apis.launch import run
 from fer_ssl.evaluation import VideoPredictions
+from fer_ssl.launch import run
 from fer_ssl.utils.files import save_figure
 from fer_ssl.visualization import (
     most_changed_video,

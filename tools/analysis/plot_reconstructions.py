@@ -17,7 +17,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
 
-from fer_ssl.apis.launch import find_config, run
+from fer_ssl.launch import find_config, run
 from fer_ssl.utils.files import save_figure
 from fer_ssl.visualization.reconstructions import plot_reconstructions
 

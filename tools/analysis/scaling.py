@@ -17,7 +17,6 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from fer_ssl.apis.launch import run
 from fer_ssl.apis.scaling import (
     REDUCTIONS,
     RESNET50_WEIGHTS,
@@ -29,6 +28,7 @@ from fer_ssl.apis.scaling import (
     trained_weights_of,
 )
 from fer_ssl.apis.timed_training import on_one_thread_each, time_training
+from fer_ssl.launch import run
 
 TRAIN = Path(__file__).parents[1] / 'train.py'
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import sys
 
-from fer_ssl.apis.launch import describe_error, run
 from fer_ssl.evaluation import VideoPredictions
 from fer_ssl.evaluation.thresholds import (
     best_thresholds,
@@ -24,6 +23,7 @@ from fer_ssl.evaluation.thresholds import (
     held_out_f1,
     mean_f1,
 )
+from fer_ssl.launch import describe_error, run
 from fer_ssl.utils.files import write_text
 
 

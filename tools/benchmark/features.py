@@ -29,8 +29,8 @@ from fer_ssl.apis.features_benchmark import (
     measure_footprint,
     save_random_student,
 )
-from fer_ssl.apis.launch import run
 from fer_ssl.apis.turns import describe
+from fer_ssl.launch import run
 
 CONFIG = Path(__file__).parents[2] / 'configs/temporal_r50.py'
 PARTS = ('extraction', 'training', 'memory')

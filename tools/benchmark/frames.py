@@ -17,7 +17,7 @@ from fer_ssl.apis.frames_benchmark import (
     describe_frames,
     frame_tasks,
 )
-from fer_ssl.apis.launch import run
+from fer_ssl.launch import run
 
 
 def parse_args() -> argparse.Namespace:

@@ -20,7 +20,6 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from fer_ssl.apis.launch import run
 from fer_ssl.apis.loader_benchmark import (
     compare_loading,
     copy_images,
@@ -28,6 +27,7 @@ from fer_ssl.apis.loader_benchmark import (
     unlabeled_pipeline,
 )
 from fer_ssl.apis.turns import describe
+from fer_ssl.launch import run
 
 CONFIG = Path(__file__).parents[2] / 'configs/_base_/fer_224.py'
 

@@ -14,7 +14,6 @@ import os
 import tempfile
 from pathlib import Path
 
-from fer_ssl.apis.launch import run
 from fer_ssl.apis.startup_benchmark import (
     compare_startup,
     import_commands,
@@ -22,7 +21,8 @@ from fer_ssl.apis.startup_benchmark import (
     training_command,
 )
 from fer_ssl.datasets.synthetic import SyntheticSettings, make_synthetic
-from fer_ssl.tables import markdown_table, write_csv
+from fer_ssl.launch import run
+from fer_ssl.utils.tables import markdown_table, write_csv
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / 'configs/demo/demo_spatial.py'

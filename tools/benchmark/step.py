@@ -14,12 +14,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from fer_ssl.apis.launch import (
+from fer_ssl.apis.step_passes import ESTIMATORS
+from fer_ssl.launch import (
     add_launch_arguments,
     load_config,
     run,
 )
-from fer_ssl.apis.step_passes import ESTIMATORS
 
 CONFIG = Path(__file__).parents[2] / 'configs/spatial_r50.py'
 
@@ -59,7 +59,7 @@ def main() -> None:
     config = load_config(args)
 
     from fer_ssl.apis import step_benchmark
-    from fer_ssl.tables import markdown_table, write_csv
+    from fer_ssl.utils.tables import markdown_table, write_csv
 
     speeds = step_benchmark.compare_steps(
         config,

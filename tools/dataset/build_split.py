@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 
-from fer_ssl.apis.launch import describe_error, find_config, run
 from fer_ssl.datasets.dataset_sources import FORMS, parse_dataset
 from fer_ssl.datasets.split_builder import (
     SplitRecipe,
@@ -21,6 +20,7 @@ from fer_ssl.datasets.split_builder import (
     describe,
     read_recipe,
 )
+from fer_ssl.launch import describe_error, find_config, run
 
 
 def name_and_text(text: str) -> tuple[str, str]:

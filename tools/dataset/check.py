@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import os
 
-from fer_ssl.apis.launch import describe_error, run
 from fer_ssl.datasets.data_check import DataCheck
 from fer_ssl.datasets.data_report import (
     describe,
@@ -23,6 +22,7 @@ from fer_ssl.datasets.data_report import (
     write_problems,
 )
 from fer_ssl.datasets.dataset_sources import parse_dataset
+from fer_ssl.launch import describe_error, run
 from fer_ssl.utils.files import write_text
 
 

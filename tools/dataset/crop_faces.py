@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import argparse
 
-from fer_ssl.apis.launch import describe_error, run
 from fer_ssl.datasets.face_cropper import (
     CropSettings,
     FaceCropper,
     list_sources,
 )
+from fer_ssl.launch import describe_error, run
 
 
 def parse_args() -> argparse.Namespace:

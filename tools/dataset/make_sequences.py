@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import argparse
 
-from fer_ssl.apis.launch import describe_error, run
 from fer_ssl.datasets.still_sequences import make_still_sequences
+from fer_ssl.launch import describe_error, run
 
 
 def main() -> None:

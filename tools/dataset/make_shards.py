@@ -15,9 +15,9 @@ from __future__ import annotations
 import argparse
 from fractions import Fraction
 
-from fer_ssl.apis.launch import describe_error, run
 from fer_ssl.datasets.dataset_sources import FORMS, open_source
 from fer_ssl.datasets.tar_shards import write_shards
+from fer_ssl.launch import describe_error, run
 
 UNITS = dict(K=10**3, M=10**6, G=10**9)
 

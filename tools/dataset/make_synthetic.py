@@ -3,8 +3,8 @@
 import argparse
 import time
 
-from fer_ssl.apis.launch import run
 from fer_ssl.datasets.synthetic import SyntheticSettings, make_synthetic
+from fer_ssl.launch import run
 
 
 def parse_args() -> argparse.Namespace:

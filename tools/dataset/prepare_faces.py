@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import argparse
 
-from fer_ssl.apis.launch import describe_error, run
 from fer_ssl.datasets.prepare_faces import prepare_faces
+from fer_ssl.launch import describe_error, run
 
 
 def parse_buckets(text: str) -> range:

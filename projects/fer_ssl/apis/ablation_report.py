@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from mmengine.utils import import_modules_from_strings
 
-from ..tables import markdown_table, mean_and_std, write_csv
 from ..utils.files import save_figure, write_text
+from ..utils.tables import markdown_table, mean_and_std, write_csv
 from ..visualization import plot_methods, plot_pseudo_label_quality
 from .ablation_study import Plan, read_config
 from .step_queue import StepQueue

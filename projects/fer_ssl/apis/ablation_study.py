@@ -15,8 +15,8 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
+from ..launch import find_config, replace_data_root, warn_of_new_key
 from ..utils.data_files import read_data_file
-from .launch import find_config, replace_data_root, warn_of_new_key
 
 KINDS = ('train', 'test', 'extract')
 STUDY_KEYS = ('seeds', 'differences', 'columns', 'rows', 'steps')

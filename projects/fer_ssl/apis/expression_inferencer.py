@@ -19,6 +19,7 @@ from ..datasets.video_file import Picture, VideoFile, list_videos
 from ..datasets.video_writer import VideoWriter, record_camera
 from ..evaluation.face_predictions import FACE, FacePredictions
 from ..evaluation.post_processor import PostProcessor, build_post_processor
+from ..launch import find_config
 from ..models.frame_recognizer import FrameRecognizer
 from ..models.teacher_student import TeacherStudent
 from ..utils.files import make_folder, save_figure
@@ -27,7 +28,6 @@ from ..utils.saved_config import components_of_data, saved_config
 from .default_checkpoint import find_checkpoint
 from .face_networks import FaceNetwork, FrameByFrame, WindowByWindow
 from .face_pipeline import FacePipeline, collate_faces
-from .launch import find_config
 
 # Paper A, section 3.5.
 _SMOOTHING = dict(type='MajoritySmoothing', window=30)

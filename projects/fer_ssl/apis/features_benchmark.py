@@ -26,7 +26,7 @@ from torch.utils.data import DataLoader
 
 from ..datasets.feature_store import FeatureStoreWriter, images_digest
 from ..labels import ABAW_EXPRESSIONS
-from ..tables import markdown_table
+from ..utils.tables import markdown_table
 from .extract_features import extract_features
 from .loader_benchmark import make_images
 from .turns import Speed, take_turns

@@ -30,7 +30,7 @@ from ..labels import (
     IGNORE_LABEL,
     IGNORE_VALENCE_AROUSAL,
 )
-from ..tables import markdown_table
+from ..utils.tables import markdown_table
 from .turns import Speed, take_turns
 
 OWN, PEER = 'fer_ssl', 'plain'

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from ..models.feedback.probes import frozen_running_statistics
-from ..randomness import mixed_seed
+from ..utils.seeds import mixed_seed
 
 
 class PlainLoop:

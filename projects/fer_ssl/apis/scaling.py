@@ -23,7 +23,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from torch import distributed
 
-from ..tables import markdown_table
+from ..utils.tables import markdown_table
 
 #: Weights of ResNet-50 with 8 classes (configs/_base_/resnet50.py).
 RESNET50_WEIGHTS = 23_524_424

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..tables import markdown_table, mean_and_std
 from ..utils.data_files import read_json
 from ..utils.files import write_json
+from ..utils.tables import markdown_table, mean_and_std
 
 
 def start_logged(

@@ -8,7 +8,7 @@ from typing import Callable
 
 import numpy as np
 
-from ..tables import markdown_table
+from ..utils.tables import markdown_table
 
 
 @dataclass

@@ -9,9 +9,7 @@ import numpy as np
 from mmengine.registry import DATASETS
 
 from ..labels import TAXONOMIES
-from .coded_face_dataset import CodedFaceDataset
-from .face_table import FaceTable
-from .text_rows import (
+from ..utils.text_rows import (
     EmptyBoxError,
     check_box,
     check_code,
@@ -19,6 +17,8 @@ from .text_rows import (
     csv_rows,
     whole_numbers,
 )
+from .coded_face_dataset import CodedFaceDataset
+from .face_table import FaceTable
 
 CSV_HEADER = (
     'subDirectory_filePath',

@@ -10,10 +10,10 @@ from mmengine.logging import print_log
 from mmengine.utils import is_abs
 
 from ..labels import ABAW_EXPRESSIONS, IGNORE_LABEL
+from ..utils.warn_once import warn_once
 from .face_table import FaceTable
 from .readable import IMAGE_ERRORS, is_readable
 from .transforms.crop_face import FaceOutsideImageError
-from .warn_once import warn_once
 
 
 class BaseFaceDataset(BaseDataset):

@@ -11,7 +11,7 @@ from mmengine.registry import DATASETS, TASK_UTILS
 
 from ..labels import ABAW_EXPRESSIONS, IGNORE_LABEL
 from ..utils.data_files import read_data_file
-from .text_rows import read_lines
+from ..utils.text_rows import read_lines
 
 FORMS = (
     "a class with its arguments (FaceDataset(data_root='data', "

@@ -5,15 +5,15 @@ import os
 from mmengine.registry import DATASETS
 
 from ..labels import TAXONOMIES
-from .coded_face_dataset import CodedFaceDataset
-from .face_table import FaceTable
-from .text_rows import (
+from ..utils.text_rows import (
     EmptyBoxError,
     check_box,
     check_code,
     spaced_rows,
     whole_numbers,
 )
+from .coded_face_dataset import CodedFaceDataset
+from .face_table import FaceTable
 
 COLUMNS = (
     'image_name',

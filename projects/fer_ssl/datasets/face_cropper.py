@@ -25,10 +25,10 @@ from mmengine.logging import print_log
 from ..utils.data_files import read_json
 from ..utils.files import file_named, make_folder, whole_file, write_json
 from ..utils.progress import ProgressBar
+from ..utils.text_rows import csv_dicts, read_lines
 from .face_detectors import HaarDetector, YuNetDetector, find_faces
 from .image_folder_dataset import images_below
 from .image_limit import check_pixels
-from .text_rows import csv_dicts, read_lines
 from .write_image import write_image
 
 MANIFEST, LABELS, SETTINGS = 'faces.csv', 'labels.csv', 'settings.json'

@@ -5,10 +5,10 @@ import os.path as osp
 from mmengine.registry import DATASETS
 
 from ..labels import IGNORE_LABEL
+from ..utils.text_rows import check_box, csv_rows, read_header, whole_numbers
 from .base_face_dataset import BaseFaceDataset
 from .face_table import FaceTable
 from .repeated_faces import RepeatedFaces
-from .text_rows import check_box, csv_rows, read_header, whole_numbers
 
 BOX_COLUMNS = ('left', 'top', 'right', 'bottom')
 

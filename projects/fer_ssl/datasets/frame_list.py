@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..labels import ABAW_TRACKS
-from .text_rows import read_lines
+from ..utils.text_rows import read_lines
 
 #: First column of the header of every submission and example.
 LOCATION = 'image_location'

@@ -8,9 +8,9 @@ from typing import Callable
 import numpy as np
 
 from ..labels import ABAW_TRACKS, IGNORE_LABEL, IGNORE_VALENCE_AROUSAL
+from ..utils.text_rows import csv_rows, read_header
 from .abaw_annotation import action_unit, label_dtype, valence_or_arousal
 from .repeated_faces import RepeatedFaces
-from .text_rows import csv_rows, read_header
 
 _COLUMNS = ('video', 'frame', 'image')
 _TASK_COLUMNS = dict(ABAW_TRACKS, EXPR=('expression',))

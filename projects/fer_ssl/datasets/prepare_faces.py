@@ -19,8 +19,8 @@ from PIL import Image, ImageOps
 
 from ..utils.files import make_folder, whole_file, write_text
 from ..utils.progress import ProgressBar
+from ..utils.text_rows import check_columns
 from .image_limit import TooManyPixelsError, open_image
-from .text_rows import check_columns
 
 #: Expressions of the collection, in the order of the ABAW challenges.
 EXPRESSIONS = (

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from ..utils.files import make_folder, whole_file
+from ..utils.text_rows import csv_dicts
 from .repeated_faces import RepeatedFaces
-from .text_rows import csv_dicts
 
 SPLITS = ('train', 'val')
 FRAMES_HEADER = ('video', 'frame', 'image', 'expression', 'split')

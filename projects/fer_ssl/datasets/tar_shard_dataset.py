@@ -6,10 +6,10 @@ import numpy as np
 from mmengine.registry import DATASETS
 
 from ..labels import IGNORE_LABEL
+from ..utils.open_files import DamagedFileError
 from .backends import tar_address
 from .base_face_dataset import BaseFaceDataset
 from .face_table import FaceTable
-from .open_files import DamagedFileError
 from .tar_shards import MANIFEST, ShardsManifest, read_shard_index
 
 

@@ -27,8 +27,8 @@ from mmengine import fileio
 from ..labels import IGNORE_LABEL
 from ..utils.data_files import COUNT, check_form, read_json, read_npy
 from ..utils.files import make_folder, whole_file, write_json
+from ..utils.open_files import DamagedFileError
 from ..utils.progress import ProgressBar
-from .open_files import DamagedFileError
 
 MANIFEST = 'shards.json'
 FORMAT = 'fer_ssl shards 1'

@@ -12,10 +12,10 @@ import numpy as np
 from mmengine.logging import print_log
 
 from ..labels import IGNORE_LABEL
-from ..tables import markdown_table
 from ..utils.files import whole_file
+from ..utils.tables import markdown_table
+from ..utils.text_rows import csv_rows
 from .abaw_annotation import is_annotated
-from .text_rows import csv_rows
 
 _HEADER = ['video', 'fold']
 _SIDE = re.compile(r'_(?:left|right)$')

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..tables import markdown_table, mean_and_std
 from ..utils.files import whole_file
+from ..utils.tables import markdown_table, mean_and_std
 from .classification_scores import macro_f1
 from .video_predictions import VideoPredictions
 

@@ -19,9 +19,9 @@ import numpy as np
 
 from ..datasets.abaw_annotation import is_number
 from ..datasets.frame_list import HEADERS, FrameList, track_of
-from ..datasets.text_rows import read_lines
 from ..labels import ABAW_TRACKS
 from ..utils.files import write_text
+from ..utils.text_rows import read_lines
 from .video_predictions import VideoPredictions
 
 _EXPRESSIONS = frozenset(map(str, range(len(ABAW_TRACKS['EXPR']))))

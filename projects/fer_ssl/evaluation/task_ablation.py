@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ..labels import ABAW_TRACKS
-from ..tables import markdown_table, mean_and_std
 from ..utils.files import whole_file
+from ..utils.tables import markdown_table, mean_and_std
 from .ablation import truth_of
 from .action_unit_metric import ActionUnitMetric
 from .classification_scores import macro_f1

@@ -33,9 +33,9 @@ from typing import NoReturn
 
 import numpy as np
 
-from ..datasets.text_rows import csv_rows, read_lines
 from ..labels import IGNORE_LABEL
 from ..utils.files import whole_file
+from ..utils.text_rows import csv_rows, read_lines
 from .video_predictions import VideoPrediction, VideoPredictions
 
 COLUMNS = ('video', 'frame', 'face', 'label', 'truth')

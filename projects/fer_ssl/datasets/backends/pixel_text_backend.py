@@ -5,7 +5,7 @@ import os
 import numpy as np
 from mmengine.fileio import BaseStorageBackend, register_backend
 
-from ..open_files import OpenFiles
+from ...utils.open_files import OpenFiles
 from .address import make_address, split_address
 
 SIDE = 48

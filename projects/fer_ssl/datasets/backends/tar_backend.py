@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from mmengine.fileio import BaseStorageBackend, register_backend
 
-from ..open_files import OpenFiles
+from ...utils.open_files import OpenFiles
 from .address import make_address, split_address
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from mmengine.registry import TASK_UTILS
 
-from ..text_rows import csv_rows, read_header
+from ...utils.text_rows import csv_rows, read_header
 from .face import Face, FaceDetector
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from ...models.pseudo_labels import (
     describe_pseudo_labels,
     pseudo_labels,
 )
-from ...randomness import mixed_seed
+from ...utils.seeds import mixed_seed
 from .non_finite import check_finite
 from .paired_train_loop import PairedTrainLoop, unwrapped
 

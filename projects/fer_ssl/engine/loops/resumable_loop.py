@@ -8,7 +8,7 @@ from mmengine.dist import barrier, get_rank
 from mmengine.runner import set_random_seed
 from torch import nn
 
-from ...randomness import mixed_seed
+from ...utils.seeds import mixed_seed
 from ..graceful_stop import GracefulStop, StopRequest, TrainingInterrupted
 from ..hooks.safe_checkpoint_hook import save_interrupted
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .utils.files import whole_file
+from .files import whole_file
 
 
 def markdown_table(

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from mmengine.config import Config, ConfigDict, DictAction
 from yaml import YAMLError
 
-from ..utils.files import make_folder
+from .utils.files import make_folder
 
 if TYPE_CHECKING:
     from mmengine.runner import Runner
@@ -135,9 +135,9 @@ def find_config(name: str) -> Path:
     path = Path(name)
     if path.is_file():
         return path
-    package = Path(__file__).parents[1]
+    package = Path(__file__).parent
     suffix = path.suffix or '.py'
-    roots = (package / '.mim', package.parents[1])  # installed, checkout
+    roots = (package / '.mim', package.parent)  # installed, checkout
     shipped = [x for r in roots for x in r.glob(f'configs/**/*{suffix}')]
     for config in shipped:
         if config.name == path.name:
@@ -436,7 +436,7 @@ def _is_ours(error: BaseException) -> bool:
     raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
     if _is_from_worker(error):
         raised_in = re.findall(r'^  File "(.+?)"', str(error), re.M)[-1]
-    return Path(__file__).parents[1] in Path(raised_in).parents
+    return Path(__file__).parent in Path(raised_in).parents
 
 
 def _is_from_worker(error: BaseException) -> bool:
