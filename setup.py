@@ -120,7 +120,7 @@ setup(
     license='Apache-2.0',
     package_dir={'': 'projects'},
     packages=find_packages('projects'),
-    package_data={'fer_ssl': ['checkpoints/*', 'datasets/*/*.xml']},
+    package_data={'fer_ssl': ['checkpoints/*', 'face_detection/*.xml']},
     # mmengine calls pkgutil.find_loader, which Python 3.14 removed.
     python_requires='>=3.9,<3.14',
     install_requires=read_requirements('runtime'),

@@ -61,7 +61,7 @@ def main() -> None:
     cfg = load_config(args)
 
     from fer_ssl.apis.extract_audio import MEDIA_TYPES, extract_audio
-    from fer_ssl.datasets.log_mel import LogMel
+    from fer_ssl.media.log_mel import LogMel
 
     extract_audio(
         cfg,

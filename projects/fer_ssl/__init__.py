@@ -25,6 +25,7 @@ sys.meta_path.append(MissingMMCV())
 # Where the components of each root registry live. A child registry (scope
 # mmpretrain or mmaction) falls back to these when a name is not its own.
 for _location, _names in {
+    'fer_ssl.face_detection': ('TASK_UTILS',),
     'fer_ssl.models': ('MODELS', 'TASK_UTILS'),
     'fer_ssl.datasets': (
         'DATASETS',

@@ -31,10 +31,10 @@ from video_files import (  # noqa: E402
 )
 
 from fer_ssl.apis import ExpressionInferencer, default_checkpoint  # noqa: E402
-from fer_ssl.datasets.face_cropper import cut_out  # noqa: E402
-from fer_ssl.datasets.face_detectors import FaceDetector  # noqa: E402
-from fer_ssl.datasets.video_file import VideoFile  # noqa: E402
 from fer_ssl.evaluation import VideoPredictions  # noqa: E402
+from fer_ssl.face_detection import FaceDetector  # noqa: E402
+from fer_ssl.face_detection.cut_out import cut_out  # noqa: E402
+from fer_ssl.media.video_file import VideoFile  # noqa: E402
 
 BOX_HEADER = 'frame,left,top,right,bottom\n'
 

@@ -105,7 +105,7 @@ def test_extract_train_and_test(cfg, tmp_path):
     student = str(tmp_path / 'student.pth')
     torch.save(dict(state_dict=weights), student)
     extract_features(cfg, student, str(tmp_path / 'visual'))
-    from fer_ssl.datasets.log_mel import LogMel
+    from fer_ssl.media.log_mel import LogMel
 
     sound = extract_audio(
         cfg,

@@ -16,16 +16,16 @@ from fer_ssl.datasets import FaceDataset, face_cropper
 from fer_ssl.datasets.face_cropper import (
     CropSettings,
     FaceCropper,
-    cut_out,
     list_sources,
     make_detector,
 )
-from fer_ssl.datasets.face_detectors import (
+from fer_ssl.face_detection import (
     Face,
     HaarDetector,
     YuNetDetector,
     find_faces,
 )
+from fer_ssl.face_detection.cut_out import cut_out
 
 TOOL = Path(__file__).parents[2] / 'tools/dataset/crop_faces.py'
 RED, GREY = (0, 0, 255), (90, 90, 90)

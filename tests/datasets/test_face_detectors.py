@@ -4,8 +4,8 @@ from mmengine.registry import TASK_UTILS
 from tiny_detector import write_red_face_detector
 
 import fer_ssl  # noqa: F401
-from fer_ssl.datasets.face_detectors import BoxesFromCSV, HaarDetector
-from fer_ssl.datasets.video_file import Picture
+from fer_ssl.face_detection import BoxesFromCSV, HaarDetector
+from fer_ssl.media.video_file import Picture
 
 HEADER = 'frame,left,top,right,bottom\n'
 

@@ -24,8 +24,8 @@ from fer_ssl.datasets.synthetic import SyntheticSettings, make_synthetic
 from fer_ssl.datasets.synthetic.voice import write_sound
 from fer_ssl.datasets.tar_shards import write_shards
 from fer_ssl.datasets.video_folds import write_folds
-from fer_ssl.datasets.video_writer import VideoWriter
-from fer_ssl.datasets.write_image import write_image
+from fer_ssl.media.video_writer import VideoWriter
+from fer_ssl.media.write_image import write_image
 
 NOISE = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
 

@@ -17,20 +17,21 @@ from hypothesis import given
 from mmengine.registry import init_default_scope
 from PIL import Image
 
-from fer_ssl.datasets import FaceDataset, LoadClipFrames, image_limit
+from fer_ssl.datasets import FaceDataset, LoadClipFrames
 from fer_ssl.datasets.data_check import problem_of
 from fer_ssl.datasets.face_cropper import (
     CropSettings,
     FaceCropper,
     list_sources,
 )
-from fer_ssl.datasets.image_limit import (
+from fer_ssl.datasets.prepare_faces import prepare_faces
+from fer_ssl.media import image_limit
+from fer_ssl.media.image_limit import (
     TooManyPixelsError,
     check_pixels,
     max_pixels,
     open_image,
 )
-from fer_ssl.datasets.prepare_faces import prepare_faces
 
 MESSAGE = '20000 x 20000 pixels, .* 100,000,000; .*set FER_SSL_MAX_PIXELS'
 

@@ -3,7 +3,7 @@ import pytest
 from mmengine.registry import TASK_UTILS
 
 import fer_ssl  # noqa: F401
-from fer_ssl.datasets.iou_tracker import IoUTracker, iou
+from fer_ssl.face_detection.iou_tracker import IoUTracker, iou
 
 
 def box(x, y=50, side=20):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fer_ssl.datasets.log_mel import LogMel
+from fer_ssl.media.log_mel import LogMel
 
 
 def test_spectra_are_those_of_librosa():

@@ -3,13 +3,13 @@ import numpy as np
 import pytest
 
 import fer_ssl  # noqa: F401
-from fer_ssl.datasets.face_detectors import (
+from fer_ssl.face_detection import (
     Face,
     HaarDetector,
     ImageFaceDetector,
     NearbySearch,
 )
-from fer_ssl.datasets.video_file import Picture
+from fer_ssl.media.video_file import Picture
 
 SIDE = 20
 

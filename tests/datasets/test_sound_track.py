@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sound_files import tone, write_aac, write_video, write_wav
 
-from fer_ssl.datasets.sound_track import media_info, read_sound_track
+from fer_ssl.media.sound_track import media_info, read_sound_track
 
 pytest.importorskip('av')
 

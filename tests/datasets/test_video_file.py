@@ -17,7 +17,7 @@ from video_files import (  # noqa: E402
     write_pictures,
 )
 
-from fer_ssl.datasets.video_file import VideoFile, list_videos  # noqa: E402
+from fer_ssl.media.video_file import VideoFile, list_videos  # noqa: E402
 
 
 def noise(count, size=(64, 96)):

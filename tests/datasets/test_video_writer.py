@@ -6,9 +6,9 @@ pytest.importorskip('av')
 
 from video_files import corners, grey  # noqa: E402
 
-from fer_ssl.datasets import video_writer  # noqa: E402
-from fer_ssl.datasets.video_file import VideoFile  # noqa: E402
-from fer_ssl.datasets.video_writer import (  # noqa: E402
+from fer_ssl.media import video_writer  # noqa: E402
+from fer_ssl.media.video_file import VideoFile  # noqa: E402
+from fer_ssl.media.video_writer import (  # noqa: E402
     VideoWriter,
     record_camera,
 )

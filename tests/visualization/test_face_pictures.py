@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from fer_ssl.datasets.video_file import Picture
 from fer_ssl.evaluation.face_predictions import FACE, FacePredictions
+from fer_ssl.media.video_file import Picture
 from fer_ssl.visualization import (
     FaceOverlay,
     class_colours,

@@ -13,13 +13,13 @@ from mmengine.registry import MODELS, TASK_UTILS, init_default_scope
 from mmengine.runner.checkpoint import _load_checkpoint
 from torch import nn
 
-from ..datasets.face_detectors import FaceDetector
-from ..datasets.iou_tracker import IoUTracker
-from ..datasets.video_file import Picture, VideoFile, list_videos
-from ..datasets.video_writer import VideoWriter, record_camera
 from ..evaluation.face_predictions import FACE, FacePredictions
 from ..evaluation.post_processor import PostProcessor, build_post_processor
+from ..face_detection import FaceDetector
+from ..face_detection.iou_tracker import IoUTracker
 from ..launch import find_config
+from ..media.video_file import Picture, VideoFile, list_videos
+from ..media.video_writer import VideoWriter, record_camera
 from ..models.frame_recognizer import FrameRecognizer
 from ..models.teacher_student import TeacherStudent
 from ..utils.files import make_folder, save_figure

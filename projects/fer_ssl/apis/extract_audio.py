@@ -8,9 +8,9 @@ import numpy as np
 from mmengine.config import Config
 
 from ..datasets.feature_store import FeatureStore
-from ..datasets.log_mel import LogMel
-from ..datasets.open_media import SOUND_TYPES, VIDEO_TYPES
-from ..datasets.sound_track import media_info, read_sound_track
+from ..media.log_mel import LogMel
+from ..media.open_media import SOUND_TYPES, VIDEO_TYPES
+from ..media.sound_track import media_info, read_sound_track
 from .stream_store import (
     build_video_dataset,
     check_missing,

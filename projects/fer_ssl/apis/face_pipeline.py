@@ -8,11 +8,11 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 
-from ..datasets.face_cropper import cut_out
-from ..datasets.face_detectors import FaceDetector
-from ..datasets.iou_tracker import IoUTracker
-from ..datasets.video_file import Picture
 from ..evaluation.face_predictions import FACE
+from ..face_detection import FaceDetector
+from ..face_detection.cut_out import cut_out
+from ..face_detection.iou_tracker import IoUTracker
+from ..media.video_file import Picture
 
 # What reads the image, cuts the face out and packs: done here.
 _NOT_NEEDED = ('LoadImageFromFile', 'CropFace', 'PackInputs', 'FastPackInputs')

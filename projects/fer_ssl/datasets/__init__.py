@@ -6,18 +6,11 @@ from .coded_face_dataset import CodedFaceDataset
 from .dfew_dataset import DFEWDataset, DFEWFrameDataset
 from .expw_dataset import ExpWDataset
 from .face_dataset import FaceDataset
-from .face_detectors import (
-    BoxesFromCSV,
-    HaarDetector,
-    NearbySearch,
-    YuNetDetector,
-)
 from .face_table import FaceTable
 from .feature_store import FeatureStore
 from .fer_plus_dataset import FERPlusDataset
 from .frames_csv_reader import FramesCSVReader
 from .image_folder_dataset import ImageFolderDataset
-from .iou_tracker import IoUTracker
 from .raf_db_dataset import RAFDBDataset
 from .record_io_dataset import RecordIODataset
 from .samplers import ClassBalancedSampler, InfiniteShuffleSampler
@@ -41,7 +34,6 @@ from .video_frame_dataset import VideoFrameDataset
 __all__ = [
     'AffectNetDataset',
     'BaseFaceDataset',
-    'BoxesFromCSV',
     'AffWild2Reader',
     'ClassBalancedSampler',
     'CodedFaceDataset',
@@ -61,12 +53,9 @@ __all__ = [
     'FastRandomFlip',
     'FeatureStore',
     'FramesCSVReader',
-    'HaarDetector',
-    'IoUTracker',
     'ImageFolderDataset',
     'InfiniteShuffleSampler',
     'LoadClipFrames',
-    'NearbySearch',
     'PackClipInputs',
     'PixelTextBackend',
     'RAFDBDataset',
@@ -77,5 +66,4 @@ __all__ = [
     'TarShardDataset',
     'VideoClipDataset',
     'VideoFrameDataset',
-    'YuNetDetector',
 ]

@@ -24,13 +24,13 @@ from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS
 
 from ..labels import IGNORE_LABEL
+from ..media.image_limit import TooManyPixelsError, open_image
 from ..utils.data_files import COUNT, check_form, read_json
 from ..utils.files import write_json
 from ..utils.progress import ProgressBar
 from .abaw_annotation import is_annotated
 from .data_report import PartReport, SetReport
 from .dataset_sources import check_single_images, without_pipeline
-from .image_limit import TooManyPixelsError, open_image
 from .known_sets import KNOWN_SETS, Configs, KnownSet, find_sets
 
 _STATE_FORM = {

@@ -22,14 +22,15 @@ import cv2
 import numpy as np
 from mmengine.logging import print_log
 
+from ..face_detection import HaarDetector, YuNetDetector, find_faces
+from ..face_detection.cut_out import cut_out
+from ..media.image_limit import check_pixels
+from ..media.write_image import write_image
 from ..utils.data_files import read_json
 from ..utils.files import file_named, make_folder, whole_file, write_json
 from ..utils.progress import ProgressBar
 from ..utils.text_rows import csv_dicts, read_lines
-from .face_detectors import HaarDetector, YuNetDetector, find_faces
 from .image_folder_dataset import images_below
-from .image_limit import check_pixels
-from .write_image import write_image
 
 MANIFEST, LABELS, SETTINGS = 'faces.csv', 'labels.csv', 'settings.json'
 COLUMNS = (
@@ -88,41 +89,6 @@ def make_detector(settings: CropSettings):
     if settings.model is None:
         return HaarDetector(settings.min_score)
     return YuNetDetector(settings.model, settings.min_score)
-
-
-def cut_out(
-    image: np.ndarray, box: Sequence[float], margin: float, size: int
-) -> np.ndarray:
-    """Square around a face; black where it reaches beyond the image.
-
-    Args:
-        image: uint8 (H, W, 3).
-        box: Left, top, right, bottom in pixels.
-        margin: Added to every side, as a share of the longer one.
-        size: Side of the result; 0 keeps the resolution.
-
-    Returns:
-        uint8 (S, S, 3).
-    """
-    left, top, right, bottom = box
-    side = max(round((1 + 2 * margin) * max(right - left, bottom - top)), 1)
-    x = round((left + right - side) / 2)
-    y = round((top + bottom - side) / 2)
-    height, width = image.shape[:2]
-    inside = image[
-        max(y, 0) : max(min(y + side, height), 0),
-        max(x, 0) : max(min(x + side, width), 0),
-    ]
-    square = np.zeros((side, side, 3), np.uint8)
-    row, column = max(-y, 0), max(-x, 0)
-    square[row : row + inside.shape[0], column : column + inside.shape[1]] = (
-        inside
-    )
-    if not size or size == side:
-        return square
-    smaller = size < side
-    method = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    return cv2.resize(square, (size, size), interpolation=method)
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from ..media.image_limit import TooManyPixelsError, open_image
 from ..utils.files import make_folder, whole_file, write_text
 from ..utils.progress import ProgressBar
 from ..utils.text_rows import check_columns
-from .image_limit import TooManyPixelsError, open_image
 
 #: Expressions of the collection, in the order of the ABAW challenges.
 EXPRESSIONS = (

@@ -4,7 +4,7 @@ import cv2
 import mmcv
 from mmengine.fileio import get
 
-from .image_limit import limit_decoding
+from ..media.image_limit import limit_decoding
 
 limit_decoding()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ..datasets.video_file import Picture
 from ..evaluation.face_predictions import FacePredictions
+from ..media.video_file import Picture
 from .class_colours import class_colours
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX

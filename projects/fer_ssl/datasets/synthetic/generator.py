@@ -13,8 +13,8 @@ import numpy as np
 
 from fer_ssl.labels import ABAW_ACTION_UNITS, ABAW_EXPRESSIONS
 
+from ...media.write_image import write_image
 from ...utils.files import make_folder, whole_file, write_text
-from ..write_image import write_image
 from .expressions import sample_still, sample_timeline, smooth_noise
 from .face_renderer import (
     Conditions,

@@ -1,6 +1,7 @@
 from .boxes_from_csv import BoxesFromCSV
 from .face import Face, FaceDetector, ImageFaceDetector, find_faces
 from .haar_detector import HAAR_FILE, HaarDetector
+from .iou_tracker import IoUTracker
 from .nearby_search import NearbySearch
 from .yunet_detector import YuNetDetector
 
@@ -11,6 +12,7 @@ __all__ = [
     'FaceDetector',
     'HaarDetector',
     'ImageFaceDetector',
+    'IoUTracker',
     'NearbySearch',
     'YuNetDetector',
     'find_faces',

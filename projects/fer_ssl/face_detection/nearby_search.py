@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from mmengine.registry import TASK_UTILS
 
-from ..iou_tracker import iou
 from .face import Face, FaceDetector, ImageFaceDetector, find_faces
+from .iou_tracker import iou
 
 if TYPE_CHECKING:
-    from ..video_file import Picture
+    from ..media.video_file import Picture
 
 # What is looked at is larger than the face by this share of it on each side.
 _AROUND = 0.5

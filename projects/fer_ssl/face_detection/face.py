@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..video_file import Picture
+    from ..media.video_file import Picture
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from mmengine.registry import TASK_UTILS
 
-from ...utils.text_rows import csv_rows, read_header
+from ..utils.text_rows import csv_rows, read_header
 from .face import Face, FaceDetector
 
 if TYPE_CHECKING:
-    from ..video_file import Picture
+    from ..media.video_file import Picture
 
 BOX = ('left', 'top', 'right', 'bottom')
 
