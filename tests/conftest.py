@@ -92,7 +92,10 @@ def write_faces(tmp_path):
 @pytest.fixture(scope='session')
 def synthetic_root(tmp_path_factory):
     """Data root of about a hundred synthetic faces, shared by all tests."""
-    from fer_ssl.datasets.synthetic import SyntheticSettings, make_synthetic
+    from fer_ssl.data_preparation.synthetic import (
+        SyntheticSettings,
+        make_synthetic,
+    )
 
     root = tmp_path_factory.mktemp('synthetic')
     make_synthetic(root, SyntheticSettings.tiny(), seed=0)

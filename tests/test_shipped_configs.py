@@ -10,7 +10,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from record_io_files import write_ms1m
 
-from fer_ssl.datasets.split_builder import (
+from fer_ssl.data_preparation.split_builder import (
     SplitRecipe,
     build_split,
     read_recipe,

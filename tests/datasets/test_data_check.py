@@ -25,22 +25,20 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS
 from record_io_files import jpeg, write_ms1m
 
-from fer_ssl.datasets import (
-    FaceDataset,
-    RecordIODataset,
-    data_check,
-    data_report,
-    known_sets,
-)
-from fer_ssl.datasets.data_check import DataCheck, problem_of
-from fer_ssl.datasets.data_report import (
+from fer_ssl.data_preparation.check import data_check, data_report, known_sets
+from fer_ssl.data_preparation.check.data_check import DataCheck, problem_of
+from fer_ssl.data_preparation.check.data_report import (
     PartReport,
     SetReport,
     describe,
     has_problems,
     write_problems,
 )
-from fer_ssl.datasets.known_sets import KNOWN_SETS, find_sets
+from fer_ssl.data_preparation.check.known_sets import KNOWN_SETS, find_sets
+from fer_ssl.datasets import (
+    FaceDataset,
+    RecordIODataset,
+)
 from fer_ssl.datasets.tar_shards import write_shards
 
 TOOL = Path(__file__).parents[2] / 'tools/dataset/check.py'
@@ -357,7 +355,7 @@ def test_sets_that_cannot_be_read(tmp_path):
 
 def test_split_with_an_image_root(tmp_path, write_faces):
     """What build_split wrote, beside other sets."""
-    from fer_ssl.datasets.split_builder import SplitRecipe, build_split
+    from fer_ssl.data_preparation.split_builder import SplitRecipe, build_split
 
     kwargs = write_faces([(f'{i}.png', 'anger', 'train') for i in range(9)])
     config = dict(type='FaceDataset', split='train', **kwargs)
@@ -381,7 +379,7 @@ def test_split_with_an_image_root(tmp_path, write_faces):
 
 def test_sets_with_other_classes(tmp_path, write_faces):
     """Their manifests say which."""
-    from fer_ssl.datasets.split_builder import SplitRecipe, build_split
+    from fer_ssl.data_preparation.split_builder import SplitRecipe, build_split
 
     classes = ('anger', 'bored')
     kwargs = write_faces([(f'{i}.png', classes[i % 2], '') for i in range(9)])
@@ -523,7 +521,7 @@ def test_tool_is_stopped(many, tmp_path, number):
     """Ctrl-C, with processes at work, and a kill: both go on."""
     code = f"""
 import time
-from fer_ssl.datasets import data_check
+from fer_ssl.data_preparation.check import data_check
 import runpy, sys
 look = data_check.problem_of
 def slow(path, decode):

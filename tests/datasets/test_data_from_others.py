@@ -9,11 +9,11 @@ import pytest
 from annotation_fuzz import REPEATABLE, damaged
 from hypothesis import given
 
+from fer_ssl.data_preparation.check.data_check import DataCheck
+from fer_ssl.data_preparation.check.known_sets import KNOWN_SETS
+from fer_ssl.data_preparation.face_cropper import CropSettings, FaceCropper
 from fer_ssl.datasets import FaceDataset, FeatureStore, TarShardDataset
-from fer_ssl.datasets.data_check import DataCheck
-from fer_ssl.datasets.face_cropper import CropSettings, FaceCropper
 from fer_ssl.datasets.feature_store import FeatureStoreWriter
-from fer_ssl.datasets.known_sets import KNOWN_SETS
 from fer_ssl.datasets.tar_shards import ROW, write_shards
 
 CLASSES = ('neutral', 'anger', 'happiness')

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from tiny_detector import write_red_face_detector
 
-from fer_ssl.datasets import FaceDataset, face_cropper
-from fer_ssl.datasets.face_cropper import (
+from fer_ssl.data_preparation import face_cropper
+from fer_ssl.data_preparation.face_cropper import (
     CropSettings,
     FaceCropper,
     list_sources,
     make_detector,
 )
+from fer_ssl.datasets import FaceDataset
 from fer_ssl.face_detection import (
     Face,
     HaarDetector,
@@ -231,7 +232,7 @@ def test_rows_of_an_image_that_are_missing(photos, tmp_path, model):
 
 KILLED = """
 import os, signal, sys
-from fer_ssl.datasets import face_cropper
+from fer_ssl.data_preparation import face_cropper
 
 def kill(source, target):
     if '2.part.png' in source:

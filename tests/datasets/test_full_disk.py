@@ -10,18 +10,21 @@ import numpy as np
 import pytest
 from tiny_detector import write_red_face_detector
 
-from fer_ssl.datasets.face_cropper import (
+from fer_ssl.data_preparation.face_cropper import (
     CropSettings,
     FaceCropper,
     list_sources,
 )
+from fer_ssl.data_preparation.muxspace_faces import prepare_faces
+from fer_ssl.data_preparation.split_builder import SplitRecipe, build_split
+from fer_ssl.data_preparation.still_sequences import make_still_sequences
+from fer_ssl.data_preparation.synthetic import (
+    SyntheticSettings,
+    make_synthetic,
+)
+from fer_ssl.data_preparation.synthetic.voice import write_sound
 from fer_ssl.datasets.feature_store import FeatureStore, FeatureStoreWriter
-from fer_ssl.datasets.prepare_faces import prepare_faces
 from fer_ssl.datasets.record_io import RecordIOWriter
-from fer_ssl.datasets.split_builder import SplitRecipe, build_split
-from fer_ssl.datasets.still_sequences import make_still_sequences
-from fer_ssl.datasets.synthetic import SyntheticSettings, make_synthetic
-from fer_ssl.datasets.synthetic.voice import write_sound
 from fer_ssl.datasets.tar_shards import write_shards
 from fer_ssl.datasets.video_folds import write_folds
 from fer_ssl.media.video_writer import VideoWriter

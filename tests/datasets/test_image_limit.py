@@ -17,14 +17,14 @@ from hypothesis import given
 from mmengine.registry import init_default_scope
 from PIL import Image
 
-from fer_ssl.datasets import FaceDataset, LoadClipFrames
-from fer_ssl.datasets.data_check import problem_of
-from fer_ssl.datasets.face_cropper import (
+from fer_ssl.data_preparation.check.data_check import problem_of
+from fer_ssl.data_preparation.face_cropper import (
     CropSettings,
     FaceCropper,
     list_sources,
 )
-from fer_ssl.datasets.prepare_faces import prepare_faces
+from fer_ssl.data_preparation.muxspace_faces import prepare_faces
+from fer_ssl.datasets import FaceDataset, LoadClipFrames
 from fer_ssl.media import image_limit
 from fer_ssl.media.image_limit import (
     TooManyPixelsError,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_ssl.datasets.prepare_faces import (
+from fer_ssl.data_preparation.muxspace_faces import (
     bucket_of,
     choose_expression,
     identity_of,

@@ -14,9 +14,11 @@ from face_sets import write_affectnet_2021, write_dfew, write_expw
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS
 
-from fer_ssl.datasets import FaceDataset
-from fer_ssl.datasets.dataset_sources import open_source, parse_dataset
-from fer_ssl.datasets.split_builder import (
+from fer_ssl.data_preparation.dataset_arguments import (
+    open_source,
+    parse_dataset,
+)
+from fer_ssl.data_preparation.split_builder import (
     WHOLE_IMAGE,
     SplitRecipe,
     build_split,
@@ -25,6 +27,7 @@ from fer_ssl.datasets.split_builder import (
     read_face_set,
     read_recipe,
 )
+from fer_ssl.datasets import FaceDataset
 
 TOOLS = Path(__file__).parents[2] / 'tools/dataset'
 CLASSES = ('neutral', 'anger', 'happiness', 'other')

@@ -4,14 +4,14 @@ from itertools import groupby, islice
 import numpy as np
 import pytest
 
-from fer_ssl.datasets.frames_csv import read_frames_csv
-from fer_ssl.datasets.still_sequences import (
+from fer_ssl.data_preparation.still_sequences import (
     MAX_MISSING_RUN,
     endless_decks,
     fill_segment,
     make_still_sequences,
     missing_frames,
 )
+from fer_ssl.datasets.frames_csv import read_frames_csv
 
 CLASSES = ('neutral', 'anger', 'happiness')
 HEADER = 'image,expression,identity,split\n'

@@ -8,9 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_ssl.datasets.frames_csv import read_frames_csv
-from fer_ssl.datasets.synthetic import SyntheticSettings, make_synthetic
-from fer_ssl.datasets.synthetic.expressions import (
+from fer_ssl.data_preparation.synthetic import (
+    SyntheticSettings,
+    make_synthetic,
+)
+from fer_ssl.data_preparation.synthetic.expressions import (
     EMOTIONS,
     PROTOTYPES,
     FacialAction,
@@ -20,12 +22,13 @@ from fer_ssl.datasets.synthetic.expressions import (
     sample_still,
     sample_timeline,
 )
-from fer_ssl.datasets.synthetic.face_renderer import (
+from fer_ssl.data_preparation.synthetic.face_renderer import (
     Conditions,
     Identity,
     render_face,
 )
-from fer_ssl.datasets.synthetic.voice import speak
+from fer_ssl.data_preparation.synthetic.voice import speak
+from fer_ssl.datasets.frames_csv import read_frames_csv
 from fer_ssl.labels import ABAW_ACTION_UNITS, ABAW_EXPRESSIONS
 
 TINY = SyntheticSettings.tiny()

@@ -20,7 +20,10 @@ from fer_ssl.apis.startup_benchmark import (
     startup_rows,
     training_command,
 )
-from fer_ssl.datasets.synthetic import SyntheticSettings, make_synthetic
+from fer_ssl.data_preparation.synthetic import (
+    SyntheticSettings,
+    make_synthetic,
+)
 from fer_ssl.launch import run
 from fer_ssl.utils.tables import markdown_table, write_csv
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import argparse
 
-from fer_ssl.datasets.dataset_sources import FORMS, parse_dataset
-from fer_ssl.datasets.split_builder import (
+from fer_ssl.data_preparation.dataset_arguments import FORMS, parse_dataset
+from fer_ssl.data_preparation.split_builder import (
     SplitRecipe,
     build_split,
     describe,

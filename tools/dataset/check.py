@@ -15,13 +15,13 @@ from __future__ import annotations
 import argparse
 import os
 
-from fer_ssl.datasets.data_check import DataCheck
-from fer_ssl.datasets.data_report import (
+from fer_ssl.data_preparation.check.data_check import DataCheck
+from fer_ssl.data_preparation.check.data_report import (
     describe,
     has_problems,
     write_problems,
 )
-from fer_ssl.datasets.dataset_sources import parse_dataset
+from fer_ssl.data_preparation.dataset_arguments import parse_dataset
 from fer_ssl.launch import describe_error, run
 from fer_ssl.utils.files import write_text
 

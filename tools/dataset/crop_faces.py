@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 
-from fer_ssl.datasets.face_cropper import (
+from fer_ssl.data_preparation.face_cropper import (
     CropSettings,
     FaceCropper,
     list_sources,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 
-from fer_ssl.datasets.still_sequences import make_still_sequences
+from fer_ssl.data_preparation.still_sequences import make_still_sequences
 from fer_ssl.launch import describe_error, run
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 from fractions import Fraction
 
-from fer_ssl.datasets.dataset_sources import FORMS, open_source
+from fer_ssl.data_preparation.dataset_arguments import FORMS, open_source
 from fer_ssl.datasets.tar_shards import write_shards
 from fer_ssl.launch import describe_error, run
 

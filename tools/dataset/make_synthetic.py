@@ -3,7 +3,10 @@
 import argparse
 import time
 
-from fer_ssl.datasets.synthetic import SyntheticSettings, make_synthetic
+from fer_ssl.data_preparation.synthetic import (
+    SyntheticSettings,
+    make_synthetic,
+)
 from fer_ssl.launch import run
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 
-from fer_ssl.datasets.prepare_faces import prepare_faces
+from fer_ssl.data_preparation.muxspace_faces import prepare_faces
 from fer_ssl.launch import describe_error, run
 
 

@@ -3,8 +3,8 @@ import pytest
 from face_sets import HEIGHT, WIDTH, pixels
 from mmengine.registry import TRANSFORMS
 
+from fer_ssl.data_preparation.split_builder import WHOLE_IMAGE
 from fer_ssl.datasets import CropFace
-from fer_ssl.datasets.split_builder import WHOLE_IMAGE
 from fer_ssl.datasets.transforms.crop_face import FaceOutsideImageError
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..datasets.repeated_faces import RepeatedFaces
 from ..utils.files import make_folder, whole_file
 from ..utils.text_rows import csv_dicts
-from .repeated_faces import RepeatedFaces
 
 SPLITS = ('train', 'val')
 FRAMES_HEADER = ('video', 'frame', 'image', 'expression', 'split')

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Callable
 
-from ..labels import TAXONOMIES
-from ..utils.data_files import read_json
-from .affectnet_dataset import CSV_FILES, CSV_IMAGE_FOLDERS
-from .tar_shards import MANIFEST, PROGRESS
+from ...datasets.affectnet_dataset import CSV_FILES, CSV_IMAGE_FOLDERS
+from ...datasets.tar_shards import MANIFEST, PROGRESS
+from ...labels import TAXONOMIES
+from ...utils.data_files import read_json
 
 _MOST_ENTRIES = 1000  # a folder with more holds images, not data sets
 

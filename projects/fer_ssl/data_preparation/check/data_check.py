@@ -23,14 +23,14 @@ from mmengine import fileio
 from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS
 
-from ..labels import IGNORE_LABEL
-from ..media.image_limit import TooManyPixelsError, open_image
-from ..utils.data_files import COUNT, check_form, read_json
-from ..utils.files import write_json
-from ..utils.progress import ProgressBar
-from .abaw_annotation import is_annotated
+from ...datasets.abaw_annotation import is_annotated
+from ...labels import IGNORE_LABEL
+from ...media.image_limit import TooManyPixelsError, open_image
+from ...utils.data_files import COUNT, check_form, read_json
+from ...utils.files import write_json
+from ...utils.progress import ProgressBar
+from ..dataset_arguments import check_single_images, without_pipeline
 from .data_report import PartReport, SetReport
-from .dataset_sources import check_single_images, without_pipeline
 from .known_sets import KNOWN_SETS, Configs, KnownSet, find_sets
 
 _STATE_FORM = {

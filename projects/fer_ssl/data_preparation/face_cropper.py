@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 from mmengine.logging import print_log
 
+from ..datasets.image_folder_dataset import images_below
 from ..face_detection import HaarDetector, YuNetDetector, find_faces
 from ..face_detection.cut_out import cut_out
 from ..media.image_limit import check_pixels
@@ -30,7 +31,6 @@ from ..utils.data_files import read_json
 from ..utils.files import file_named, make_folder, whole_file, write_json
 from ..utils.progress import ProgressBar
 from ..utils.text_rows import csv_dicts, read_lines
-from .image_folder_dataset import images_below
 
 MANIFEST, LABELS, SETTINGS = 'faces.csv', 'labels.csv', 'settings.json'
 COLUMNS = (

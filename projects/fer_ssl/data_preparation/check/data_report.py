@@ -7,8 +7,8 @@ import os.path as osp
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..utils.files import whole_file
-from ..utils.tables import shown_cell
+from ...utils.files import whole_file
+from ...utils.tables import shown_cell
 from .known_sets import KNOWN_SETS, KnownSet
 
 _MOST_SHOWN = 5

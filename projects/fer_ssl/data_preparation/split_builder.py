@@ -17,16 +17,16 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 from mmengine.registry import DATASETS
 
+from ..datasets.face_table import FaceTable
 from ..labels import ABAW_EXPRESSIONS, IGNORE_LABEL
 from ..utils.data_files import COUNT, check_form, read_data_file
 from ..utils.files import file_sha256, make_folder, whole_file, write_json
 from ..version import __version__
-from .dataset_sources import (
+from .dataset_arguments import (
     check_names_of_classes,
     check_single_images,
     without_pipeline,
 )
-from .face_table import FaceTable
 
 COLUMNS = ('image', 'expression', 'truth', 'set', 'identity', 'split')
 BOX_COLUMNS = ('left', 'top', 'right', 'bottom')
