@@ -23,7 +23,7 @@ from mmengine.config import Config
 from mmengine.registry import METRICS, init_default_scope
 
 from fer_ssl.apis.trials import run_logged, scores_of_test
-from fer_ssl.datasets.video_folds import read_folds
+from fer_ssl.datasets.videos.video_folds import read_folds
 from fer_ssl.evaluation import VideoPredictions
 from fer_ssl.evaluation.ensemble import average_predictions
 from fer_ssl.launch import describe_error, find_config, run

@@ -9,7 +9,7 @@ from mmengine.registry import MODELS, init_default_scope
 
 from fer_ssl.apis.extract_features import extract_features
 from fer_ssl.datasets import VideoClipDataset
-from fer_ssl.datasets.feature_store import FeatureStoreWriter
+from fer_ssl.datasets.videos.feature_store import FeatureStoreWriter
 
 
 @pytest.fixture

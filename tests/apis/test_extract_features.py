@@ -12,7 +12,10 @@ from mmengine.registry import MODELS, init_default_scope
 
 import fer_ssl
 from fer_ssl.apis.extract_features import extract_features
-from fer_ssl.datasets.feature_store import FeatureStore, FeatureStoreWriter
+from fer_ssl.datasets.videos.feature_store import (
+    FeatureStore,
+    FeatureStoreWriter,
+)
 
 ROOT = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))
 

@@ -5,7 +5,7 @@ from torch import nn
 
 import fer_ssl  # noqa: F401
 from fer_ssl.apis.face_networks import WindowByWindow
-from fer_ssl.datasets.video_clip_dataset import window_starts
+from fer_ssl.datasets.videos.video_clip_dataset import window_starts
 from fer_ssl.evaluation.face_predictions import FACE
 from fer_ssl.models.heads import ActionUnitTask, ExpressionTask
 

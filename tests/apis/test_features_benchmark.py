@@ -11,7 +11,7 @@ from fer_ssl.apis.features_benchmark import (
     make_store,
     measure_footprint,
 )
-from fer_ssl.datasets.feature_store import FeatureStore
+from fer_ssl.datasets.videos.feature_store import FeatureStore
 
 ROOT = Path(__file__).parents[2]
 

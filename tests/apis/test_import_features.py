@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 import fer_ssl
 from fer_ssl.apis.import_features import import_features, resample_rows
-from fer_ssl.datasets.feature_store import FeatureStore
+from fer_ssl.datasets.videos.feature_store import FeatureStore
 
 ROOT = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))
 

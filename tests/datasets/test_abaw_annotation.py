@@ -11,7 +11,7 @@ from aff_wild2_files import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fer_ssl.datasets.abaw_annotation import (
+from fer_ssl.datasets.videos.abaw_annotation import (
     ignored_labels,
     is_annotated,
     read_annotation,

@@ -25,7 +25,7 @@ from fer_ssl.datasets import (
     VideoClipDataset,
     VideoFrameDataset,
 )
-from fer_ssl.datasets.aff_wild2 import find_folders, list_crops
+from fer_ssl.datasets.videos.aff_wild2_reader import find_folders, list_crops
 from fer_ssl.labels import ABAW_EXPRESSIONS, ABAW_TRACKS
 
 TRACKS = tuple(TRACK_FOLDERS)
@@ -255,7 +255,9 @@ def test_a_folder_of_another_user_is_passed_over(own_root, monkeypatch):
             raise PermissionError(folder)
         return scandir(folder)
 
-    monkeypatch.setattr('fer_ssl.datasets.aff_wild2.os.scandir', refuse)
+    monkeypatch.setattr(
+        'fer_ssl.datasets.videos.aff_wild2_reader.os.scandir', refuse
+    )
     assert len(read(own_root)) == 7
 
 

@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mmengine.registry import DATASETS, init_default_scope
 
-from fer_ssl.datasets.affectnet_dataset import (
+from fer_ssl.datasets.faces.affectnet_dataset import (
     read_code,
     read_csv_release,
     read_npy_release,
 )
 
-WARN = 'fer_ssl.datasets.base_face_dataset.print_log'
+WARN = 'fer_ssl.datasets.faces.base_face_dataset.print_log'
 
 
 def items(dataset):

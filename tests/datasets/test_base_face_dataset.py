@@ -9,7 +9,7 @@ from face_sets import pixels, save_image
 from mmengine.registry import init_default_scope
 
 from fer_ssl.datasets import BaseFaceDataset, FaceDataset, FaceTable
-from fer_ssl.datasets.base_face_dataset import is_readable
+from fer_ssl.datasets.faces.base_face_dataset import is_readable
 
 CLASSES = ('neutral', 'anger')
 
@@ -62,7 +62,7 @@ def test_truths_show_among_the_unlabeled_only(build):
 
 
 def test_small_class_is_reported_with_the_folder(build):
-    with patch('fer_ssl.datasets.base_face_dataset.print_log') as log:
+    with patch('fer_ssl.datasets.faces.base_face_dataset.print_log') as log:
         build(subset='labeled', labeled_per_class=2)
     message = log.call_args.args[0]
     assert message.startswith('Faces, ') and 'images: class neutral' in message

@@ -35,11 +35,11 @@ from fer_ssl.data_preparation.check.data_report import (
     write_problems,
 )
 from fer_ssl.data_preparation.check.known_sets import KNOWN_SETS, find_sets
+from fer_ssl.data_preparation.shard_writer import write_shards
 from fer_ssl.datasets import (
     FaceDataset,
     RecordIODataset,
 )
-from fer_ssl.datasets.tar_shards import write_shards
 
 TOOL = Path(__file__).parents[2] / 'tools/dataset/check.py'
 

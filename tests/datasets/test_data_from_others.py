@@ -12,9 +12,10 @@ from hypothesis import given
 from fer_ssl.data_preparation.check.data_check import DataCheck
 from fer_ssl.data_preparation.check.known_sets import KNOWN_SETS
 from fer_ssl.data_preparation.face_cropper import CropSettings, FaceCropper
+from fer_ssl.data_preparation.shard_writer import write_shards
 from fer_ssl.datasets import FaceDataset, FeatureStore, TarShardDataset
-from fer_ssl.datasets.feature_store import FeatureStoreWriter
-from fer_ssl.datasets.tar_shards import ROW, write_shards
+from fer_ssl.datasets.containers.tar_shards import ROW
+from fer_ssl.datasets.videos.feature_store import FeatureStoreWriter
 
 CLASSES = ('neutral', 'anger', 'happiness')
 DEEP = '[' * 100_000
@@ -67,7 +68,7 @@ VALUES = (None, 3, -1, 0.5, float('nan'), 10**30, True, [], {}, [[]], 'x', '')
 )
 def test_shards_outside_of_the_folder(shards, name):
     change(shards / 'shards.json', (*SHARD, 'path'), name)
-    with patch('fer_ssl.datasets.tar_shards.read_npy') as read:
+    with patch('fer_ssl.datasets.containers.tar_shards.read_npy') as read:
         message = r'shards\.json: .*shards\[0\]: path'
         with pytest.raises(ValueError, match=message):
             read_shards(shards)

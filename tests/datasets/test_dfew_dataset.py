@@ -6,7 +6,7 @@ from annotation_fuzz import check_parser
 from face_sets import DFEW_TRAIN, save_image, write_dfew
 from mmengine.registry import DATASETS, init_default_scope
 
-from fer_ssl.datasets.dfew_dataset import (
+from fer_ssl.datasets.videos.dfew_dataset import (
     find_clip_folders,
     list_frames,
     read_split,
@@ -89,7 +89,7 @@ def test_missing_clips(tmp_path):
     message = '2 of the 3 clips of .*set_1.csv have .* 00012, 01601'
     with pytest.raises(FileNotFoundError, match=message):
         DATASETS.build(files)
-    with patch('fer_ssl.datasets.dfew_dataset.print_log') as log:
+    with patch('fer_ssl.datasets.videos.dfew_dataset.print_log') as log:
         dataset = DATASETS.build(dict(files, on_missing='skip'))
     assert dataset.video_names == ['00001']
     assert '2 of the 3 clips' in log.call_args.args[0]

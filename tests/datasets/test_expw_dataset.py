@@ -6,7 +6,7 @@ from annotation_fuzz import check_parser
 from face_sets import EXPW, pixels, write_expw
 from mmengine.registry import DATASETS, init_default_scope
 
-from fer_ssl.datasets.expw_dataset import read_label_list
+from fer_ssl.datasets.faces.expw_dataset import read_label_list
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def files(tmp_path):
 
 
 def test_one_item_per_face(files):
-    with patch('fer_ssl.datasets.base_face_dataset.print_log') as log:
+    with patch('fer_ssl.datasets.faces.base_face_dataset.print_log') as log:
         dataset = DATASETS.build(files)
     items = [dataset.get_data_info(i) for i in range(len(dataset))]
     assert [

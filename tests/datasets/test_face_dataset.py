@@ -54,7 +54,7 @@ def test_labeled_and_unlabeled_complete_each_other(faces):
 
 
 def test_small_class_is_reported(faces):
-    with patch('fer_ssl.datasets.base_face_dataset.print_log') as log:
+    with patch('fer_ssl.datasets.faces.base_face_dataset.print_log') as log:
         dataset = FaceDataset(
             **faces, split='train', subset='labeled', labeled_per_class=5
         )

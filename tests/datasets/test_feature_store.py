@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fer_ssl.datasets.feature_store import (
+from fer_ssl.datasets.videos.feature_store import (
     FeatureStore,
     FeatureStoreWriter,
     read_index,

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from mmengine.fileio import get
 from mmengine.registry import DATASETS, init_default_scope
 
-from fer_ssl.datasets.backends.pixel_text_backend import pixel_text_path
-from fer_ssl.datasets.fer_plus_dataset import (
+from fer_ssl.datasets.containers.pixel_text_backend import pixel_text_path
+from fer_ssl.datasets.faces.fer_plus_dataset import (
     count_votes,
     read_pixel_paths,
     read_votes,

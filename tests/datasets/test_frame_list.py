@@ -6,7 +6,10 @@ from aff_wild2_files import example_header, write_example
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fer_ssl.datasets.frame_list import FrameList, read_frame_list
+from fer_ssl.datasets.videos.submission_frames import (
+    FrameList,
+    read_frame_list,
+)
 
 FUZZ = settings(
     deadline=None,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fer_ssl.datasets.frames_csv import read_frames_csv
+from fer_ssl.datasets.videos.frames_csv import read_frames_csv
 
 CLASSES = ('neutral', 'anger')
 HEADER = 'video,frame,image,expression,split,valence\n'

@@ -15,7 +15,9 @@ from fer_ssl.data_preparation.face_cropper import (
     FaceCropper,
     list_sources,
 )
+from fer_ssl.data_preparation.make_folds import write_folds
 from fer_ssl.data_preparation.muxspace_faces import prepare_faces
+from fer_ssl.data_preparation.shard_writer import write_shards
 from fer_ssl.data_preparation.split_builder import SplitRecipe, build_split
 from fer_ssl.data_preparation.still_sequences import make_still_sequences
 from fer_ssl.data_preparation.synthetic import (
@@ -23,10 +25,11 @@ from fer_ssl.data_preparation.synthetic import (
     make_synthetic,
 )
 from fer_ssl.data_preparation.synthetic.voice import write_sound
-from fer_ssl.datasets.feature_store import FeatureStore, FeatureStoreWriter
-from fer_ssl.datasets.record_io import RecordIOWriter
-from fer_ssl.datasets.tar_shards import write_shards
-from fer_ssl.datasets.video_folds import write_folds
+from fer_ssl.datasets.containers.record_io import RecordIOWriter
+from fer_ssl.datasets.videos.feature_store import (
+    FeatureStore,
+    FeatureStoreWriter,
+)
 from fer_ssl.media.video_writer import VideoWriter
 from fer_ssl.media.write_image import write_image
 

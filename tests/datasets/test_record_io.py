@@ -16,7 +16,7 @@ from record_io_files import (
     write_records,
 )
 
-from fer_ssl.datasets.record_io import (
+from fer_ssl.datasets.containers.record_io import (
     RecordIOFile,
     RecordIOWriter,
     read_image_record,

@@ -10,8 +10,8 @@ from record_io_files import jpeg, pack, write_ms1m, write_records
 from torch.utils.data import DataLoader
 
 from fer_ssl.datasets import FaceDataset, RecordIODataset, SeededDraws
-from fer_ssl.datasets.record_io import RecordIOFile
-from fer_ssl.datasets.record_io_dataset import choose_evenly
+from fer_ssl.datasets.containers.record_io import RecordIOFile
+from fer_ssl.datasets.faces.record_io_dataset import choose_evenly
 
 PIPELINE = [dict(type='LoadImageFromFile'), dict(type='PackInputs')]
 
@@ -212,6 +212,6 @@ def test_workers_need_no_index(tmp_path):
     """The address carries the offset: no worker reads 100 MB of index."""
     write_ms1m(tmp_path)
     dataset = RecordIODataset(data_root=str(tmp_path), pipeline=PIPELINE)
-    target = 'fer_ssl.datasets.record_io.read_index'
+    target = 'fer_ssl.datasets.containers.record_io.read_index'
     with patch(target, side_effect=AssertionError('index was read')):
         assert dataset[0]['inputs'].shape == (3, 112, 112)

@@ -9,7 +9,7 @@ from fer_ssl.data_preparation.check.data_check import DataCheck, Faces
 from fer_ssl.data_preparation.check.data_report import describe, has_problems
 from fer_ssl.data_preparation.still_sequences import read_stills
 from fer_ssl.datasets import FaceDataset, VideoFrameDataset
-from fer_ssl.datasets.frames_csv import read_frames_csv
+from fer_ssl.datasets.videos.frames_csv import read_frames_csv
 from fer_ssl.face_detection import BoxesFromCSV
 from fer_ssl.utils.warn_once import warn_once
 

@@ -16,8 +16,11 @@ from mmengine.registry import DATASETS
 
 import fer_ssl  # noqa: F401
 from fer_ssl.datasets import AffWild2Reader, FramesCSVReader, PackClipInputs
-from fer_ssl.datasets.abaw_annotation import ignored_labels, is_annotated
-from fer_ssl.datasets.frames_csv import read_frames_csv
+from fer_ssl.datasets.videos.abaw_annotation import (
+    ignored_labels,
+    is_annotated,
+)
+from fer_ssl.datasets.videos.frames_csv import read_frames_csv
 from fer_ssl.labels import ABAW_TRACKS
 
 TRACKS = tuple(ABAW_TRACKS)

@@ -11,7 +11,7 @@ from fer_ssl.data_preparation.still_sequences import (
     make_still_sequences,
     missing_frames,
 )
-from fer_ssl.datasets.frames_csv import read_frames_csv
+from fer_ssl.datasets.videos.frames_csv import read_frames_csv
 
 CLASSES = ('neutral', 'anger', 'happiness')
 HEADER = 'image,expression,identity,split\n'

@@ -28,7 +28,7 @@ from fer_ssl.data_preparation.synthetic.face_renderer import (
     render_face,
 )
 from fer_ssl.data_preparation.synthetic.voice import speak
-from fer_ssl.datasets.frames_csv import read_frames_csv
+from fer_ssl.datasets.videos.frames_csv import read_frames_csv
 from fer_ssl.labels import ABAW_ACTION_UNITS, ABAW_EXPRESSIONS
 
 TINY = SyntheticSettings.tiny()

@@ -5,10 +5,13 @@ import numpy as np
 import pytest
 import torch
 
-from fer_ssl.datasets.feature_store import FeatureStoreWriter, images_digest
 from fer_ssl.datasets.transforms.load_clip_frames import LoadClipFrames
 from fer_ssl.datasets.transforms.pack_clip_inputs import PackClipInputs
-from fer_ssl.datasets.video_clip_dataset import (
+from fer_ssl.datasets.videos.feature_store import (
+    FeatureStoreWriter,
+    images_digest,
+)
+from fer_ssl.datasets.videos.video_clip_dataset import (
     VideoClipDataset,
     window_starts,
 )

@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedGroupKFold
 
-from fer_ssl.datasets.video_folds import (
+from fer_ssl.data_preparation.make_folds import (
     count_names,
     folds_table,
     frame_counts,
     make_folds,
+    write_folds,
+)
+from fer_ssl.datasets.videos.video_folds import (
     read_folds,
     select_folds,
     source_video,
-    write_folds,
 )
 
 

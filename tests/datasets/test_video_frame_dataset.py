@@ -1,6 +1,6 @@
 import numpy as np
 
-from fer_ssl.datasets.video_frame_dataset import VideoFrameDataset
+from fer_ssl.datasets.videos.video_frame_dataset import VideoFrameDataset
 
 
 def test_one_item_per_face(write_videos):

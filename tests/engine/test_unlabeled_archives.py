@@ -3,8 +3,8 @@
 import pytest
 from record_io_files import write_ms1m
 
+from fer_ssl.data_preparation.shard_writer import write_shards
 from fer_ssl.datasets import RecordIODataset
-from fer_ssl.datasets.tar_shards import write_shards
 
 FLIP = dict(type='RandomFlip', prob=0.5, direction='horizontal')
 PIPELINE = [

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mmengine.evaluator import Evaluator
 from mmengine.registry import DATASETS
 
-from fer_ssl.datasets.frame_list import (
+from fer_ssl.datasets.videos.submission_frames import (
     HEADERS,
     FrameList,
     read_frame_list,

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from fer_ssl.datasets.frame_list import read_frame_list
+from fer_ssl.datasets.videos.submission_frames import read_frame_list
 from fer_ssl.evaluation.submission import check_submission
 from fer_ssl.labels import ABAW_TRACKS
 from fer_ssl.launch import describe_error, run

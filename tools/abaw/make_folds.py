@@ -16,15 +16,15 @@ import sys
 
 import numpy as np
 
-from fer_ssl.datasets import AffWild2Reader
-from fer_ssl.datasets.frames_csv import read_frames_csv
-from fer_ssl.datasets.video_folds import (
+from fer_ssl.data_preparation.make_folds import (
     count_names,
     folds_table,
     frame_counts,
     make_folds,
     write_folds,
 )
+from fer_ssl.datasets import AffWild2Reader
+from fer_ssl.datasets.videos.frames_csv import read_frames_csv
 from fer_ssl.labels import ABAW_EXPRESSIONS, ABAW_TRACKS
 from fer_ssl.launch import describe_error, run
 

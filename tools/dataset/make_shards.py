@@ -16,7 +16,7 @@ import argparse
 from fractions import Fraction
 
 from fer_ssl.data_preparation.dataset_arguments import FORMS, open_source
-from fer_ssl.datasets.tar_shards import write_shards
+from fer_ssl.data_preparation.shard_writer import write_shards
 from fer_ssl.launch import describe_error, run
 
 UNITS = dict(K=10**3, M=10**6, G=10**9)

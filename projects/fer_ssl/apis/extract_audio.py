@@ -7,7 +7,7 @@ from multiprocessing.pool import ThreadPool
 import numpy as np
 from mmengine.config import Config
 
-from ..datasets.feature_store import FeatureStore
+from ..datasets.videos.feature_store import FeatureStore
 from ..media.log_mel import LogMel
 from ..media.open_media import SOUND_TYPES, VIDEO_TYPES
 from ..media.sound_track import media_info, read_sound_track

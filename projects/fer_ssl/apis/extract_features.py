@@ -25,8 +25,8 @@ from mmengine.registry import (
 )
 from torch.utils.data import DataLoader, Subset
 
-from ..datasets.base_video_dataset import BaseVideoDataset
-from ..datasets.feature_store import (
+from ..datasets.videos.base_video_dataset import BaseVideoDataset
+from ..datasets.videos.feature_store import (
     FeatureStore,
     FeatureStoreWriter,
     images_digest,

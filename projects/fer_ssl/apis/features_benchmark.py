@@ -24,7 +24,7 @@ from mmengine.registry import (
 )
 from torch.utils.data import DataLoader
 
-from ..datasets.feature_store import FeatureStoreWriter, images_digest
+from ..datasets.videos.feature_store import FeatureStoreWriter, images_digest
 from ..labels import ABAW_EXPRESSIONS
 from ..utils.tables import markdown_table
 from .extract_features import extract_features

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import ndimage, stats
 from sklearn import metrics
 
-from ..datasets.frame_list import HEADERS, FrameList
+from ..datasets.videos.submission_frames import HEADERS, FrameList
 from ..evaluation.action_unit_metric import ActionUnitMetric
 from ..evaluation.macro_f1_metric import MacroF1Metric
 from ..evaluation.majority_smoothing import MajoritySmoothing

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from mmengine.config import Config
 
-from ..datasets.feature_store import FeatureStore
+from ..datasets.videos.feature_store import FeatureStore
 from ..utils.data_files import read_npy
 from .extract_audio import MEDIA_TYPES, frame_rates
 from .stream_store import (

@@ -26,9 +26,9 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms as tv
 from torchvision.transforms import functional as tvf
 
-from ..datasets.image_folder_dataset import EXTENSIONS
-from ..datasets.record_io import RecordIOWriter
-from ..datasets.tar_shards import write_shards
+from ..data_preparation.shard_writer import write_shards
+from ..datasets.containers.record_io import RecordIOWriter
+from ..datasets.faces.image_folder_dataset import EXTENSIONS
 from .turns import Speed, take_turns
 
 PLAIN = 'plain torchvision'

@@ -12,13 +12,13 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 
-from ..datasets.base_video_dataset import BaseVideoDataset
-from ..datasets.feature_store import (
+from ..datasets.videos.base_video_dataset import BaseVideoDataset
+from ..datasets.videos.feature_store import (
     FeatureStore,
     FeatureStoreWriter,
     read_index,
 )
-from ..datasets.video_folds import source_video
+from ..datasets.videos.video_folds import source_video
 from ..utils.progress import ProgressBar
 
 _MOST_NAMED = 5

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from mmengine.logging import print_log
 
-from ..datasets.image_folder_dataset import images_below
+from ..datasets.faces.image_folder_dataset import images_below
 from ..face_detection import HaarDetector, YuNetDetector, find_faces
 from ..face_detection.cut_out import cut_out
 from ..media.image_limit import check_pixels

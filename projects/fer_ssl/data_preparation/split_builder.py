@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 from mmengine.registry import DATASETS
 
-from ..datasets.face_table import FaceTable
+from ..datasets.faces.face_table import FaceTable
 from ..labels import ABAW_EXPRESSIONS, IGNORE_LABEL
 from ..utils.data_files import COUNT, check_form, read_data_file
 from ..utils.files import file_sha256, make_folder, whole_file, write_json

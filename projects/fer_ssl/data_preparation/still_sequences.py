@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..datasets.repeated_faces import RepeatedFaces
+from ..datasets.repeated_rows import RepeatedFaces
 from ..utils.files import make_folder, whole_file
 from ..utils.text_rows import csv_dicts
 

@@ -1,21 +1,17 @@
-from .aff_wild2 import AffWild2Reader
-from .affectnet_dataset import AffectNetDataset
-from .backends import PixelTextBackend, RecordIOBackend, TarBackend
-from .base_face_dataset import BaseFaceDataset
-from .coded_face_dataset import CodedFaceDataset
-from .dfew_dataset import DFEWDataset, DFEWFrameDataset
-from .expw_dataset import ExpWDataset
-from .face_dataset import FaceDataset
-from .face_table import FaceTable
-from .feature_store import FeatureStore
-from .fer_plus_dataset import FERPlusDataset
-from .frames_csv_reader import FramesCSVReader
-from .image_folder_dataset import ImageFolderDataset
-from .raf_db_dataset import RAFDBDataset
-from .record_io_dataset import RecordIODataset
+from .containers import PixelTextBackend, RecordIOBackend, TarBackend
+from .faces.affectnet_dataset import AffectNetDataset
+from .faces.base_face_dataset import BaseFaceDataset
+from .faces.coded_face_dataset import CodedFaceDataset
+from .faces.expw_dataset import ExpWDataset
+from .faces.face_dataset import FaceDataset
+from .faces.face_table import FaceTable
+from .faces.fer_plus_dataset import FERPlusDataset
+from .faces.image_folder_dataset import ImageFolderDataset
+from .faces.raf_db_dataset import RAFDBDataset
+from .faces.record_io_dataset import RecordIODataset
+from .faces.tar_shard_dataset import TarShardDataset
 from .samplers import ClassBalancedSampler, InfiniteShuffleSampler
-from .seeded_draws import SeededDraws
-from .tar_shard_dataset import TarShardDataset
+from .samplers.seeded_draws import SeededDraws
 from .transforms import (
     CropFace,
     FastColorJitter,
@@ -28,8 +24,12 @@ from .transforms import (
     LoadClipFrames,
     PackClipInputs,
 )
-from .video_clip_dataset import VideoClipDataset
-from .video_frame_dataset import VideoFrameDataset
+from .videos.aff_wild2_reader import AffWild2Reader
+from .videos.dfew_dataset import DFEWDataset, DFEWFrameDataset
+from .videos.feature_store import FeatureStore
+from .videos.frames_csv_reader import FramesCSVReader
+from .videos.video_clip_dataset import VideoClipDataset
+from .videos.video_frame_dataset import VideoFrameDataset
 
 __all__ = [
     'AffectNetDataset',

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..datasets.abaw_annotation import is_number
-from ..datasets.frame_list import HEADERS, FrameList, track_of
+from ..datasets.videos.abaw_annotation import is_number
+from ..datasets.videos.submission_frames import HEADERS, FrameList, track_of
 from ..labels import ABAW_TRACKS
 from ..utils.files import write_text
 from ..utils.text_rows import read_lines

@@ -23,7 +23,7 @@ from mmengine import fileio
 from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS
 
-from ...datasets.abaw_annotation import is_annotated
+from ...datasets.videos.abaw_annotation import is_annotated
 from ...labels import IGNORE_LABEL
 from ...media.image_limit import TooManyPixelsError, open_image
 from ...utils.data_files import COUNT, check_form, read_json

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Callable
 
-from ...datasets.affectnet_dataset import CSV_FILES, CSV_IMAGE_FOLDERS
-from ...datasets.tar_shards import MANIFEST, PROGRESS
+from ...datasets.containers.tar_shards import MANIFEST, PROGRESS
+from ...datasets.faces.affectnet_dataset import CSV_FILES, CSV_IMAGE_FOLDERS
 from ...labels import TAXONOMIES
 from ...utils.data_files import read_json
 

@@ -6,7 +6,7 @@ from itertools import count
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
-from ..seeded_draws import SeededDraws
+from .seeded_draws import SeededDraws
 
 
 class ResumableSampler(Sampler):

@@ -5,7 +5,7 @@ from mmcv.transforms import BaseTransform
 from mmengine.dataset import Compose
 from mmengine.registry import TRANSFORMS, DefaultScope
 
-from ..load_frame import load_frame
+from ..unreadable_images import load_frame
 
 
 @TRANSFORMS.register_module()

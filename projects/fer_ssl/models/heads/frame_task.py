@@ -30,7 +30,7 @@ class FrameTask(nn.Module):
         Args:
             logits: (N, T, C).
             labels: (N, T) or (N, T, C), in the forms of
-                :func:`~fer_ssl.datasets.abaw_annotation.read_annotation`.
+                :func:`~fer_ssl.datasets.videos.abaw_annotation.read_annotation`.
             valid: Frames that exist and have a face, bool (N, T).
 
         Returns:

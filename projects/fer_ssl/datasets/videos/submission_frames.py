@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..labels import ABAW_TRACKS
-from ..utils.text_rows import read_lines
+from ...labels import ABAW_TRACKS
+from ...utils.text_rows import read_lines
 
 #: First column of the header of every submission and example.
 LOCATION = 'image_location'

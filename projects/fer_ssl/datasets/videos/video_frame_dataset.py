@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from mmengine.registry import DATASETS
 
+from ..unreadable_images import load_frame
 from .abaw_annotation import is_annotated
 from .base_video_dataset import BaseVideoDataset
-from .load_frame import load_frame
 
 
 @DATASETS.register_module()

@@ -5,12 +5,12 @@ import os.path as osp
 import numpy as np
 from mmengine.registry import DATASETS
 
-from ..labels import IGNORE_LABEL
-from ..utils.open_files import DamagedFileError
-from .backends import tar_address
+from ...labels import IGNORE_LABEL
+from ...utils.open_files import DamagedFileError
+from ..containers import tar_address
+from ..containers.tar_shards import MANIFEST, ShardsManifest, read_shard_index
 from .base_face_dataset import BaseFaceDataset
 from .face_table import FaceTable
-from .tar_shards import MANIFEST, ShardsManifest, read_shard_index
 
 
 @DATASETS.register_module()

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import numpy as np
 from mmengine.registry import DATASETS
 
-from ..labels import IGNORE_LABEL
-from ..utils.text_rows import csv_rows, whole_numbers
-from .backends.pixel_text_backend import SIDE, pixel_text_path
+from ...labels import IGNORE_LABEL
+from ...utils.text_rows import csv_rows, whole_numbers
+from ..containers.pixel_text_backend import SIDE, pixel_text_path
 from .coded_face_dataset import CodedFaceDataset
 from .face_table import FaceTable
 

@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 from mmengine.registry import DATASETS
 
-from ..labels import TAXONOMIES
-from ..utils.text_rows import (
+from ...labels import TAXONOMIES
+from ...utils.text_rows import (
     EmptyBoxError,
     check_box,
     check_code,

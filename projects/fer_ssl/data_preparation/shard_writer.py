@@ -1,12 +1,4 @@
-"""Tar shards: many images in few large files, for disks and networks.
-
-A shard is a plain tar file in the form of the library ``webdataset``: the
-members ``000000012.jpg``, ``000000012.cls`` (number of the class, where it is
-known) and ``000000012.json`` (``{"box": [left, top, right, bottom]}``, where
-the face has one) are one sample. Beside each shard lies ``shard-000000.npy``,
-which says where its images begin, so that any image can be read alone.
-``shards.json`` names all shards; it is written last.
-"""
+"""Writing of tar shards, see :mod:`fer_ssl.datasets.containers.tar_shards`."""
 
 from __future__ import annotations
 
@@ -16,150 +8,32 @@ import itertools
 import json
 import os
 import os.path as osp
-import re
 import tarfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import numpy as np
 from mmengine import fileio
 
+from ..datasets.containers.tar_shards import (
+    FORMAT,
+    MANIFEST,
+    PROGRESS,
+    ROW,
+    SHARD_FORM,
+    Shard,
+    ShardsManifest,
+    check_shards,
+    index_path,
+)
 from ..labels import IGNORE_LABEL
-from ..utils.data_files import COUNT, check_form, read_json, read_npy
+from ..utils.data_files import COUNT, check_form, read_json
 from ..utils.files import make_folder, whole_file, write_json
-from ..utils.open_files import DamagedFileError
 from ..utils.progress import ProgressBar
 
-MANIFEST = 'shards.json'
-FORMAT = 'fer_ssl shards 1'
-#: One row per image: bytes of its content in the shard, class to learn from
-#: and class that is known (an unlabeled face may have one), box.
-ROW = np.dtype(
-    [
-        ('offset', np.int64),
-        ('size', np.int64),
-        ('label', np.int64),
-        ('truth', np.int64),
-        ('box', np.int64, (4,)),
-    ]
-)
-PROGRESS = 'shards.partial.json'
-_SHARD_FORM = dict(path=str, num_images=COUNT, size=COUNT, sha256=str)
-_MANIFEST_FORM = dict(
-    format=str,
-    classes=[str],
-    has_boxes=bool,
-    num_images=COUNT,
-    skipped=[str],
-    shards=[_SHARD_FORM],
-)
 _PROGRESS_FORM = dict(
-    recipe=dict, next_item=COUNT, skipped=[str], shards=[_SHARD_FORM]
+    recipe=dict, next_item=COUNT, skipped=[str], shards=[SHARD_FORM]
 )
-
-
-@dataclass
-class Shard:
-    """One tar file.
-
-    Attributes:
-        path: Relative to the folder of the manifest and in it. Or absolute,
-            on another disk; the file then is named ``shard-<number>.tar``.
-        num_images: Images in it.
-        size: Bytes of the file.
-        sha256: Hash of the file.
-    """
-
-    path: str
-    num_images: int
-    size: int
-    sha256: str
-
-
-@dataclass
-class ShardsManifest:
-    """Content of ``shards.json``.
-
-    Attributes:
-        classes: Names of the labels.
-        has_boxes: Whether the faces have boxes in their images.
-        num_images: Images in all shards.
-        skipped: Images that could not be read and were left out.
-        shards: The tar files, in order.
-    """
-
-    classes: list[str]
-    has_boxes: bool
-    num_images: int
-    skipped: list[str]
-    shards: list[Shard]
-
-    @staticmethod
-    def read(path: str) -> ShardsManifest:
-        """Read the file.
-
-        Raises:
-            FileNotFoundError: There is no such file.
-            ValueError: It is of another form.
-        """
-        try:
-            content = read_json(path)
-            where = f'{path}: not a manifest of the form {FORMAT!r}'
-            check_form(where, content, _MANIFEST_FORM)
-            if content['format'] != FORMAT:
-                raise ValueError(f'{where}: it is {content["format"]!r:.40}.')
-            shards = [Shard(**shard) for shard in content['shards']]
-            check_shards(path, shards)
-        except FileNotFoundError:
-            remedy = 'Run tools/dataset/make_shards.py'
-            partial = osp.join(osp.dirname(path), PROGRESS)
-            if osp.exists(partial):
-                remedy = 'The shards are not finished: run make_shards again'
-            raise FileNotFoundError(
-                f'{path}: no such manifest. {remedy}.'
-            ) from None
-        except ValueError as error:
-            raise DamagedFileError(str(error)) from None
-        del content['format']
-        manifest = ShardsManifest(**dict(content, shards=shards))
-        there = sum(shard.num_images for shard in shards)
-        if manifest.num_images != there:
-            raise DamagedFileError(
-                f'{path}: {manifest.num_images} images, but the shards have '
-                f'{there}. Copy it again.'
-            )
-        return manifest
-
-
-def check_shards(path: str, shards: Sequence[Shard]) -> None:
-    """Refuse entries of a manifest that lead to other files than shards.
-
-    Args:
-        path: The manifest, for messages.
-
-    Raises:
-        ValueError: A path leaves the folder of the manifest, or a shard
-            stands there twice; the message names the entry.
-    """
-    seen = set()
-    for number, shard in enumerate(shards):
-        name = shard.path
-        where = f'{path}: shards[{number}]: path {name!r:.80}'
-        own_name = re.fullmatch(r'shard-[0-9]{6,}\.tar', osp.basename(name))
-        if (
-            '\0' in name
-            or '://' in name
-            or not name.endswith('.tar')
-            or '..' in name.replace('\\', '/').split('/')
-            or (osp.isabs(name) and not own_name)
-        ):
-            raise ValueError(
-                f'{where} is no shard in the folder of the manifest, nor '
-                '/FOLDER/shard-<number>.tar on another disk.'
-            )
-        if osp.normpath(name) in seen:
-            raise ValueError(f'{where} is given twice.')
-        seen.add(osp.normpath(name))
 
 
 def write_shards(
@@ -400,53 +274,3 @@ def extension_of(image: bytes) -> str:
         if image.startswith(magic):
             return extension
     return 'img'
-
-
-def index_path(shard: str) -> str:
-    """``shard-000000.npy`` for ``shard-000000.tar``."""
-    return f'{osp.splitext(shard)[0]}.npy'
-
-
-def read_shard_index(path: str, shard: Shard) -> np.ndarray:
-    """Rows of the index of a shard, of type :data:`ROW`.
-
-    Args:
-        path: The tar file.
-        shard: Its entry in the manifest.
-
-    Raises:
-        FileNotFoundError: The shard or its index is missing.
-        DamagedFileError: They are not the ones that the manifest describes.
-    """
-    index = index_path(path)
-    for file in (path, index):
-        if not osp.isfile(file):
-            raise FileNotFoundError(
-                f'{file}: no such file, though the manifest names the shard. '
-                'Is the disk there? After moving shards, correct their paths '
-                'in the manifest.'
-            )
-    if osp.getsize(path) != shard.size:
-        raise DamagedFileError(
-            f'{path}: {osp.getsize(path)} bytes, but the manifest says '
-            f'{shard.size}. Copy it again.'
-        )
-    try:
-        rows = read_npy(index)
-    except ValueError as error:
-        raise DamagedFileError(f'{error} Copy it again.') from None
-    if (
-        rows.dtype != ROW
-        or rows.shape != (shard.num_images,)
-        or (rows['label'] < IGNORE_LABEL).any()
-        or (rows['truth'] < IGNORE_LABEL).any()
-        or (rows['offset'] < 0).any()
-        or (rows['size'] < 0).any()
-        # No sum, which may overflow.
-        or (rows['offset'] > shard.size - rows['size']).any()
-    ):
-        raise DamagedFileError(
-            f'{index}: not the index of a shard of {shard.num_images} images '
-            f'and {shard.size} bytes. Copy it again.'
-        )
-    return rows

@@ -4,8 +4,8 @@ import os
 
 from mmengine.registry import DATASETS
 
-from ..labels import TAXONOMIES
-from ..utils.text_rows import (
+from ...labels import TAXONOMIES
+from ...utils.text_rows import (
     EmptyBoxError,
     check_box,
     check_code,

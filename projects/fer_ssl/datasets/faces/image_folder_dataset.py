@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from mmengine.registry import DATASETS
 
-from ..labels import (
+from ...labels import (
     DROP,
     FIRST_CODES,
     IGNORE_LABEL,
     TAXONOMIES,
     canonical_name,
 )
-from ..utils.files import is_part
+from ...utils.files import is_part
 from .coded_face_dataset import CodedFaceDataset
 from .face_table import FaceTable
 

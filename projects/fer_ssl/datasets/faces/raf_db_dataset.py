@@ -4,8 +4,8 @@ import os
 
 from mmengine.registry import DATASETS
 
-from ..labels import FIRST_CODES, TAXONOMIES
-from ..utils.text_rows import check_code, spaced_rows, whole_numbers
+from ...labels import FIRST_CODES, TAXONOMIES
+from ...utils.text_rows import check_code, spaced_rows, whole_numbers
 from .coded_face_dataset import CodedFaceDataset
 from .face_table import FaceTable
 

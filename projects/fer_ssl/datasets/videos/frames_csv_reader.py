@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mmengine.registry import TASK_UTILS
 
-from ..labels import ABAW_TRACKS
+from ...labels import ABAW_TRACKS
 from .abaw_annotation import check_tracks, label_columns
 from .frames_csv import VideoAnnotation, read_frames_csv
 

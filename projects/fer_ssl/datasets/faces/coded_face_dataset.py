@@ -8,7 +8,7 @@ from mmengine.fileio import get_file_backend
 from mmengine.fileio.backends import LocalBackend
 from mmengine.logging import print_log
 
-from ..labels import DROP, IGNORE_LABEL, TAXONOMIES, label_mapping
+from ...labels import DROP, IGNORE_LABEL, TAXONOMIES, label_mapping
 from .base_face_dataset import BaseFaceDataset
 from .face_table import FaceTable
 

@@ -10,8 +10,8 @@ import numpy as np
 from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 
-from ..labels import FIRST_CODES, TAXONOMIES, label_mapping
-from ..utils.text_rows import check_code, csv_rows, read_header, whole_numbers
+from ...labels import FIRST_CODES, TAXONOMIES, label_mapping
+from ...utils.text_rows import check_code, csv_rows, read_header, whole_numbers
 from .frames_csv import VideoAnnotation
 from .video_clip_dataset import VideoClipDataset
 from .video_frame_dataset import VideoFrameDataset

@@ -9,15 +9,15 @@ import numpy as np
 from mmengine.logging import print_log
 from mmengine.registry import TASK_UTILS
 
-from ..labels import IGNORE_LABEL
+from ...labels import IGNORE_LABEL
 from .abaw_annotation import (
     check_tracks,
     ignored_labels,
     label_columns,
     read_annotation,
 )
-from .frame_list import read_frame_list, track_of
 from .frames_csv import VideoAnnotation
+from .submission_frames import read_frame_list, track_of
 
 _TRACK_FOLDERS = {
     'EXPR': ('EXPR_Recognition_Challenge', 'EXPR_Classification_Challenge'),

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..utils.files import whole_path
-from ..utils.open_files import DamagedFileError, OpenFiles
+from ...utils.files import whole_path
+from ...utils.open_files import DamagedFileError, OpenFiles
 
 MAGIC = struct.pack('<I', 0xCED7230A)
 _FRAME = struct.Struct('<4sI')

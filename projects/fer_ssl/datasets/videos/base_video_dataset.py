@@ -7,8 +7,8 @@ from mmengine.dataset import BaseDataset
 from mmengine.fileio import join_path
 from mmengine.registry import TASK_UTILS
 
-from ..labels import ABAW_EXPRESSIONS, ABAW_TRACKS
-from ..utils.warn_once import warn_once
+from ...labels import ABAW_EXPRESSIONS, ABAW_TRACKS
+from ...utils.warn_once import warn_once
 from .frames_csv import VideoAnnotation, read_frames_csv
 from .video_folds import read_folds, select_folds
 

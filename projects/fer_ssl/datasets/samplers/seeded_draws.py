@@ -7,7 +7,7 @@ import torch
 from mmengine.registry import DATASETS
 from torch.utils.data import Dataset
 
-from ..utils.seeds import mixed_seed
+from ...utils.seeds import mixed_seed
 
 
 @DATASETS.register_module()

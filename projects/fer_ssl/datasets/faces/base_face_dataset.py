@@ -9,11 +9,11 @@ from mmengine.fileio import get_file_backend
 from mmengine.logging import print_log
 from mmengine.utils import is_abs
 
-from ..labels import ABAW_EXPRESSIONS, IGNORE_LABEL
-from ..utils.warn_once import warn_once
+from ...labels import ABAW_EXPRESSIONS, IGNORE_LABEL
+from ...utils.warn_once import warn_once
+from ..transforms.crop_face import FaceOutsideImageError
+from ..unreadable_images import IMAGE_ERRORS, is_readable
 from .face_table import FaceTable
-from .readable import IMAGE_ERRORS, is_readable
-from .transforms.crop_face import FaceOutsideImageError
 
 
 class BaseFaceDataset(BaseDataset):

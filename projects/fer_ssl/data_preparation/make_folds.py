@@ -1,42 +1,23 @@
-"""Folds for cross-validation, grouped by source video."""
+"""Making of folds for cross-validation, grouped by source video."""
 
 from __future__ import annotations
 
 import csv
-import logging
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from mmengine.logging import print_log
 
+from ..datasets.videos.abaw_annotation import is_annotated
+from ..datasets.videos.video_folds import (
+    HEADER,
+    source_video,
+)
 from ..labels import IGNORE_LABEL
 from ..utils.files import whole_file
 from ..utils.tables import markdown_table
-from ..utils.text_rows import csv_rows
-from .abaw_annotation import is_annotated
 
-_HEADER = ['video', 'fold']
-_SIDE = re.compile(r'_(?:left|right)$')
-# Clips that Aff-Wild2 cut from one video: 5-60-1920x1080-2, video10_1.
-_CLIP = re.compile(r'^(\d+-\d+-\d+x\d+)-\d+$|^(video\d+)_\d+$', re.ASCII)
 # Cells per dimension of the grid over valence and arousal.
 _CELLS = 4
-
-Video = TypeVar('Video')
-
-
-def source_video(name: str) -> str:
-    """Name of the video that a video of Aff-Wild2 was taken from.
-
-    ``video5_left`` and ``video5_right`` are two people in one video;
-    ``5-60-1920x1080-1`` to ``-4`` and ``video10_1`` are clips of one. Other
-    names stand for themselves.
-    """
-    name = _SIDE.sub('', name)
-    match = _CLIP.match(name)
-    return (match[1] or match[2]) if match else name
 
 
 def frame_counts(labels: np.ndarray, num_classes: int) -> np.ndarray:
@@ -154,77 +135,8 @@ def write_folds(folds: Mapping[str, int], path: str) -> None:
     """Write ``video,fold`` to a CSV file; folders are made."""
     with whole_file(path) as file:
         writer = csv.writer(file, lineterminator='\n')
-        writer.writerow(_HEADER)
+        writer.writerow(HEADER)
         writer.writerows(folds.items())
-
-
-def read_folds(path: str) -> dict[str, str]:
-    """Read ``video,fold``: fold of each video.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: Content is wrong; the message names file and line.
-    """
-    folds: dict[str, str] = {}
-    rows = csv_rows(path)
-    line, header = next(rows, (1, []))
-    if header != _HEADER:
-        raise ValueError(
-            f'{path}:{line}: the header must be {",".join(_HEADER)}, got '
-            f'{",".join(header)!r:.80}.'
-        )
-    for line, row in rows:
-        if len(row) != 2 or not all(row) or row[0] in folds:
-            raise ValueError(
-                f'{path}:{line}: {",".join(row)!r:.80} is no video,fold, or '
-                'its video stands there twice.'
-            )
-        folds[row[0]] = row[1]
-    return folds
-
-
-def select_folds(
-    videos: Mapping[str, Video],
-    folds: Mapping[str, str],
-    chosen: str | int | Iterable[str | int] | None,
-) -> dict[str, Video]:
-    """The videos of some folds; those in no fold are left out.
-
-    Args:
-        videos: Anything by name of the video.
-        folds: Fold of each video.
-        chosen: One fold, several, or ``None`` for all.
-
-    Raises:
-        ValueError: A fold has a video that is not there, or there is no such
-            fold.
-    """
-    unknown = [name for name in folds if name not in videos]
-    if unknown:
-        raise ValueError(
-            f'the folds name {len(unknown)} videos that are not in the data '
-            f'set, the first is {unknown[0]!r}: they are of another one.'
-        )
-    if chosen is None:
-        wanted = set(folds.values())
-    elif isinstance(chosen, (str, int)):
-        wanted = {str(chosen)}
-    else:
-        wanted = set(map(str, chosen))
-    missing = wanted.difference(folds.values())
-    if missing or not wanted:
-        raise ValueError(
-            f'there is no fold {", ".join(sorted(missing))}; the folds are '
-            f'{", ".join(sorted(set(folds.values())))}.'
-        )
-    left_out = len(videos) - len(folds)
-    if left_out:
-        print_log(
-            f'{left_out} of {len(videos)} videos are in no fold and left out.',
-            'current',
-            logging.WARNING,
-        )
-    return {n: v for n, v in videos.items() if folds.get(n) in wanted}
 
 
 def folds_table(

@@ -7,10 +7,10 @@ from typing import Callable
 
 import numpy as np
 
-from ..labels import ABAW_TRACKS, IGNORE_LABEL, IGNORE_VALENCE_AROUSAL
-from ..utils.text_rows import csv_rows, read_header
+from ...labels import ABAW_TRACKS, IGNORE_LABEL, IGNORE_VALENCE_AROUSAL
+from ...utils.text_rows import csv_rows, read_header
+from ..repeated_rows import RepeatedFaces
 from .abaw_annotation import action_unit, label_dtype, valence_or_arousal
-from .repeated_faces import RepeatedFaces
 
 _COLUMNS = ('video', 'frame', 'image')
 _TASK_COLUMNS = dict(ABAW_TRACKS, EXPR=('expression',))

@@ -9,9 +9,9 @@ from contextlib import suppress
 
 import numpy as np
 
-from ..utils.data_files import COUNT, check_form, read_json, read_npy
-from ..utils.files import file_named, whole_path, write_json
-from ..utils.open_files import DamagedFileError, OpenFiles
+from ...utils.data_files import COUNT, check_form, read_json, read_npy
+from ...utils.files import file_named, whole_path, write_json
+from ...utils.open_files import DamagedFileError, OpenFiles
 
 _INDEX, _FEATURES, _VALID = 'index.json', 'features.npy', 'valid.npy'
 _PARTIAL, _PARTIAL_VALID = 'features.partial.npy', 'valid.partial.npy'

@@ -5,11 +5,11 @@ import os.path as osp
 import numpy as np
 from mmengine.registry import DATASETS
 
-from ..labels import IGNORE_LABEL
-from .backends import record_io_address
+from ...labels import IGNORE_LABEL
+from ..containers import record_io_address
+from ..containers.record_io import RecordIOFile
 from .base_face_dataset import BaseFaceDataset
 from .face_table import FaceTable
-from .record_io import RecordIOFile
 
 
 @DATASETS.register_module()

@@ -13,8 +13,8 @@ from typing import Callable
 
 import numpy as np
 
-from ..labels import ABAW_TRACKS, IGNORE_LABEL, IGNORE_VALENCE_AROUSAL
-from ..utils.text_rows import read_lines
+from ...labels import ABAW_TRACKS, IGNORE_LABEL, IGNORE_VALENCE_AROUSAL
+from ...utils.text_rows import read_lines
 
 #: Plain decimal number; float() also takes 'nan', '1_0' and other scripts.
 is_number = re.compile(

@@ -3,8 +3,8 @@ from __future__ import annotations
 from mmengine.fileio import BaseStorageBackend, register_backend
 
 from ...utils.open_files import OpenFiles
-from ..record_io import RecordIOFile, read_image_record
 from .address import make_address, split_address
+from .record_io import RecordIOFile, read_image_record
 
 
 def record_io_address(path: str, key: int, offset: int) -> str:
