@@ -10,7 +10,7 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import save_checkpoint
 
-from fer_ssl.apis.extract_features import extract_features
+from fer_ssl.features.extract_features import extract_features
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 FILES = {path.stem: path for path in CONFIGS.glob('paper_b/*.py')}

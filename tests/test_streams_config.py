@@ -12,9 +12,9 @@ from mmengine.runner import Runner
 from mmengine.runner.checkpoint import save_checkpoint
 from sound_files import tone, write_wav
 
-from fer_ssl.apis.extract_audio import extract_audio
-from fer_ssl.apis.extract_features import extract_features
-from fer_ssl.apis.stream_store import build_video_dataset, video_lengths
+from fer_ssl.features.extract_audio import extract_audio
+from fer_ssl.features.extract_features import extract_features
+from fer_ssl.features.stream_store import build_video_dataset, video_lengths
 from fer_ssl.models.heads import MultiTaskFrameHead, TemporalFrameHead
 
 CONFIGS = Path(__file__).parents[1] / 'configs'

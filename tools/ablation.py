@@ -66,8 +66,8 @@ def main() -> None:
 
     from mmengine.logging import MMLogger
 
-    from fer_ssl.apis.ablation_study import Study
-    from fer_ssl.apis.step_queue import StepQueue
+    from fer_ssl.experiments.study import Study
+    from fer_ssl.experiments.study_queue import StepQueue
 
     # MMEngine tells of every variable that a config reads.
     MMLogger.get_current_instance().setLevel('WARNING')
@@ -85,7 +85,7 @@ def main() -> None:
         return
     queue.run()
 
-    from fer_ssl.apis.ablation_report import write_report
+    from fer_ssl.experiments.study_report import write_report
 
     print(write_report(plan, queue, study.path.stem, args.cost), end='')
     if queue.failed:

@@ -22,10 +22,10 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.registry import METRICS, init_default_scope
 
-from fer_ssl.apis.trials import run_logged, scores_of_test
 from fer_ssl.datasets.videos.video_folds import read_folds
 from fer_ssl.evaluation import VideoPredictions
 from fer_ssl.evaluation.ensemble import average_predictions
+from fer_ssl.experiments.training_runs import run_logged, scores_of_test
 from fer_ssl.launch import describe_error, find_config, run
 from fer_ssl.utils.data_files import check_form, read_json
 from fer_ssl.utils.files import write_json, write_text

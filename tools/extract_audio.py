@@ -60,7 +60,7 @@ def main() -> None:
     args = parse_args()
     cfg = load_config(args)
 
-    from fer_ssl.apis.extract_audio import MEDIA_TYPES, extract_audio
+    from fer_ssl.features.extract_audio import MEDIA_TYPES, extract_audio
     from fer_ssl.media.log_mel import LogMel
 
     extract_audio(

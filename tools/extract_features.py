@@ -33,7 +33,7 @@ def main() -> None:
     args = parse_args()
     cfg = load_config(args)
 
-    from fer_ssl.apis.extract_features import (
+    from fer_ssl.features.extract_features import (
         extract_features,
         init_distributed,
     )

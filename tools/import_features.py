@@ -52,7 +52,7 @@ def main() -> None:
     args = parse_args()
     cfg = load_config(args)
 
-    from fer_ssl.apis.import_features import import_features
+    from fer_ssl.features.import_features import import_features
 
     import_features(
         cfg,

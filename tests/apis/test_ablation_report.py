@@ -7,7 +7,9 @@ import math
 import pytest
 from mmengine.config import Config
 
-from fer_ssl.apis.ablation_report import (
+from fer_ssl.experiments.study import Cell, Plan, Step
+from fer_ssl.experiments.study_queue import StepQueue
+from fer_ssl.experiments.study_report import (
     cost_rows,
     cost_table,
     pseudo_label_rows,
@@ -15,8 +17,6 @@ from fer_ssl.apis.ablation_report import (
     score_table,
     write_report,
 )
-from fer_ssl.apis.ablation_study import Cell, Plan, Step
-from fer_ssl.apis.step_queue import StepQueue
 
 NAN = float('nan')
 
@@ -132,8 +132,8 @@ def test_cost_of_a_resumed_training(queue, monkeypatch):
     config = Config(dict(train_cfg=dict(max_iters=44)))
     cost = dict(parameters=2e6, trained=1e6, shape='1 x 3', multiply_adds=5e8)
     for name, value in (
-        ('fer_ssl.apis.model_cost.model_cost', lambda _: cost),
-        ('fer_ssl.apis.ablation_report.read_config', lambda *_: config),
+        ('fer_ssl.experiments.model_cost.model_cost', lambda _: cost),
+        ('fer_ssl.experiments.study_report.read_config', lambda *_: config),
     ):
         monkeypatch.setattr(name, value)
     (row,) = cost_rows(plan_of(queue), queue)
@@ -151,9 +151,9 @@ def test_table_is_there_whatever_the_cost(queue, monkeypatch):
     def fail(config):
         raise KeyError('MyEncoder')
 
-    monkeypatch.setattr('fer_ssl.apis.model_cost.model_cost', fail)
+    monkeypatch.setattr('fer_ssl.experiments.model_cost.model_cost', fail)
     monkeypatch.setattr(
-        'fer_ssl.apis.ablation_report.read_config',
+        'fer_ssl.experiments.study_report.read_config',
         lambda *_: Config(dict(train_cfg=dict(max_iters=40))),
     )
     with pytest.raises(KeyError, match='MyEncoder'):

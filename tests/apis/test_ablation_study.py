@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fer_ssl.apis.ablation_study import Study, read_config
+from fer_ssl.experiments.study import Study, read_config
 
 CONFIG = """
 start = '{{$FER_SSL_BASELINE:nothing}}'

@@ -9,12 +9,12 @@ from mmengine.config import Config
 from sound_files import tone, write_video, write_wav
 
 import fer_ssl
-from fer_ssl.apis.extract_audio import extract_audio, frame_spectra
 from fer_ssl.datasets.videos.feature_store import (
     FeatureStore,
     FeatureStoreWriter,
 )
 from fer_ssl.datasets.videos.video_clip_dataset import VideoClipDataset
+from fer_ssl.features.extract_audio import extract_audio, frame_spectra
 from fer_ssl.media.log_mel import LogMel
 
 pytest.importorskip('av')

@@ -11,11 +11,11 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
 import fer_ssl
-from fer_ssl.apis.extract_features import extract_features
 from fer_ssl.datasets.videos.feature_store import (
     FeatureStore,
     FeatureStoreWriter,
 )
+from fer_ssl.features.extract_features import extract_features
 
 ROOT = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_ssl.apis.features_benchmark import (
+from fer_ssl.benchmarks.features import (
     Footprint,
     describe_footprints,
     make_store,

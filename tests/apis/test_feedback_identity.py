@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fer_ssl.apis.feedback_identity import (
+from fer_ssl.experiments.feedback_identity import (
     Problem,
     batch_norm_bias,
     cosine_of_expectation,
@@ -57,7 +57,7 @@ def test_true_gradient_is_a_descent_direction():
 
 def test_table_and_plot(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
-        'fer_ssl.apis.feedback_identity.compare_estimators',
+        'fer_ssl.experiments.feedback_identity.compare_estimators',
         lambda problems: [
             dict(
                 estimator=name,

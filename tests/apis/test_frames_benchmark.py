@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_ssl.apis.frames_benchmark import (
+from fer_ssl.benchmarks.post_processing import (
     FrameTask,
     compare_frames,
     describe_frames,

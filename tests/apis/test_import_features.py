@@ -8,8 +8,8 @@ import pytest
 from mmengine.config import Config
 
 import fer_ssl
-from fer_ssl.apis.import_features import import_features, resample_rows
 from fer_ssl.datasets.videos.feature_store import FeatureStore
+from fer_ssl.features.import_features import import_features, resample_rows
 
 ROOT = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))
 

@@ -10,8 +10,8 @@ from mmengine.config import Config
 from PIL import Image
 from torchvision.transforms import functional as tvf
 
-from fer_ssl.apis import loader_benchmark
-from fer_ssl.apis.loader_benchmark import (
+from fer_ssl.benchmarks import loader as loader_benchmark
+from fer_ssl.benchmarks.loader import (
     PLAIN,
     PlainDataset,
     PlainRandAugment,
@@ -20,7 +20,7 @@ from fer_ssl.apis.loader_benchmark import (
     make_images,
     unlabeled_pipeline,
 )
-from fer_ssl.apis.turns import describe
+from fer_ssl.benchmarks.timing import describe
 
 ROOT = Path(__file__).parents[2]
 

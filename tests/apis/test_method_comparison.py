@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fer_ssl.apis import method_comparison
-from fer_ssl.apis.method_comparison import Entry, MethodComparison
+from fer_ssl.experiments import method_comparison
+from fer_ssl.experiments.method_comparison import Entry, MethodComparison
 from fer_ssl.visualization import plot_methods
 
 CONFIGS = Path(__file__).parents[2] / 'configs'

@@ -5,7 +5,7 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from fer_ssl.apis.model_cost import model_cost, multiply_adds
+from fer_ssl.experiments.model_cost import model_cost, multiply_adds
 from fer_ssl.models.temporal import RecurrentEncoder, TransformerEncoder
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from fer_ssl.apis.scaling import (
+from fer_ssl.benchmarks.scaling import (
     REDUCTIONS,
     RESNET50_WEIGHTS,
     Load,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_ssl.apis.startup_benchmark import (
+from fer_ssl.benchmarks.startup import (
     compare_startup,
     import_commands,
     startup_rows,

@@ -11,16 +11,9 @@ from torch import nn
 from torch.autograd import forward_ad
 from torch.testing import assert_close
 
-from fer_ssl.apis.face2exp_step import Face2ExpLoop, load_clone
-from fer_ssl.apis.package_step import (
-    PackageLoop,
-    build_runner,
-    paper_config,
-    random_batches,
-)
-from fer_ssl.apis.plain_step import PlainLoop
-from fer_ssl.apis.step_benchmark import StepSpeed, compare_steps, rows
-from fer_ssl.apis.step_passes import (
+from fer_ssl.benchmarks.step.compare import StepSpeed, compare_steps, rows
+from fer_ssl.benchmarks.step.face2exp_step import Face2ExpLoop, load_clone
+from fer_ssl.benchmarks.step.floor import (
     ESTIMATORS,
     NO_FEEDBACK,
     PEER,
@@ -28,6 +21,13 @@ from fer_ssl.apis.step_passes import (
     Passes,
     passes,
 )
+from fer_ssl.benchmarks.step.package_step import (
+    PackageLoop,
+    build_runner,
+    paper_config,
+    random_batches,
+)
+from fer_ssl.benchmarks.step.plain_step import PlainLoop
 
 ROOT = Path(__file__).parents[2]
 # A loop with the interface of Meta-Face2Exp, and with its passes.

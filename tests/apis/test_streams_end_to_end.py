@@ -8,9 +8,9 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 from sound_files import tone, write_wav
 
-from fer_ssl.apis.extract_audio import extract_audio
-from fer_ssl.apis.extract_features import extract_features
 from fer_ssl.evaluation.video_predictions import VideoPredictions
+from fer_ssl.features.extract_audio import extract_audio
+from fer_ssl.features.extract_features import extract_features
 
 ENCODER = dict(
     type='TransformerEncoder', embed_dims=8, num_layers=1, num_heads=2

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from fer_ssl.apis.trials import spread_table, train_once
+from fer_ssl.experiments.training_runs import spread_table, train_once
 
 # Logs the variable as the score of a validation.
 TRAIN = """

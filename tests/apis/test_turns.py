@@ -1,4 +1,4 @@
-from fer_ssl.apis.turns import Speed, describe, take_turns
+from fer_ssl.benchmarks.timing import Speed, describe, take_turns
 
 
 def test_turns():

@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from mmengine.runner.checkpoint import save_checkpoint
 from PIL import Image
 
-from fer_ssl.apis.extract_features import extract_features
+from fer_ssl.features.extract_features import extract_features
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / 'docs/extending.md').read_text()

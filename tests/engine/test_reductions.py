@@ -9,7 +9,7 @@ import pytest
 from mmengine.registry import MODELS, init_default_scope
 from ranks import train_on_ranks
 
-from fer_ssl.apis.scaling import REDUCTIONS, Machine
+from fer_ssl.benchmarks.scaling import REDUCTIONS, Machine
 
 TOOL = Path(__file__).parents[2] / 'tools/analysis/scaling.py'
 

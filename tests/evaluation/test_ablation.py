@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fer_ssl.evaluation import VideoPrediction, VideoPredictions
-from fer_ssl.evaluation.ablation import (
+from fer_ssl.experiments.prediction_tables import (
     ablation_markdown,
     ablation_rows,
     read_ablation,

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from fer_ssl.evaluation import VideoPrediction, VideoPredictions
-from fer_ssl.evaluation.task_ablation import (
+from fer_ssl.experiments.task_ablation import (
     read_task_scores,
     task_scores,
     task_scores_markdown,

@@ -11,7 +11,7 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import load_checkpoint, save_checkpoint
 
-from fer_ssl.apis.extract_features import extract_features
+from fer_ssl.features.extract_features import extract_features
 from fer_ssl.models.frame_recognizer import FrameRecognizer
 
 BACKBONE = dict(

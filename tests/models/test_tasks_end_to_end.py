@@ -10,9 +10,9 @@ from mmengine.runner import Runner
 from mmengine.runner.checkpoint import save_checkpoint
 from sklearn.metrics import f1_score
 
-from fer_ssl.apis.extract_features import extract_features
 from fer_ssl.datasets import VideoClipDataset
 from fer_ssl.evaluation import VideoPredictions
+from fer_ssl.features.extract_features import extract_features
 from fer_ssl.labels import ABAW_TRACKS
 
 DIM = 16

@@ -13,9 +13,9 @@ import pytest
 import yaml
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 
-from fer_ssl.apis.ablation_study import Study, read_config
 from fer_ssl.evaluation import VideoPredictions
 from fer_ssl.evaluation.classification_scores import macro_f1
+from fer_ssl.experiments.study import Study, read_config
 
 ROOT = Path(__file__).parents[2]
 STUDIES = sorted((ROOT / 'configs/ablations').glob('*.yml'))

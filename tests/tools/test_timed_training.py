@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_ssl.apis.timed_training import StepTimes, time_training
+from fer_ssl.benchmarks.timed_training import StepTimes, time_training
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,8 +6,11 @@ python tools/analysis/ablation_spread.py work_dirs/demo_paper_b*/ablation.csv
 
 import argparse
 
-from fer_ssl.evaluation.ablation import read_ablation, spread_markdown
-from fer_ssl.evaluation.task_ablation import (
+from fer_ssl.experiments.prediction_tables import (
+    read_ablation,
+    spread_markdown,
+)
+from fer_ssl.experiments.task_ablation import (
     read_task_scores,
     task_spread_markdown,
 )

@@ -16,12 +16,12 @@ from __future__ import annotations
 import argparse
 
 from fer_ssl.evaluation import VideoPredictions
-from fer_ssl.evaluation.ablation import (
+from fer_ssl.experiments.prediction_tables import (
     ablation_markdown,
     ablation_rows,
     write_ablation,
 )
-from fer_ssl.evaluation.task_ablation import (
+from fer_ssl.experiments.task_ablation import (
     task_scores,
     task_scores_markdown,
     write_task_scores,

@@ -19,8 +19,12 @@ import argparse
 import os
 from pathlib import Path
 
-from fer_ssl.apis.method_comparison import TITLES, Entry, MethodComparison
-from fer_ssl.apis.trials import spread_table
+from fer_ssl.experiments.method_comparison import (
+    TITLES,
+    Entry,
+    MethodComparison,
+)
+from fer_ssl.experiments.training_runs import spread_table
 from fer_ssl.launch import run
 from fer_ssl.utils.files import save_figure, write_text
 from fer_ssl.utils.tables import write_csv

@@ -8,7 +8,7 @@ Writes one row per estimator and learning rate of the student::
 import argparse
 from pathlib import Path
 
-from fer_ssl.apis.feedback_identity import compare_estimators
+from fer_ssl.experiments.feedback_identity import compare_estimators
 from fer_ssl.launch import run
 from fer_ssl.utils.files import save_figure
 from fer_ssl.utils.tables import markdown_table, write_csv

@@ -12,7 +12,7 @@ are those of the last validation, of student and teacher::
 import argparse
 from pathlib import Path
 
-from fer_ssl.apis.trials import spread_table, train_once
+from fer_ssl.experiments.training_runs import spread_table, train_once
 from fer_ssl.launch import run
 from fer_ssl.utils.tables import write_csv
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from fer_ssl.apis.scaling import (
+from fer_ssl.benchmarks.scaling import (
     REDUCTIONS,
     RESNET50_WEIGHTS,
     Load,
@@ -27,7 +27,7 @@ from fer_ssl.apis.scaling import (
     scaling_table,
     trained_weights_of,
 )
-from fer_ssl.apis.timed_training import on_one_thread_each, time_training
+from fer_ssl.benchmarks.timed_training import on_one_thread_each, time_training
 from fer_ssl.launch import run
 
 TRAIN = Path(__file__).parents[1] / 'train.py'

@@ -19,8 +19,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from fer_ssl.apis.extract_features import extract_features
-from fer_ssl.apis.features_benchmark import (
+from fer_ssl.benchmarks.features import (
     compare_extraction,
     compare_training,
     describe_footprints,
@@ -29,7 +28,8 @@ from fer_ssl.apis.features_benchmark import (
     measure_footprint,
     save_random_student,
 )
-from fer_ssl.apis.turns import describe
+from fer_ssl.benchmarks.timing import describe
+from fer_ssl.features.extract_features import extract_features
 from fer_ssl.launch import run
 
 CONFIG = Path(__file__).parents[2] / 'configs/temporal_r50.py'

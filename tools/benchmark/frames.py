@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 
-from fer_ssl.apis.frames_benchmark import (
+from fer_ssl.benchmarks.post_processing import (
     compare_frames,
     describe_frames,
     frame_tasks,

@@ -20,13 +20,13 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from fer_ssl.apis.loader_benchmark import (
+from fer_ssl.benchmarks.loader import (
     compare_loading,
     copy_images,
     make_images,
     unlabeled_pipeline,
 )
-from fer_ssl.apis.turns import describe
+from fer_ssl.benchmarks.timing import describe
 from fer_ssl.launch import run
 
 CONFIG = Path(__file__).parents[2] / 'configs/_base_/fer_224.py'

@@ -28,7 +28,7 @@ python - "$out/data" <<'PYTHON'
 import sys
 from pathlib import Path
 
-from fer_ssl.apis.loader_benchmark import make_images
+from fer_ssl.benchmarks.loader import make_images
 from fer_ssl.labels import ABAW_EXPRESSIONS as classes
 
 folder = Path(sys.argv[1])

@@ -14,7 +14,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from fer_ssl.apis.startup_benchmark import (
+from fer_ssl.benchmarks.startup import (
     compare_startup,
     import_commands,
     startup_rows,

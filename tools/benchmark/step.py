@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from fer_ssl.apis.step_passes import ESTIMATORS
+from fer_ssl.benchmarks.step.floor import ESTIMATORS
 from fer_ssl.launch import (
     add_launch_arguments,
     load_config,
@@ -58,7 +58,7 @@ def main() -> None:
     args = parse_args()
     config = load_config(args)
 
-    from fer_ssl.apis import step_benchmark
+    from fer_ssl.benchmarks.step import compare as step_benchmark
     from fer_ssl.utils.tables import markdown_table, write_csv
 
     speeds = step_benchmark.compare_steps(

@@ -14,7 +14,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from fer_ssl.apis.timed_training import time_training
+from fer_ssl.benchmarks.timed_training import time_training
 from fer_ssl.launch import run
 
 TRAIN = Path(__file__).parents[1] / 'train.py'

@@ -14,7 +14,8 @@ def plot_estimators(rows: Sequence[dict]) -> Figure:
     """Draw cosine of one draw and of the expectation, and the bias.
 
     Args:
-        rows: As :func:`fer_ssl.apis.feedback_identity.compare_estimators`
+        rows: As
+            :func:`fer_ssl.experiments.feedback_identity.compare_estimators`
             gives them; those of the smallest ``student_lr`` are drawn.
 
     Returns:

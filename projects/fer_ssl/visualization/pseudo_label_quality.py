@@ -16,8 +16,8 @@ def plot_pseudo_label_quality(rows: Sequence[dict]) -> Figure:
     seeds.
 
     Args:
-        rows: As
-            :func:`fer_ssl.apis.ablation_report.pseudo_label_rows` gives them.
+        rows: What
+            :func:`fer_ssl.experiments.study_report.pseudo_label_rows` gives.
 
     Returns:
         The figure; ``figure.savefig(path)`` writes it.

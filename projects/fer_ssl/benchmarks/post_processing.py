@@ -31,7 +31,7 @@ from ..labels import (
     IGNORE_VALENCE_AROUSAL,
 )
 from ..utils.tables import markdown_table
-from .turns import Speed, take_turns
+from .timing import Speed, take_turns
 
 OWN, PEER = 'fer_ssl', 'plain'
 

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ..evaluation.action_unit_metric import ActionUnitMetric
+from ..evaluation.classification_scores import macro_f1
+from ..evaluation.valence_arousal_metric import ValenceArousalMetric
+from ..evaluation.video_predictions import VideoPredictions
 from ..labels import ABAW_TRACKS
 from ..utils.files import whole_file
 from ..utils.tables import markdown_table, mean_and_std
-from .ablation import truth_of
-from .action_unit_metric import ActionUnitMetric
-from .classification_scores import macro_f1
-from .valence_arousal_metric import ValenceArousalMetric
-from .video_predictions import VideoPredictions
+from .prediction_tables import truth_of
 
 TITLES = dict(va='VA: CCC', expr='EXPR: macro-F1 (%)', au='AU: F1 (%)')
 DIGITS = dict(va=3, expr=2, au=2)

@@ -17,15 +17,9 @@ from statistics import median
 import torch
 from mmengine.config import Config
 
+from ..timing import in_turns
 from .face2exp_step import Face2ExpLoop
-from .package_step import (
-    PackageLoop,
-    build_runner,
-    paper_config,
-    random_batches,
-)
-from .plain_step import PlainLoop
-from .step_passes import (
+from .floor import (
     ESTIMATORS,
     NO_FEEDBACK,
     PEER,
@@ -33,7 +27,13 @@ from .step_passes import (
     Passes,
     passes,
 )
-from .turns import in_turns
+from .package_step import (
+    PackageLoop,
+    build_runner,
+    paper_config,
+    random_batches,
+)
+from .plain_step import PlainLoop
 
 
 @dataclass

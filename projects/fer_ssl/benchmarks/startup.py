@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from statistics import median
 
-from .turns import in_turns
+from .timing import in_turns
 
 
 def import_commands(modules: Sequence[str]) -> dict[str, list[str]]:

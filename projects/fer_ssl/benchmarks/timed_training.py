@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .trials import run_logged
+from ..experiments.training_runs import run_logged
 
 
 @dataclass

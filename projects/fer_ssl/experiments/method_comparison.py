@@ -12,7 +12,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from ..launch import find_config
-from .trials import train_once
+from .training_runs import train_once
 
 #: Column -> heading. Scores in percent.
 TITLES = dict(

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ..utils.files import make_folder, write_json
-from .ablation_study import REFERENCE, Step, option_text
-from .trials import start_logged
+from .study import REFERENCE, Step, option_text
+from .training_runs import start_logged
 
 SCRIPTS = dict(train='train.py', test='test.py', extract='extract_features.py')
 

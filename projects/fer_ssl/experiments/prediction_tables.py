@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ..evaluation.classification_scores import macro_f1
+from ..evaluation.video_predictions import VideoPredictions
 from ..utils.files import whole_file
 from ..utils.tables import markdown_table, mean_and_std
-from .classification_scores import macro_f1
-from .video_predictions import VideoPredictions
 
 #: Steps between the rows of Table 1 of paper A, on Aff-Wild2 (23.00, 39.96,
 #: 42.77, 44.43). The second one is 42.77 less 40.57, SSL with the unlabeled

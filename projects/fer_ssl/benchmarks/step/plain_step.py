@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from mmengine.config import Config
 from torch import Tensor, nn
 
-from ..models.feedback.probes import frozen_running_statistics
-from ..utils.seeds import mixed_seed
+from ...models.feedback.probes import frozen_running_statistics
+from ...utils.seeds import mixed_seed
 
 
 class PlainLoop:

@@ -25,11 +25,11 @@ from mmengine.registry import (
 from torch.utils.data import DataLoader
 
 from ..datasets.videos.feature_store import FeatureStoreWriter, images_digest
+from ..features.extract_features import extract_features
 from ..labels import ABAW_EXPRESSIONS
 from ..utils.tables import markdown_table
-from .extract_features import extract_features
-from .loader_benchmark import make_images
-from .turns import Speed, take_turns
+from .loader import make_images
+from .timing import Speed, take_turns
 
 
 def make_videos(folder: str, videos: int, frames: int, size: int) -> dict:

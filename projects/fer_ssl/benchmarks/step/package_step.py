@@ -16,7 +16,7 @@ from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from ..engine.loops.meta_pseudo_label_loop import build_feedback
+from ...engine.loops.meta_pseudo_label_loop import build_feedback
 
 
 class _NoFaces(Dataset):

@@ -12,9 +12,9 @@ from mmengine.utils import import_modules_from_strings
 from ..utils.files import save_figure, write_text
 from ..utils.tables import markdown_table, mean_and_std, write_csv
 from ..visualization import plot_methods, plot_pseudo_label_quality
-from .ablation_study import Plan, read_config
-from .step_queue import StepQueue
-from .trials import log_lines, scores_of_test
+from .study import Plan, read_config
+from .study_queue import StepQueue
+from .training_runs import log_lines, scores_of_test
 
 NAN = float('nan')
 

@@ -29,7 +29,7 @@ from torchvision.transforms import functional as tvf
 from ..data_preparation.shard_writer import write_shards
 from ..datasets.containers.record_io import RecordIOWriter
 from ..datasets.faces.image_folder_dataset import EXTENSIONS
-from .turns import Speed, take_turns
+from .timing import Speed, take_turns
 
 PLAIN = 'plain torchvision'
 
