@@ -135,13 +135,13 @@ def test_padding_of_the_sampler_is_dropped(monkeypatch, size):
     for rank in range(4):
         for module in (
             'mmengine.dataset.sampler',
-            'fer_ssl.evaluation.video_metric',
+            'fer_ssl.evaluation.metrics.frame_prediction_metric',
         ):
             monkeypatch.setattr(
                 f'{module}.get_dist_info', lambda r=rank: (r, 4)
             )
         monkeypatch.setattr(
-            'fer_ssl.evaluation.macro_f1_metric.all_reduce', remember
+            'fer_ssl.evaluation.metrics.macro_f1_metric.all_reduce', remember
         )
         metric = build()
         metric.dataset_meta = image_meta()

@@ -310,7 +310,7 @@ def test_test_set_is_written_but_not_scored(track, tmp_path):
 def test_expressions_are_logged_the_same_way(monkeypatch):
     lines = []
     monkeypatch.setattr(
-        'fer_ssl.evaluation.video_metric.print_log',
+        'fer_ssl.evaluation.metrics.frame_prediction_metric.print_log',
         lambda message, **_: lines.append(message),
     )
     labels = np.array([0, -1, 1, 1])
@@ -394,12 +394,12 @@ def test_padding_of_the_sampler_is_dropped(monkeypatch, track, size):
             sums.append(value.clone())
         value.fill_(1)  # the score itself does not matter here
 
-    module = 'fer_ssl.evaluation.frame_target_metric'
+    module = 'fer_ssl.evaluation.metrics.frame_target_metric'
     monkeypatch.setattr(f'{module}.all_reduce', remember)
     for rank in range(4):
         for place in (
             'mmengine.dataset.sampler',
-            'fer_ssl.evaluation.video_metric',
+            'fer_ssl.evaluation.metrics.frame_prediction_metric',
         ):
             monkeypatch.setattr(
                 f'{place}.get_dist_info', lambda r=rank: (r, 4)

@@ -14,7 +14,7 @@ import yaml
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 
 from fer_ssl.evaluation import VideoPredictions
-from fer_ssl.evaluation.classification_scores import macro_f1
+from fer_ssl.evaluation.functional.classification_scores import macro_f1
 from fer_ssl.experiments.study import Study, read_config
 
 ROOT = Path(__file__).parents[2]

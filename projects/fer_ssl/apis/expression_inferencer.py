@@ -14,7 +14,10 @@ from mmengine.runner.checkpoint import _load_checkpoint
 from torch import nn
 
 from ..evaluation.face_predictions import FACE, FacePredictions
-from ..evaluation.post_processor import PostProcessor, build_post_processor
+from ..evaluation.post_processing.post_processor import (
+    PostProcessor,
+    build_post_processor,
+)
 from ..face_detection import FaceDetector
 from ..face_detection.iou_tracker import IoUTracker
 from ..launch import find_config

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..evaluation.video_metric import to_numpy
+from ..evaluation.metrics.frame_prediction_metric import to_numpy
 from ..models.frame_recognizer import FrameRecognizer
 from ..models.heads import ExpressionTask
 

@@ -17,13 +17,15 @@ from scipy import ndimage, stats
 from sklearn import metrics
 
 from ..datasets.videos.submission_frames import HEADERS, FrameList
-from ..evaluation.action_unit_metric import ActionUnitMetric
-from ..evaluation.macro_f1_metric import MacroF1Metric
-from ..evaluation.majority_smoothing import MajoritySmoothing
-from ..evaluation.post_processor import PostProcessor
-from ..evaluation.probability_smoothing import ProbabilitySmoothing
+from ..evaluation.metrics.action_unit_metric import ActionUnitMetric
+from ..evaluation.metrics.macro_f1_metric import MacroF1Metric
+from ..evaluation.metrics.valence_arousal_metric import ValenceArousalMetric
+from ..evaluation.post_processing.majority_smoothing import MajoritySmoothing
+from ..evaluation.post_processing.post_processor import PostProcessor
+from ..evaluation.post_processing.probability_smoothing import (
+    ProbabilitySmoothing,
+)
 from ..evaluation.submission import write_submission
-from ..evaluation.valence_arousal_metric import ValenceArousalMetric
 from ..evaluation.video_predictions import VideoPrediction, VideoPredictions
 from ..labels import (
     ABAW_TRACKS,

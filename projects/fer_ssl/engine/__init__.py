@@ -11,7 +11,7 @@ from .loops import (
     ResumableTrainLoop,
     SemiSupervisedLoop,
 )
-from .optim_wrapper_constructor import MultiOptimWrapperConstructor
+from .multi_optim_wrapper_constructor import MultiOptimWrapperConstructor
 
 __all__ = [
     'Bfloat16OptimWrapper',

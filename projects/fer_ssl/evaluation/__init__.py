@@ -1,17 +1,17 @@
-from .action_unit_metric import ActionUnitMetric
-from .action_unit_scores import action_unit_counts, action_unit_f1
-from .classification_scores import (
+from .functional.action_unit_scores import action_unit_counts, action_unit_f1
+from .functional.classification_scores import (
     class_f1,
     confusion_matrix,
     macro_f1,
     scores_from_confusion,
 )
-from .macro_f1_metric import MacroF1Metric
-from .majority_smoothing import MajoritySmoothing
-from .post_processor import PostProcessor, build_post_processor
-from .probability_smoothing import ProbabilitySmoothing
-from .regression_scores import concordance, concordance_sums
-from .valence_arousal_metric import ValenceArousalMetric
+from .functional.regression_scores import concordance, concordance_sums
+from .metrics.action_unit_metric import ActionUnitMetric
+from .metrics.macro_f1_metric import MacroF1Metric
+from .metrics.valence_arousal_metric import ValenceArousalMetric
+from .post_processing.majority_smoothing import MajoritySmoothing
+from .post_processing.post_processor import PostProcessor, build_post_processor
+from .post_processing.probability_smoothing import ProbabilitySmoothing
 from .video_predictions import VideoPrediction, VideoPredictions
 
 __all__ = [

@@ -13,7 +13,7 @@ from typing import Callable
 
 import numpy as np
 
-from .video_metric import VideoMetric
+from .metrics.frame_prediction_metric import FramePredictionMetric
 from .video_predictions import VideoPredictions
 
 RESAMPLES = 2000
@@ -65,7 +65,7 @@ def interval(draws: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
 
 
 def unit_sums(
-    metric: VideoMetric, identities: Sequence[str] | None = None
+    metric: FramePredictionMetric, identities: Sequence[str] | None = None
 ) -> tuple[str, np.ndarray]:
     """Sums of each unit of what ``metric`` has kept in ``scored``.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..labels import IGNORE_LABEL
 from ..utils.files import whole_file
-from .post_processor import PostProcessor
+from .post_processing.post_processor import PostProcessor
 from .video_predictions import VideoPredictions
 from .video_predictions_csv import END
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..labels import IGNORE_LABEL
-from .action_unit_scores import action_unit_counts, action_unit_f1
+from .functional.action_unit_scores import action_unit_counts, action_unit_f1
 from .video_predictions import VideoPredictions
 
 _DEFAULT = 0.5

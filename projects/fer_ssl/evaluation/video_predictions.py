@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..labels import IGNORE_LABEL
-from .classification_scores import confusion_matrix
-from .post_processor import PostProcessor
+from .functional.classification_scores import confusion_matrix
+from .post_processing.post_processor import PostProcessor
 
 
 @dataclass

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..evaluation.classification_scores import macro_f1
+from ..evaluation.functional.classification_scores import macro_f1
 from ..evaluation.video_predictions import VideoPredictions
 from ..utils.files import whole_file
 from ..utils.tables import markdown_table, mean_and_std

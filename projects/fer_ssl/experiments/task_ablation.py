@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..evaluation.action_unit_metric import ActionUnitMetric
-from ..evaluation.classification_scores import macro_f1
-from ..evaluation.valence_arousal_metric import ValenceArousalMetric
+from ..evaluation.functional.classification_scores import macro_f1
+from ..evaluation.metrics.action_unit_metric import ActionUnitMetric
+from ..evaluation.metrics.valence_arousal_metric import ValenceArousalMetric
 from ..evaluation.video_predictions import VideoPredictions
 from ..labels import ABAW_TRACKS
 from ..utils.files import whole_file

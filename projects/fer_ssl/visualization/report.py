@@ -25,7 +25,7 @@ from ..evaluation.bootstrap import (
     interval,
     unit_sums,
 )
-from ..evaluation.video_metric import VideoMetric
+from ..evaluation.metrics.frame_prediction_metric import FramePredictionMetric
 from ..utils.files import write_text
 from .report_tasks import REPORTS, ExpressionReport
 from .report_template import PAGE, STYLE
@@ -74,7 +74,7 @@ class MetricSection:
 
     def __init__(
         self,
-        metric: VideoMetric,
+        metric: FramePredictionMetric,
         printed: Mapping[str, float],
         identities: Sequence[str] | None,
     ) -> None:
@@ -299,7 +299,7 @@ def write_report(
 
     Args:
         path: HTML file; its folder exists.
-        metrics: Those of the test; a :class:`VideoMetric` with
+        metrics: Those of the test; a :class:`FramePredictionMetric` with
             ``keeps_scored``.
         scores: All scores of the test by name, as they were printed.
         identities: The person on each image of the set, or None.

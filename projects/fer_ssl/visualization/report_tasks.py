@@ -16,7 +16,7 @@ from ..evaluation import (
     VideoPredictions,
     action_unit_f1,
 )
-from ..evaluation.video_metric import VideoMetric
+from ..evaluation.metrics.frame_prediction_metric import FramePredictionMetric
 from .class_colours import class_colours
 from .confusion_matrix import plot_confusion_matrix
 from .target_plots import (
@@ -48,7 +48,7 @@ class ExpressionReport:
     video_score = 'Accuracy (%)'
     small_is_good = False
 
-    def __init__(self, metric: VideoMetric) -> None:
+    def __init__(self, metric: FramePredictionMetric) -> None:
         self.metric = metric
 
     def score_of_video(self, sums: np.ndarray) -> float:
@@ -198,7 +198,7 @@ def _statistics(sums: np.ndarray) -> dict[str, np.ndarray]:
     )
 
 
-def _pairs(metric: VideoMetric) -> tuple[np.ndarray, np.ndarray]:
+def _pairs(metric: FramePredictionMetric) -> tuple[np.ndarray, np.ndarray]:
     """Truth and scores of all frames or images, (N, C) each."""
     if isinstance(metric.scored, VideoPredictions):
         return (

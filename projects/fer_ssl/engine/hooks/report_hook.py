@@ -8,7 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.registry import HOOKS
 
-from ...evaluation.video_metric import VideoMetric
+from ...evaluation.metrics.frame_prediction_metric import FramePredictionMetric
 from ...utils.files import make_folder
 
 
@@ -38,7 +38,7 @@ class ReportHook(Hook):
 
     def before_test(self, runner) -> None:
         for metric in runner.test_evaluator.metrics:
-            if isinstance(metric, VideoMetric):
+            if isinstance(metric, FramePredictionMetric):
                 metric.keeps_scored = True
 
     def after_test_epoch(self, runner, metrics: dict) -> None:

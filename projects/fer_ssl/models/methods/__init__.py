@@ -1,8 +1,8 @@
 from .ada_cm import AdaCM
 from .base_method import BaseMethod, MethodBatch, MethodResult
 from .dash import Dash
-from .fix_match import FixMatch
-from .flex_match import FlexMatch
+from .fixmatch import FixMatch
+from .flexmatch import FlexMatch
 from .pseudo_label import PseudoLabel
 from .uda import UDA
 

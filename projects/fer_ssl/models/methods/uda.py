@@ -8,7 +8,7 @@ from mmengine.dist import all_reduce, get_world_size
 from mmengine.registry import TASK_UTILS
 from torch import Tensor
 
-from .fix_match import FixMatch
+from .fixmatch import FixMatch
 
 # Training signal annealing: share of the training -> alpha.
 _SCHEDULES = {

@@ -3,9 +3,12 @@ from __future__ import annotations
 import numpy as np
 from mmengine.registry import METRICS
 
-from ..labels import IGNORE_VALENCE_AROUSAL
+from ...labels import IGNORE_VALENCE_AROUSAL
+from ..functional.regression_scores import (
+    concordance_sums,
+    scores_from_concordance_sums,
+)
 from .frame_target_metric import FrameTargetMetric
-from .regression_scores import concordance_sums, scores_from_concordance_sums
 
 
 @METRICS.register_module()
@@ -18,7 +21,7 @@ class ValenceArousalMetric(FrameTargetMetric):
     they are cut at -1 and 1, as no truth is beyond.
 
     Args:
-        kwargs: Those of :class:`VideoMetric`.
+        kwargs: Those of :class:`FramePredictionMetric`.
     """
 
     def bound(self, scores: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..labels import IGNORE_LABEL
+from ...labels import IGNORE_LABEL
 
 
 def confusion_matrix(

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from mmengine.registry import METRICS
 
-from ..labels import IGNORE_LABEL
-from .action_unit_scores import (
+from ...labels import IGNORE_LABEL
+from ..functional.action_unit_scores import (
     action_unit_counts,
     scores_from_action_unit_counts,
 )
@@ -25,7 +25,7 @@ class ActionUnitMetric(FrameTargetMetric):
     Args:
         threshold: A unit with a larger probability is active. One for all,
             or A of them.
-        kwargs: Those of :class:`VideoMetric`.
+        kwargs: Those of :class:`FramePredictionMetric`.
     """
 
     def __init__(

@@ -4,13 +4,17 @@ import numpy as np
 import torch
 from mmengine.dist import all_reduce
 
-from .video_metric import VideoMetric, check_labeled, to_numpy
+from .frame_prediction_metric import (
+    FramePredictionMetric,
+    check_labeled,
+    to_numpy,
+)
 
 
-class FrameTargetMetric(VideoMetric):
+class FrameTargetMetric(FramePredictionMetric):
     """Base of metrics of frames with a target per column, (T, C).
 
-    Images and windows are those of :class:`VideoMetric`, the labels of an
+    Images and windows are those of :class:`FramePredictionMetric`, the labels of an
     image (C,) and of a video (T, C). Of videos, every score has a second one,
     ``<score>_with_face``, without the frames that have no face.
     """

@@ -5,7 +5,7 @@ from mmengine.dist import all_gather
 from mmengine.registry import TASK_UTILS
 from torch import Tensor
 
-from .fix_match import FixMatch
+from .fixmatch import FixMatch
 
 
 @TASK_UTILS.register_module()

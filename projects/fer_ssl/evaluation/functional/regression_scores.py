@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..labels import ABAW_VALENCE_AROUSAL, IGNORE_VALENCE_AROUSAL
+from ...labels import ABAW_VALENCE_AROUSAL, IGNORE_VALENCE_AROUSAL
 
 _EPSILON = 1e-8
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..labels import IGNORE_LABEL
+from ...labels import IGNORE_LABEL
 
 
 def action_unit_counts(truth: np.ndarray, active: np.ndarray) -> np.ndarray:

@@ -7,29 +7,29 @@ import torch
 from mmengine.dist import all_reduce
 from mmengine.registry import METRICS
 
-from ..labels import IGNORE_LABEL
-from .classification_scores import (
+from ...labels import IGNORE_LABEL
+from ..functional.classification_scores import (
     confusion_matrix,
     macro_f1,
     scores_from_confusion,
 )
-from .video_metric import VideoMetric, to_numpy
+from .frame_prediction_metric import FramePredictionMetric, to_numpy
 
 
 @METRICS.register_module()
-class MacroF1Metric(VideoMetric):
+class MacroF1Metric(FramePredictionMetric):
     """Macro-F1, UAR, accuracy and F1 of each class, in percent.
 
     Section 4.3 of paper A (Eq. 7, 8) and the rule of the ABAW challenges: F1
     of each class from the counts over the whole set, then the mean over all
     classes of the data set, whether they occur or not.
 
-    Images and windows are those of :class:`VideoMetric`. Of videos, the key
+    Images and windows are those of :class:`FramePredictionMetric`. Of videos, the key
     ``macro_f1_with_face`` is the macro-F1 without the frames that have no
     face.
 
     Args:
-        kwargs: Those of :class:`VideoMetric`.
+        kwargs: Those of :class:`FramePredictionMetric`.
     """
 
     def image_entry(self, sample: dict, scores: np.ndarray) -> tuple[int, int]:

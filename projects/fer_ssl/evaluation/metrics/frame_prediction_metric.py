@@ -11,15 +11,15 @@ from mmengine.dist import collect_results, get_dist_info
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from .post_processor import build_post_processor
-from .video_predictions import (
+from ..post_processing.post_processor import build_post_processor
+from ..video_predictions import (
     VideoPrediction,
     VideoPredictions,
     check_finite,
 )
 
 
-class VideoMetric(BaseMetric):
+class FramePredictionMetric(BaseMetric):
     """Base of metrics of images, or of all frames of whole videos.
 
     What is scored depends on the data set. Without ``metainfo['videos']``:
