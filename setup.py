@@ -120,7 +120,14 @@ setup(
     license='Apache-2.0',
     package_dir={'': 'projects'},
     packages=find_packages('projects'),
-    package_data={'fer_ssl': ['checkpoints/*', 'face_detection/*.xml']},
+    package_data={
+        'fer_ssl': [
+            'checkpoints/*',
+            'face_detection/*.xml',
+            'visualization/report/*.css',
+            'visualization/report/*.j2',
+        ]
+    },
     # mmengine calls pkgutil.find_loader, which Python 3.14 removed.
     python_requires='>=3.9,<3.14',
     install_requires=read_requirements('runtime'),

@@ -5,14 +5,13 @@ from fer_ssl.evaluation.face_predictions import FACE, FacePredictions
 from fer_ssl.media.video_file import Picture
 from fer_ssl.visualization import (
     FaceOverlay,
-    class_colours,
     plot_face_timeline,
 )
 
 CLASSES = ('neutral', 'anger', 'happiness')
 BGR = [
     tuple(round(255 * x) for x in reversed(colour))
-    for colour in class_colours(CLASSES)
+    for colour in class_colors(CLASSES)
 ]
 
 
@@ -102,7 +101,7 @@ def test_timeline_has_a_row_per_face():
     labels = [x.get_text() for x in figure.axes[0].get_yticklabels()]
     assert labels == ['face 1', 'face 2']
     raw, smooth, _, second = bands(figure)
-    colours = np.array(class_colours(CLASSES))
+    colours = np.array(class_colors(CLASSES))
     half = len(smooth) // 2
     assert np.allclose(smooth[:half], colours[1])
     assert np.allclose(smooth[half:], 1)  # not seen any more
@@ -120,7 +119,7 @@ def test_timeline_goes_by_seconds_and_not_by_pictures():
     entries = [(t + 1, 1, box, np.eye(3)[t], t) for t in range(3)]
     figure = plot_face_timeline(predictions(entries, 3, times=[0, 0.5, 9.5]))
     (_, smooth) = bands(figure)
-    colours = np.array(class_colours(CLASSES))
+    colours = np.array(class_colors(CLASSES))
     share = [np.isclose(smooth, c).all(axis=1).mean() for c in colours]
     end = 9.5 + 9.5 / 2  # the last one lasts as long as the mean
     np.testing.assert_allclose(

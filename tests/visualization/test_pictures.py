@@ -15,7 +15,7 @@ from fer_ssl.evaluation import (
 )
 from fer_ssl.labels import ABAW_EXPRESSIONS
 from fer_ssl.visualization import (
-    class_colours,
+    class_colors,
     most_changed_video,
     plot_confusion_matrix,
     plot_timeline,
@@ -37,9 +37,9 @@ def predictions():
 
 
 def test_colours_are_distinct_and_stable():
-    colours = class_colours((*ABAW_EXPRESSIONS, 'contempt', 'boredom'))
+    colours = class_colors((*ABAW_EXPRESSIONS, 'contempt', 'boredom'))
     assert len(set(colours)) == 10
-    assert class_colours(['fear']) == [colours[3]]
+    assert class_colors(['fear']) == [colours[3]]
 
 
 def test_timeline_shows_every_band(tmp_path):
@@ -55,7 +55,7 @@ def test_timeline_shows_every_band(tmp_path):
     assert captions[3] == 'no face'
     truth = figure.axes[0].images[0].get_array()
     labels = raw['a'].labels
-    colours = np.array(class_colours(raw.classes))
+    colours = np.array(class_colors(raw.classes))
     np.testing.assert_allclose(
         truth[0][labels >= 0], colours[labels[labels >= 0]]
     )

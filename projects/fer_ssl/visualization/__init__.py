@@ -1,4 +1,4 @@
-from .class_colours import class_colours
+from .class_colors import class_colors
 from .confusion_matrix import plot_confusion_matrix
 from .estimator_comparison import plot_estimators
 from .face_overlay import FaceOverlay
@@ -9,7 +9,7 @@ from .timeline import most_changed_video, plot_timeline
 
 __all__ = [
     'FaceOverlay',
-    'class_colours',
+    'class_colors',
     'most_changed_video',
     'plot_confusion_matrix',
     'plot_estimators',

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..evaluation.face_predictions import FacePredictions
 from ..media.video_file import Picture
-from .class_colours import class_colours
+from .class_colors import class_colors
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _DARK, _LIGHT = (30, 30, 30), (245, 245, 245)
@@ -29,7 +29,7 @@ class FaceOverlay:
         self.predictions = predictions
         self._colours = [
             tuple(round(255 * x) for x in reversed(colour))
-            for colour in class_colours(predictions.classes)
+            for colour in class_colors(predictions.classes)
         ]
 
     def draw(self, picture: Picture) -> None:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ..evaluation.face_predictions import FacePredictions
-from .class_colours import class_colours
+from .class_colors import class_colors
 
 # Columns of the picture: a longer video shows every n-th moment.
 _MOMENTS = 2000
@@ -31,7 +31,7 @@ def plot_face_timeline(predictions: FacePredictions) -> Figure:
         The figure; ``figure.savefig(path)`` writes it.
     """
     classes = predictions.classes
-    colours = np.array([*class_colours(classes), (1, 1, 1)])
+    colours = np.array([*class_colors(classes), (1, 1, 1)])
     shown = _longest_faces(predictions)
     frames, times = predictions.frames, predictions.times
     end = float(times[-1] + np.diff(times).mean()) if len(times) > 1 else 1.0

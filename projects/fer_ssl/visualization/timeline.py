@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..evaluation import VideoPrediction, VideoPredictions
 from ..labels import IGNORE_LABEL
-from .class_colours import class_colours
+from .class_colors import class_colors
 
 NO_FACE_COLOUR = '#333333'
 BAND, FACE_BAND, GAP = 1.0, 0.22, 0.16  # heights
@@ -36,7 +36,7 @@ def plot_timeline(
         The figure; ``figure.savefig(path)`` writes it.
     """
     first = next(iter(predictions.values()))
-    colours = np.array(class_colours(classes))
+    colours = np.array(class_colors(classes))
     figure = Figure(figsize=(11, 1.5 + 0.62 * len(predictions)), dpi=150)
     figure.set_layout_engine('constrained')
     axes = figure.add_subplot()

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from .class_colours import class_colours
+from .class_colors import class_colors
 
 LINE_COLOURS = ('#3573b1', '#c8323c', '#7a9a3a', '#6b4c9a', '#f2b825')
 SHARE = 'pseudo_label/share_'
@@ -132,7 +132,7 @@ def plot_pseudo_labels(lines: Sequence[Mapping]) -> Figure | None:
     left.set_title('Pseudo-labels', loc='left')
     classes = [key.removeprefix(SHARE) for key in shares]
     for name, points, colour in zip(
-        classes, shares.values(), class_colours(classes)
+        classes, shares.values(), class_colors(classes)
     ):
         _draw(right, points, colour, name)
     right.set_ylim(bottom=0)

@@ -16,8 +16,9 @@ from ...utils.files import make_folder
 class ReportHook(Hook):
     """Writes an HTML page about a test when it is over.
 
-    The page is ``report.html``, see :mod:`fer_ssl.visualization.report`. Its
-    folder is made at once, so that a test does not run in vain.
+    The page is ``report.html``, see
+    :mod:`fer_ssl.visualization.report.report`. Its folder is made at once, so
+    that a test does not run in vain.
 
     Args:
         out_dir: Folder for the page.
@@ -45,7 +46,7 @@ class ReportHook(Hook):
         if not is_main_process():
             return
         # matplotlib is for those who ask for a report
-        from ...visualization.report import write_report
+        from ...visualization.report.report import write_report
 
         dataset = runner.test_dataloader.dataset
         checkpoint = str(runner.cfg.get('load_from') or '')

@@ -14,9 +14,9 @@ from .frame_prediction_metric import (
 class FrameTargetMetric(FramePredictionMetric):
     """Base of metrics of frames with a target per column, (T, C).
 
-    Images and windows are those of :class:`FramePredictionMetric`, the labels of an
-    image (C,) and of a video (T, C). Of videos, every score has a second one,
-    ``<score>_with_face``, without the frames that have no face.
+    Images and windows are those of :class:`FramePredictionMetric`, the labels
+    of an image (C,) and of a video (T, C). For videos, every score has a
+    second one, ``<score>_with_face``, without the frames that have no face.
     """
 
     no_face_score = 0.0

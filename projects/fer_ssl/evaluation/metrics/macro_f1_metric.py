@@ -24,9 +24,9 @@ class MacroF1Metric(FramePredictionMetric):
     of each class from the counts over the whole set, then the mean over all
     classes of the data set, whether they occur or not.
 
-    Images and windows are those of :class:`FramePredictionMetric`. Of videos, the key
-    ``macro_f1_with_face`` is the macro-F1 without the frames that have no
-    face.
+    Images and windows are those of :class:`FramePredictionMetric`. For
+    videos, the key ``macro_f1_with_face`` is the macro-F1 without the frames
+    that have no face.
 
     Args:
         kwargs: Those of :class:`FramePredictionMetric`.

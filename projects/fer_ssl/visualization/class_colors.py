@@ -21,7 +21,7 @@ EXPRESSION_COLOURS = {
 }
 
 
-def class_colours(
+def class_colors(
     classes: Sequence[str],
 ) -> list[tuple[float, float, float]]:
     """RGB in [0, 1] of each class; names not known take the next of tab20."""

@@ -13,28 +13,26 @@ from pathlib import Path
 import jinja2
 import matplotlib
 import numpy as np
-from markupsafe import Markup
 from matplotlib.figure import Figure
 from mmengine.utils.dl_utils import collect_env
 
-from ..evaluation import VideoPredictions
-from ..evaluation.bootstrap import (
+from ...evaluation import VideoPredictions
+from ...evaluation.bootstrap import (
     RESAMPLES,
     SEED,
     bootstrap,
     interval,
     unit_sums,
 )
-from ..evaluation.metrics.frame_prediction_metric import FramePredictionMetric
-from ..utils.files import write_text
-from .report_tasks import REPORTS, ExpressionReport
-from .report_template import PAGE, STYLE
-from .training_curves import (
+from ...evaluation.metrics.frame_prediction_metric import FramePredictionMetric
+from ...utils.files import write_text
+from ..training_curves import (
     find_training,
     plot_feedback,
     plot_losses,
     plot_pseudo_labels,
 )
+from .report_tasks import REPORTS, ExpressionReport
 
 FACE_SUFFIX = '_with_face'
 TIMELINES = 2  # best and worst videos, each
@@ -324,9 +322,8 @@ def write_report(
         }
         page = (
             _environment()
-            .from_string(PAGE)
+            .get_template('page.html.j2')
             .render(
-                style=Markup(STYLE),
                 title=title,
                 facts=facts,
                 cards=[section.card() for section in labeled],
@@ -344,7 +341,9 @@ def write_report(
 
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
     )
     environment.filters['fixed'] = _fixed
     return environment

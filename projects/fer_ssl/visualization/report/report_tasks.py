@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from ..evaluation import (
+from ...evaluation import (
     ActionUnitMetric,
     MacroF1Metric,
     ValenceArousalMetric,
@@ -16,16 +16,16 @@ from ..evaluation import (
     VideoPredictions,
     action_unit_f1,
 )
-from ..evaluation.metrics.frame_prediction_metric import FramePredictionMetric
-from .class_colours import class_colours
-from .confusion_matrix import plot_confusion_matrix
-from .target_plots import (
+from ...evaluation.metrics.frame_prediction_metric import FramePredictionMetric
+from ..class_colors import class_colors
+from ..confusion_matrix import plot_confusion_matrix
+from ..target_plots import (
     PREDICTED_COLOUR,
     plot_action_units,
     plot_density,
     plot_valence_arousal,
 )
-from .timeline import plot_timeline
+from ..timeline import plot_timeline
 
 
 class ExpressionReport:
@@ -67,7 +67,7 @@ class ExpressionReport:
         )
 
     def colours(self) -> Sequence[str]:
-        return [to_hex(c) for c in class_colours(self.metric.classes)]
+        return [to_hex(c) for c in class_colors(self.metric.classes)]
 
     def table(
         self, total: np.ndarray, scores: Mapping, intervals: Mapping
