@@ -29,7 +29,7 @@ from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner import load_checkpoint
 
 from fer_ssl import compat
-from fer_ssl.utils.safe_load import safe_load
+from fer_ssl.utils import safe_load
 
 
 class RunsCode:
@@ -396,7 +396,7 @@ def test_applying_twice_changes_nothing():
     assert mmengine_checkpoint.save_checkpoint is save
     assert EMAHook.after_load_checkpoint is resume
     assert list(sys.meta_path) == before
-    assert mmengine_checkpoint.torch.load is load is safe_load
+    assert mmengine_checkpoint.torch.load is load is safe_load.load_checkpoint
 
 
 def test_differentiable_attention_still_needed():

@@ -58,9 +58,10 @@ def when_imported(
     for PyTorch, the runner and mmaction2 (seconds) where only a label list
     is wanted.
     """
+    waiting = (x for x in sys.meta_path if isinstance(x, _RepairOnImport))
     if name in sys.modules:
         repair(sys.modules[name])
-    else:
+    elif (name, repair) not in [(x.name, x.repair) for x in waiting]:
         sys.meta_path.insert(0, _RepairOnImport(name, repair))
 
 

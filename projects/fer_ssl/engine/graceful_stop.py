@@ -79,9 +79,9 @@ class GracefulStop(Hook):
             os.write(2, f'{name}: ends after this iteration.\n'.encode())
             if self._replaced:
                 # The signal may have ended workers of the loaders, too. torch
-                # would raise that in the middle of the iteration.
-                before = signal.signal(signal.SIGCHLD, lambda *_: None)
-                self._replaced[signal.SIGCHLD] = before
+                # would raise that in the middle of the iteration, or at the
+                # end of the process, so its handler is not put back.
+                signal.signal(signal.SIGCHLD, lambda *_: None)
         # At once they come from launchers, which pass on what they got.
         elif number == signal.SIGINT and now > self._since + 5:
             signal.default_int_handler(number, None)
