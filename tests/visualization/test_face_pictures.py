@@ -5,6 +5,7 @@ from fer_ssl.evaluation.face_predictions import FACE, FacePredictions
 from fer_ssl.media.video_file import Picture
 from fer_ssl.visualization import (
     FaceOverlay,
+    class_colors,
     plot_face_timeline,
 )
 
