@@ -41,7 +41,7 @@ from fer_ssl.datasets import (
     RecordIODataset,
 )
 
-TOOL = Path(__file__).parents[2] / 'tools/dataset/check.py'
+TOOL = Path(__file__).parents[3] / 'tools/dataset/check.py'
 
 
 def fill(root):

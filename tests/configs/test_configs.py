@@ -5,7 +5,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
-CONFIGS = sorted(Path(__file__).parents[1].glob('configs/**/*.py'))
+CONFIGS = sorted(Path(__file__).parents[2].glob('configs/**/*.py'))
 EXPERIMENTS = [path for path in CONFIGS if '_base_' not in path.parts]
 
 

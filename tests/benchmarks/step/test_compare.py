@@ -29,7 +29,7 @@ from fer_ssl.benchmarks.step.package_step import (
 )
 from fer_ssl.benchmarks.step.plain_step import PlainLoop
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 # A loop with the interface of Meta-Face2Exp, and with its passes.
 CLONE = """
 import argparse

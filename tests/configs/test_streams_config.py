@@ -17,7 +17,7 @@ from fer_ssl.features.extract_features import extract_features
 from fer_ssl.features.stream_store import build_video_dataset, video_lengths
 from fer_ssl.models.heads import MultiTaskFrameHead, TemporalFrameHead
 
-CONFIGS = Path(__file__).parents[1] / 'configs'
+CONFIGS = Path(__file__).parents[2] / 'configs'
 FILE = CONFIGS / 'streams/va_faces_and_sound.py'
 SMALL_TCN = dict(channels=(8, 8), kernel_size=3, dropout=0.0)
 TRANSFORMER = dict(embed_dims=8, num_layers=1, num_heads=2, dropout=0.0)

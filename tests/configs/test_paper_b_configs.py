@@ -12,7 +12,7 @@ from mmengine.runner.checkpoint import save_checkpoint
 
 from fer_ssl.features.extract_features import extract_features
 
-CONFIGS = Path(__file__).parents[1] / 'configs'
+CONFIGS = Path(__file__).parents[2] / 'configs'
 FILES = {path.stem: path for path in CONFIGS.glob('paper_b/*.py')}
 EPOCHS = dict(va=40, expr=10, au=30, multi=40)
 

@@ -10,7 +10,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from PIL import Image
 
-CONFIGS = Path(__file__).parents[1] / 'configs' / 'faces'
+CONFIGS = Path(__file__).parents[2] / 'configs' / 'faces'
 NAMES = sorted(
     path.name
     for path in CONFIGS.glob('*.py')

@@ -17,7 +17,7 @@ from fer_ssl.data_preparation.split_builder import (
 )
 from fer_ssl.labels import ABAW_EXPRESSIONS
 
-CONFIGS = Path(__file__).parents[1] / 'configs'
+CONFIGS = Path(__file__).parents[2] / 'configs'
 
 
 @pytest.fixture(scope='module')
