@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any
@@ -68,6 +69,8 @@ class ResumableLoop:
                 if not self.stop.requested:
                     if isinstance(error, RuntimeError):
                         raise
+                    # Until torch's handler of SIGCHLD says which and why.
+                    time.sleep(1)
                     raise RuntimeError(
                         'DataLoader worker exited unexpectedly while it '
                         'handed over a batch.'
