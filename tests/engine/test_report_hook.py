@@ -6,7 +6,7 @@ import pytest
 from html_page import Page
 
 from fer_ssl.engine import ReportHook
-from fer_ssl.visualization.report.report import report
+from fer_ssl.visualization.report import report
 
 
 def test_of_student_and_teacher(

@@ -262,7 +262,7 @@ def test_interrupted_writing_goes_on(faces, tmp_path, stop_at):
             raise KeyboardInterrupt
         return get(path)
 
-    target = 'fer_ssl.datasets.containers.tar_shards.fileio.get'
+    target = 'fer_ssl.data_preparation.shard_writer.fileio.get'
     out = tmp_path / 'out'
     with pytest.raises(KeyboardInterrupt), patch(target, interrupt):
         write_shards(faces, [out], 9000)
@@ -288,7 +288,7 @@ def test_unfinished_shards_of_another_call(faces, tmp_path):
             raise KeyboardInterrupt
         return get(path)
 
-    target = 'fer_ssl.datasets.containers.tar_shards.fileio.get'
+    target = 'fer_ssl.data_preparation.shard_writer.fileio.get'
     with pytest.raises(KeyboardInterrupt), patch(target, interrupt):
         write_shards(faces, [tmp_path / 'out'], 9000)
     with pytest.raises(ValueError, match='unfinished shards of another'):

@@ -15,7 +15,7 @@ from mmengine.registry import METRICS
 
 from fer_ssl.evaluation.bootstrap import bootstrap
 from fer_ssl.labels import ABAW_TRACKS
-from fer_ssl.visualization.report.report import report
+from fer_ssl.visualization.report import report
 from fer_ssl.visualization.training_curves import find_training
 
 METRIC_TYPES = dict(
