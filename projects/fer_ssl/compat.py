@@ -263,7 +263,12 @@ def resume_without_running_text(runner: types.ModuleType) -> None:
     class LiteralConfig:
         @staticmethod
         def fromstring(text: str, file_format: str) -> Any:
-            return parse_saved_config(text, 'the checkpoint to resume')
+            return parse_saved_config(
+                text,
+                'the checkpoint to resume',
+                'It is not run. To start from its weights alone, without '
+                '--resume: --cfg-options load_from=FILE.',
+            )
 
     runner.mmengine = module_with(runner.mmengine, Config=LiteralConfig)
 

@@ -10,6 +10,7 @@ from unittest.mock import patch
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from tiny_detector import write_red_face_detector
 
 from fer_ssl.data_preparation import face_cropper
@@ -127,6 +128,16 @@ def test_one_folder_after_the_other(photos, tmp_path, model):
     FaceCropper(list_sources(str(other)), str(out), settings).run()
     after = rows_of(out)
     assert after == {**before, 'later_0.png': after['later_0.png']}
+
+
+def test_photographs_are_turned_as_their_camera_says(tmp_path):
+    image = Image.fromarray(np.arange(32, dtype=np.uint8).reshape(8, 4))
+    exif = image.getexif()
+    exif[0x0112] = 6  # to be turned clockwise
+    image.save(tmp_path / 'a.jpg', exif=exif, quality=100)
+    read = face_cropper._read_image(str(tmp_path / 'a.jpg'))
+    assert read.shape == (4, 8, 3)
+    assert read[0, 0, 0] > read[0, -1, 0] + 20
 
 
 def test_largest_face():

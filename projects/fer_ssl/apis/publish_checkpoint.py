@@ -14,6 +14,10 @@ from ..utils.saved_config import dump_literals, parse_saved_config
 
 #: What is needed to build the network and to name its outputs.
 KEPT_META = ('cfg', 'dataset_meta')
+_REMEDY = (
+    'What is published carries no code: train with a config whose modules '
+    'all come from fer_ssl and the OpenMMLab packages.'
+)
 
 
 def publish_checkpoint(source: str, target: str, half: bool = False) -> None:
@@ -53,7 +57,7 @@ def publish_checkpoint(source: str, target: str, half: bool = False) -> None:
         )
     # Written anew from its values: nothing else of the text goes on.
     kept = dict(
-        cfg=dump_literals(parse_saved_config(meta['cfg'], source)),
+        cfg=dump_literals(parse_saved_config(meta['cfg'], source, _REMEDY)),
         dataset_meta=_plain(meta['dataset_meta'], source),
     )
     if half:

@@ -341,8 +341,8 @@ def _read_image(path: str) -> np.ndarray | None:
         if content:
             encoded = np.frombuffer(content, np.uint8)
             image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
-    except OSError as error:
-        problem = error.strerror or str(error)
+    except (OSError, cv2.error) as error:
+        problem = getattr(error, 'strerror', None) or str(error)
     if image is None:
         message = f'{path}: not a readable image ({problem}).'
         print_log(message, 'current', logging.WARNING)

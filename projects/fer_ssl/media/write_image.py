@@ -22,7 +22,8 @@ def write_image(
         options: Of ``cv2.imwrite``.
 
     Raises:
-        OSError: It cannot be written; ``filename`` is ``path``.
+        OSError: It cannot be written, or is too large for its format; the
+            message or ``filename`` names the file.
     """
     extension = os.path.splitext(path)[1]
     is_encoded, encoded = cv2.imencode(extension, image, options)

@@ -85,12 +85,15 @@ def dump_literals(config: Config) -> str:
     return ''.join(lines)
 
 
-def parse_saved_config(text: Any, source: str) -> Config:
+def parse_saved_config(
+    text: Any, source: str, remedy: str = _REMEDY
+) -> Config:
     """Read the text of a config without running it.
 
     Args:
         text: What ``Config.pretty_text`` gave.
         source: Where the text was found, for messages.
+        remedy: What helps where the text is refused.
 
     Returns:
         The config. Its ``custom_imports`` are not imported.
@@ -103,7 +106,7 @@ def parse_saved_config(text: Any, source: str) -> Config:
     if not isinstance(text, str):
         raise ValueError(
             f'{source}: its config is {type(text).__name__}, not text. '
-            f'{_REMEDY}'
+            f'{remedy}'
         )
     try:
         content = dict(_assignments(ast.parse(text)))
@@ -112,7 +115,7 @@ def parse_saved_config(text: Any, source: str) -> Config:
         raise ValueError(
             f'{source}: line {node.lineno} of the config inside is not a '
             f'literal: {(ast.get_source_segment(text, node) or "")[:60]!r}. '
-            f'{_REMEDY}'
+            f'{remedy}'
         ) from None
     except (
         SyntaxError,
@@ -122,20 +125,20 @@ def parse_saved_config(text: Any, source: str) -> Config:
         MemoryError,  # what the parser says to deep nesting
     ) as error:
         raise ValueError(
-            f'{source}: the config inside cannot be read: {error}. {_REMEDY}'
+            f'{source}: the config inside cannot be read: {error}. {remedy}'
         ) from error
-    _check_imports(content.get('custom_imports'), source)
+    _check_imports(content.get('custom_imports'), source, remedy)
     # It outlives the building: a later lookup would import SCOPE.registry.
     scope = content.get('default_scope')
     if scope is not None and scope not in TRUSTED_PACKAGES:
         raise ValueError(
             f'{source}: default_scope={scope!r} of the config inside is none '
-            f'of {", ".join(TRUSTED_PACKAGES)}. {_REMEDY}'
+            f'of {", ".join(TRUSTED_PACKAGES)}. {remedy}'
         )
     try:
         return Config(content)
     except KeyError as error:
-        raise ValueError(f'{source}: {error.args[0]}. {_REMEDY}') from error
+        raise ValueError(f'{source}: {error.args[0]}. {remedy}') from error
 
 
 class _NoLiteralError(Exception):
@@ -176,7 +179,7 @@ def _literal(node: ast.expr) -> Any:
         raise _NoLiteralError(node) from None
 
 
-def _check_imports(custom_imports: Any, source: str) -> None:
+def _check_imports(custom_imports: Any, source: str, remedy: str) -> None:
     """Refuse a config that needs modules which only importing would add."""
     if custom_imports is None:
         return
@@ -192,7 +195,7 @@ def _check_imports(custom_imports: Any, source: str) -> None:
     if missing:
         raise ValueError(
             f'{source}: the config inside imports {", ".join(missing)}, which '
-            f'is code. {_REMEDY}'
+            f'is code. {remedy}'
         )
 
 
