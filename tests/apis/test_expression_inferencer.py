@@ -5,13 +5,15 @@ import subprocess
 import sys
 from collections import Counter
 from functools import partial
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
 from mmengine.registry import DATASETS, DefaultScope
-from tiny_networks import (
+
+from tests.helpers.tiny_networks import (
     CLASSES,
     PIPELINE,
     classifier,
@@ -23,18 +25,17 @@ from tiny_networks import (
 
 pytest.importorskip('av')
 
-from video_files import (  # noqa: E402
-    LOSSLESS,
-    TURN_RIGHT,
-    grey,
-    write_pictures,
-)
-
 from fer_ssl.apis import ExpressionInferencer, default_checkpoint  # noqa: E402
 from fer_ssl.evaluation import VideoPredictions  # noqa: E402
 from fer_ssl.face_detection import FaceDetector  # noqa: E402
 from fer_ssl.face_detection.cut_out import cut_out  # noqa: E402
 from fer_ssl.media.video_file import VideoFile  # noqa: E402
+from tests.helpers.video_files import (  # noqa: E402
+    LOSSLESS,
+    TURN_RIGHT,
+    grey,
+    write_pictures,
+)
 
 BOX_HEADER = 'frame,left,top,right,bottom\n'
 
@@ -452,6 +453,7 @@ def test_unknown_arguments_are_refused(tmp_path, clip):
         inferencer(path, draw=False)
 
 
+ROOT = Path(__file__).parents[2]
 MEASURE = """
 import resource, sys
 import cv2, numpy as np
@@ -459,8 +461,9 @@ sys.path.insert(0, sys.argv[1])
 import torch
 torch.set_num_threads(1); cv2.setNumThreads(1)
 from pathlib import Path
-from tiny_networks import classifier, recognizer, write_checkpoint
-from video_files import grey, write_pictures
+from tests.helpers.tiny_networks import (
+    classifier, recognizer, write_checkpoint)
+from tests.helpers.video_files import grey, write_pictures
 from fer_ssl.apis import ExpressionInferencer
 
 folder = Path(sys.argv[2])
@@ -490,9 +493,8 @@ print(peak(200), peak(1200))
 
 def test_memory_does_not_grow_with_the_video(tmp_path):
     """1000 pictures more are 230 MB of pixels; heaps vary by some 40."""
-    helpers = sys.modules['tiny_networks'].__file__.rsplit('/', 1)[0]
     done = subprocess.run(
-        [sys.executable, '-c', MEASURE, helpers, str(tmp_path)],
+        [sys.executable, '-c', MEASURE, str(ROOT), str(tmp_path)],
         capture_output=True,
         text=True,
     )

@@ -6,11 +6,11 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
-from sound_files import tone, write_wav
 
 from fer_ssl.evaluation.video_predictions import VideoPredictions
 from fer_ssl.features.extract_audio import extract_audio
 from fer_ssl.features.extract_features import extract_features
+from tests.helpers.sound_files import tone, write_wav
 
 ENCODER = dict(
     type='TransformerEncoder', embed_dims=8, num_layers=1, num_heads=2

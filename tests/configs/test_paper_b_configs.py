@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from aff_wild2_files import write_aff_wild2
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import save_checkpoint
 
 from fer_ssl.features.extract_features import extract_features
+from tests.helpers.aff_wild2_files import write_aff_wild2
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 FILES = {path.stem: path for path in CONFIGS.glob('paper_b/*.py')}

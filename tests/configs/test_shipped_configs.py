@@ -3,12 +3,9 @@
 from pathlib import Path
 
 import pytest
-from aff_wild2_files import write_aff_wild2
-from face_sets import EXPW, write_affectnet_2021, write_expw
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from record_io_files import write_ms1m
 
 from fer_ssl.data_preparation.split_builder import (
     SplitRecipe,
@@ -16,6 +13,9 @@ from fer_ssl.data_preparation.split_builder import (
     read_recipe,
 )
 from fer_ssl.labels import ABAW_EXPRESSIONS
+from tests.helpers.aff_wild2_files import write_aff_wild2
+from tests.helpers.face_sets import EXPW, write_affectnet_2021, write_expw
+from tests.helpers.record_io_files import write_ms1m
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 

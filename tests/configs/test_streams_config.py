@@ -5,17 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from aff_wild2_files import write_aff_wild2
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import save_checkpoint
-from sound_files import tone, write_wav
 
 from fer_ssl.features.extract_audio import extract_audio
 from fer_ssl.features.extract_features import extract_features
 from fer_ssl.features.stream_store import build_video_dataset, video_lengths
 from fer_ssl.models.heads import MultiTaskFrameHead, TemporalFrameHead
+from tests.helpers.aff_wild2_files import write_aff_wild2
+from tests.helpers.sound_files import tone, write_wav
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 FILE = CONFIGS / 'streams/va_faces_and_sound.py'

@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_detector import write_red_face_detector
 
 from fer_ssl.data_preparation import face_cropper
 from fer_ssl.data_preparation.face_cropper import (
@@ -28,6 +27,7 @@ from fer_ssl.face_detection import (
     find_faces,
 )
 from fer_ssl.face_detection.cut_out import cut_out
+from tests.helpers.tiny_detector import write_red_face_detector
 
 TOOL = Path(__file__).parents[2] / 'tools/dataset/crop_faces.py'
 RED, GREY = (0, 0, 255), (90, 90, 90)

@@ -10,7 +10,6 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from face_sets import write_affectnet_2021, write_dfew, write_expw
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS
 
@@ -28,6 +27,12 @@ from fer_ssl.data_preparation.split_builder import (
     read_recipe,
 )
 from fer_ssl.datasets import FaceDataset
+from tests.helpers import aff_wild2_files
+from tests.helpers.face_sets import (
+    write_affectnet_2021,
+    write_dfew,
+    write_expw,
+)
 
 TOOLS = Path(__file__).parents[2] / 'tools/dataset'
 CLASSES = ('neutral', 'anger', 'happiness', 'other')
@@ -461,7 +466,6 @@ def test_recipe_of_paper_a(tmp_path, monkeypatch):
 
 
 def test_recipe_of_paper_a_on_small_files(tmp_path, monkeypatch):
-    aff_wild2_files = pytest.importorskip('aff_wild2_files')
     aff_wild2_files.write_aff_wild2(tmp_path / 'Aff-Wild2')
     write_affectnet_2021(tmp_path / 'AffectNet')
     write_expw(tmp_path / 'ExpW')

@@ -6,7 +6,6 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from annotation_fuzz import REPEATABLE, damaged
 from hypothesis import given
 
 from fer_ssl.data_preparation.check.data_check import DataCheck
@@ -16,6 +15,7 @@ from fer_ssl.data_preparation.shard_writer import write_shards
 from fer_ssl.datasets import FaceDataset, FeatureStore, TarShardDataset
 from fer_ssl.datasets.containers.tar_shards import ROW
 from fer_ssl.datasets.videos.feature_store import FeatureStoreWriter
+from tests.helpers.annotation_fuzz import REPEATABLE, damaged
 
 CLASSES = ('neutral', 'anger', 'happiness')
 DEEP = '[' * 100_000

@@ -5,13 +5,6 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from aff_wild2_files import (
-    TRACK_FOLDERS,
-    Video,
-    frames,
-    random_labels,
-    write_aff_wild2,
-)
 from mmengine.registry import DATASETS
 
 import fer_ssl  # noqa: F401
@@ -22,6 +15,13 @@ from fer_ssl.datasets.videos.abaw_annotation import (
 )
 from fer_ssl.datasets.videos.frames_csv import read_frames_csv
 from fer_ssl.labels import ABAW_TRACKS
+from tests.helpers.aff_wild2_files import (
+    TRACK_FOLDERS,
+    Video,
+    frames,
+    random_labels,
+    write_aff_wild2,
+)
 
 TRACKS = tuple(ABAW_TRACKS)
 UNITS = ABAW_TRACKS['AU']

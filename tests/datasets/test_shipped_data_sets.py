@@ -5,7 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from face_sets import (
+from mmengine.dataset import ConcatDataset, pseudo_collate
+from mmengine.registry import DATASETS, init_default_scope
+from torch.utils.data import DataLoader
+
+from fer_ssl.datasets import ClassBalancedSampler
+from tests.helpers.face_sets import (
     write_affectnet_2017,
     write_affectnet_2021,
     write_dfew,
@@ -14,11 +19,6 @@ from face_sets import (
     write_image_folder,
     write_raf_db,
 )
-from mmengine.dataset import ConcatDataset, pseudo_collate
-from mmengine.registry import DATASETS, init_default_scope
-from torch.utils.data import DataLoader
-
-from fer_ssl.datasets import ClassBalancedSampler
 
 LOAD = dict(type='LoadImageFromFile')
 RESIZE = dict(type='Resize', scale=(16, 16))

@@ -6,12 +6,12 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from recorder import Recorder
 from torch.autograd import forward_ad
 from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from fer_ssl.models.feedback import DotFeedback
+from tests.helpers.recorder import Recorder
 
 
 @pytest.fixture

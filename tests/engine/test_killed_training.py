@@ -7,7 +7,8 @@ import signal
 
 import pytest
 import torch
-from killed_training import train
+
+from tests.helpers.killed_training import train
 
 ITERATIONS = 8
 COMPARED = ('state_dict', 'ema_state_dict', 'optimizer', 'param_schedulers')
@@ -19,7 +20,11 @@ def start():
     """Function that trains in a fresh process and gives its exit code."""
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(
-        ['killed_training', 'mmpretrain.models', 'mmpretrain.datasets']
+        [
+            'tests.helpers.killed_training',
+            'mmpretrain.models',
+            'mmpretrain.datasets',
+        ]
     )
 
     def start(config, kill=None):

@@ -3,8 +3,9 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
-from recorder import Recorder
 from torch.testing import assert_close
+
+from tests.helpers.recorder import Recorder
 
 
 def reference_step(model, batch, student_lr, weight, targets_of):

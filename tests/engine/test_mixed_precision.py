@@ -8,10 +8,10 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
-from recorder import Recorder
 from torch.testing import assert_close
 
 from fer_ssl.models.feedback import probes
+from tests.helpers.recorder import Recorder
 
 
 @OPTIM_WRAPPERS.register_module(force=True)

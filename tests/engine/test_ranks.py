@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from ranks import train_here, train_on_ranks
 from torch.testing import assert_close
+
+from tests.helpers.ranks import train_here, train_on_ranks
 
 ESTIMATORS = (
     'dot',

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from mmengine.registry import MODELS, init_default_scope
-from ranks import train_on_ranks
 
 from fer_ssl.benchmarks.scaling import REDUCTIONS, Machine
+from tests.helpers.ranks import train_on_ranks
 
 TOOL = Path(__file__).parents[2] / 'tools/analysis/scaling.py'
 
@@ -34,7 +34,9 @@ def test_reductions_of_a_step(config, tmp_path, feedback, accumulation):
         feedback=None if feedback == 'none' else feedback,
         accumulation=accumulation,
     )
-    cfg.custom_hooks.append(dict(type='count_reductions.CountReductions'))
+    cfg.custom_hooks.append(
+        dict(type='tests.helpers.count_reductions.CountReductions')
+    )
     init_default_scope('mmpretrain')
     network = MODELS.build(cfg.model.network)
     weights = sum(p.numel() for p in network.parameters())

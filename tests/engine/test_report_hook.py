@@ -3,10 +3,10 @@
 import re
 
 import pytest
-from html_page import Page
 
 from fer_ssl.engine import ReportHook
 from fer_ssl.visualization.report import report
+from tests.helpers.html_page import Page
 
 
 def test_of_student_and_teacher(

@@ -1,11 +1,11 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from ranks import train_here, train_on_ranks
-from recorder import Recorder
 from torch.testing import assert_close
 
 from fer_ssl.models.methods import BaseMethod, MethodResult
+from tests.helpers.ranks import train_here, train_on_ranks
+from tests.helpers.recorder import Recorder
 
 # With these a network of random weights is sometimes sure, sometimes not.
 METHODS = dict(

@@ -1,10 +1,10 @@
 """Unlabeled faces out of RecordIO and tar shards in the spatial phase."""
 
 import pytest
-from record_io_files import write_ms1m
 
 from fer_ssl.data_preparation.shard_writer import write_shards
 from fer_ssl.datasets import RecordIODataset
+from tests.helpers.record_io_files import write_ms1m
 
 FLIP = dict(type='RandomFlip', prob=0.5, direction='horizontal')
 PIPELINE = [

@@ -3,13 +3,6 @@ import time
 import numpy as np
 import pytest
 import torch
-from aff_wild2_files import (
-    EXAMPLE_VALUES,
-    TRACK_FOLDERS,
-    example_header,
-    write_aff_wild2,
-    write_example,
-)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mmengine.evaluator import Evaluator
@@ -24,6 +17,13 @@ from fer_ssl.datasets.videos.submission_frames import (
 from fer_ssl.evaluation import VideoPrediction, VideoPredictions
 from fer_ssl.evaluation.submission import check_submission, write_submission
 from fer_ssl.labels import ABAW_TRACKS
+from tests.helpers.aff_wild2_files import (
+    EXAMPLE_VALUES,
+    TRACK_FOLDERS,
+    example_header,
+    write_aff_wild2,
+    write_example,
+)
 
 TRACKS = ('EXPR', 'VA', 'AU')
 LENGTHS = [('2-30-640x360', 4), ('video92_left', 3), ('112', 2)]

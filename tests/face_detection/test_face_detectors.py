@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 from mmengine.registry import TASK_UTILS
-from tiny_detector import write_red_face_detector
 
 import fer_ssl  # noqa: F401
 from fer_ssl.face_detection import BoxesFromCSV, HaarDetector
 from fer_ssl.media.video_file import Picture
+from tests.helpers.tiny_detector import write_red_face_detector
 
 HEADER = 'frame,left,top,right,bottom\n'
 

@@ -3,13 +3,18 @@ import json
 import numpy as np
 import pytest
 import torch
-from aff_wild2_files import CROPS, scene, write_aff_wild2, write_crop
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
 from fer_ssl.datasets import VideoClipDataset
 from fer_ssl.datasets.videos.feature_store import FeatureStoreWriter
 from fer_ssl.features.extract_features import extract_features
+from tests.helpers.aff_wild2_files import (
+    CROPS,
+    scene,
+    write_aff_wild2,
+    write_crop,
+)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import sys
 import numpy as np
 import pytest
 from mmengine.config import Config
-from sound_files import tone, write_video, write_wav
 
 import fer_ssl
 from fer_ssl.datasets.videos.feature_store import (
@@ -16,6 +15,7 @@ from fer_ssl.datasets.videos.feature_store import (
 from fer_ssl.datasets.videos.video_clip_dataset import VideoClipDataset
 from fer_ssl.features.extract_audio import extract_audio, frame_spectra
 from fer_ssl.media.log_mel import LogMel
+from tests.helpers.sound_files import tone, write_video, write_wav
 
 pytest.importorskip('av')
 ROOT = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))

@@ -120,7 +120,7 @@ def test_rows_at_a_rate_of_their_own(cfg, save, tmp_path):
 
 def test_frame_rates_of_the_videos(cfg, save, tmp_path):
     pytest.importorskip('av')
-    from sound_files import write_video
+    from tests.helpers.sound_files import write_video
 
     write_video(tmp_path / 'media/a.mkv', 10, 25)
     write_video(tmp_path / 'media/b.mkv', 4, 50)

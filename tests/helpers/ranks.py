@@ -7,10 +7,10 @@ import socket
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
-from recorder import Recorder
 
 import fer_ssl  # noqa: F401
 from fer_ssl.launch import use_gloo_without_gpu
+from tests.helpers.recorder import Recorder
 
 
 def train_here(config):
@@ -47,7 +47,7 @@ def _train_rank(config, rank, world_size, port, path):
 def train_on_ranks(config, world_size, path):
     """As :func:`train_here`, on several ranks; the result of rank 0."""
     context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(['ranks', 'mmpretrain.models'])
+    context.set_forkserver_preload([__name__, 'mmpretrain.models'])
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]

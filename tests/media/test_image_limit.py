@@ -12,7 +12,6 @@ import cv2
 import mmcv
 import numpy as np
 import pytest
-from annotation_fuzz import REPEATABLE, damaged
 from hypothesis import given
 from mmengine.registry import init_default_scope
 from PIL import Image
@@ -32,6 +31,7 @@ from fer_ssl.media.image_limit import (
     max_pixels,
     open_image,
 )
+from tests.helpers.annotation_fuzz import REPEATABLE, damaged
 
 MESSAGE = '20000 x 20000 pixels, .* 100,000,000; .*set FER_SSL_MAX_PIXELS'
 

@@ -2,9 +2,9 @@ import sys
 
 import numpy as np
 import pytest
-from sound_files import tone, write_aac, write_video, write_wav
 
 from fer_ssl.media.sound_track import media_info, read_sound_track
+from tests.helpers.sound_files import tone, write_aac, write_video, write_wav
 
 pytest.importorskip('av')
 

@@ -6,8 +6,9 @@ import pytest
 
 pytest.importorskip('av')
 
-from sound_files import tone, write_wav  # noqa: E402
-from video_files import (  # noqa: E402
+from fer_ssl.media.video_file import VideoFile, list_videos  # noqa: E402
+from tests.helpers.sound_files import tone, write_wav  # noqa: E402
+from tests.helpers.video_files import (  # noqa: E402
     MIRROR,
     TURN_AROUND,
     TURN_LEFT,
@@ -16,8 +17,6 @@ from video_files import (  # noqa: E402
     grey,
     write_pictures,
 )
-
-from fer_ssl.media.video_file import VideoFile, list_videos  # noqa: E402
 
 
 def noise(count, size=(64, 96)):

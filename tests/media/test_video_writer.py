@@ -4,14 +4,13 @@ import pytest
 
 pytest.importorskip('av')
 
-from video_files import corners, grey  # noqa: E402
-
 from fer_ssl.media import video_writer  # noqa: E402
 from fer_ssl.media.video_file import VideoFile  # noqa: E402
 from fer_ssl.media.video_writer import (  # noqa: E402
     VideoWriter,
     record_camera,
 )
+from tests.helpers.video_files import corners, grey  # noqa: E402
 
 
 def test_pictures_and_times_come_back(tmp_path):

@@ -1,11 +1,12 @@
 """The script tells plainly what is wrong, and finds its own way."""
 
 import pytest
-from tiny_networks import classifier, write_checkpoint
+
+from tests.helpers.tiny_networks import classifier, write_checkpoint
 
 pytest.importorskip('av')
 
-from video_files import grey, write_pictures  # noqa: E402
+from tests.helpers.video_files import grey, write_pictures  # noqa: E402
 
 TOOL = 'python {tools}/predict_video.py'
 

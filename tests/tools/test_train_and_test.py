@@ -4,7 +4,8 @@ import pickle
 
 import pytest
 import torch
-from html_page import Page
+
+from tests.helpers.html_page import Page
 
 
 @pytest.fixture(scope='module')

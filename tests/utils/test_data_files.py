@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from annotation_fuzz import REPEATABLE, damaged
 from hypothesis import given
 from hypothesis import strategies as st
 from mmengine.config import Config
@@ -19,6 +18,7 @@ from fer_ssl.utils.data_files import (
     read_json,
     read_npy,
 )
+from tests.helpers.annotation_fuzz import REPEATABLE, damaged
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 SHIPPED = [*CONFIGS.glob('ablations/*.yml'), CONFIGS / 'split_paper_a.yml']

@@ -8,7 +8,6 @@ import os
 import cv2
 import numpy as np
 import pytest
-from tiny_detector import write_red_face_detector
 
 from fer_ssl.data_preparation.face_cropper import (
     CropSettings,
@@ -32,6 +31,7 @@ from fer_ssl.datasets.videos.feature_store import (
 )
 from fer_ssl.media.video_writer import VideoWriter
 from fer_ssl.media.write_image import write_image
+from tests.helpers.tiny_detector import write_red_face_detector
 
 NOISE = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
 

@@ -1,5 +1,4 @@
 import pytest
-from annotation_fuzz import check_parser
 
 from fer_ssl.datasets import FaceDataset
 from fer_ssl.utils.text_rows import (
@@ -11,6 +10,7 @@ from fer_ssl.utils.text_rows import (
     spaced_rows,
     whole_numbers,
 )
+from tests.helpers.annotation_fuzz import check_parser
 
 
 def write(tmp_path, content):

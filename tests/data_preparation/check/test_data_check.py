@@ -12,18 +12,8 @@ from unittest.mock import patch
 import cv2
 import numpy as np
 import pytest
-from face_sets import (
-    write_affectnet_2017,
-    write_affectnet_2021,
-    write_dfew,
-    write_expw,
-    write_fer_plus,
-    write_image_folder,
-    write_raf_db,
-)
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS
-from record_io_files import jpeg, write_ms1m
 
 from fer_ssl.data_preparation.check import data_check, data_report, known_sets
 from fer_ssl.data_preparation.check.data_check import DataCheck, problem_of
@@ -40,6 +30,17 @@ from fer_ssl.datasets import (
     FaceDataset,
     RecordIODataset,
 )
+from tests.helpers import aff_wild2_files
+from tests.helpers.face_sets import (
+    write_affectnet_2017,
+    write_affectnet_2021,
+    write_dfew,
+    write_expw,
+    write_fer_plus,
+    write_image_folder,
+    write_raf_db,
+)
+from tests.helpers.record_io_files import jpeg, write_ms1m
 
 TOOL = Path(__file__).parents[3] / 'tools/dataset/check.py'
 
@@ -470,7 +471,6 @@ def test_home_of_aff_wild2(tmp_path):
 
 
 def test_aff_wild2(tmp_path):
-    aff_wild2_files = pytest.importorskip('aff_wild2_files')
     aff_wild2_files.write_aff_wild2(tmp_path / 'Aff-Wild2')
     (report,) = DataCheck(tmp_path, 'decode').run()
     assert not has_problems([report]), describe(tmp_path, [report])

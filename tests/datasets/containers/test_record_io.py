@@ -7,14 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from record_io_files import (
-    MAGIC,
-    frame,
-    pack,
-    put_sizes,
-    write_ms1m,
-    write_records,
-)
 
 from fer_ssl.datasets.containers.record_io import (
     RecordIOFile,
@@ -24,6 +16,14 @@ from fer_ssl.datasets.containers.record_io import (
     read_record,
 )
 from fer_ssl.utils.open_files import DamagedFileError, OpenFiles
+from tests.helpers.record_io_files import (
+    MAGIC,
+    frame,
+    pack,
+    put_sizes,
+    write_ms1m,
+    write_records,
+)
 
 MAGIC_BYTES = struct.pack('<I', MAGIC)
 

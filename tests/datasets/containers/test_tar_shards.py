@@ -10,7 +10,6 @@ import pytest
 from mmengine import fileio
 from mmengine.dataset import BaseDataset, ConcatDataset
 from mmengine.registry import init_default_scope
-from record_io_files import write_ms1m
 
 from fer_ssl.data_preparation.shard_writer import write_shards
 from fer_ssl.datasets import (
@@ -20,6 +19,7 @@ from fer_ssl.datasets import (
     TarShardDataset,
 )
 from fer_ssl.datasets.containers.tar_shards import ShardsManifest
+from tests.helpers.record_io_files import write_ms1m
 
 CLASSES = ('neutral', 'anger', 'happiness')
 ROWS = [

@@ -4,14 +4,6 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from annotation_fuzz import REPEATABLE, check_parser, damaged
-from face_sets import (
-    AFFECTNET_2021,
-    AFFECTNET_HEADER,
-    pixels,
-    write_affectnet_2017,
-    write_affectnet_2021,
-)
 from hypothesis import given
 from hypothesis import strategies as st
 from mmengine.registry import DATASETS, init_default_scope
@@ -20,6 +12,14 @@ from fer_ssl.datasets.faces.affectnet_dataset import (
     read_code,
     read_csv_release,
     read_npy_release,
+)
+from tests.helpers.annotation_fuzz import REPEATABLE, check_parser, damaged
+from tests.helpers.face_sets import (
+    AFFECTNET_2021,
+    AFFECTNET_HEADER,
+    pixels,
+    write_affectnet_2017,
+    write_affectnet_2021,
 )
 
 WARN = 'fer_ssl.datasets.faces.base_face_dataset.print_log'

@@ -5,11 +5,11 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from face_sets import pixels, save_image
 from mmengine.registry import init_default_scope
 
 from fer_ssl.datasets import BaseFaceDataset, FaceDataset, FaceTable
 from fer_ssl.datasets.faces.base_face_dataset import is_readable
+from tests.helpers.face_sets import pixels, save_image
 
 CLASSES = ('neutral', 'anger')
 

@@ -2,11 +2,11 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from annotation_fuzz import check_parser
-from face_sets import EXPW, pixels, write_expw
 from mmengine.registry import DATASETS, init_default_scope
 
 from fer_ssl.datasets.faces.expw_dataset import read_label_list
+from tests.helpers.annotation_fuzz import check_parser
+from tests.helpers.face_sets import EXPW, pixels, write_expw
 
 
 @pytest.fixture

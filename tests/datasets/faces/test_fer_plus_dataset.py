@@ -2,8 +2,6 @@ import re
 
 import numpy as np
 import pytest
-from annotation_fuzz import REPEATABLE, check_parser
-from face_sets import FER_PLUS, fer2013_pixels, write_fer_plus
 from hypothesis import given
 from hypothesis import strategies as st
 from mmengine.fileio import get
@@ -15,6 +13,8 @@ from fer_ssl.datasets.faces.fer_plus_dataset import (
     read_pixel_paths,
     read_votes,
 )
+from tests.helpers.annotation_fuzz import REPEATABLE, check_parser
+from tests.helpers.face_sets import FER_PLUS, fer2013_pixels, write_fer_plus
 
 LOAD = [dict(type='LoadImageFromFile')]
 USAGES = [usage for usage, _, _ in FER_PLUS]

@@ -1,10 +1,10 @@
 from unittest.mock import patch
 
 import pytest
-from face_sets import save_image, write_image_folder
 from mmengine.registry import DATASETS
 
 from fer_ssl.labels import ABAW_EXPRESSIONS
+from tests.helpers.face_sets import save_image, write_image_folder
 
 EIGHT = dict(type='ImageFolderDataset')
 

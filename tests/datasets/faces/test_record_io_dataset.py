@@ -6,12 +6,12 @@ import pytest
 from mmengine import fileio
 from mmengine.dataset import ConcatDataset
 from mmengine.registry import DATASETS, init_default_scope
-from record_io_files import jpeg, pack, write_ms1m, write_records
 from torch.utils.data import DataLoader
 
 from fer_ssl.datasets import FaceDataset, RecordIODataset, SeededDraws
 from fer_ssl.datasets.containers.record_io import RecordIOFile
 from fer_ssl.datasets.faces.record_io_dataset import choose_evenly
+from tests.helpers.record_io_files import jpeg, pack, write_ms1m, write_records
 
 PIPELINE = [dict(type='LoadImageFromFile'), dict(type='PackInputs')]
 

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from face_sets import HEIGHT, WIDTH, pixels
 from mmengine.registry import TRANSFORMS
 
 from fer_ssl.data_preparation.split_builder import WHOLE_IMAGE
 from fer_ssl.datasets import CropFace
 from fer_ssl.datasets.transforms.crop_face import FaceOutsideImageError
+from tests.helpers.face_sets import HEIGHT, WIDTH, pixels
 
 
 def crop(box, margin=0.0, img=None):

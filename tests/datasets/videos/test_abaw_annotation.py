@@ -2,12 +2,6 @@ import re
 
 import numpy as np
 import pytest
-from aff_wild2_files import (
-    HEADERS,
-    annotation_lines,
-    random_labels,
-    write_annotation,
-)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +11,12 @@ from fer_ssl.datasets.videos.abaw_annotation import (
     read_annotation,
 )
 from fer_ssl.utils.text_rows import read_lines
+from tests.helpers.aff_wild2_files import (
+    HEADERS,
+    annotation_lines,
+    random_labels,
+    write_annotation,
+)
 
 TRACKS = ('EXPR', 'VA', 'AU')
 ZEROS = {'EXPR': '0', 'VA': '0,0', 'AU': ','.join('0' * 12)}

@@ -6,17 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from aff_wild2_files import (
-    CROPS,
-    TRACK_FOLDERS,
-    Video,
-    frames,
-    random_labels,
-    scene,
-    write_aff_wild2,
-    write_annotation,
-    write_crop,
-)
 from mmengine.registry import DATASETS, TASK_UTILS
 
 import fer_ssl  # noqa: F401
@@ -27,6 +16,17 @@ from fer_ssl.datasets import (
 )
 from fer_ssl.datasets.videos.aff_wild2_reader import find_folders, list_crops
 from fer_ssl.labels import ABAW_EXPRESSIONS, ABAW_TRACKS
+from tests.helpers.aff_wild2_files import (
+    CROPS,
+    TRACK_FOLDERS,
+    Video,
+    frames,
+    random_labels,
+    scene,
+    write_aff_wild2,
+    write_annotation,
+    write_crop,
+)
 
 TRACKS = tuple(TRACK_FOLDERS)
 SETS = {'train': 'Train_Set', 'val': 'Validation_Set', 'test': 'test'}

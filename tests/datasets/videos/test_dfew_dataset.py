@@ -2,8 +2,6 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from annotation_fuzz import check_parser
-from face_sets import DFEW_TRAIN, save_image, write_dfew
 from mmengine.registry import DATASETS, init_default_scope
 
 from fer_ssl.datasets.videos.dfew_dataset import (
@@ -11,6 +9,8 @@ from fer_ssl.datasets.videos.dfew_dataset import (
     list_frames,
     read_split,
 )
+from tests.helpers.annotation_fuzz import check_parser
+from tests.helpers.face_sets import DFEW_TRAIN, save_image, write_dfew
 
 
 @pytest.mark.parametrize('official', [False, True])

@@ -2,7 +2,6 @@ import re
 
 import numpy as np
 import pytest
-from aff_wild2_files import example_header, write_example
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +9,7 @@ from fer_ssl.datasets.videos.submission_frames import (
     FrameList,
     read_frame_list,
 )
+from tests.helpers.aff_wild2_files import example_header, write_example
 
 FUZZ = settings(
     deadline=None,

@@ -9,7 +9,6 @@ from html import escape
 import numpy as np
 import pytest
 import torch
-from html_page import Page
 from mmengine.evaluator import Evaluator
 from mmengine.registry import METRICS
 
@@ -17,6 +16,7 @@ from fer_ssl.evaluation.bootstrap import bootstrap
 from fer_ssl.labels import ABAW_TRACKS
 from fer_ssl.visualization.report import report
 from fer_ssl.visualization.training_curves import find_training
+from tests.helpers.html_page import Page
 
 METRIC_TYPES = dict(
     EXPR='MacroF1Metric', VA='ValenceArousalMetric', AU='ActionUnitMetric'
