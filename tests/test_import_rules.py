@@ -26,7 +26,8 @@ MAY_IMPORT = {
     'engine': 'datasets evaluation models utils visualization',
     'apis': 'evaluation face_detection launch media models utils '
     'visualization',
-    'experiments': 'evaluation labels launch models utils visualization',
+    'experiments': 'datasets evaluation labels launch models utils '
+    'visualization',
     'benchmarks': 'data_preparation datasets engine evaluation experiments '
     'features labels models utils',
 }
