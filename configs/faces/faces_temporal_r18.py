@@ -3,7 +3,12 @@
 #   export FER_SSL_SEQUENCES=DIR FER_SSL_STUDENT=STUDENT.pth FER_SSL_FEATURES=F
 #   mim run fer_ssl extract_features faces_temporal_r18.py STUDENT.pth --out F
 #   mim train fer_ssl configs/faces/faces_temporal_r18.py
-_base_ = ['../_base_/default_runtime.py', '../_base_/temporal_clips.py']
+_base_ = [
+    '../_base_/default_runtime.py',
+    '../_base_/models/temporal_transformer.py',
+    '../_base_/datasets/temporal_clips.py',
+    '../_base_/schedules/adamw_warmup_cosine.py',
+]
 default_scope = 'mmaction'
 
 data_root = '{{$FER_SSL_SEQUENCES:data/sequences}}'
@@ -43,13 +48,4 @@ extract_dataloader = dict(
 )
 
 train_cfg = dict(max_iters=400, val_interval=200)
-optim_wrapper = dict(
-    type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.05),
-    clip_grad=dict(max_norm=1.0),
-)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=40),
-    dict(type='CosineAnnealingLR', by_epoch=False, begin=40),
-]
 default_hooks = dict(checkpoint=dict(interval=200))

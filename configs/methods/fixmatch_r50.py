@@ -3,6 +3,11 @@
 #   mim train fer_ssl configs/methods/fixmatch_r50.py
 # 1 GPU; time and result: not measured yet. Nobody has published one on these
 # data. The method: docs/methods.md.
-_base_ = ['../_base_/methods_r50.py']
+_base_ = ['../baseline_r50.py']
 
-train_cfg = dict(method=dict(type='FixMatch', threshold=0.95))
+train_cfg = dict(
+    type='SemiSupervisedLoop',
+    unlabeled_dataloader=_base_.unlabeled_dataloader,
+    method=dict(type='FixMatch', threshold=0.95),
+)
+custom_hooks = [dict(type='PseudoLabelCollapseHook')]

@@ -3,6 +3,6 @@
 #   mim train fer_ssl configs/methods/flexmatch_r50.py
 # 1 GPU; time and result: not measured yet. Nobody has published one on these
 # data. The method: docs/methods.md.
-_base_ = ['../_base_/methods_r50.py']
+_base_ = ['fixmatch_r50.py']
 
-train_cfg = dict(method=dict(type='FlexMatch', threshold=0.95))
+train_cfg = dict(method=dict(_delete_=True, type='FlexMatch', threshold=0.95))

@@ -3,8 +3,14 @@
 #   mim train fer_ssl configs/methods/uda_r50.py
 # 1 GPU; time and result: not measured yet. Nobody has published one on these
 # data. The method: docs/methods.md.
-_base_ = ['../_base_/methods_r50.py']
+_base_ = ['fixmatch_r50.py']
 
 train_cfg = dict(
-    method=dict(type='UDA', threshold=0.8, temperature=0.4, annealing='exp')
+    method=dict(
+        _delete_=True,
+        type='UDA',
+        threshold=0.8,
+        temperature=0.4,
+        annealing='exp',
+    )
 )
