@@ -1,8 +1,10 @@
 # Temporal phase on sequences of real stills (tools/dataset/make_sequences.py),
 # with cached features of the student of faces_spatial_r18.py.
-#   export FER_SSL_SEQUENCES=DIR FER_SSL_STUDENT=STUDENT.pth FER_SSL_FEATURES=F
+#   export FER_SSL_STUDENT=STUDENT.pth FER_SSL_FEATURES=F
 #   mim run fer_ssl extract_features faces_temporal_r18.py STUDENT.pth --out F
 #   mim train fer_ssl configs/faces/faces_temporal_r18.py
+# Reads data/sequences; for another folder, add --cfg-options data_root=DIR to
+# both commands.
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/temporal_transformer.py',
@@ -11,7 +13,7 @@ _base_ = [
 ]
 default_scope = 'mmaction'
 
-data_root = '{{$FER_SSL_SEQUENCES:data/sequences}}'
+data_root = 'data/sequences'
 student_checkpoint = (
     '{{$FER_SSL_STUDENT:work_dirs/faces_spatial_r18/iter_400.pth}}'
 )

@@ -3,9 +3,9 @@
     python tools/benchmark/loader.py
     python tools/benchmark/loader.py --images PHOTOS --workers 4
 
-Weak and strong views of configs/_base_/datasets/fer_224.py (or of any config with a
-variable `unlabeled_dataloader`) beside the same operations in torchvision on
-PIL images. All ways take turns; the table gives the median, the least and the
+Weak and strong views of configs/_base_/datasets/fer_224.py (or of any config
+with a variable `unlabeled_dataloader`) beside the same operations in
+torchvision on PIL images. All ways take turns; the table gives the median, the least and the
 greatest rate and ratio of the rounds. The images stay in the page cache: this
 measures the processor, not the disk.
 """

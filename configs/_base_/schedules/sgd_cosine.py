@@ -1,4 +1,5 @@
-# SGD with a cosine schedule for one network. A config adds the number of steps.
+# SGD with a cosine schedule for one network. A config adds the number of
+# steps.
 train_cfg = dict(type='ResumableTrainLoop')
 val_cfg = dict()
 test_cfg = dict()
