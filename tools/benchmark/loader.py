@@ -5,9 +5,9 @@
 
 Weak and strong views of configs/_base_/datasets/fer_224.py (or of any config
 with a variable `unlabeled_dataloader`) beside the same operations in
-torchvision on PIL images. All ways take turns; the table gives the median, the least and the
-greatest rate and ratio of the rounds. The images stay in the page cache: this
-measures the processor, not the disk.
+torchvision on PIL images. All variants take turns; the table gives the median,
+the minimum and the maximum of rate and ratio over the rounds. The images stay
+in the page cache: this measures the processor, not the disk.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # SGD with a cosine schedule for teacher and student, with the learning rates
-# of paper A (section 4.2). A config adds the number of steps and the options of
-# the loop.
+# of paper A (section 4.2). A config adds the number of steps and the options
+# of the loop.
 train_cfg = dict(type='MetaPseudoLabelLoop')
 val_cfg = dict()
 test_cfg = dict()
