@@ -1,8 +1,8 @@
 # The classifier that comes with the package (its card:
 # projects/fer_ssl/checkpoints/README.md): ResNet-18 with half of its channels,
-# 64 pixels, on all labeled faces of split=train, balanced by class, in grey:
-# there 64 % of the sad faces are in colour and 7 % of the others, so a network
-# would learn that colour means sadness, and split=val (71 %, .3 %) agree.
+# 64 pixels, on all labeled faces of split=train, balanced by class, in gray:
+# there 64 % of the sad faces are in color and 7 % of the others, so a network
+# would learn that color means sadness, and split=val (71 %, .3 %) would agree.
 #   FER_SSL_FACES=DIR mim train fer_ssl configs/faces/faces_starter.py
 # About 20 minutes on one busy core. Our own result on split=val, one training:
 # macro-F1 63.95, UAR 67.31, accuracy 86.90.
