@@ -39,10 +39,12 @@ def parse_args() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('work_dir', type=Path, help='work_dirs/quickstart')
-    parser.add_argument('--data', type=Path, default='data/synthetic')
-    parser.add_argument('--videos', nargs=2, default=['val_028', 'val_036'])
-    parser.add_argument('--frame', type=int, default=75)
+    parser.add_argument('work_dir', type=Path, help='folder of the quickstart')
+    parser.add_argument('--data', type=Path, default=Path('data/synthetic'))
+    parser.add_argument('--videos', nargs=2, default=['val_035', 'val_041'])
+    parser.add_argument(
+        '--frame', type=int, default=180, help='frame of the overlay, from 1'
+    )
     parser.add_argument('--out', default='overview.png')
     return parser.parse_args()
 
@@ -52,6 +54,9 @@ def write_clip(videos: list[list[str]], folder: Path) -> tuple[str, str]:
 
     Args:
         videos: For each person, the image of every frame; '' if there is none.
+
+    Returns:
+        Paths of the clip and of the CSV file of the boxes.
     """
     clip, boxes = folder / 'two_people.mp4', folder / 'boxes.csv'
     edge = (SIDE - BOX) / 2
@@ -68,9 +73,9 @@ def write_clip(videos: list[list[str]], folder: Path) -> tuple[str, str]:
                     rows.writerow((number + 1, left, edge, right, bottom))
                     half = cv2.resize(cv2.imread(path), half.shape[1::-1])
                 halves.append(half)
-            picture = np.hstack(halves)
-            below = np.full((LEGEND, picture.shape[1], 3), 128, np.uint8)
-            video.write(np.vstack([picture, below]), number / FPS)
+            below = np.full((LEGEND, 2 * SIDE, 3), 128, np.uint8)
+            image = np.vstack([np.hstack(halves), below])
+            video.write(image, number / FPS)
     return str(clip), str(boxes)
 
 
@@ -106,10 +111,10 @@ def main() -> None:
         figure = plot_confusion_matrix(test.confusion_matrix(), test.classes)
         save_figure(figure, matrix)
         matrix = cv2.imread(matrix)
-    left = np.vstack([scaled(frame, 960), scaled(timeline, 960)])
-    right = scaled(matrix, 700)
-    canvas = np.full((max(len(left), len(right)), 1680, 3), 255, np.uint8)
-    for part, x in ((left, 0), (right, 980)):
+    left = np.vstack([scaled(frame, 720), scaled(timeline, 720)])
+    right = scaled(matrix, 520)
+    canvas = np.full((max(len(left), len(right)), 1260, 3), 255, np.uint8)
+    for part, x in ((left, 0), (right, 740)):
         y = (len(canvas) - len(part)) // 2
         canvas[y : y + len(part), x : x + part.shape[1]] = part
     write_image(args.out, canvas)
