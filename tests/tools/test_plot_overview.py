@@ -31,7 +31,7 @@ def test_clip_of_two_people(tool, synthetic_root, tmp_path):
     assert frames[0].image.shape == (tool.SIDE + tool.LEGEND, 768, 3)
     # Gray where the first person has no face.
     gray = frames[1].image[: tool.SIDE, : tool.SIDE - 8].astype(int)
-    assert np.abs(gray - 128).mean() < 3
+    assert np.abs(gray - 128).mean() < 8  # lossy video
     faces = sum(bool(x) for v in videos for x in v[:length])
     with open(boxes, newline='') as file:
         assert len(list(csv.DictReader(file))) == faces
