@@ -469,7 +469,7 @@ from fer_ssl.apis import ExpressionInferencer
 folder = Path(sys.argv[2])
 boxes = folder / 'boxes.csv'
 boxes.write_text('frame,left,top,right,bottom\\n' + ''.join(
-    f'{t},20,20,80,80\\n' for t in range(1, 1201)))
+    f'{t},20,20,80,80\\n' for t in range(1, 701)))
 cfg = recognizer(dict(metainfo=dict(classes=('neutral', 'anger', 'other'))))
 path, _ = write_checkpoint(folder / 'a.pth', cfg)
 inferencer = ExpressionInferencer(
@@ -486,13 +486,13 @@ def peak(count):
     assert found['faces'][0]['frames'] == count
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
-peak(200)
-print(peak(200), peak(1200))
+peak(100)
+print(peak(100), peak(700))
 """
 
 
 def test_memory_does_not_grow_with_the_video(tmp_path):
-    """1000 pictures more are 230 MB of pixels; heaps vary by some 40."""
+    """600 frames more are 138 MB of pixels; heaps vary by some 40."""
     done = subprocess.run(
         [sys.executable, '-c', MEASURE, str(ROOT), str(tmp_path)],
         capture_output=True,

@@ -8,7 +8,7 @@ from fer_ssl.data_preparation.muxspace_faces import (
     bucket_of,
     choose_expression,
     identity_of,
-    prepare_faces,
+    prepare_muxspace_faces,
     read_legend,
     split_of,
 )
@@ -90,7 +90,7 @@ def test_choose_expression(votes, expression):
 
 def test_prepare_faces(tmp_path):
     clone = make_clone(tmp_path / 'clone')
-    report = prepare_faces(clone, tmp_path / 'out')
+    report = prepare_muxspace_faces(clone, tmp_path / 'out')
     rows = read_rows(tmp_path / 'out')
     assert [tuple(row.values()) for row in rows] == [
         ('Al_Gore_0001.jpg', 'al_gore', 'neutral', 'train'),
@@ -118,11 +118,13 @@ def test_prepare_faces(tmp_path):
 
 def test_prepare_faces_again_and_by_bucket(tmp_path):
     clone = make_clone(tmp_path / 'clone')
-    prepare_faces(clone, tmp_path / 'out')
+    prepare_muxspace_faces(clone, tmp_path / 'out')
     first = (tmp_path / 'out/labels.csv').read_bytes()
-    prepare_faces(clone, tmp_path / 'out')
+    prepare_muxspace_faces(clone, tmp_path / 'out')
     assert (tmp_path / 'out/labels.csv').read_bytes() == first
-    prepare_faces(clone, tmp_path / 'few', size=32, buckets=range(43, 44))
+    prepare_muxspace_faces(
+        clone, tmp_path / 'few', size=32, buckets=range(43, 44)
+    )
     rows = read_rows(tmp_path / 'few')
     assert {row['identity'] for row in rows} == {'avinash'}
     assert Image.open(tmp_path / 'few/images/Avinash_4.jpg').size == (32, 32)
@@ -132,14 +134,14 @@ def test_same_file_twice_is_reported(tmp_path):
     clone = make_clone(tmp_path / 'clone')
     data = (clone / 'images/Al_Gore_0001.jpg').read_bytes()
     (clone / 'images/Bo_Li_0001.jpg').write_bytes(data)
-    report = prepare_faces(clone, tmp_path / 'out')
+    report = prepare_muxspace_faces(clone, tmp_path / 'out')
     notes = report.notes['kept, the same file as another']
     assert notes == ['Bo_Li_0001.jpg = Al_Gore_0001.jpg']
 
 
 def test_errors(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'legend\.csv: no such file'):
-        prepare_faces(tmp_path, tmp_path / 'out')
+        prepare_muxspace_faces(tmp_path, tmp_path / 'out')
     path = tmp_path / 'legend.csv'
     path.write_text('image,label\n')
     with pytest.raises(ValueError, match=r'legend\.csv:1: column emotion'):
@@ -151,4 +153,4 @@ def test_errors(tmp_path):
         tmp_path / 'clone', 'user.id,image,emotion\n1,Gone_By_1.jpg,fear\n'
     )
     with pytest.raises(ValueError, match='none of the 1 images'):
-        prepare_faces(clone, tmp_path / 'out')
+        prepare_muxspace_faces(clone, tmp_path / 'out')

@@ -13,9 +13,9 @@ import pytest
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS
 
-from fer_ssl.data_preparation.dataset_arguments import (
-    open_source,
-    parse_dataset,
+from fer_ssl.data_preparation.dataset_spec import (
+    build_image_source,
+    parse_dataset_spec,
 )
 from fer_ssl.data_preparation.split_builder import (
     WHOLE_IMAGE,
@@ -23,8 +23,8 @@ from fer_ssl.data_preparation.split_builder import (
     build_split,
     choose_labeled,
     describe,
-    read_face_set,
     read_recipe,
+    read_source_faces,
 )
 from fer_ssl.datasets import FaceDataset
 from tests.helpers import aff_wild2_files
@@ -232,7 +232,7 @@ def test_order_of_sets_that_overlap_does_not_matter(root):
 
 def test_every_candidate_has_the_same_chance(root):
     sets = [
-        read_face_set(name, config, CLASSES)
+        read_source_faces(name, config, CLASSES)
         for name, config in recipe(root).labeled.items()
     ]
     neutral = sets[0].table.labels == CLASSES.index('neutral')
@@ -324,22 +324,22 @@ def test_face_dataset_as_input(root, write_faces):
     kwargs = write_faces(rows)
     config = dict(type='FaceDataset', split='train', **kwargs)
     config.pop('metainfo')
-    faces = read_face_set('Faces', config, CLASSES, str(root))
+    faces = read_source_faces('Faces', config, CLASSES, str(root))
     assert len(faces) == 12
     assert np.bincount(faces.table.labels).tolist() == [4, 4, 4]
     assert faces.table.images[0] == 'images/0.png'
 
 
 def test_paths_outside_of_the_root_and_addresses(root):
-    faces = read_face_set('T', recipe(root).labeled['Table'], CLASSES)
+    faces = read_source_faces('T', recipe(root).labeled['Table'], CLASSES)
     assert faces.table.images[0] == str(root / 'table/t0.jpg')
-    faces = read_face_set(
+    faces = read_source_faces(
         'T', recipe(root).labeled['Table'], CLASSES, f'{root}/tab'
     )
     assert faces.table.images[0] == str(root / 'table/t0.jpg')
     address = 'recordio:///data/train.rec?key=1&offset=0'
     config = dict(type='TableOfFaces', prefix=address + '#', data_root='/')
-    faces = read_face_set('T', config, CLASSES, '/')
+    faces = read_source_faces('T', config, CLASSES, '/')
     assert faces.table.images[0].startswith(address)
 
 
@@ -369,23 +369,23 @@ def test_faulty_sets(root):
     empty = Table([], np.zeros(0, np.int64))
     with patch.object(TableOfFaces, 'read_faces', return_value=empty):
         with pytest.raises(ValueError, match='X: the data set holds no face'):
-            read_face_set('X', config, CLASSES)
+            read_source_faces('X', config, CLASSES)
     config = dict(config, metainfo=dict(classes=['a']))
     with pytest.raises(ValueError, match='X: label 2, but there are 1 cl'):
-        read_face_set('X', config, CLASSES)
+        read_source_faces('X', config, CLASSES)
     clips = dict(write_dfew(root / 'dfew'), type='DFEWDataset')
     with pytest.raises(ValueError, match='DFEWDataset: .*no single images'):
-        read_face_set('X', clips)
+        read_source_faces('X', clips)
 
 
 def test_sets_around_others(root):
     """As the configs put them: the pipelines inside are left out, too."""
     folder = dict(recipe(root).labeled['Folder'], pipeline=['none such'])
     config = dict(type='ConcatDataset', datasets=[folder, folder])
-    faces = read_face_set('X', config, CLASSES)
+    faces = read_source_faces('X', config, CLASSES)
     assert len(faces) == 2 * 59
     config = dict(type='RepeatDataset', dataset=folder, times=3)
-    assert len(read_face_set('X', config, CLASSES)) == 3 * 59
+    assert len(read_source_faces('X', config, CLASSES)) == 3 * 59
 
 
 def test_read_recipe(tmp_path):
@@ -436,14 +436,14 @@ def test_files_of_data_run_no_code(tmp_path, monkeypatch, value, message):
         read_recipe('x.yml')
     Path('x.yml').write_text(f'dataset: {value}\n')
     with pytest.raises(ValueError, match=rf'x\.yml.*{message}'):
-        parse_dataset('x.yml')
+        parse_dataset_spec('x.yml')
     Path('x.yml').write_text(
         'custom_imports: {imports: [makes_ran]}\nlabeled: {}\ndataset: 1\n'
     )
     with pytest.raises(ValueError, match='unknown custom_imports'):
         read_recipe('x.yml')
     with pytest.raises(ValueError, match='`dataset` is no data set'):
-        parse_dataset('x.yml')
+        parse_dataset_spec('x.yml')
     assert not Path('ran').exists()
 
 
@@ -501,7 +501,7 @@ def test_recipe_of_paper_a_on_small_files(tmp_path, monkeypatch):
 def test_dataset_on_the_command_line(text, config):
     if config is None:
         config = dict(type='A', x=dict(a=[1, -2, None, True]))
-    assert parse_dataset(text) == config
+    assert parse_dataset_spec(text) == config
 
 
 @pytest.mark.parametrize(
@@ -524,7 +524,7 @@ def test_dataset_on_the_command_line(text, config):
 )
 def test_no_dataset_on_the_command_line(text):
     with pytest.raises(ValueError, match='is no data set. Give a class'):
-        parse_dataset(text)
+        parse_dataset_spec(text)
 
 
 def test_dataset_in_a_config_file(tmp_path):
@@ -533,44 +533,46 @@ def test_dataset_in_a_config_file(tmp_path):
         "dataset = dict(type='A', x=1)\n"
         "loader = dict(dataset=dict(type='B'), batch_size=2)\n"
     )
-    assert parse_dataset(str(path)) == dict(type='A', x=1)
-    assert parse_dataset(f'{path}:loader.dataset') == dict(type='B')
+    assert parse_dataset_spec(str(path)) == dict(type='A', x=1)
+    assert parse_dataset_spec(f'{path}:loader.dataset') == dict(type='B')
     for key in ('none', 'loader.none', 'loader.batch_size.x'):
         with pytest.raises(ValueError, match=f'there is no `{key}`'):
-            parse_dataset(f'{path}:{key}')
+            parse_dataset_spec(f'{path}:{key}')
     with pytest.raises(FileNotFoundError):
-        parse_dataset(str(tmp_path / 'none.py'))
+        parse_dataset_spec(str(tmp_path / 'none.py'))
     path = tmp_path / 'data.json'
     path.write_text('{"a": {"b": {"type": "TableOfFaces", "count": 2}}}')
     config = dict(type='TableOfFaces', count=2)
-    assert parse_dataset(f'{path}:a.b') == config
+    assert parse_dataset_spec(f'{path}:a.b') == config
 
 
 def test_list_of_images(tmp_path):
     path = tmp_path / 'list.txt'
     path.write_text('a.jpg\n\n/b/c.jpg\ntar:///x.tar?offset=0&size=1\n')
-    images = open_source(str(path)).images
+    images = build_image_source(str(path)).images
     assert images == [
         str(tmp_path / 'a.jpg'),
         '/b/c.jpg',
         'tar:///x.tar?offset=0&size=1',
     ]
-    assert open_source(str(path), '/photos').images[0] == '/photos/a.jpg'
-    assert open_source(str(path)).get_gt_labels().tolist() == [-1] * 3
+    assert (
+        build_image_source(str(path), '/photos').images[0] == '/photos/a.jpg'
+    )
+    assert build_image_source(str(path)).get_gt_labels().tolist() == [-1] * 3
     with pytest.raises(ValueError, match=r"list of images has no \['subset"):
-        open_source(str(path), subset='labeled')
+        build_image_source(str(path), subset='labeled')
     path.write_text('\n')
     with pytest.raises(ValueError, match=r'list\.txt: no image'):
-        open_source(str(path))
+        build_image_source(str(path))
     path.write_bytes(b'a.jpg\n\xff.jpg\n')
     with pytest.raises(ValueError, match=r'list\.txt:2: not UTF-8'):
-        open_source(str(path))
+        build_image_source(str(path))
 
 
 def test_no_argument_is_ignored(root):
     text = f"FolderOfFaces(data_root='{root}/folder', seed=3)"
     with pytest.raises(ValueError, match='it gives seed itself'):
-        open_source(text, seed=4)
+        build_image_source(text, seed=4)
 
 
 def run_tool(name, *args, status=0):
@@ -615,7 +617,7 @@ def test_tools_in_a_row(tmp_path, write_faces):
         '--size=3K',
     )
     assert 'shards.json: 6 images in' in text
-    shards = open_source(
+    shards = build_image_source(
         f"TarShardDataset(data_root='{tmp_path}/shards', "
         f'metainfo=dict(classes={CLASSES}))'
     )

@@ -174,7 +174,7 @@ def test_faulty_file(tmp_path, text, message):
 
 def test_other_errors(faces, tmp_path):
     out = tmp_path / 'out'
-    with pytest.raises(FileNotFoundError, match='prepare_faces'):
+    with pytest.raises(FileNotFoundError, match='prepare_muxspace_faces'):
         make_still_sequences(tmp_path, out, CLASSES)
     with pytest.raises(ValueError, match='no still of class smug'):
         make_still_sequences(faces, out, ['anger', 'smug'])

@@ -116,7 +116,10 @@ def build_runner():
     count = iter(range(100))
 
     def build(config, **changes):
-        config = Config(config._cfg_dict.to_dict())
+        # Without yapf, which takes longer than a tiny training.
+        config = Config(
+            config._cfg_dict.to_dict(), format_python_code=False
+        )
         config.merge_from_dict(changes)
         config.experiment_name = f'test_{next(count)}_{id(config)}'
         return Runner.from_cfg(config)

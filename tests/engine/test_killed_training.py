@@ -20,11 +20,7 @@ def start():
     """Function that trains in a fresh process and gives its exit code."""
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(
-        [
-            'tests.helpers.killed_training',
-            'mmpretrain.models',
-            'mmpretrain.datasets',
-        ]
+        ['tests.helpers.killed_training', 'tests.helpers.preloaded']
     )
 
     def start(config, kill=None):

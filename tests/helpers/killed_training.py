@@ -68,7 +68,8 @@ def train(config, kill=None):
         kill: The arguments of :class:`Kill`, or ``'checkpoint'``.
     """
     Runner._log_env = lambda *_: None  # asks compilers for their versions
-    runner = Runner.from_cfg(Config(config))
+    # Unformatted: yapf takes as long as an iteration.
+    runner = Runner.from_cfg(Config(config, format_python_code=False))
     if kill == 'checkpoint':
         kill_in_the_third_checkpoint()
     elif kill is not None:

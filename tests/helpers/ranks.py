@@ -37,7 +37,9 @@ def _train_rank(config, rank, world_size, port, path):
         MASTER_PORT=str(port),
     )
     Runner._log_env = lambda *_: None  # asks compilers for their versions
-    cfg = Config(dict(config, launcher='pytorch'))
+    cfg = Config(
+        dict(config, launcher='pytorch'), format_python_code=False
+    )
     use_gloo_without_gpu(cfg)
     result = train_here(cfg._cfg_dict.to_dict())
     if rank == 0:
@@ -47,7 +49,7 @@ def _train_rank(config, rank, world_size, port, path):
 def train_on_ranks(config, world_size, path):
     """As :func:`train_here`, on several ranks; the result of rank 0."""
     context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload([__name__, 'mmpretrain.models'])
+    context.set_forkserver_preload([__name__, 'tests.helpers.preloaded'])
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]

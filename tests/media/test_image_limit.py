@@ -22,7 +22,7 @@ from fer_ssl.data_preparation.face_cropper import (
     FaceCropper,
     list_sources,
 )
-from fer_ssl.data_preparation.muxspace_faces import prepare_faces
+from fer_ssl.data_preparation.muxspace_faces import prepare_muxspace_faces
 from fer_ssl.datasets import FaceDataset, LoadClipFrames
 from fer_ssl.media import image_limit
 from fer_ssl.media.image_limit import (
@@ -205,6 +205,6 @@ def test_faces_of_a_clone(tmp_path):
     images = tmp_path / 'clone/images'
     (images / 'a_b_1.png').write_bytes(encoded('png'))
     (images / 'c_d_1.png').write_bytes(BOMB)
-    report = prepare_faces(tmp_path / 'clone', tmp_path / 'out')
+    report = prepare_muxspace_faces(tmp_path / 'clone', tmp_path / 'out')
     assert [row[0] for row in report.rows] == ['a_b_1.png']
     assert 'c_d_1.png' in report.notes['left out, too large'][0]

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.forked_script import run_script
+
 ROOT = Path(__file__).parents[2]
 TOY_CONFIG = """
 custom_imports = dict(imports=['fer_ssl'])
@@ -56,10 +58,15 @@ def call(folder):
         if words[0] == 'mim':
             words[0] = str(Path(sys.executable).with_name('mim'))
         path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
+        env = dict(os.environ, PATH=path, OMP_NUM_THREADS='1')
+        if words[0] == 'python' and words[1].endswith('.py'):
+            found, output = run_script(words[1], words[2:], folder, env)
+            assert found == status, output[-3000:]
+            return output
         done = subprocess.run(
             words,
             cwd=folder,
-            env=dict(os.environ, PATH=path, OMP_NUM_THREADS='1'),
+            env=env,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -15,7 +15,7 @@ from fer_ssl.data_preparation.face_cropper import (
     list_sources,
 )
 from fer_ssl.data_preparation.make_folds import write_folds
-from fer_ssl.data_preparation.muxspace_faces import prepare_faces
+from fer_ssl.data_preparation.muxspace_faces import prepare_muxspace_faces
 from fer_ssl.data_preparation.shard_writer import write_shards
 from fer_ssl.data_preparation.split_builder import SplitRecipe, build_split
 from fer_ssl.data_preparation.still_sequences import make_still_sequences
@@ -267,7 +267,7 @@ def test_prepared_faces(small_disk, tmp_path):
     write_clone(tmp_path / 'clone')
     fill(30 << 10)
     with pytest.raises(OSError) as caught:
-        prepare_faces(tmp_path / 'clone', folder, 224)
+        prepare_muxspace_faces(tmp_path / 'clone', folder, 224)
     assert caught.value.filename.startswith(str(folder / 'images/Al_'))
     assert caught.value.errno == errno.ENOSPC
     left = [name for name in names(folder) if '.part' in name]
@@ -315,7 +315,7 @@ def test_folders_that_cannot_be_made(tmp_path):
     )
     out = tmp_path / 'labels.csv/out'
     for write in (
-        lambda: prepare_faces(tmp_path / 'clone', out),
+        lambda: prepare_muxspace_faces(tmp_path / 'clone', out),
         lambda: make_still_sequences(tmp_path, out, ['anger']),
         lambda: build_split(SplitRecipe(labeled=dict(a=faces)), str(out)),
         lambda: write_shards(Images(['a']), [str(out)]),

@@ -13,7 +13,10 @@ from __future__ import annotations
 
 import argparse
 
-from fer_ssl.data_preparation.dataset_arguments import FORMS, parse_dataset
+from fer_ssl.data_preparation.dataset_spec import (
+    SPEC_FORMS,
+    parse_dataset_spec,
+)
 from fer_ssl.data_preparation.split_builder import (
     SplitRecipe,
     build_split,
@@ -47,8 +50,8 @@ def parse_args() -> argparse.Namespace:
         '--labeled',
         **pairs,
         metavar='NAME=SET',
-        help=f'a set whose labels may be used; may be repeated. SET is {FORMS}'
-        ' except the last three',
+        help='data set whose labels may be used; may be repeated. SET is '
+        f'{SPEC_FORMS}, without the last three',
     )
     parser.add_argument(
         '--unlabeled',
@@ -81,7 +84,9 @@ def make_recipe(args: argparse.Namespace) -> SplitRecipe:
     if args.recipe:
         recipe = read_recipe(str(find_config(args.recipe)))
     for name in ('labeled', 'unlabeled'):
-        sets = {key: parse_dataset(text) for key, text in getattr(args, name)}
+        sets = {
+            key: parse_dataset_spec(text) for key, text in getattr(args, name)
+        }
         recipe[name] = {**recipe.get(name, {}), **sets}
     only = {key: text.split(',') for key, text in args.only}
     recipe['only'] = {**recipe.get('only', {}), **only}

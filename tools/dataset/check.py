@@ -21,7 +21,7 @@ from fer_ssl.data_preparation.check.data_report import (
     has_problems,
     write_problems,
 )
-from fer_ssl.data_preparation.dataset_arguments import parse_dataset
+from fer_ssl.data_preparation.dataset_spec import parse_dataset_spec
 from fer_ssl.launch import describe_error, run
 from fer_ssl.utils.files import write_text
 
@@ -74,7 +74,7 @@ def main() -> None:
         more = {}
         for text in args.set:
             name, _, config = text.partition('=')
-            more[name] = parse_dataset(config)
+            more[name] = parse_dataset_spec(config)
         check = DataCheck(
             args.data_root,
             args.images,

@@ -15,7 +15,10 @@ from __future__ import annotations
 import argparse
 from fractions import Fraction
 
-from fer_ssl.data_preparation.dataset_arguments import FORMS, open_source
+from fer_ssl.data_preparation.dataset_spec import (
+    SPEC_FORMS,
+    build_image_source,
+)
 from fer_ssl.data_preparation.shard_writer import write_shards
 from fer_ssl.launch import describe_error, run
 
@@ -31,7 +34,7 @@ def parse_args() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('source', help=f'the images: {FORMS}')
+    parser.add_argument('source', help=f'the images: {SPEC_FORMS}')
     parser.add_argument(
         'out',
         nargs='+',
@@ -89,7 +92,7 @@ def main() -> None:
     args = parse_args()
     try:
         manifest = write_shards(
-            open_source(args.source, args.image_root, **args.changes),
+            build_image_source(args.source, args.image_root, **args.changes),
             args.out,
             args.size,
             'skip' if args.skip_unreadable else 'raise',

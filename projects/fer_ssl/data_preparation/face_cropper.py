@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import functools
 import io
 import logging
 import multiprocessing
@@ -15,7 +16,8 @@ import os
 import os.path as osp
 import signal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 
 import cv2
@@ -30,19 +32,10 @@ from ..media.write_image import write_image
 from ..utils.data_files import read_json
 from ..utils.files import file_named, make_folder, whole_file, write_json
 from ..utils.progress import ProgressBar
-from ..utils.text_rows import csv_dicts, read_lines
+from ..utils.text_rows import BOX_COLUMNS, csv_dicts, read_lines
 
 MANIFEST, LABELS, SETTINGS = 'faces.csv', 'labels.csv', 'settings.json'
-COLUMNS = (
-    'image',
-    'source',
-    'left',
-    'top',
-    'right',
-    'bottom',
-    'score',
-    'status',
-)
+COLUMNS = ('image', 'source', *BOX_COLUMNS, 'score', 'status')
 FOUND, NO_FACE, UNREADABLE = 'ok', 'no face', 'unreadable'
 _SAME_FORMAT = ('.jpg', '.jpeg', '.png')
 _CHUNK = 16
@@ -201,7 +194,6 @@ class FaceCropper:
         left = [s for s in self.sources if s.listed not in done]
         path = osp.join(self.out, MANIFEST)
         is_new = not osp.exists(path)
-        crop = _Crop(self.out, self.settings)
         with (
             file_named(path),
             open(path, 'a', newline='', encoding='utf-8') as file,
@@ -211,7 +203,7 @@ class FaceCropper:
                 writer.writerow(COLUMNS)
                 file.flush()
             with (
-                crop.over(left, self.processes) as results,
+                self._crops_of(left) as results,
                 ProgressBar('Faces', len(left)) as progress,
             ):
                 for rows in progress.track(results):
@@ -222,6 +214,23 @@ class FaceCropper:
                     file.flush()
                     counts.update(row[-1] for row in rows)
         return counts
+
+    @contextlib.contextmanager
+    def _crops_of(
+        self, sources: Sequence[Source]
+    ) -> Iterator[Iterator[list[tuple]]]:
+        """Yield an iterator over the manifest rows of each image, in order."""
+        crop = functools.partial(_crop_image, self.out, self.settings)
+        if self.processes <= 1:
+            yield map(crop, sources)
+            return
+        # Spawned, as the threads of OpenCV do not survive a fork.
+        context = multiprocessing.get_context('spawn')
+        executor = ProcessPoolExecutor(self.processes, context, _start_worker)
+        try:
+            yield executor.map(crop, sources, chunksize=_CHUNK)
+        finally:
+            executor.shutdown(cancel_futures=True)
 
     def _read_manifest(self) -> tuple[Counter, set[str]]:
         """Status of the rows there are, and the images that are done."""
@@ -272,7 +281,7 @@ class FaceCropper:
                 "'largest', or CropFace where the rows have boxes."
             )
         kept = [row for row in labels if row['image'] in crops]
-        columns = [name for name in labels[0] if name not in COLUMNS[2:6]]
+        columns = [name for name in labels[0] if name not in BOX_COLUMNS]
         path = osp.join(self.out, LABELS)
         with whole_file(path) as file:
             writer = csv.DictWriter(
@@ -284,51 +293,35 @@ class FaceCropper:
         return len(kept)
 
 
-class _Crop:
-    """Crops of one image, here or in other processes."""
+# One detector per process; the settings of a run do not change.
+_detector_of = functools.lru_cache(maxsize=1)(make_detector)
 
-    def __init__(self, out: str, settings: CropSettings) -> None:
-        self.out = out
-        self.settings = settings
-        self.detector = None
 
-    def __call__(self, source: Source) -> list[tuple]:
-        """Rows of the manifest for an image."""
-        if self.detector is None:  # one for each process
-            self.detector = make_detector(self.settings)
-        settings = self.settings
-        image = _read_image(source.path)
-        if image is None:
-            return [('', source.listed, *[''] * 5, UNREADABLE)]
-        faces = find_faces(self.detector, image, settings.detect_size)
-        if not faces:
-            return [('', source.listed, *[''] * 5, NO_FACE)]
-        if settings.faces == 'largest':
-            faces = faces[:1]
-        rows = []
-        for number, face in enumerate(faces):
-            name = source.name
-            if settings.faces == 'all':
-                stem, extension = osp.splitext(name)
-                name = f'{stem}_{number}{extension}'
-            path = osp.join(self.out, 'images', name)
-            crop = cut_out(image, face.box, settings.margin, settings.size)
-            write_image(path, crop)
-            box = [round(side) for side in face.box]
-            score = f'{face.score:.4f}'
-            rows.append((name, source.listed, *box, score, FOUND))
-        return rows
-
-    @contextlib.contextmanager
-    def over(self, sources: list[Source], processes: int):
-        """Iterator over the results, in order."""
-        if processes <= 1:
-            yield map(self, sources)
-            return
-        # Spawned: the threads of OpenCV do not survive a fork.
-        context = multiprocessing.get_context('spawn')
-        with context.Pool(processes, _start_process, (self,)) as pool:
-            yield pool.imap(_crop_one, sources, chunksize=_CHUNK)
+def _crop_image(
+    out: str, settings: CropSettings, source: Source
+) -> list[tuple]:
+    """Write the crops of an image and return its rows of the manifest."""
+    image = _read_image(source.path)
+    if image is None:
+        return [('', source.listed, *[''] * 5, UNREADABLE)]
+    detector = _detector_of(settings)
+    faces = find_faces(detector, image, settings.detect_size)
+    if not faces:
+        return [('', source.listed, *[''] * 5, NO_FACE)]
+    if settings.faces == 'largest':
+        faces = faces[:1]
+    rows = []
+    for number, face in enumerate(faces):
+        name = source.name
+        if settings.faces == 'all':
+            stem, extension = osp.splitext(name)
+            name = f'{stem}_{number}{extension}'
+        path = osp.join(out, 'images', name)
+        crop = cut_out(image, face.box, settings.margin, settings.size)
+        write_image(path, crop)
+        box = [round(side) for side in face.box]
+        rows.append((name, source.listed, *box, f'{face.score:.4f}', FOUND))
+    return rows
 
 
 def _read_image(path: str) -> np.ndarray | None:
@@ -349,13 +342,7 @@ def _read_image(path: str) -> np.ndarray | None:
     return image
 
 
-def _start_process(crop: _Crop) -> None:
-    global _own_crop
-    _own_crop = crop
-    # The parent is told by Ctrl-C, too, and ends its processes.
+def _start_worker() -> None:
+    # Ctrl-C reaches the parent, too, which then stops its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
-
-
-def _crop_one(source: Source) -> list[tuple]:
-    return _own_crop(source)

@@ -12,6 +12,7 @@ import hashlib
 import io
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from PIL import Image, ImageOps
 from ..media.image_limit import TooManyPixelsError, open_image
 from ..utils.files import make_folder, whole_file, write_text
 from ..utils.progress import ProgressBar
-from ..utils.text_rows import check_columns
+from ..utils.text_rows import csv_rows, read_header
 
 #: Expressions of the collection, in the order of the ABAW challenges.
 EXPRESSIONS = (
@@ -50,7 +51,7 @@ LABELS_HEADER = ('image', 'identity', 'expression', 'split')
 
 
 @dataclass
-class FacesReport:
+class MuxspaceReport:
     """What became of the images of a clone.
 
     Attributes:
@@ -125,30 +126,29 @@ def read_legend(path: str | Path) -> dict[str, list[str]]:
             'https://github.com/muxspace/facial_expressions (it holds '
             'data/legend.csv and images/).'
         )
+    rows = _legend_rows(str(path))
+    header = read_header(str(path), rows, ('image', 'emotion'))
     votes: dict[str, list[str]] = {}
-    with open(path, newline='', encoding='utf-8-sig') as file:
-        # Some versions of the file separate a part of the rows by tabs.
-        reader = csv.DictReader(line.replace('\t', ',') for line in file)
-        missing = {'image', 'emotion'}.difference(reader.fieldnames or ())
-        if missing:
+    for line, cells in rows:
+        row = dict(zip(header, cells))
+        emotion, image = row.get('emotion', ''), row.get('image', '')
+        name = emotion.strip().lower()
+        name = ALIASES.get(name, name)
+        if name not in EXPRESSIONS + IGNORED:
             raise ValueError(
-                f'{path}:1: column {", ".join(sorted(missing))} is missing; '
-                f'the header is {reader.fieldnames}, expected '
-                'user.id,image,emotion.'
+                f'{path}:{line}: unknown class {emotion!r} of image '
+                f'{image!r}. Known are {", ".join(EXPRESSIONS + IGNORED)}, in '
+                'any case; correct the line or delete it.'
             )
-        check_columns(str(path), 1, reader.fieldnames)
-        for row in reader:
-            name = (row['emotion'] or '').strip().lower()
-            name = ALIASES.get(name, name)
-            if name not in EXPRESSIONS + IGNORED:
-                raise ValueError(
-                    f'{path}:{reader.line_num}: unknown class '
-                    f'{row["emotion"]!r} of image {row["image"]!r}. Known '
-                    f'are {", ".join(EXPRESSIONS + IGNORED)}, in any case; '
-                    'correct the line or delete it.'
-                )
-            votes.setdefault(row['image'].strip(), []).append(name)
+        votes.setdefault(image.strip(), []).append(name)
     return votes
+
+
+def _legend_rows(path: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield line number and cells of every row."""
+    for line, fields in csv_rows(path):
+        # Some versions of the file separate part of the rows by tabs.
+        yield line, '\t'.join(fields).split('\t')
 
 
 def choose_expression(votes: list[str]) -> str | None:
@@ -168,12 +168,12 @@ def read_face(source: Path, size: int) -> Image.Image:
         return ImageOps.fit(image.convert('RGB'), (size, size))
 
 
-def prepare_faces(
+def prepare_muxspace_faces(
     clone: str | Path,
     out: str | Path,
     size: int = 112,
     buckets: range = range(NUM_BUCKETS),
-) -> FacesReport:
+) -> MuxspaceReport:
     """Write ``images/``, ``labels.csv`` and ``report.txt`` under ``out``.
 
     Left out, counted and listed are: images without a person in their name,
@@ -196,7 +196,7 @@ def prepare_faces(
     clone, out = Path(clone), Path(out)
     votes = read_legend(clone / 'data' / 'legend.csv')
     make_folder(out / 'images')
-    report = FacesReport()
+    report = MuxspaceReport()
     first_with: dict[str, str] = {}
     with ProgressBar('Images', len(votes)) as progress:
         for image in progress.track(sorted(votes)):
@@ -228,9 +228,8 @@ def prepare_faces(
                 report.note('left out, unreadable', image)
                 continue
             target = out / 'images' / image
-            encoded = (
-                io.BytesIO()
-            )  # Pillow itself overlooks that a disk is full
+            # Encoded in memory, as Pillow overlooks that a disk is full.
+            encoded = io.BytesIO()
             face.save(encoded, format='JPEG', quality=88)
             with whole_file(target, 'wb', sync=False) as file:
                 file.write(encoded.getbuffer())

@@ -21,15 +21,15 @@ from ..datasets.faces.face_table import FaceTable
 from ..labels import ABAW_EXPRESSIONS, IGNORE_LABEL
 from ..utils.data_files import COUNT, check_form, read_data_file
 from ..utils.files import file_sha256, make_folder, whole_file, write_json
+from ..utils.text_rows import BOX_COLUMNS
 from ..version import __version__
-from .dataset_arguments import (
-    check_names_of_classes,
+from .dataset_spec import (
+    check_registered_types,
     check_single_images,
     without_pipeline,
 )
 
 COLUMNS = ('image', 'expression', 'truth', 'set', 'identity', 'split')
-BOX_COLUMNS = ('left', 'top', 'right', 'bottom')
 #: Box of a face that fills its image, as no JPEG file is larger. What lies
 #: beyond the image is cut off by ``CropFace``.
 WHOLE_IMAGE = (0, 0, 65535, 65535)
@@ -110,28 +110,28 @@ def read_recipe(path: str) -> dict:
     recipe = {key: x for key, x in recipe.items() if x is not None}
     check_form(path, recipe, _RECIPE)
     for group in ('labeled', 'unlabeled'):
-        check_names_of_classes(path, recipe.get(group, {}))
+        check_registered_types(path, recipe.get(group, {}))
     return recipe
 
 
 @dataclass
-class FaceSet:
+class SourceFaces:
     """All faces of a data set, in an order that its content fixes.
 
     Attributes:
         name: Name of the set.
         table: The faces; images as they are written.
-        foreign: Faces by names that are none of the classes.
+        unused_classes: Faces by names that are none of the classes.
     """
 
     name: str
     table: FaceTable
-    foreign: Counter = field(default_factory=Counter)
+    unused_classes: Counter = field(default_factory=Counter)
 
     def __len__(self) -> int:
         return len(self.table)
 
-    def key(self, row: int) -> tuple:
+    def face_key(self, row: int) -> tuple:
         """What makes a face different from others."""
         boxes = self.table.boxes
         box = None if boxes is None else tuple(boxes[row].tolist())
@@ -139,7 +139,7 @@ class FaceSet:
 
     def sort(self) -> None:
         """Make the order independent of how the set lists its faces."""
-        order = sorted(range(len(self)), key=self.key)
+        order = sorted(range(len(self)), key=self.face_key)
         self.table = self.table.select(order)
 
     def sha256(self, classes: Sequence[str]) -> str:
@@ -147,17 +147,17 @@ class FaceSet:
         digest = hashlib.sha256()
         names = [*classes, '']
         for row, label in enumerate(self.table.labels.tolist()):
-            image, box = self.key(row)
+            image, box = self.face_key(row)
             digest.update(f'{image}\t{names[label]}\t{box}\n'.encode())
         return digest.hexdigest()
 
 
-def read_face_set(
+def read_source_faces(
     name: str,
     config: dict,
     classes: Sequence[str] = ABAW_EXPRESSIONS,
     image_root: str | None = None,
-) -> FaceSet:
+) -> SourceFaces:
     """Read all faces of a registered dataset class, labeled or not.
 
     A class with ``read_faces`` gives its whole table. Any other one gives its
@@ -181,7 +181,7 @@ def read_face_set(
     if not len(table):
         raise ValueError(f'{name}: the data set holds no face.')
     table.images = [_written_path(x, image_root) for x in table.images]
-    faces = FaceSet(name, table)
+    faces = SourceFaces(name, table)
     _match_classes(faces, dataset.metainfo.get('classes'), classes)
     faces.sort()
     return faces
@@ -220,7 +220,7 @@ def _from_items(name: str, dataset) -> FaceTable:
 
 
 def _match_classes(
-    faces: FaceSet, own: Sequence[str] | None, classes: Sequence[str]
+    faces: SourceFaces, own: Sequence[str] | None, classes: Sequence[str]
 ) -> None:
     """Turn a set's own labels into indices into ``classes``."""
     if own is None:
@@ -236,7 +236,7 @@ def _match_classes(
             f'{faces.name}: label {len(counts) - 1}, but there are '
             f'{len(own)} classes.'
         )
-    faces.foreign = Counter(
+    faces.unused_classes = Counter(
         {n: int(c) for n, c in zip(own, counts) if c and n not in classes}
     )
     table = [classes.index(n) if n in classes else IGNORE_LABEL for n in own]
@@ -272,10 +272,11 @@ def build_split(recipe: SplitRecipe, out: str) -> dict:
             cannot be written to.
     """
     recipe.check()
-    kinds = [(recipe.labeled, True), (recipe.unlabeled, False)]
     sets = {
-        name: read_face_set(name, config, recipe.classes, recipe.image_root)
-        for configs, _ in kinds
+        name: read_source_faces(
+            name, config, recipe.classes, recipe.image_root
+        )
+        for configs in (recipe.labeled, recipe.unlabeled)
         for name, config in sorted(configs.items())
     }
     duplicates = drop_duplicates(list(sets.values()))
@@ -292,20 +293,20 @@ def build_split(recipe: SplitRecipe, out: str) -> dict:
     outputs = {}
     with_boxes = any(x.table.boxes is not None for x in sets.values())
     for file, labeled in ((LABELED, True), (UNLABELED, False)):
-        rows = _rows(sets, chosen, recipe.classes, labeled, with_boxes)
+        rows = _csv_rows(sets, chosen, recipe.classes, labeled, with_boxes)
         outputs[file] = _write_csv(osp.join(out, file), rows, with_boxes)
     manifest = _manifest(recipe, sets, chosen, duplicates, outputs)
     write_json(osp.join(out, MANIFEST), manifest)
     return manifest
 
 
-def drop_duplicates(sets: Sequence[FaceSet]) -> Counter:
+def drop_duplicates(sets: Sequence[SourceFaces]) -> Counter:
     """Keep the first of equal faces, and count the others by set."""
     seen, counts = set(), Counter()
     for faces in sets:
         keep = []
         for row in range(len(faces)):
-            key = faces.key(row)
+            key = faces.face_key(row)
             if key not in seen:
                 seen.add(key)
                 keep.append(row)
@@ -316,7 +317,7 @@ def drop_duplicates(sets: Sequence[FaceSet]) -> Counter:
 
 
 def choose_labeled(
-    sets: Sequence[FaceSet], recipe: SplitRecipe
+    sets: Sequence[SourceFaces], recipe: SplitRecipe
 ) -> dict[str, np.ndarray]:
     """Draw the labeled faces of every class from all sets together.
 
@@ -338,8 +339,8 @@ def choose_labeled(
     return chosen
 
 
-def _rows(
-    sets: dict[str, FaceSet],
+def _csv_rows(
+    sets: dict[str, SourceFaces],
     chosen: dict[str, np.ndarray],
     classes: Sequence[str],
     labeled: bool,
@@ -380,7 +381,7 @@ def _write_csv(path: str, rows: Iterator[tuple], with_boxes: bool) -> dict:
 
 def _manifest(
     recipe: SplitRecipe,
-    sets: dict[str, FaceSet],
+    sets: dict[str, SourceFaces],
     chosen: dict[str, np.ndarray],
     duplicates: Counter,
     outputs: dict,
@@ -410,12 +411,14 @@ def _manifest(
         inputs={
             name: dict(
                 labeled=name in recipe.labeled,
-                config=_plain({**recipe.labeled, **recipe.unlabeled}[name]),
+                config=_json_value(
+                    {**recipe.labeled, **recipe.unlabeled}[name]
+                ),
                 faces=len(faces),
                 with_known_class=int(
                     (faces.table.labels != IGNORE_LABEL).sum()
                 ),
-                classes_not_used=dict(faces.foreign),
+                classes_not_used=dict(faces.unused_classes),
                 duplicates_left_out=duplicates[name],
                 sha256=faces.sha256(classes),
             )
@@ -425,12 +428,12 @@ def _manifest(
     )
 
 
-def _plain(value):
+def _json_value(value):
     """Config as JSON can hold it."""
     if isinstance(value, dict):
-        return {key: _plain(x) for key, x in value.items()}
+        return {key: _json_value(x) for key, x in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(x) for x in value]
+        return [_json_value(x) for x in value]
     plain = value is None or isinstance(value, (str, int, float))
     return value if plain else repr(value)
 

@@ -52,7 +52,7 @@ def read_stills(
     if not path.is_file():
         raise FileNotFoundError(
             f'{path}: no such file. The data root must hold labels.csv and '
-            'images/, as tools/dataset/prepare_faces.py writes them.'
+            'images/, as tools/dataset/prepare_muxspace_faces.py writes them.'
         )
     stills: dict[str, dict[str, People]] = {
         split: {name: {} for name in classes} for split in SPLITS

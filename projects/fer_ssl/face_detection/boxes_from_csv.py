@@ -5,13 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from mmengine.registry import TASK_UTILS
 
-from ..utils.text_rows import csv_rows, read_header
+from ..utils.text_rows import BOX_COLUMNS, csv_rows, read_header
 from .face import Face, FaceDetector
 
 if TYPE_CHECKING:
     from ..media.video_file import Picture
-
-BOX = ('left', 'top', 'right', 'bottom')
 
 
 @TASK_UTILS.register_module()
@@ -35,7 +33,7 @@ class BoxesFromCSV(FaceDetector):
     def __init__(self, path: str) -> None:
         rows = csv_rows(path)
         header = read_header(path, rows)
-        missing = [x for x in ('frame', *BOX) if x not in header]
+        missing = [x for x in ('frame', *BOX_COLUMNS) if x not in header]
         if missing:
             raise ValueError(
                 f'{path}:1: no column {", ".join(missing)}; the header is '
@@ -50,7 +48,7 @@ class BoxesFromCSV(FaceDetector):
                     f'has {len(header)}.'
                 )
             row = dict(zip(header, fields))
-            cells = [row[x] for x in BOX]
+            cells = [row[x] for x in BOX_COLUMNS]
             if not any(cells):
                 continue
             try:

@@ -7,6 +7,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+#: Columns of a face's box in pixels; right and bottom are exclusive.
+BOX_COLUMNS = ('left', 'top', 'right', 'bottom')
+
 
 class EmptyBoxError(ValueError):
     """The box of a face holds no pixel."""

@@ -29,7 +29,7 @@ from ...media.image_limit import TooManyPixelsError, open_image
 from ...utils.data_files import COUNT, check_form, read_json
 from ...utils.files import write_json
 from ...utils.progress import ProgressBar
-from ..dataset_arguments import check_single_images, without_pipeline
+from ..dataset_spec import check_single_images, without_pipeline
 from .data_report import PartReport, SetReport
 from .known_sets import KNOWN_SETS, Configs, KnownSet, find_sets
 

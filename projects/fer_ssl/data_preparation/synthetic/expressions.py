@@ -100,12 +100,12 @@ class FacialAction:
     """What one face does, at one moment.
 
     Args:
-        action_units (np.ndarray): Intensities in [0, 5], shape (12,), in the
+        action_units: Intensities in [0, 5], shape (12,), in the
             order of ``ABAW_ACTION_UNITS``.
-        valence (float): In [-1, 1].
-        arousal (float): In [-1, 1].
-        asymmetry (float): In [-1, 1], see :class:`Prototype`.
-        blink (float): 0 = eyes as the AUs say, 1 = closed.
+        valence: In [-1, 1].
+        arousal: In [-1, 1].
+        asymmetry: In [-1, 1], see :class:`Prototype`.
+        blink: 0 = eyes as the AUs say, 1 = closed.
     """
 
     action_units: np.ndarray
@@ -136,11 +136,11 @@ def sample_apex(expression: str, rng: np.random.Generator) -> FacialAction:
     (70 to 115 %), and sometimes one AU is missing, as people do.
 
     Args:
-        expression (str): A key of ``PROTOTYPES``, or 'neutral'.
-        rng (np.random.Generator): Source of randomness.
+        expression: A key of ``PROTOTYPES``, or 'neutral'.
+        rng: Source of randomness.
 
     Returns:
-        FacialAction: Intensities within [0, 5].
+        Intensities within [0, 5].
     """
     if expression == 'neutral':
         return neutral_action()
@@ -190,12 +190,12 @@ class Timeline:
     """What one face does over a video of T frames.
 
     Args:
-        action_units (np.ndarray): Shape (T, 12), in [0, 5].
-        valence (np.ndarray): Shape (T,), in [-1, 1].
-        arousal (np.ndarray): Shape (T,), in [-1, 1].
-        asymmetry (np.ndarray): Shape (T,), in [-1, 1].
-        blink (np.ndarray): Shape (T,), in [0, 1].
-        expressions (list[str]): The class of every frame.
+        action_units: Shape (T, 12), in [0, 5].
+        valence: Shape (T,), in [-1, 1].
+        arousal: Shape (T,), in [-1, 1].
+        asymmetry: Shape (T,), in [-1, 1].
+        blink: Shape (T,), in [0, 1].
+        expressions: The class of every frame.
     """
 
     action_units: np.ndarray
@@ -226,13 +226,13 @@ def episode_curve(
     "Felt, false, and miserable smiles", 1982).
 
     Args:
-        onset (int): Frames of the rise.
-        apex (int): Frames at full strength.
-        offset (int): Frames of the fall.
-        peak (float): Strength at the apex, in [0, 1].
+        onset: Frames of the rise.
+        apex: Frames at full strength.
+        offset: Frames of the fall.
+        peak: Strength at the apex, in [0, 1].
 
     Returns:
-        np.ndarray: Shape (onset + apex + offset,), in [0, peak].
+        Shape (onset + apex + offset,), in [0, peak].
     """
     rise = 0.5 - 0.5 * np.cos(np.pi * (np.arange(onset) + 0.5) / onset)
     fall = 0.5 + 0.5 * np.cos(np.pi * (np.arange(offset) + 0.5) / offset)
@@ -252,10 +252,10 @@ def sample_timeline(
     whatever the expression, and the eyes blink every few seconds.
 
     Args:
-        num_frames (int): T, at least 1.
-        palette (tuple[str]): Expressions that this person shows.
-        min_strength (float): Threshold in (0, 1).
-        rng (np.random.Generator): Source of randomness.
+        num_frames: T, at least 1.
+        palette: Expressions that this person shows.
+        min_strength: Threshold in (0, 1).
+        rng: Source of randomness.
     """
     action_units = np.zeros((num_frames, len(ABAW_ACTION_UNITS)))
     affect = np.zeros((num_frames, 2))

@@ -135,18 +135,18 @@ class Conditions:
     """How the picture was taken.
 
     Args:
-        yaw, pitch, roll (float): Head pose in radians.
-        scale (float): Head size, 1 = the usual crop.
-        shift (tuple[float, float]): Offset in face coordinates.
-        light (tuple[float, float]): Relative brightness gained from left to
+        yaw, pitch, roll: Head pose in radians.
+        scale: Head size, 1 = the usual crop.
+        shift: Offset in face coordinates.
+        light: Relative brightness gained from left to
             right and from top to bottom.
-        brightness (float): Factor on all pixels.
-        contrast (float): Factor around mid grey.
-        tint (tuple[float, float, float]): Factor per channel (B, G, R).
-        background (tuple[float, float, float]): B, G, R in [0, 255].
-        blur (float): Sigma of a Gaussian in pixels, 0 = sharp.
-        noise (float): Standard deviation of pixel noise in grey levels.
-        occluder (tuple[float, float, float, float] | None): Centre x, y,
+        brightness: Factor on all pixels.
+        contrast: Factor around mid grey.
+        tint: Factor per channel (B, G, R).
+        background: B, G, R in [0, 255].
+        blur: Sigma of a Gaussian in pixels, 0 = sharp.
+        noise: Standard deviation of pixel noise in grey levels.
+        occluder: Centre x, y,
             radius and angle of a hand or object in face coordinates.
     """
 
@@ -207,14 +207,14 @@ def render_face(
     """Render one face.
 
     Args:
-        action (FacialAction): What the face does.
-        identity (Identity): Who it is.
-        conditions (Conditions): How the picture is taken.
-        size (int): Side of the square picture in pixels.
-        rng (np.random.Generator): Source of the pixel noise.
+        action: What the face does.
+        identity: Who it is.
+        conditions: How the picture is taken.
+        size: Side of the square picture in pixels.
+        rng: Source of the pixel noise.
 
     Returns:
-        np.ndarray: uint8, shape (size, size, 3), channels B, G, R.
+        uint8, shape (size, size, 3), channels B, G, R.
     """
     canvas = _Canvas(size * _SUPER_SAMPLING, conditions)
     _Face(action, identity).draw(canvas)

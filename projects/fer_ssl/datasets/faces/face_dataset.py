@@ -5,12 +5,16 @@ import os.path as osp
 from mmengine.registry import DATASETS
 
 from ...labels import IGNORE_LABEL
-from ...utils.text_rows import check_box, csv_rows, read_header, whole_numbers
+from ...utils.text_rows import (
+    BOX_COLUMNS,
+    check_box,
+    csv_rows,
+    read_header,
+    whole_numbers,
+)
 from ..repeated_rows import RepeatedFaces
 from .base_face_dataset import BaseFaceDataset
 from .face_table import FaceTable
-
-BOX_COLUMNS = ('left', 'top', 'right', 'bottom')
 
 
 @DATASETS.register_module()

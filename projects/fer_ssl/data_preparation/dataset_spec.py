@@ -13,7 +13,7 @@ from ..labels import ABAW_EXPRESSIONS, IGNORE_LABEL
 from ..utils.data_files import read_data_file
 from ..utils.text_rows import read_lines
 
-FORMS = (
+SPEC_FORMS = (
     "a class with its arguments (FaceDataset(data_root='data', "
     "ann_file='labels.csv')), a config file (Python, which is run; YAML or "
     'JSON, which is not) with the variable `dataset` '
@@ -22,11 +22,11 @@ FORMS = (
 )
 
 
-def open_source(text: str, image_root: str = '', **changes):
+def build_image_source(text: str, image_root: str = '', **changes):
     """Build the data set that a text names.
 
     Args:
-        text: One of :data:`FORMS`.
+        text: One of :data:`SPEC_FORMS`.
         image_root: Folder that the images of a ``.csv`` or ``.txt`` file are
             relative to. Defaults to the folder of that file.
         changes: Further arguments of the class.
@@ -54,7 +54,7 @@ def open_source(text: str, image_root: str = '', **changes):
             data_prefix=dict(img_path=osp.abspath(image_root or folder)),
         )
     else:
-        config = parse_dataset(text)
+        config = parse_dataset_spec(text)
     twice = ', '.join(sorted(set(config) & set(changes)))
     if twice:
         raise ValueError(f'{text}: it gives {twice} itself.')
@@ -90,8 +90,8 @@ def check_single_images(dataset) -> None:
         )
 
 
-def parse_dataset(text: str) -> dict:
-    """Config of the dataset that a text names, see :data:`FORMS`.
+def parse_dataset_spec(text: str) -> dict:
+    """Config of the dataset that a text names, see :data:`SPEC_FORMS`.
 
     Raises:
         FileNotFoundError: There is no such config file.
@@ -111,11 +111,11 @@ def parse_dataset(text: str) -> dict:
         if not hasattr(config, 'keys'):
             raise ValueError(f'{path}: `{key}` is no data set.')
         if not is_code:
-            check_names_of_classes(path, config)
+            check_registered_types(path, config)
         return dict(config)
     try:
         call = ast.parse(text, mode='eval').body
-        config = {x.arg: _value(x.value) for x in call.keywords}
+        config = {x.arg: _literal(x.value) for x in call.keywords}
         if call.args or not isinstance(call.func, ast.Name):
             raise ValueError
         if call.func.id != 'dict':
@@ -123,11 +123,13 @@ def parse_dataset(text: str) -> dict:
         if 'type' not in config:
             raise ValueError
     except (ArithmeticError, AttributeError, SyntaxError, ValueError):
-        raise ValueError(f'{text!r} is no data set. Give {FORMS}.') from None
+        raise ValueError(
+            f'{text!r} is no data set. Give {SPEC_FORMS}.'
+        ) from None
     return config
 
 
-def check_names_of_classes(path: str, config) -> None:
+def check_registered_types(path: str, config) -> None:
     """Refuse classes that are not registered: a file of data adds no code.
 
     A registry would import any module that it is asked for by name.
@@ -161,17 +163,17 @@ def check_names_of_classes(path: str, config) -> None:
     else:
         parts = config if isinstance(config, (list, tuple)) else []
     for part in parts:
-        check_names_of_classes(path, part)
+        check_registered_types(path, part)
 
 
-def _value(node: ast.expr):
+def _literal(node: ast.expr):
     """Value of a literal, of dict(...), or of a fraction like 1/3."""
     if isinstance(node, ast.Call) and getattr(node.func, 'id', '') == 'dict':
         if node.args:
             raise ValueError
-        return {x.arg: _value(x.value) for x in node.keywords}
+        return {x.arg: _literal(x.value) for x in node.keywords}
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-        return _value(node.left) / _value(node.right)
+        return _literal(node.left) / _literal(node.right)
     return ast.literal_eval(node)
 
 

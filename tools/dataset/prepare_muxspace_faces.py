@@ -1,7 +1,7 @@
 """Faces CSV (labels.csv, images/) from a clone of a public collection.
 
     git clone https://github.com/muxspace/facial_expressions CLONE
-    python tools/dataset/prepare_faces.py CLONE OUT --buckets 40-99
+    python tools/dataset/prepare_muxspace_faces.py CLONE OUT --buckets 40-99
 
 See docs/data_preparation.md.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 
-from fer_ssl.data_preparation.muxspace_faces import prepare_faces
+from fer_ssl.data_preparation.muxspace_faces import prepare_muxspace_faces
 from fer_ssl.launch import describe_error, run
 
 
@@ -39,7 +39,9 @@ def main() -> None:
     )
     args = parser.parse_args()
     try:
-        report = prepare_faces(args.clone, args.out, args.size, args.buckets)
+        report = prepare_muxspace_faces(
+            args.clone, args.out, args.size, args.buckets
+        )
     except (FileNotFoundError, ValueError) as error:
         parser.exit(1, f'error: {describe_error(error)}\n')
     print(f'\n{report.summary()}\nAll names: {args.out}/report.txt')
