@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from mmengine.logging import print_log
+from mmengine.registry import DATASETS
 
 #: Expression classes of Aff-Wild2 in the order of its integer labels.
 ABAW_EXPRESSIONS = (
@@ -58,23 +59,11 @@ IGNORE_LABEL = -1
 #: Valence and arousal of a frame that carries no annotation.
 IGNORE_VALENCE_AROUSAL = -5.0
 
-#: Class names of the data sets, in the order of their numbers.
+#: Class names by taxonomy, in the order of their integer codes. Here stand
+#: those without a class of their own; a data set class adds its own by
+#: :func:`register_taxonomy` when it is imported.
 TAXONOMIES: dict[str, tuple[str, ...]] = {
     'abaw': ABAW_EXPRESSIONS,
-    # Both releases, 2017 and 2021.
-    'affectnet': (
-        'neutral',
-        'happiness',
-        'sadness',
-        'surprise',
-        'fear',
-        'disgust',
-        'anger',
-        'contempt',
-        'none',
-        'uncertain',
-        'no-face',
-    ),
     # Copies of AffectNet as folders 0 to 7.
     'affectnet_alphabetical': (
         'anger',
@@ -86,24 +75,6 @@ TAXONOMIES: dict[str, tuple[str, ...]] = {
         'sadness',
         'surprise',
     ),
-    'dfew': (
-        'happiness',
-        'sadness',
-        'neutral',
-        'anger',
-        'surprise',
-        'disgust',
-        'fear',
-    ),
-    'expw': (
-        'anger',
-        'disgust',
-        'fear',
-        'happiness',
-        'sadness',
-        'surprise',
-        'neutral',
-    ),
     'fer2013': (
         'anger',
         'disgust',
@@ -113,32 +84,10 @@ TAXONOMIES: dict[str, tuple[str, ...]] = {
         'surprise',
         'neutral',
     ),
-    # In the order of the columns of votes; 'unknown' and 'NF' there.
-    'fer_plus': (
-        'neutral',
-        'happiness',
-        'surprise',
-        'sadness',
-        'anger',
-        'disgust',
-        'fear',
-        'contempt',
-        'uncertain',
-        'no-face',
-    ),
-    'raf_db': (
-        'surprise',
-        'fear',
-        'disgust',
-        'happiness',
-        'sadness',
-        'anger',
-        'neutral',
-    ),
 }
 
-#: Number of the first class where a data set does not count from 0.
-FIRST_CODES = {'dfew': 1, 'raf_db': 1}
+#: Code of the first class, for taxonomies that do not count from 0.
+FIRST_CODES: dict[str, int] = {}
 
 #: Other spellings of the names above.
 ALIASES = {
@@ -166,6 +115,34 @@ def canonical_name(name: str) -> str:
     """
     name = re.sub(r'[\s_]+', '-', name.strip().lower())
     return ALIASES.get(name, name)
+
+
+def register_taxonomy(
+    name: str, classes: Sequence[str], first_code: int = 0
+) -> str:
+    """Add the class names of a data set to :data:`TAXONOMIES`.
+
+    Args:
+        name: Key of the taxonomy, such as ``'raf_db'``.
+        classes: Class names in the order of their codes, spelled as in the
+            other taxonomies.
+        first_code: Code of the first class.
+
+    Returns:
+        ``name``, so that a class can keep it as its ``taxonomy``.
+
+    Raises:
+        ValueError: The name stands for other classes already.
+    """
+    entry = tuple(classes), first_code
+    known = TAXONOMIES.get(name, entry[0]), FIRST_CODES.get(name, first_code)
+    if known != entry:
+        raise ValueError(
+            f'The taxonomy {name!r} exists already, with the classes '
+            f'{", ".join(known[0])} from {known[1]} on.'
+        )
+    TAXONOMIES[name], FIRST_CODES[name] = entry
+    return name
 
 
 def label_mapping(
@@ -207,6 +184,9 @@ def label_mapping(
         array([ 1, -1, -1, -1, -1, -1,  0])
     """
     if isinstance(source, str):
+        if source not in TAXONOMIES:
+            # The classes of the data sets add theirs when imported.
+            DATASETS.import_from_location()
         if source not in TAXONOMIES:
             raise ValueError(
                 f'Unknown taxonomy {source!r}; there are '

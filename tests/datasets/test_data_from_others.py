@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 
 from fer_ssl.data_preparation.check.data_check import DataCheck
-from fer_ssl.data_preparation.check.known_sets import KNOWN_SETS
 from fer_ssl.data_preparation.face_cropper import CropSettings, FaceCropper
 from fer_ssl.data_preparation.shard_writer import write_shards
 from fer_ssl.datasets import FaceDataset, FeatureStore, TarShardDataset
@@ -259,7 +258,7 @@ def test_classes_of_a_manifest_are_names(tmp_path, classes):
     (tmp_path / 'labels.csv').write_text('image,expression\na.png,anger\n')
     content = dict(classes=classes, image_root=[3])
     (tmp_path / 'manifest.json').write_text(json.dumps(content))
-    (kind,) = [x for x in KNOWN_SETS if x.name == 'faces CSV']
-    config = kind.parts(str(tmp_path))['labels.csv']
+    (layout,) = FaceDataset.layouts
+    config = layout.configs(str(tmp_path))['labels.csv']
     assert 'metainfo' not in config
     assert config['data_root'] == str(tmp_path)

@@ -4,6 +4,7 @@
     python tools/dataset/check.py DATA_ROOT --images decode --processes 8
     python tools/dataset/check.py DATA_ROOT --images none \\
         --set mine=configs/spatial_r50.py:train_dataloader.dataset
+    python tools/dataset/check.py DATA_ROOT --import my_package.my_dataset
 
 Prints one page. Stopped by Ctrl-C or killed, the same call goes on where it
 was. Exit status 0: nothing is missing or broken in what was found, 1:
@@ -13,6 +14,7 @@ something is, 130: stopped. See docs/large_data.md.
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 
 from fer_ssl.data_preparation.check.data_check import DataCheck
@@ -51,6 +53,15 @@ def parse_args() -> argparse.Namespace:
         'CONFIG.py[:variable]; may be repeated',
     )
     parser.add_argument(
+        '--import',
+        action='append',
+        default=[],
+        dest='modules',
+        metavar='MODULE',
+        help='module to import first, with dataset classes of your own; their '
+        '`layouts` are looked for as well; may be repeated',
+    )
+    parser.add_argument(
         '--state',
         default='work_dirs/data_check.json',
         help='file that keeps what is done; default: %(default)s',
@@ -65,11 +76,24 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def import_dataset_module(name: str) -> None:
+    """Import a module, so that it registers its dataset classes."""
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise SystemExit(
+            f'error: --import {name}: {error}. Put the folder that holds it '
+            'on PYTHONPATH.'
+        ) from None
+
+
 def main() -> None:
     args = parse_args()
     if args.fresh and os.path.exists(args.state):
         os.remove(args.state)
     status = 0
+    for name in args.modules:
+        import_dataset_module(name)
     try:
         more = {}
         for text in args.set:

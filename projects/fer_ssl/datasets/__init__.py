@@ -10,6 +10,7 @@ from .faces.image_folder_dataset import ImageFolderDataset
 from .faces.raf_db_dataset import RAFDBDataset
 from .faces.record_io_dataset import RecordIODataset
 from .faces.tar_shard_dataset import TarShardDataset
+from .folder_layout import FolderLayout
 from .samplers import ClassBalancedSampler, InfiniteShuffleSampler
 from .samplers.seeded_draws import SeededDraws
 from .transforms import (
@@ -52,6 +53,7 @@ __all__ = [
     'FastRandomErasing',
     'FastRandomFlip',
     'FeatureStore',
+    'FolderLayout',
     'FramesCSVReader',
     'ImageFolderDataset',
     'InfiniteShuffleSampler',

@@ -15,7 +15,11 @@ import pytest
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS
 
-from fer_ssl.data_preparation.check import data_check, data_report, known_sets
+from fer_ssl.data_preparation.check import (
+    data_check,
+    data_report,
+    find_data_sets,
+)
 from fer_ssl.data_preparation.check.data_check import DataCheck, problem_of
 from fer_ssl.data_preparation.check.data_report import (
     PartReport,
@@ -24,7 +28,7 @@ from fer_ssl.data_preparation.check.data_report import (
     has_problems,
     write_problems,
 )
-from fer_ssl.data_preparation.check.known_sets import KNOWN_SETS, find_sets
+from fer_ssl.data_preparation.check.find_data_sets import registered_layouts
 from fer_ssl.data_preparation.shard_writer import write_shards
 from fer_ssl.datasets import (
     FaceDataset,
@@ -59,6 +63,12 @@ def fill(root):
     write_image_folder(root / 'own', dict(happy=3, sad=2))
 
 
+def find_sets(root):
+    """Layouts and folders of all data sets in a data root."""
+    layouts = registered_layouts()
+    return list(find_data_sets.find_data_sets(str(root), layouts))
+
+
 def by_name(reports):
     return {report.name: report for report in reports}
 
@@ -74,7 +84,7 @@ def test_everything_is_found(tmp_path, images, processes):
     check = DataCheck(tmp_path, images, processes=processes)
     reports = check.run()
     found = by_name(reports)
-    assert set(found) == {kind.name for kind in KNOWN_SETS} - {
+    assert set(found) == {x.name for x in registered_layouts()} - {
         'Aff-Wild2',
         'faces CSV',
         'frames CSV',
@@ -137,8 +147,8 @@ def test_empty_data_root(tmp_path):
     reports = DataCheck(tmp_path).run()
     page = describe(tmp_path, reports)
     assert page.endswith('No data set was recognised.')
-    for kind in KNOWN_SETS:
-        assert f'  {kind.name} ' in page
+    for layout in registered_layouts():
+        assert f'  {layout.name} ' in page
     with pytest.raises(FileNotFoundError, match='none: no such folder'):
         DataCheck(tmp_path / 'none').run()
     with pytest.raises(ValueError, match="images='all'"):
@@ -248,7 +258,7 @@ def run_many(config, tmp_path, stop_at=None, **kwargs):
     check = DataCheck(
         tmp_path,
         state=str(tmp_path / 'state/check.json'),
-        known=(),
+        layouts=(),
         more=dict(Many=config),
         **kwargs,
     )
@@ -288,7 +298,7 @@ def test_stopped_and_started_again(many, tmp_path):
 
 
 def test_several_processes_find_the_same(many, tmp_path):
-    kwargs = dict(images='decode', known=(), more=dict(Many=many))
+    kwargs = dict(images='decode', layouts=(), more=dict(Many=many))
     one, three = (
         DataCheck(tmp_path, processes=n, **kwargs).run() for n in (1, 3)
     )
@@ -327,7 +337,7 @@ def test_many_problems_are_counted_and_some_named(many, tmp_path):
 
 
 def test_images_of_an_earlier_part_are_not_looked_at_again(many, tmp_path):
-    check = DataCheck(tmp_path, known=(), more=dict(A=many, B=many))
+    check = DataCheck(tmp_path, layouts=(), more=dict(A=many, B=many))
     first, second = (report.parts[0] for report in check.run())
     assert (first.to_check, second.to_check) == (600, 0)
     assert second.num_faces == 650
@@ -345,7 +355,7 @@ def test_sets_that_cannot_be_read(tmp_path):
         C=dict(type='FaceDataset', ann_file='none.csv'),
         D=dict(type='FaceDataset', unknown=1),
     )
-    reports = DataCheck(tmp_path, known=(), more=more).run()
+    reports = DataCheck(tmp_path, layouts=(), more=more).run()
     errors = [report.parts[0].error for report in reports]
     assert 'no single images' in errors[0]
     assert 'NoSuchDataset' in errors[1]
@@ -412,7 +422,7 @@ def test_name_that_is_not_utf_8(tmp_path):
     name = os.fsencode(tmp_path) + b'/happy/\xff.jpg'
     open(name, 'wb').close()
     folder = dict(type='ImageFolderDataset', data_root=str(tmp_path))
-    reports = DataCheck(tmp_path, known=(), more=dict(A=folder)).run()
+    reports = DataCheck(tmp_path, layouts=(), more=dict(A=folder)).run()
     assert reports[0].parts[0].num_problems == dict(empty=1)
     assert 'happy/\\udcff.jpg' in describe(tmp_path, reports, ())
     write_problems(str(tmp_path / 'problems.csv'), reports)
@@ -422,7 +432,7 @@ def test_several_sets_as_one(tmp_path, write_faces):
     kwargs = write_faces([(f'{i}.png', 'anger', '') for i in range(3)])
     face = dict(type='FaceDataset', **kwargs)
     more = dict(A=dict(type='ConcatDataset', datasets=[face, face]))
-    (report,) = DataCheck(tmp_path, known=(), more=more).run()
+    (report,) = DataCheck(tmp_path, layouts=(), more=more).run()
     (part,) = report.parts
     assert (part.error, part.num_faces, part.checked) == ('', 6, 3)
 
@@ -440,18 +450,17 @@ def test_folders_with_many_images_are_not_searched(tmp_path):
     write_raf_db(tmp_path / 'a/b')
     (tmp_path / 'c/d/e').mkdir(parents=True)
     write_raf_db(tmp_path / 'c/d/e/f')  # too deep
-    assert [folder for _, folder in find_sets(str(tmp_path))] == [
+    assert [folder for _, folder in find_sets(tmp_path)] == [
         str(tmp_path / 'a/b')
     ]
-    with patch.object(known_sets, '_MOST_ENTRIES', 3):
+    with patch.object(find_data_sets, '_MAX_ENTRIES', 3):
         for number in range(4):
             (tmp_path / f'a/{number}.jpg').touch()
-        assert list(find_sets(str(tmp_path))) == []
+        assert find_sets(tmp_path) == []
 
 
 def test_home_of_aff_wild2(tmp_path):
     """Annotations and crops beside each other, or one in the other."""
-    (aff_wild2,) = [k for k in KNOWN_SETS if k.name == 'Aff-Wild2']
     for annotations, crops in (
         ('x/ann/EXPR_Recognition_Challenge', 'x/cropped_aligned'),
         ('y/VA_Estimation_Challenge', 'y/crops/cropped_aligned'),
@@ -460,14 +469,15 @@ def test_home_of_aff_wild2(tmp_path):
         (tmp_path / annotations).mkdir(parents=True)
         if crops:
             (tmp_path / crops).mkdir(parents=True)
-    found = list(find_sets(str(tmp_path)))
+    found = find_sets(tmp_path)
     homes = [folder for _, folder in found]
     assert homes == [str(tmp_path / x) for x in ('x', 'y', 'z/z')]
-    missing = [kind.missing(folder) for kind, folder in found]
+    missing = [layout.missing(folder) for layout, folder in found]
     assert missing[:2] == [[], []]
     assert missing[2] == ['cropped_aligned or */cropped_aligned']
-    assert list(aff_wild2.parts(homes[0])) == ['EXPR train', 'EXPR val']
-    assert list(aff_wild2.parts(homes[2])) == ['AU train', 'AU val']
+    parts = [list(layout.configs(folder)) for layout, folder in found]
+    assert parts[0] == ['EXPR train', 'EXPR val']
+    assert parts[2] == ['AU train', 'AU val']
 
 
 def test_aff_wild2(tmp_path):

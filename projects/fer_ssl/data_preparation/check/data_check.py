@@ -23,6 +23,7 @@ from mmengine import fileio
 from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS
 
+from ...datasets import FolderLayout
 from ...datasets.videos.abaw_annotation import is_annotated
 from ...labels import IGNORE_LABEL
 from ...media.image_limit import TooManyPixelsError, open_image
@@ -31,7 +32,7 @@ from ...utils.files import write_json
 from ...utils.progress import ProgressBar
 from ..dataset_spec import check_single_images, without_pipeline
 from .data_report import PartReport, SetReport
-from .known_sets import KNOWN_SETS, Configs, KnownSet, find_sets
+from .find_data_sets import find_data_sets, registered_layouts
 
 _STATE_FORM = {
     str: dict(
@@ -125,7 +126,8 @@ class DataCheck:
         state: JSON file that keeps what is done until all is. ``None`` keeps
             nothing.
         processes: Processes that look at images.
-        known: Data sets to look for.
+        layouts: Data sets to look for; default: those of all registered
+            classes.
         more: Configs of other datasets, by name.
     """
 
@@ -135,8 +137,8 @@ class DataCheck:
         images: str = 'exist',
         state: str | None = None,
         processes: int = 1,
-        known: Sequence[KnownSet] = KNOWN_SETS,
-        more: Configs | None = None,
+        layouts: Sequence[FolderLayout] | None = None,
+        more: dict[str, dict] | None = None,
     ) -> None:
         if images not in ('none', 'exist', 'decode'):
             raise ValueError(f"images={images!r}: 'none', 'exist', 'decode'.")
@@ -144,7 +146,7 @@ class DataCheck:
         self.images = images
         self.state_path = state
         self.processes = processes
-        self.known = known
+        self.layouts = registered_layouts() if layouts is None else layouts
         self.more = more or {}
         self.reports: list[SetReport] = []
         self.state: dict[str, dict] = {}
@@ -167,10 +169,10 @@ class DataCheck:
                 ``reports``.
         """
         seen: dict[str, np.ndarray] = {}
-        for kind, folder in find_sets(self.root, self.known):
-            report = SetReport(kind.name, folder, kind.missing(folder))
+        for layout, folder in find_data_sets(self.root, self.layouts):
+            report = SetReport(layout.name, folder, layout.missing(folder))
             self.reports.append(report)
-            for name, config in kind.parts(folder).items():
+            for name, config in layout.configs(folder).items():
                 self.check_part(report, name, config, seen)
         for name, config in self.more.items():
             folder = str(config.get('data_root') or config.get('ann_file', ''))

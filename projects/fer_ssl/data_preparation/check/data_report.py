@@ -7,9 +7,10 @@ import os.path as osp
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ...datasets import FolderLayout
 from ...utils.files import whole_file
 from ...utils.tables import shown_cell
-from .known_sets import KNOWN_SETS, KnownSet
+from .find_data_sets import registered_layouts
 
 _MOST_SHOWN = 5
 _MOST_LISTED = 10_000  # problems of a part that are kept by name
@@ -74,9 +75,16 @@ def has_problems(reports: Sequence[SetReport]) -> bool:
 def describe(
     root: str,
     reports: Sequence[SetReport],
-    known: Sequence[KnownSet] = KNOWN_SETS,
+    layouts: Sequence[FolderLayout] | None = None,
 ) -> str:
-    """One page about a data root."""
+    """One page about a data root.
+
+    Args:
+        layouts: Data sets that were looked for; default: those of all
+            registered classes.
+    """
+    if layouts is None:
+        layouts = registered_layouts()
     lines = [f'Data root {osp.abspath(root)}', '']
     for report in reports:
         lines.append(f'{report.name}   {report.folder}')
@@ -85,12 +93,12 @@ def describe(
             lines += [f'  {line}' for line in _describe_part(part)]
         lines.append('')
     found = {report.name for report in reports}
-    absent = [kind for kind in known if kind.name not in found]
+    absent = [layout for layout in layouts if layout.name not in found]
     if absent:
         lines.append('Not found:')
         lines += [
-            f'  {kind.name:<20} (no {" or ".join(kind.markers[:2])})'
-            for kind in absent
+            f'  {layout.name:<20} (no {" or ".join(layout.markers[:2])})'
+            for layout in absent
         ]
         lines.append('')
     total = sum(p.num_faces for r in reports for p in r.parts)

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from mmengine.registry import DATASETS
 
-from ...labels import TAXONOMIES
+from ...labels import register_taxonomy
 from ...utils.text_rows import (
     EmptyBoxError,
     check_box,
@@ -17,9 +17,24 @@ from ...utils.text_rows import (
     csv_rows,
     whole_numbers,
 )
+from ..folder_layout import FolderLayout
 from .coded_face_dataset import CodedFaceDataset
 from .face_table import FaceTable
 
+#: In the order of their codes, in both releases.
+EXPRESSIONS = (
+    'neutral',
+    'happiness',
+    'sadness',
+    'surprise',
+    'fear',
+    'disgust',
+    'anger',
+    'contempt',
+    'none',
+    'uncertain',
+    'no-face',
+)
 CSV_HEADER = (
     'subDirectory_filePath',
     'face_x',
@@ -44,6 +59,15 @@ NPY_FOLDERS = {'train': 'train_set', 'val': 'val_set'}
 SUFFIX = '_exp.npy'
 #: Reading waits for the disk, not for the processor.
 NUM_THREADS = 16
+
+
+def _parts_2021(folder: str) -> dict[str, dict]:
+    """Arguments for each split that is there."""
+    return {
+        split: dict(release='2021', split=split)
+        for split, name in NPY_FOLDERS.items()
+        if os.path.isdir(os.path.join(folder, name))
+    }
 
 
 @DATASETS.register_module()
@@ -88,7 +112,30 @@ class AffectNetDataset(CodedFaceDataset):
         ... )
     """
 
-    taxonomy = 'affectnet'
+    taxonomy = register_taxonomy('affectnet', EXPRESSIONS)
+    layouts = (
+        FolderLayout(
+            'AffectNet (2017)',
+            dataset='AffectNetDataset',
+            markers=('Manually_Annotated_file_lists',),
+            required=(*CSV_FILES.values(), CSV_IMAGE_FOLDERS),
+            parts={split: dict(split=split) for split in CSV_FILES},
+            classes=EXPRESSIONS,
+        ),
+        FolderLayout(
+            'AffectNet (2021)',
+            dataset='AffectNetDataset',
+            markers=('train_set/annotations', 'val_set/annotations'),
+            required=(
+                'train_set/images',
+                'train_set/annotations',
+                'val_set/images',
+                'val_set/annotations',
+            ),
+            parts=_parts_2021,
+            classes=EXPRESSIONS,
+        ),
+    )
 
     def __init__(
         self,
@@ -164,7 +211,7 @@ def read_csv_release(path: str) -> tuple[FaceTable, list[str]]:
         if not image:
             raise ValueError(f'{where}: no image is named.')
         (code,) = whole_numbers(where, [code])
-        check_code(where, code, TAXONOMIES['affectnet'])
+        check_code(where, code, EXPRESSIONS)
         face = (x, y, width, height)
         if any(text.strip() in ('', 'NULL') for text in face):
             without_box.append(f'line {line}')
@@ -262,5 +309,5 @@ def _decode_npy(content: bytes) -> int:
         code = value
     else:
         raise ValueError(f'expression {value!r} is not a whole number.')
-    check_code('expression', code, TAXONOMIES['affectnet'])
+    check_code('expression', code, EXPRESSIONS)
     return code

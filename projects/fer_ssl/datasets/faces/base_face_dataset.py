@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from mmengine.utils import is_abs
 
 from ...labels import ABAW_EXPRESSIONS, IGNORE_LABEL
 from ...utils.warn_once import warn_once
+from ..folder_layout import FolderLayout
 from ..transforms.crop_face import FaceOutsideImageError
 from ..unreadable_images import IMAGE_ERRORS, is_readable
 from .face_table import FaceTable
@@ -53,6 +55,8 @@ class BaseFaceDataset(BaseDataset):
     """
 
     METAINFO = dict(classes=ABAW_EXPRESSIONS)
+    #: Folders in which ``dataset:check`` recognizes the data set.
+    layouts: Sequence[FolderLayout] = ()
 
     def __init__(
         self,

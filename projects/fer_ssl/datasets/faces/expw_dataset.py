@@ -4,7 +4,7 @@ import os
 
 from mmengine.registry import DATASETS
 
-from ...labels import TAXONOMIES
+from ...labels import register_taxonomy
 from ...utils.text_rows import (
     EmptyBoxError,
     check_box,
@@ -12,6 +12,7 @@ from ...utils.text_rows import (
     spaced_rows,
     whole_numbers,
 )
+from ..folder_layout import FolderLayout
 from .coded_face_dataset import CodedFaceDataset
 from .face_table import FaceTable
 
@@ -24,6 +25,15 @@ COLUMNS = (
     'face_box_bottom',
     'face_box_confidence',
     'expression_label',
+)
+EXPRESSIONS = (
+    'anger',
+    'disgust',
+    'fear',
+    'happiness',
+    'sadness',
+    'surprise',
+    'neutral',
 )
 
 
@@ -58,7 +68,16 @@ class ExpWDataset(CodedFaceDataset):
         ... )
     """
 
-    taxonomy = 'expw'
+    taxonomy = register_taxonomy('expw', EXPRESSIONS)
+    layouts = (
+        FolderLayout(
+            'ExpW',
+            dataset='ExpWDataset',
+            markers=('label/label.lst',),
+            required=('image/origin',),
+            classes=EXPRESSIONS,
+        ),
+    )
 
     def __init__(
         self,
@@ -108,7 +127,7 @@ def read_label_list(path: str) -> tuple[FaceTable, list[str], list[str]]:
             raise ValueError(
                 f'{where}: the confidence {confidence[:40]!r} is no number.'
             ) from None
-        check_code(where, code, TAXONOMIES['expw'])
+        check_code(where, code, EXPRESSIONS)
         if (image, number) in seen:
             repeated.append(f'line {line}')
             continue

@@ -12,9 +12,33 @@ from ...utils.text_rows import (
     read_header,
     whole_numbers,
 )
+from ..folder_layout import FolderLayout, class_arguments, read_manifest
 from ..repeated_rows import RepeatedFaces
 from .base_face_dataset import BaseFaceDataset
 from .face_table import FaceTable
+
+
+def _parts(folder: str) -> dict[str, dict]:
+    """Arguments for each CSV file, written by hand or by ``build_split``."""
+    root, prefix, classes = folder, 'images', {}
+    if not osp.isdir(osp.join(folder, prefix)):
+        prefix = ''
+        manifest = read_manifest(osp.join(folder, 'manifest.json'))
+        root = manifest.get('image_root')
+        root = root if isinstance(root, str) and root else folder
+        classes = class_arguments(manifest)
+    files = ('labels.csv', 'all'), ('unlabeled.csv', 'unlabeled')
+    return {
+        name: dict(
+            ann_file=osp.join(osp.abspath(folder), name),
+            data_root=root,
+            data_prefix=dict(img_path=prefix),
+            subset=subset,
+            **classes,
+        )
+        for name, subset in files
+        if osp.isfile(osp.join(folder, name))
+    }
 
 
 @DATASETS.register_module()
@@ -48,6 +72,15 @@ class FaceDataset(BaseFaceDataset):
         ValueError: A column is missing or given twice, a class name is
             unknown, or a face has two; the message names file and line.
     """
+
+    layouts = (
+        FolderLayout(
+            'faces CSV',
+            dataset='FaceDataset',
+            markers=('labels.csv', 'unlabeled.csv'),
+            parts=_parts,
+        ),
+    )
 
     def __init__(
         self,

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator
 
 import numpy as np
 from mmengine.registry import DATASETS
 
-from ...labels import IGNORE_LABEL
+from ...labels import IGNORE_LABEL, register_taxonomy
 from ...utils.text_rows import csv_rows, whole_numbers
 from ..containers.pixel_text_backend import SIDE, pixel_text_path
+from ..folder_layout import FolderLayout
 from .coded_face_dataset import CodedFaceDataset
 from .face_table import FaceTable
 
@@ -26,6 +28,19 @@ VOTES_HEADER = (
     'unknown',
     'NF',
 )
+#: In the order of the columns of votes, 'unknown' and 'NF' there.
+ANSWERS = (
+    'neutral',
+    'happiness',
+    'surprise',
+    'sadness',
+    'anger',
+    'disgust',
+    'fear',
+    'contempt',
+    'uncertain',
+    'no-face',
+)
 #: Value of column Usage and folder of images, by split.
 SPLITS = {
     'train': ('Training', 'FER2013Train'),
@@ -33,6 +48,17 @@ SPLITS = {
     'test': ('PrivateTest', 'FER2013Test'),
 }
 VOTINGS = ('majority', 'plurality')
+_IMAGES = 'data/FER2013Train/*.png'
+
+
+def _parts(folder: str) -> dict[str, dict]:
+    """Arguments for each split, with the images as files or as text."""
+    arguments = {}
+    # The owners' repository has these folders, but without the images.
+    images = glob.iglob(os.path.join(glob.escape(folder), _IMAGES))
+    if next(images, None) is None:
+        arguments['pixels'] = 'fer2013.csv'
+    return {split: dict(arguments, split=split) for split in SPLITS}
 
 
 @DATASETS.register_module()
@@ -81,7 +107,17 @@ class FERPlusDataset(CodedFaceDataset):
         ... )
     """
 
-    taxonomy = 'fer_plus'
+    taxonomy = register_taxonomy('fer_plus', ANSWERS)
+    layouts = (
+        FolderLayout(
+            'FERPlus',
+            dataset='FERPlusDataset',
+            markers=('fer2013new.csv',),
+            required=((_IMAGES, 'fer2013.csv'),),
+            parts=_parts,
+            classes=ANSWERS,
+        ),
+    )
 
     def __init__(
         self,

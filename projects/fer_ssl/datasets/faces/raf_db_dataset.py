@@ -4,12 +4,24 @@ import os
 
 from mmengine.registry import DATASETS
 
-from ...labels import FIRST_CODES, TAXONOMIES
+from ...labels import register_taxonomy
 from ...utils.text_rows import check_code, spaced_rows, whole_numbers
+from ..folder_layout import FolderLayout
 from .coded_face_dataset import CodedFaceDataset
 from .face_table import FaceTable
 
 SPLITS = ('train', 'test')
+#: In the order of their codes, which count from 1.
+EXPRESSIONS = (
+    'surprise',
+    'fear',
+    'disgust',
+    'happiness',
+    'sadness',
+    'anger',
+    'neutral',
+)
+FIRST_CODE = 1
 
 
 @DATASETS.register_module()
@@ -36,7 +48,17 @@ class RAFDBDataset(CodedFaceDataset):
         ... )
     """
 
-    taxonomy = 'raf_db'
+    taxonomy = register_taxonomy('raf_db', EXPRESSIONS, FIRST_CODE)
+    layouts = (
+        FolderLayout(
+            'RAF-DB',
+            dataset='RAFDBDataset',
+            markers=('EmoLabel/list_patition_label.txt',),
+            required=('Image/aligned',),
+            parts={split: dict(split=split) for split in SPLITS},
+            classes=EXPRESSIONS,
+        ),
+    )
 
     def __init__(
         self,
@@ -74,9 +96,7 @@ def read_partition_list(path: str, split: str | None = None) -> FaceTable:
                 'number.'
             )
         image, code = fields[0], *whole_numbers(where, fields[1:])
-        check_code(
-            where, code, TAXONOMIES['raf_db'], first=FIRST_CODES['raf_db']
-        )
+        check_code(where, code, EXPRESSIONS, first=FIRST_CODE)
         if line_of.setdefault(image, line) != line:
             raise ValueError(
                 f'{where}: {image} stands in line {line_of[image]} already.'
@@ -90,5 +110,5 @@ def read_partition_list(path: str, split: str | None = None) -> FaceTable:
         if split in (None, of):
             stem, extension = os.path.splitext(image)
             images.append(f'{stem}_aligned{extension}')
-            labels.append(code - FIRST_CODES['raf_db'])
+            labels.append(code - FIRST_CODE)
     return FaceTable(images, labels)

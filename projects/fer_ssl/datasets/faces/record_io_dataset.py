@@ -8,6 +8,7 @@ from mmengine.registry import DATASETS
 from ...labels import IGNORE_LABEL
 from ..containers import record_io_address
 from ..containers.record_io import RecordIOFile
+from ..folder_layout import FolderLayout
 from .base_face_dataset import BaseFaceDataset
 from .face_table import FaceTable
 
@@ -46,6 +47,16 @@ class RecordIODataset(BaseFaceDataset):
         ...     pipeline=[dict(type='LoadImageFromFile')],
         ... )
     """
+
+    layouts = (
+        FolderLayout(
+            'RecordIO (MS1MV2)',
+            dataset='RecordIODataset',
+            markers=('train.rec', 'train.idx'),
+            required=('train.rec', 'train.idx'),
+            parts=dict(faces={}),
+        ),
+    )
 
     def __init__(
         self,

@@ -8,9 +8,20 @@ from mmengine.registry import DATASETS
 from ...labels import IGNORE_LABEL
 from ...utils.open_files import DamagedFileError
 from ..containers import tar_address
-from ..containers.tar_shards import MANIFEST, ShardsManifest, read_shard_index
+from ..containers.tar_shards import (
+    MANIFEST,
+    PROGRESS,
+    ShardsManifest,
+    read_shard_index,
+)
+from ..folder_layout import FolderLayout, class_arguments, read_manifest
 from .base_face_dataset import BaseFaceDataset
 from .face_table import FaceTable
+
+
+def _parts(folder: str) -> dict[str, dict]:
+    """Arguments with the classes that the manifest names."""
+    return dict(all=class_arguments(read_manifest(f'{folder}/{MANIFEST}')))
 
 
 @DATASETS.register_module()
@@ -32,6 +43,17 @@ class TarShardDataset(BaseFaceDataset):
         FileNotFoundError: The manifest, a shard or its index is missing.
         ValueError: One of them is damaged, or a class is unknown.
     """
+
+    layouts = (
+        FolderLayout(
+            'tar shards',
+            dataset='TarShardDataset',
+            # Shards that are still being written have no manifest yet.
+            markers=(MANIFEST, PROGRESS),
+            required=(MANIFEST,),
+            parts=_parts,
+        ),
+    )
 
     def __init__(
         self, ann_file: str = MANIFEST, ignore_classes: tuple = (), **kwargs

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import glob
 import logging
 import os
 import os.path as osp
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 from mmengine.logging import print_log
 from mmengine.registry import TASK_UTILS
 
 from ...labels import IGNORE_LABEL
+from ..folder_layout import FolderLayout
 from .abaw_annotation import (
     check_tracks,
     ignored_labels,
@@ -28,6 +31,30 @@ _SET_FOLDERS = {'train': 'Train_Set', 'val': 'Validation_Set'}
 _IMAGE_TYPES = ('jpg', 'jpeg', 'png')
 # A folder with more subfolders holds videos; none is searched for others.
 _MOST_FOLDERS = 100
+
+
+def _find_root(folder: str) -> str:
+    """The folder that holds both the annotations and the crops."""
+    for root in (folder, osp.dirname(folder)):
+        for depth in ('', '*'):
+            pattern = osp.join(glob.escape(root), depth, 'cropped_aligned*')
+            if glob.glob(pattern):
+                return root
+    return folder
+
+
+def _parts(folder: str) -> dict[str, dict]:
+    """Arguments for both splits of each track that is there."""
+    parts = {}
+    for track in _TRACK_FOLDERS:
+        pattern = osp.join(glob.escape(folder), '{}', f'{track}_*_Challenge')
+        if any(glob.glob(pattern.format(depth)) for depth in ('', '*')):
+            for split in _SET_FOLDERS:
+                reader = dict(
+                    type='AffWild2Reader', track=track, on_mismatch='warn'
+                )
+                parts[f'{track} {split}'] = dict(split=split, reader=reader)
+    return parts
 
 
 @TASK_UTILS.register_module()
@@ -73,6 +100,16 @@ class AffWild2Reader:
 
     #: Folder of the images, relative to the root of the data.
     image_folder = ''
+    layouts = (
+        FolderLayout(
+            'Aff-Wild2',
+            dataset='VideoFrameDataset',
+            markers=tuple(chain.from_iterable(_TRACK_FOLDERS.values())),
+            required=(('cropped_aligned', '*/cropped_aligned'),),
+            parts=_parts,
+            find_root=_find_root,
+        ),
+    )
 
     def __init__(
         self,

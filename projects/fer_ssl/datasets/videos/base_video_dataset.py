@@ -9,6 +9,7 @@ from mmengine.registry import TASK_UTILS
 
 from ...labels import ABAW_EXPRESSIONS, ABAW_TRACKS
 from ...utils.warn_once import warn_once
+from ..folder_layout import FolderLayout
 from .frames_csv import VideoAnnotation, read_frames_csv
 from .video_folds import read_folds, select_folds
 
@@ -48,6 +49,8 @@ class BaseVideoDataset(BaseDataset):
     """
 
     METAINFO = dict(classes=ABAW_EXPRESSIONS)
+    #: Folders in which ``dataset:check`` recognizes the data set.
+    layouts: Sequence[FolderLayout] = ()
 
     def __init__(
         self,

@@ -10,17 +10,44 @@ import numpy as np
 from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 
-from ...labels import FIRST_CODES, TAXONOMIES, label_mapping
+from ...labels import label_mapping, register_taxonomy
 from ...utils.text_rows import check_code, csv_rows, read_header, whole_numbers
+from ..folder_layout import FolderLayout
 from .frames_csv import VideoAnnotation
 from .video_clip_dataset import VideoClipDataset
 from .video_frame_dataset import VideoFrameDataset
 
 SPLITS = ('train', 'test')
+#: In the order of their codes, which count from 1.
+EXPRESSIONS = (
+    'happiness',
+    'sadness',
+    'neutral',
+    'anger',
+    'surprise',
+    'disgust',
+    'fear',
+)
+FIRST_CODE = 1
+#: Where the clips lie, by the archive that was downloaded.
+CLIP_FOLDERS = ('Clip/jpg_256', 'Clip/clip_224x224')
 #: Spellings of the folders of splits: on the servers, in the manual.
 SPLIT_FOLDERS = ('{}(single-labeled)', '{}(single_labeled)')
 #: Reading of folders waits for the disk, not for the processor.
 NUM_THREADS = 16
+
+
+def _parts(folder: str) -> dict[str, dict]:
+    """Arguments for each split, with the folder of clips that is there."""
+    clips = [x for x in CLIP_FOLDERS if os.path.isdir(f'{folder}/{x}')]
+    return {
+        split: dict(
+            split=split,
+            data_prefix=dict(img_path=[*clips, CLIP_FOLDERS[0]][0]),
+            on_missing='skip',
+        )
+        for split in SPLITS
+    }
 
 
 class DFEWVideos:
@@ -52,6 +79,8 @@ class DFEWVideos:
         ValueError: A line is faulty. The message names file and line.
     """
 
+    taxonomy = register_taxonomy('dfew', EXPRESSIONS, FIRST_CODE)
+
     def __init__(
         self,
         fold: int = 1,
@@ -77,7 +106,7 @@ class DFEWVideos:
         self.label_options = label_options or {}
         super().__init__(
             ann_file=ann_file or _split_file(data_root or '', split, fold),
-            data_prefix=data_prefix or dict(img_path='Clip/jpg_256'),
+            data_prefix=data_prefix or dict(img_path=CLIP_FOLDERS[0]),
             split=split,
             data_root=data_root,
             **kwargs,
@@ -85,7 +114,7 @@ class DFEWVideos:
 
     def read_videos(self) -> dict[str, VideoAnnotation]:
         mapping = label_mapping(
-            'dfew', self._metainfo['classes'], **self.label_options
+            self.taxonomy, self._metainfo['classes'], **self.label_options
         )
         clips = read_split(self.ann_file)
         root = self.data_prefix['img_path']
@@ -157,6 +186,17 @@ class DFEWFrameDataset(DFEWVideos, VideoFrameDataset):
     annotation see :class:`DFEWVideos`.
     """
 
+    layouts = (
+        FolderLayout(
+            'DFEW',
+            dataset='DFEWFrameDataset',
+            markers=('EmoLabel_DataSplit',),
+            required=(CLIP_FOLDERS,),
+            parts=_parts,
+            classes=EXPRESSIONS,
+        ),
+    )
+
 
 def _split_file(data_root: str, split: str, fold: int) -> str:
     """File of a split, relative to the data root, in the spelling there."""
@@ -178,7 +218,6 @@ def read_split(path: str) -> dict[int, int]:
         ValueError: A line is faulty. The message names file and line.
     """
     labels: dict[int, int] = {}
-    first = FIRST_CODES['dfew']
     rows = csv_rows(path)
     header = read_header(path, rows)
     if not {'video_name', 'label'}.issubset(header):
@@ -194,10 +233,10 @@ def read_split(path: str) -> dict[int, int]:
             )
         row = dict(zip(header, row))
         clip, code = whole_numbers(where, (row['video_name'], row['label']))
-        check_code(where, code, TAXONOMIES['dfew'], first)
+        check_code(where, code, EXPRESSIONS, FIRST_CODE)
         if clip in labels:
             raise ValueError(f'{where}: clip {clip} stands there twice.')
-        labels[clip] = code - first
+        labels[clip] = code - FIRST_CODE
     return labels
 
 

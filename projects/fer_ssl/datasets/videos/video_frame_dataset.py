@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from mmengine.registry import DATASETS
 
+from ..folder_layout import FolderLayout
 from ..unreadable_images import load_frame
 from .abaw_annotation import is_annotated
 from .base_video_dataset import BaseVideoDataset
@@ -34,6 +35,16 @@ class VideoFrameDataset(BaseVideoDataset):
         ...     test_mode=True,
         ... )
     """
+
+    layouts = (
+        FolderLayout(
+            'frames CSV',
+            dataset='VideoFrameDataset',
+            markers=('frames.csv',),
+            required=('frames',),
+            parts=dict(frames=dict(ann_file='frames.csv')),
+        ),
+    )
 
     def __init__(
         self, ann_file: str = '', only_labeled: bool = False, **kwargs
