@@ -37,7 +37,7 @@ def test_testing_writes_predictions(trained, call, folder):
 
 def test_testing_writes_a_report(trained, call, folder):
     output = call(f'python {{tools}}/test.py toy.py {trained} --report page')
-    assert 'the report is in page/report.html' in output
+    assert 'The report is in page/report.html.' in output
     page = Page(folder / 'page' / 'report.html')
     assert page.scores == {'acc': '1.0000'}  # of a metric without intervals
     assert 'Logged up to iteration 2' in page.text
