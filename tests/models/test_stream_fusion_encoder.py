@@ -194,7 +194,10 @@ def test_standardiser_has_the_moments_of_all_valid_frames():
     [
         (dict(in_channels=6), r'in_channels=6, but .* 3 \+ 2 = 5'),
         (dict(fusion='sum'), "'sum' is neither"),
-        (dict(fusion='gated'), r'give \[4, 6\] channels. Make these equal'),
+        (
+            dict(fusion='gated'),
+            r'have \[4, 6\] output channels. Make these equal',
+        ),
     ],
 )
 def test_settings_that_cannot_be(change, message):
