@@ -1,7 +1,8 @@
-"""What the training and the test script share: options, device, errors.
+"""Options, device selection and error handling that the scripts share.
 
-torch is imported inside the functions: ``CUDA_VISIBLE_DEVICES`` has to be set
-before, and ``mim train`` runs ``train.py -h`` each time just to read it.
+torch is imported inside the functions, since ``CUDA_VISIBLE_DEVICES`` has to
+be set before, and since ``mim train`` runs ``train.py -h`` every time just to
+read the help text.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class _KeyValueAction(DictAction):
-    """``DictAction`` that names the argument without ``=``."""
+    """``DictAction`` whose error names the argument that has no ``=``."""
 
     def __call__(self, parser, namespace, values, option_string=None):
         for value in values:
@@ -50,8 +51,8 @@ def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that ``mim`` and the dist/slurm scripts pass."""
     parser.add_argument(
         '--work-dir',
-        help='folder of logs and checkpoints; default: work_dir of the '
-        'config, else ./work_dirs/<name of the config>',
+        help='folder for logs and checkpoints; default: work_dir of the '
+        'config, or else ./work_dirs/<name of the config>',
     )
     parser.add_argument(
         '--cfg-options',
@@ -79,7 +80,7 @@ def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
         '--device',
         choices=('auto', 'cpu'),
         default='auto',
-        help='auto takes a GPU where there is one',
+        help='auto uses a GPU if there is one',
     )
     parser.add_argument(
         '--local_rank',
@@ -94,10 +95,10 @@ def load_config(args: argparse.Namespace) -> Config:
     """Read the config and apply the launch arguments to it and to CUDA.
 
     Raises:
-        FileNotFoundError: If there is no such config; names similar ones.
-        ImportError: If mmcv is not installed; the message gives the remedy.
-        ValueError: If a ``--cfg-options`` value does not fit the config, or
-            the config itself refuses something, such as a variable.
+        FileNotFoundError: There is no such config; names similar ones.
+        ImportError: mmcv is not installed; the message gives the remedy.
+        ValueError: A ``--cfg-options`` value does not fit the config, or the
+            config itself refuses something, such as an environment variable.
     """
     select_device(args)
     importlib.util.find_spec('mmcv')  # MissingMMCV raises, before any work
@@ -124,13 +125,13 @@ def load_config(args: argparse.Namespace) -> Config:
 
 
 def find_config(name: str) -> Path:
-    """Path of a config: a file, or else one of the package by its base name.
+    """Find a config: a file, or a config of the package by its base name.
 
-    ``mim train`` and ``mim test`` look names up like this by themselves,
-    ``mim run`` does not.
+    ``mim train`` and ``mim test`` look names up in this way by themselves,
+    but ``mim run`` does not.
 
     Raises:
-        FileNotFoundError: If there is none; the message gives similar names.
+        FileNotFoundError: There is none; the message gives similar names.
     """
     path = Path(name)
     if path.is_file():
@@ -149,9 +150,9 @@ def find_config(name: str) -> Path:
 
 
 def replace_data_root(node: Any, old: str, new: str) -> None:
-    """Hand a new top-level ``data_root`` on to the datasets of a config.
+    """Pass a new top-level ``data_root`` on to the datasets of a config.
 
-    By the time of ``--cfg-options`` their values have been filled in.
+    When ``--cfg-options`` apply, the datasets already have the old value.
     """
     if isinstance(node, (Config, ConfigDict)):
         if node.get('data_root') == old:
@@ -175,8 +176,8 @@ def check_start_weights(node: Any, name: str = 'model') -> None:
             '://' in path or osp.isfile(path)
         ):
             raise FileNotFoundError(
-                f'{name}: start weights {path} do not exist: train them '
-                f'first, name another file, or set {name}=None'
+                f'{name}: the pretrained weights {path} do not exist. Train '
+                f'them first, name another file, or set {name}=None.'
             )
         for key, value in node.items():
             check_start_weights(value, f'{name}.{key}')
@@ -190,7 +191,7 @@ def select_device(args: argparse.Namespace) -> None:
     if args.gpus > 1 and args.launcher == 'none':
         raise ValueError(
             f'--gpus {args.gpus} needs one process per GPU: add '
-            '--launcher pytorch to mim, or use tools/dist_train.sh'
+            '--launcher pytorch to mim, or use tools/dist_train.sh.'
         )
     if args.device == 'cpu' or args.gpus == 0:
         os.environ['CUDA_VISIBLE_DEVICES'] = '-1'
@@ -198,7 +199,7 @@ def select_device(args: argparse.Namespace) -> None:
 
 
 def warn_of_new_key(cfg: Config, key: str) -> None:
-    """Say that an option sets a key unknown to the config, likely a typo."""
+    """Warn that an option sets a key that the config lacks, likely a typo."""
     known: Any = cfg
     for position, name in enumerate(key.split('.')):
         if not isinstance(known, (Config, ConfigDict)):
@@ -229,24 +230,24 @@ def _similar(name: str, names: list[str]) -> str:
 
 
 def enable_amp(cfg: Config) -> None:
-    """Turn the optimizer wrapper, or each wrapper of several, into AMP.
+    """Turn each optimizer wrapper of the config into ``AmpOptimWrapper``.
 
     Raises:
-        ValueError: Without an accelerator, or if a wrapper is of a type that
-            has no mixed-precision form.
+        ValueError: There is no accelerator, or a wrapper is of a type without
+            a mixed-precision variant.
     """
     from mmengine.device import get_device
 
     if get_device() == 'cpu':
-        raise ValueError('--amp needs a GPU, and none is in use')
+        raise ValueError('--amp needs a GPU, and none is in use.')
     wrapper = cfg.optim_wrapper
     parts = [wrapper]
     if 'optimizer' not in wrapper:  # dict(constructor=, teacher=, student=)
         parts = [part for part in wrapper.values() if isinstance(part, dict)]
     for part in parts:
-        kind = part.get('type', 'OptimWrapper')
-        if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
-            raise ValueError(f'--amp cannot replace optim_wrapper {kind}')
+        name = part.get('type', 'OptimWrapper')
+        if name not in ('OptimWrapper', 'AmpOptimWrapper'):
+            raise ValueError(f'--amp cannot replace optim_wrapper {name}.')
         part.type = 'AmpOptimWrapper'
         part.setdefault('loss_scale', 'dynamic')
 
@@ -254,8 +255,8 @@ def enable_amp(cfg: Config) -> None:
 def use_gloo_without_gpu(cfg: Config) -> None:
     """Let ``--launcher pytorch`` work on a machine without a GPU.
 
-    MMEngine would call ``torch.cuda.set_device`` and give the wrapper the
-    local rank as a CUDA device.
+    MMEngine would call ``torch.cuda.set_device`` and pass the local rank to
+    the model wrapper as a CUDA device.
     """
     from mmengine.device import get_device
     from torch import distributed
@@ -275,8 +276,8 @@ def use_gloo_without_gpu(cfg: Config) -> None:
 def load_strictly(runner: Runner) -> None:
     """Make ``runner`` refuse a checkpoint that does not fit its model.
 
-    MMEngine only logs missing and unexpected keys, and goes on with random
-    weights. To resume, the checkpoint must be that of a training.
+    MMEngine only logs missing and unexpected keys and continues with random
+    weights. To resume, the checkpoint must contain the state of a training.
     """
     load = runner.load_checkpoint
 
@@ -293,20 +294,20 @@ def load_strictly(runner: Runner) -> None:
             details = [textwrap.shorten(x, 200) for x in lines[:6]]
             raise ValueError(
                 f'checkpoint {filename} is of another architecture than the '
-                'model of the config:\n  ' + '\n  '.join(details)
+                'model in the config:\n  ' + '\n  '.join(details)
             ) from error
 
     runner.load_checkpoint = load_checkpoint
 
 
 def lock_work_dir(cfg: Config) -> None:
-    """Refuse to train where another training is running; hold the folder.
+    """Lock the work directory, and refuse one in which a training runs.
 
-    The lock goes with the process, however it ends.
+    The system releases the lock when the process ends, for whatever reason.
 
     Raises:
-        ValueError: Another process trains in the folder, or it cannot be
-            written to.
+        ValueError: Another process trains in the folder, or the folder is not
+            writable.
     """
     import fcntl
 
@@ -317,13 +318,14 @@ def lock_work_dir(cfg: Config) -> None:
     path = osp.join(cfg.work_dir, 'training.lock')
     lock = open(path, 'a+')  # noqa: SIM115 (open as long as the process lives)
     try:
-        # Not flock: the workers of the loaders would inherit that.
+        # Not flock, which loader workers would inherit and perhaps outlive.
         fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         lock.seek(0)
         raise ValueError(
             f'{cfg.work_dir}: another training ({lock.read().strip()}) is '
-            'running there: wait for it, end it, or name another --work-dir.'
+            'running there: wait for it, end it, or choose another '
+            '--work-dir.'
         ) from None
     except OSError:
         return  # a file system without locks
@@ -333,22 +335,22 @@ def lock_work_dir(cfg: Config) -> None:
     _locks.append(lock)
 
 
-_locks: list[Any] = []
+_locks: list[Any] = []  # keeps the files open, and so the locks held
 
 
 def outlive_mim(launcher: str) -> None:
-    """Go on in a child process where mim has started this one.
+    """Continue in a child process if mim has started this one.
 
-    On Ctrl-C mim kills its child after a quarter of a second, too early for
-    the end of an iteration and a checkpoint. So its child is a process that
-    only waits and passes signals on.
+    On Ctrl-C mim kills its child after a quarter of a second, too early to
+    finish an iteration and write a checkpoint. So mim's child only waits and
+    passes signals on to the process that trains.
     """
     if '.mim' not in Path(sys.argv[0]).parts or launcher != 'none':
         return
     sys.stdout.flush()
     child = os.fork()
     if not child:
-        end_with_parent()  # of the new parent
+        end_with_parent()  # again, as this process has a new parent
         return
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: os.kill(child, number))
@@ -357,12 +359,12 @@ def outlive_mim(launcher: str) -> None:
 
 
 def end_with_parent() -> None:
-    """Tell this process to end by SIGTERM when its launcher is gone.
+    """Send this process SIGTERM when its launcher is gone.
 
-    mim and torchrun start a script as their child. Where they are killed,
-    nothing else ends it. A shell, a supervisor and whatever started this
-    process in a session of its own may go; that is what ``nohup`` is for.
-    Linux only.
+    mim and torchrun start a script as their child, and if they are killed,
+    nothing else ends it. The process does outlive a shell, a supervisor, and
+    a parent that gave it a session of its own; that is what ``nohup`` is for.
+    This works on Linux only.
     """
     parent = os.getppid()
     try:
@@ -383,7 +385,7 @@ def end_with_parent() -> None:
 
 
 def resume_command(config: str, launcher: str) -> str:
-    """Command that goes on with the training of this process."""
+    """Return the command that resumes the training of this process."""
     script, *words = sys.argv
     if '--resume' in words:
         at = words.index('--resume')
@@ -406,10 +408,10 @@ def resume_command(config: str, launcher: str) -> str:
 
 @contextmanager
 def results_in(folder: str) -> Iterator[None]:
-    """Name the folder of the results where an error names no file.
+    """Add the folder of the results to an OSError that names no file.
 
     Raises:
-        OSError: With ``filename``.
+        OSError: The same error, with ``filename``.
     """
     try:
         yield
@@ -420,19 +422,19 @@ def results_in(folder: str) -> Iterator[None]:
 
 
 _REMEDIES = {
-    errno.ENOSPC: 'Free some space, or name another folder.',
-    errno.EDQUOT: 'Free some space, or name another folder.',
-    errno.EACCES: 'Change its permissions, or name another place.',
-    errno.EPERM: 'Change its permissions, or name another place.',
-    errno.EROFS: 'Name a place that can be written to.',
-    errno.ENOTDIR: 'A part of the path is a file: name another place.',
+    errno.ENOSPC: 'Free some space, or choose another folder.',
+    errno.EDQUOT: 'Free some space, or choose another folder.',
+    errno.EACCES: 'Change its permissions, or choose another path.',
+    errno.EPERM: 'Change its permissions, or choose another path.',
+    errno.EROFS: 'Choose a path that is writable.',
+    errno.ENOTDIR: 'A part of the path is a file: choose another path.',
     errno.EISDIR: 'Name a file, not a folder.',
     errno.ENOENT: 'Check the path.',
 }
 
 
 def _is_ours(error: BaseException) -> bool:
-    """Whether the package has raised, and so worded, an error."""
+    """Whether the package itself has raised an error, and so worded it."""
     raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
     if _is_from_worker(error):
         raised_in = re.findall(r'^  File "(.+?)"', str(error), re.M)[-1]
@@ -440,15 +442,15 @@ def _is_ours(error: BaseException) -> bool:
 
 
 def _is_from_worker(error: BaseException) -> bool:
-    """Whether torch has passed an error on, as the text of its traceback."""
+    """Whether torch has passed on a worker's error as its traceback text."""
     return bool(re.match(r'Caught \w+ in DataLoader worker', str(error)))
 
 
 def check_training(filename: str, content: dict) -> None:
-    """Refuse a checkpoint from which a training cannot go on.
+    """Refuse a checkpoint from which a training cannot be resumed.
 
     Raises:
-        ValueError: It has no state of one; the message gives the remedy.
+        ValueError: It has no training state; the message gives the remedy.
     """
     content = {'optimizer': {}, **content}  # may be left out
     parts = [content.get(x) for x in ('meta', 'message_hub', 'optimizer')]
@@ -456,25 +458,27 @@ def check_training(filename: str, content: dict) -> None:
         type(parts[0].get(x)) is int for x in ('epoch', 'iter')
     ):
         raise ValueError(
-            f'{filename}: no state of a training is in it, so that none can '
-            'go on from it. Name a checkpoint that has one, or start from its '
-            f'weights, without --resume: --cfg-options load_from={filename}'
+            f'{filename}: it has no training state, so no training can be '
+            'resumed from it. Name a checkpoint that has one, or start from '
+            'its weights, without --resume: --cfg-options '
+            f'load_from={filename}'
         )
 
 
 def run(main: Callable[[], None]) -> None:
     """Run a script, which ends when its launcher does.
 
-    An error that this package words, and every error of the system that
-    concerns a file, is one line. Any other error keeps its traceback. A
-    training that a signal has ended gives the command to resume and the exit
+    An error of this package, and every operating system error about a file,
+    is printed as one line. Any other error keeps its traceback. A training
+    that a signal has stopped prints the command to resume it and exits with
     code 128 + signal.
     """
     end_with_parent()
     try:
         main()
     except BrokenPipeError:
-        # Who reads the output has gone; closing it would say so once more.
+        # The reader of the output is gone. Closing standard output at exit
+        # would raise the same error again, hence /dev/null.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
@@ -490,9 +494,9 @@ def run(main: Callable[[], None]) -> None:
 
 
 def describe_error(error: Exception) -> str:
-    """Text of an error; of one about a file, its path and a remedy."""
+    """Return the text of an error; if about a file, with path and remedy."""
     if _is_from_worker(error):
-        # What follows the last frame and its line of code: TYPE: MESSAGE
+        # Behind the last frame and its line of code stands TYPE: MESSAGE.
         text = re.split(r'^  File ".+\n(?: .*\n)*', str(error), flags=re.M)[-1]
         return text.partition(': ')[2].strip()
     if not isinstance(error, OSError) or error.errno is None:

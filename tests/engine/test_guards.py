@@ -113,7 +113,7 @@ def test_full_disk_keeps_the_checkpoint_before(
         runner.train()
     assert 'checkpoint of iteration 4 cannot be written' in str(caught.value)
     assert 'No space left' in str(caught.value)
-    assert f'{kept} is intact: --resume' in str(caught.value)
+    assert f'{kept} is intact, and --resume' in str(caught.value)
     monkeypatch.undo()
     names = [n for n in os.listdir(config.work_dir) if '.pth' in n]
     assert names == ['iter_2.pth']

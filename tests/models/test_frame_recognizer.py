@@ -212,7 +212,7 @@ def test_stale_features_are_refused(student):
     model = build(student_checkpoint=student[0])
     data = clips(student_sha256='ab' * 32)
     data['inputs'] = [torch.zeros(4, DIM)] * 2
-    with pytest.raises(ValueError, match='of student abababababab, but'):
+    with pytest.raises(ValueError, match='with student abababababab, but'):
         model.test_step(data)
     with pytest.raises(ValueError, match='is none .*Run tools/extract'):
         build().test_step(data)
@@ -399,5 +399,5 @@ def test_stamp_of_the_visual_stream_is_checked(student):
     model = build_fusion()
     data = stream_clips()
     data['data_samples'][0].set_metainfo(dict(student_sha256='ab' * 32))
-    with pytest.raises(ValueError, match='of student abababababab, but'):
+    with pytest.raises(ValueError, match='with student abababababab, but'):
         model.test_step(data)

@@ -7,7 +7,7 @@ from torch import nn
 
 import fer_ssl.models  # noqa: F401
 from fer_ssl.models.temporal.stream_fusion_encoder import (
-    FrameStandardiser,
+    FrameStandardizer,
     StreamFusionEncoder,
 )
 
@@ -169,7 +169,7 @@ def test_one_mask_for_all_streams():
 
 def test_standardiser_has_the_moments_of_all_valid_frames():
     torch.manual_seed(0)
-    model = FrameStandardiser(3).train()
+    model = FrameStandardizer(3).train()
     batches = [
         (5 + 3 * torch.randn(2, 4, 3), torch.rand(2, 4) < 0.6)
         for _ in range(4)
@@ -194,7 +194,10 @@ def test_standardiser_has_the_moments_of_all_valid_frames():
     [
         (dict(in_channels=6), r'in_channels=6, but .* 3 \+ 2 = 5'),
         (dict(fusion='sum'), "'sum' is neither"),
-        (dict(fusion='gated'), r'give \[4, 6\] channels. Make these equal'),
+        (
+            dict(fusion='gated'),
+            r'have \[4, 6\] output channels. Make these equal',
+        ),
     ],
 )
 def test_settings_that_cannot_be(change, message):

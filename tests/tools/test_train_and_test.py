@@ -37,7 +37,7 @@ def test_testing_writes_predictions(trained, call, folder):
 
 def test_testing_writes_a_report(trained, call, folder):
     output = call(f'python {{tools}}/test.py toy.py {trained} --report page')
-    assert 'the report is in page/report.html' in output
+    assert 'The report is in page/report.html.' in output
     page = Page(folder / 'page' / 'report.html')
     assert page.scores == {'acc': '1.0000'}  # of a metric without intervals
     assert 'Logged up to iteration 2' in page.text
@@ -94,11 +94,11 @@ def test_missing_checkpoint(trained, call, command):
 @pytest.mark.parametrize(
     'content, error',
     [
-        ({}, 'no state of a training'),
-        (dict(meta=[]), 'no state of a training'),
-        (dict(meta=dict(epoch=0, iter='2')), 'no state of a training'),
-        (dict(message_hub=[]), 'no state of a training'),
-        (dict(optimizer=[1]), 'no state of a training'),
+        ({}, 'no training state'),
+        (dict(meta=[]), 'no training state'),
+        (dict(meta=dict(epoch=0, iter='2')), 'no training state'),
+        (dict(message_hub=[]), 'no training state'),
+        (dict(optimizer=[1]), 'no training state'),
         (dict(state_dict=[1]), 'here stands a list'),
         ([1], 'here stands a list'),
     ],

@@ -11,11 +11,10 @@ from torch import nn
 
 @OPTIM_WRAPPERS.register_module()
 class Bfloat16OptimWrapper(OptimWrapper):
-    """Mixed precision in bfloat16, on the CPU too.
+    """Mixed precision in bfloat16, also on the CPU.
 
-    ``AmpOptimWrapper`` refuses to be built without an accelerator. bfloat16
-    has the range of float32, so there is no loss to scale and no step to
-    skip.
+    ``AmpOptimWrapper`` cannot be built without an accelerator. bfloat16 has
+    the range of float32, so it needs no loss scaling, and no step is skipped.
     """
 
     @contextmanager

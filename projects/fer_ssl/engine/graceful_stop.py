@@ -12,7 +12,7 @@ from mmengine.hooks import EMAHook, Hook
 
 
 class TrainingInterrupted(KeyboardInterrupt):
-    """A training has been told to end and has saved its state.
+    """A training was stopped by a signal and has saved its state.
 
     Args:
         number: The signal, such as ``signal.SIGTERM``.
@@ -27,10 +27,11 @@ class TrainingInterrupted(KeyboardInterrupt):
 
 
 class StopRequest(Exception):  # noqa: N818 (not an error)
-    """Leaves a training loop between two iterations.
+    """Raised to leave a training loop between two iterations.
 
     Args:
-        by_all: All processes of the training leave it at this point.
+        by_all: Whether all processes of the training leave the loop at this
+            point.
     """
 
     def __init__(self, by_all: bool = False) -> None:
@@ -39,14 +40,14 @@ class StopRequest(Exception):  # noqa: N818 (not an error)
 
 
 class GracefulStop(Hook):
-    """Lets SIGINT and SIGTERM end a training between two iterations.
+    """Makes SIGINT and SIGTERM end a training between two iterations.
 
-    As a context manager it takes over the two signals; a second SIGINT some
-    seconds later ends the process at once. As a hook it leaves a validation,
-    whose results are of no use any more.
+    As a context manager it handles the two signals; a second SIGINT some
+    seconds later ends the process at once. As a hook it cuts a validation
+    short, whose results are no longer of use.
     """
 
-    # Its part of an event comes before EMAHook puts weights in or out.
+    # Runs before EMAHook swaps the averaged weights in or out.
     priority = 'VERY_HIGH'
 
     def __init__(self) -> None:
@@ -57,51 +58,55 @@ class GracefulStop(Hook):
     def __enter__(self) -> GracefulStop:
         self._process = os.getpid()
         self.number = None
-        # Python allows it to the main thread only.
+        # Python allows signal handlers in the main thread only.
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._replaced[number] = signal.signal(number, self._ask)
+                self._replaced[number] = signal.signal(number, self._request)
         return self
 
     def __exit__(self, *_: Any) -> None:
         for number, handler in self._replaced.items():
             signal.signal(number, handler or signal.SIG_DFL)
 
-    def _ask(self, number: int, _: Any = None) -> None:
+    def _request(self, number: int, _: Any = None) -> None:
+        """Handle a signal: the first one asks the loop to stop."""
         if os.getpid() != self._process:
-            return  # a worker of a loader, which ends with this process
+            return  # a forked loader worker, which ends with this process
         now = time.monotonic()
         if not self.requested:
             self.number = number
             self._since = now
-            # Not by print, which the signal may have interrupted.
+            # Not print, whose buffer the signal may have interrupted.
             name = signal.Signals(number).name
-            os.write(2, f'{name}: ends after this iteration.\n'.encode())
+            message = f'{name}: the training ends after this iteration.\n'
+            os.write(2, message.encode())
             if self._replaced:
-                # The signal may have ended workers of the loaders, too. torch
-                # would raise that in the middle of the iteration, or at the
-                # end of the process, so its handler is not put back.
+                # The signal may have ended loader workers, too. torch's
+                # handler would raise an error about them in the middle of the
+                # iteration, or at the exit of the process, so it is not
+                # restored.
                 signal.signal(signal.SIGCHLD, lambda *_: None)
-        # At once they come from launchers, which pass on what they got.
+        # An earlier second SIGINT is likely the same Ctrl-C, passed on by a
+        # launcher.
         elif number == signal.SIGINT and now > self._since + 5:
             signal.default_int_handler(number, None)
 
     @property
     def requested(self) -> bool:
-        """Whether this process has been told to end."""
+        """Whether this process has received a signal to stop."""
         return self.number is not None
 
     def agreed(self) -> bool:
-        """Whether any process of the training has been told to end.
+        """Whether any process of the training has received a signal to stop.
 
-        Each of them has to ask at the same points of the training.
+        All processes have to call this at the same points of the training.
         """
         if get_world_size() == 1:
             return self.requested
         number = torch.tensor(self.number or 0)
         all_reduce(number, op='max')
         if number and not self.requested:
-            self._ask(int(number))
+            self._request(int(number))
         return self.requested
 
     def before_val(self, runner) -> None:
@@ -115,17 +120,18 @@ class GracefulStop(Hook):
 
     def after_val_epoch(self, runner, metrics: dict | None = None) -> None:
         self._validating = False
-        # Before the hooks that use its scores or save a checkpoint.
+        # Set first, before other hooks save a checkpoint with the scores.
         runner.message_hub.update_info('validated_iteration', runner.iter)
 
     def _leave_validation(self) -> None:
-        # The others may wait for this process at the end of the validation,
-        # but it waits for none of them when it saves.
+        # Only the main process leaves early: the other ranks may then wait
+        # for it at the end of the validation, but it does not wait for them
+        # to save.
         if self.requested and is_main_process():
             raise StopRequest
 
     def restore_weights(self, runner) -> None:
-        """Undo what ``EMAHook`` does for the time of a validation."""
+        """Undo the swap of weights that ``EMAHook`` makes for a validation."""
         if self._validating:
             self._validating = False
             for hook in runner.hooks:

@@ -7,7 +7,7 @@ from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class MultiOptimWrapperConstructor:
-    """One optimizer wrapper for each named part of the model.
+    """Build one optimizer wrapper for each named part of the model.
 
     Example:
         >>> optim_wrapper = dict(
@@ -20,8 +20,8 @@ class MultiOptimWrapperConstructor:
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg=None) -> None:
         if paramwise_cfg is not None:
             raise ValueError(
-                'Give `paramwise_cfg` inside the wrapper of each part, not '
-                'beside them.'
+                'Set `paramwise_cfg` inside the wrapper of each part, not '
+                'beside the parts.'
             )
         self.optim_wrapper_cfg = optim_wrapper_cfg
 

@@ -27,6 +27,7 @@ from ..models.feedback import (
     MetaBatch,
     PerSampleFeedback,
     PublicRecipeFeedback,
+    TeacherLogits,
 )
 
 INPUTS, HIDDEN, CLASSES, LABELED = 8, 8, 3, 32
@@ -91,9 +92,10 @@ class Problem:
 
     def predict(self) -> None:
         """Put the teacher's logits into the batch."""
-        self.batch.logits = tuple(
-            self.teacher(x)
-            for x in (self.batch.faces, self.batch.weak, self.batch.strong)
+        self.batch.logits = TeacherLogits(
+            labeled=self.teacher(self.batch.faces),
+            weak=self.teacher(self.batch.weak),
+            strong=self.teacher(self.batch.strong),
         )
 
     def true_gradient(self, learning_rate: float) -> Tensor:
@@ -110,7 +112,7 @@ class Problem:
                 self._set_teacher(moved)
                 with torch.no_grad():
                     self.predict()
-                targets = self.batch.logits[1].softmax(dim=1)
+                targets = self.batch.logits.weak.softmax(dim=1)
                 losses.append(self.loss_after_step(targets, learning_rate))
             gradient[number] = (losses[0] - losses[1]) / (2 * step)
         self._set_teacher(vector)
@@ -171,7 +173,7 @@ class Problem:
         """Targets of ``'soft'`` or ``'argmax'``, and the probabilities."""
         with torch.no_grad():
             self.predict()
-        probs = self.batch.logits[1].softmax(dim=1)
+        probs = self.batch.logits.weak.softmax(dim=1)
         if kind == 'argmax':
             return F.one_hot(probs.argmax(dim=1), CLASSES).double(), probs
         return probs, probs

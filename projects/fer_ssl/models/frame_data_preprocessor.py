@@ -7,10 +7,10 @@ from mmengine.registry import MODELS
 
 @MODELS.register_module()
 class FrameDataPreprocessor(ActionDataPreprocessor):
-    """Normalises frames and passes cached features on, on the device.
+    """Normalizes frames, or passes cached features on, on the device.
 
-    Frames (3, H, W) or clips (T, 3, H, W), uint8, become (x - mean) / std,
-    as the student was trained. Features (T, D) become float32. So one model
+    Frames (3, H, W) or clips (T, 3, H, W), uint8, become (x - mean) / std, as
+    in the student's training. Features (T, D) become float32. Thus one model
     config serves both.
     """
 

@@ -8,31 +8,30 @@ from mmengine.registry import MODELS
 from ..utils.files import file_sha256
 from .student_checkpoint import load_student_backbone
 
-# Frames per pass of the student: bounds memory, whatever the batch of clips.
+# Frames per pass of the student: bounds memory for any batch of clips.
 _FRAMES_AT_ONCE = 256
 
 
 @MODELS.register_module()
 class FrameRecognizer(BaseRecognizer):
-    """Phase-1 student, frozen, under a temporal head (paper A, section 3.4).
+    """Frozen student of phase 1 with a temporal head (paper A, section 3.4).
 
-    One prediction per frame of a clip. Inputs are frames (N, T, 3, H, W) or
-    the same student's cached features (N, T, D). The student is part of the
-    model either way, so a head that was trained on features also runs on
-    frames: the checkpoint holds both. Streams beside the student's, such as
-    sound, come as features only; the encoder is a ``StreamFusionEncoder``
-    then.
+    The model makes one prediction per frame of a clip. Inputs are frames (N,
+    T, 3, H, W) or cached features (N, T, D) of the same student. The student
+    is part of the model either way, so a head that was trained on features
+    also runs on frames: the checkpoint holds both. Further streams, such as
+    sound, are always features; the encoder then is a ``StreamFusionEncoder``.
 
-    Cached features carry the SHA-256 of the checkpoint they were made with.
-    The model remembers its own student's, in its checkpoints too, and refuses
-    features of another.
+    Cached features carry the SHA-256 of the checkpoint that they were made
+    with. The model stores that of its own student, also in its checkpoints,
+    and refuses features of any other student.
 
     Args:
-        backbone: The student's backbone, as in the spatial config with scope:
-            ``dict(type='mmpretrain.ResNet', depth=50)``.
-        cls_head: Head with logits per frame, ``TemporalFrameHead``.
-        student_checkpoint: Checkpoint of the spatial phase. ``None`` where
-            the student comes with a checkpoint of this model.
+        backbone: The student's backbone, as in the spatial config but with
+            scope: ``dict(type='mmpretrain.ResNet', depth=50)``.
+        cls_head: Head with logits per frame, such as ``TemporalFrameHead``.
+        student_checkpoint: Checkpoint of the spatial phase. ``None`` if the
+            student comes with a checkpoint of this model.
         data_preprocessor: Mean and standard deviation of the spatial phase.
     """
 
@@ -62,13 +61,13 @@ class FrameRecognizer(BaseRecognizer):
             digest = bytes.fromhex(file_sha256(student_checkpoint))
             self.student_digest.copy_(torch.tensor(list(digest)))
             if isinstance(self.backbone, BaseModule):
-                # Or Runner.train would draw new weights over the student's.
+                # Or Runner.train would initialize the student's weights anew.
                 self.backbone.is_init = True
         self.backbone.requires_grad_(False).eval()
 
     @property
     def student_sha256(self) -> str | None:
-        """Checkpoint of the student, ``None`` if it has not been loaded."""
+        """SHA-256 of the student's checkpoint; ``None`` if none is loaded."""
         if self._student_sha256 is None:
             digest = bytes(self.student_digest.tolist())
             self._student_sha256 = digest.hex() if any(digest) else None
@@ -86,9 +85,9 @@ class FrameRecognizer(BaseRecognizer):
 
     @torch.no_grad()
     def student_features(self, images: torch.Tensor) -> torch.Tensor:
-        """Pooled backbone features (B, D) of normalised images (B, 3, H, W).
+        """Compute pooled features (B, D) of normalized images (B, 3, H, W).
 
-        This is what the student's classifier sees, and what
+        These are the input of the student's classifier, and what
         ``tools/extract_features.py`` stores.
         """
         features = []
@@ -108,26 +107,27 @@ class FrameRecognizer(BaseRecognizer):
         data_samples: list | None = None,
         test_mode: bool = False,
     ) -> tuple[torch.Tensor, dict]:
-        """Frame features and what the head needs beside them.
+        """Compute frame features, and the arguments of the head.
 
         Args:
             inputs: Frames (N, T, 3, H, W) or features (N, T, D).
             stage: ``'backbone'``, or ``'head'`` for logits (N, T, C).
             data_samples: N samples with ``valid`` (T,) and, for S streams,
-                ``stream_valid`` (T, S). Without them all frames count as
+                ``stream_valid`` (T, S). Without samples all frames count as
                 valid.
-            test_mode: Part of mmaction2's signature; the student is in eval
-                mode always.
+            test_mode: Part of mmaction2's signature; the student always is in
+                eval mode.
 
         Returns:
-            Features (N, T, D), zero at frames that are not valid, and
-            ``dict(valid=bool (N, T))``, or (N, T, S) of S streams.
+            Features (N, T, D), zero at invalid frames, and
+            ``dict(valid=bool (N, T))``, or bool (N, T, S) for S streams.
         """
         if data_samples is None:
             valid = inputs.new_ones(inputs.shape[:2], dtype=torch.bool)
         else:
             valid = torch.stack([sample.valid for sample in data_samples])
         if inputs.dim() == 5:
+            # Only valid frames go through the student.
             frames = self.student_features(inputs[valid])
             features = frames.new_zeros((*valid.shape, frames.size(1)))
             features[valid] = frames
@@ -149,9 +149,9 @@ class FrameRecognizer(BaseRecognizer):
             raise ValueError(
                 f'The clips have {num_streams} streams, but '
                 f'{type(encoder).__name__} takes {expected or "no"} streams, '
-                'and would read a missing one as zeros. Give a '
-                'StreamFusionEncoder one entry of `streams` for each entry of '
-                '`feature_store`.'
+                'and would read a missing one as zeros. Use a '
+                'StreamFusionEncoder with one entry of `streams` for each '
+                'entry of `feature_store`.'
             )
 
     def _check_origin(self, data_samples: list) -> None:
@@ -161,16 +161,16 @@ class FrameRecognizer(BaseRecognizer):
         for stamp in stamps - {self.student_sha256}:
             own = (self.student_sha256 or 'none')[:12]
             raise ValueError(
-                f'The cached features are of student {stamp[:12]}, but the '
-                f'student of this model is {own} (SHA-256 of the checkpoint '
-                'file). Run tools/extract_features.py with the checkpoint '
-                'that model.student_checkpoint names.'
+                f'The cached features were made with student {stamp[:12]}, '
+                f'but the student of this model is {own} (SHA-256 of the '
+                'checkpoint file). Run tools/extract_features.py with the '
+                'checkpoint that model.student_checkpoint names.'
             )
 
     def predict(
         self, inputs: torch.Tensor, data_samples: list, **kwargs
     ) -> list:
-        """Class probabilities of every frame, in each sample's pred_score."""
+        """Write the class probabilities of every frame into the samples."""
         features, head_kwargs = self.extract_feat(
             inputs, data_samples=data_samples, test_mode=True
         )

@@ -16,14 +16,14 @@ PSEUDO_LABELS = ('sample', 'argmax', 'soft')
 def pseudo_labels(
     logits: Tensor, kind: str, uniform: Tensor | None = None
 ) -> Tensor:
-    """Targets of the student from the teacher's view of a face.
+    """Make the student's targets from the teacher's logits.
 
     Args:
         logits: Teacher's logits, (N, C).
         kind: ``'sample'`` draws from the predicted distribution,
             ``'argmax'`` takes its mode, ``'soft'`` is the distribution.
-        uniform: One number in [0, 1) per face, (N,), that decides the draw
-            of ``'sample'`` by the inverse distribution function.
+        uniform: One random number in [0, 1) per face, (N,), from which
+            ``'sample'`` draws by the inverse distribution function.
 
     Returns:
         Distributions (N, C) without gradient; one-hot unless ``'soft'``.
@@ -40,7 +40,8 @@ def pseudo_labels(
         raise ValueError(
             f'pseudo_label={kind!r} is none of {", ".join(PSEUDO_LABELS)}.'
         )
-    # F.one_hot would read the labels, for which the processor has to wait.
+    # Not F.one_hot, which reads the labels and so makes the CPU wait for the
+    # GPU.
     return torch.zeros_like(probs).scatter_(1, label[:, None], 1.0)
 
 
@@ -50,18 +51,20 @@ def consistency_loss(
     temperature: float = 1.0,
     threshold: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
-    """Eq. 4: L_c = CE(T(x_FR), T(Aug(x_FR))), the weak view as the target.
+    """Compute L_c = CE(T(x_FR), T(Aug(x_FR))), Eq. 4.
 
     Args:
-        weak_logits: Teacher's logits of the weak view, (N, C).
+        weak_logits: Teacher's logits of the weak view, the target, (N, C).
         strong_logits: Teacher's logits of the strong view, (N, C).
-        temperature: Below 1 sharpens the target (UDA).
+        temperature: Softmax temperature of the target; below 1 sharpens it
+            (UDA).
         threshold: Faces whose weak view is less confident do not count (UDA).
 
     Returns:
-        The loss, a mean over all N faces, and the share of faces that count.
+        The loss, a mean over all N faces, and the fraction of faces that
+        count.
     """
-    weak_logits = weak_logits.detach()
+    weak_logits = weak_logits.detach()  # the target gets no gradient
     target = (weak_logits / temperature).softmax(dim=1)
     confident = weak_logits.softmax(dim=1).amax(dim=1) >= threshold
     loss = F.cross_entropy(strong_logits, target, reduction='none')
@@ -75,45 +78,49 @@ def describe_pseudo_labels(
     classes: Sequence[str],
     confident: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """Means over the faces, to be logged: confidence, class shares, hits.
+    """Compute means over the faces that describe the pseudo-labels in a log.
 
     Args:
         logits: Teacher's logits, (N, C).
         targets: Pseudo-labels, (N, C).
-        truth: True classes, (N,), -1 where not known.
-        classes: C names.
-        confident: Which faces are learned from, (N,) bool.
+        truth: True classes, (N,), -1 where unknown.
+        classes: Names of the C classes.
+        confident: Which faces are learned from, bool (N,).
 
     Returns:
-        ``pseudo_label/confidence`` and ``pseudo_label/share_NAME``, and of
-        all faces the share with known truth, ``pseudo_label/known``, and with
-        a pseudo-label that is right, ``pseudo_label/hits``; both also of the
-        single classes, ``pseudo_label/known_NAME`` and
-        ``pseudo_label/hits_NAME``, whose ratio is the recall. With
-        ``confident`` also its share and, of all faces, the shares that are
-        confident and known, ``pseudo_label/confident_known``, or right,
-        ``pseudo_label/confident_hits``, whose ratio is the accuracy of
-        these.
+        Scalars under ``pseudo_label/``, all but the first fractions of all
+        faces:
+
+        - ``confidence``: mean probability of the most likely class.
+        - ``share_NAME``: faces whose pseudo-label is this class.
+        - ``known``, ``hits``: faces with a known true class, and faces whose
+          pseudo-label is correct.
+        - ``known_NAME``, ``hits_NAME``: the same for one true class; their
+          ratio is its recall.
+        - ``confident``, ``confident_known``, ``confident_hits``, only with
+          the argument ``confident``: faces that are confident, and also
+          known, or correct; the ratio of the last two is the accuracy of the
+          confident pseudo-labels.
     """
     probs = logits.detach().softmax(dim=1)
     outputs = {'pseudo_label/confidence': probs.amax(dim=1).mean()}
-    for name, share in zip(classes, targets.mean(dim=0)):
-        outputs[f'pseudo_label/share_{name}'] = share
+    for name, fraction in zip(classes, targets.mean(dim=0)):
+        outputs[f'pseudo_label/share_{name}'] = fraction
     known = truth != IGNORE_LABEL
     hits = targets.argmax(dim=1) == truth
-    shares = dict(known=known, hits=hits)
+    masks = dict(known=known, hits=hits)
     if confident is not None:
-        shares['confident'] = confident
-        shares['confident_known'] = confident & known
-        shares['confident_hits'] = confident & hits
-    for name, share in shares.items():
-        outputs[f'pseudo_label/{name}'] = share.float().mean()
+        masks['confident'] = confident
+        masks['confident_known'] = confident & known
+        masks['confident_hits'] = confident & hits
+    for name, mask in masks.items():
+        outputs[f'pseudo_label/{name}'] = mask.float().mean()
     indices = torch.arange(len(classes), device=truth.device)
-    of_class = (truth[:, None] == indices).float()  # (N, C)
-    for kind, means in (
-        ('known', of_class.mean(dim=0)),
-        ('hits', (of_class * hits[:, None]).mean(dim=0)),
+    is_of_class = (truth[:, None] == indices).float()  # (N, C)
+    for prefix, means in (
+        ('known', is_of_class.mean(dim=0)),
+        ('hits', (is_of_class * hits[:, None]).mean(dim=0)),
     ):
-        for name, share in zip(classes, means):
-            outputs[f'pseudo_label/{kind}_{name}'] = share
+        for name, fraction in zip(classes, means):
+            outputs[f'pseudo_label/{prefix}_{name}'] = fraction
     return outputs

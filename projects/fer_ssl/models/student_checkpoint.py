@@ -4,7 +4,7 @@ import torch
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
-# Of TeacherStudent, then of a plain classifier or a FrameRecognizer.
+# Keys of TeacherStudent, then those of a plain classifier or FrameRecognizer.
 _PREFIXES = ('student.backbone.', 'backbone.')
 
 
@@ -17,8 +17,8 @@ def load_student_backbone(backbone: nn.Module, path: str) -> None:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The checkpoint is of another kind or architecture; the
-            message names the first keys that do not fit.
+        ValueError: The checkpoint is of another model or architecture; the
+            message names the first keys that do not match.
     """
     try:
         checkpoint = CheckpointLoader.load_checkpoint(path, 'cpu')
@@ -39,8 +39,8 @@ def load_student_backbone(backbone: nn.Module, path: str) -> None:
             break
     else:
         raise ValueError(
-            f'{path}: no keys {" or ".join(p + "*" for p in _PREFIXES)}; it '
-            f'begins with {", ".join(list(weights)[:3])}.'
+            f'{path}: no keys {" or ".join(p + "*" for p in _PREFIXES)}; the '
+            f'first keys are {", ".join(list(weights)[:3])}.'
         )
     _check_architecture(backbone.state_dict(), found, path)
     backbone.load_state_dict(found)
@@ -66,6 +66,6 @@ def _check_architecture(
     ]
     if parts:
         raise ValueError(
-            f'{path}: a student of another architecture than model.backbone: '
-            f'keys {"; ".join(parts)}.'
+            f'{path}: the student has another architecture than '
+            f'model.backbone: keys {"; ".join(parts)}.'
         )

@@ -12,15 +12,15 @@ class TeacherStudent(BaseModel):
     """Two networks of one architecture with separate weights (paper A, 3.3).
 
     :class:`MetaPseudoLabelLoop` trains them. As a model it is a classifier:
-    the student's prediction stands in ``pred_score`` and ``pred_label``, the
-    teacher's beside it in ``teacher_pred_score``.
+    the student's prediction is in ``pred_score`` and ``pred_label``, the
+    teacher's in ``teacher_pred_score``.
 
     Args:
         network: Config of one mmpretrain ``ImageClassifier``, built twice.
-        data_preprocessor: Shared by both networks.
-        channels_last: Keep the weights of the convolutions, and so all that
-            comes out of them, with the channels innermost. The numbers are
-            the same to rounding; most processors are faster with it.
+        data_preprocessor: Preprocessor that both networks share.
+        channels_last: Keep the weights of the convolutions, and thus their
+            outputs, in the channels-last memory format. The results are the
+            same up to rounding, and most hardware is faster with it.
 
     Example:
         >>> model = dict(
@@ -52,10 +52,10 @@ class TeacherStudent(BaseModel):
         self._register_state_dict_hook(_drop_wrapper_prefix)
 
     def forward(self, inputs, data_samples=None, mode: str = 'tensor'):
-        """Student's logits (N, C), or data samples with both predictions.
+        """Return the student's logits (N, C), or samples with predictions.
 
         Args:
-            inputs: Normalised faces, (N, 3, H, W).
+            inputs: Normalized faces, (N, 3, H, W).
             data_samples: mmpretrain data samples, filled in ``'predict'``.
             mode: ``'tensor'`` or ``'predict'``.
         """
@@ -77,11 +77,11 @@ class TeacherStudent(BaseModel):
 
 
 def _drop_wrapper_prefix(model, state_dict, prefix, local_metadata) -> None:
-    """Keep DDP's ``module.`` out of the names of saved weights.
+    """Remove DDP's ``module.`` from the names of saved weights.
 
     With ``MMSeparateDistributedDataParallel`` the networks are wrapped inside
-    the model. Saved as ``teacher.module.*``, the weights would be silently
-    ignored by every later load, which asks for ``teacher.*``.
+    the model. If saved as ``teacher.module.*``, the weights would be silently
+    ignored by every later load, which looks for ``teacher.*``.
     """
     for name in ('teacher', 'student'):
         wrapped = f'{prefix}{name}.module.'

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from fer_ssl.models.feedback import MetaBatch
+from fer_ssl.models.feedback import MetaBatch, TeacherLogits
 
 
 class Student(nn.Module):
@@ -49,8 +49,8 @@ def make_batch():
             uniform=torch.tensor(rng.random(size)),
         )
         teacher_logits = torch.tensor(rng.normal(0, 1, (3, size, 4)))
-        batch.logits = tuple(teacher_logits.requires_grad_())
-        probs = batch.logits[1].detach().softmax(1)
+        batch.logits = TeacherLogits(*teacher_logits.requires_grad_())
+        probs = batch.logits.weak.detach().softmax(1)
         batch.targets = probs
         if not soft:
             one_hot = torch.eye(4, dtype=torch.float64)

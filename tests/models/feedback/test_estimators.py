@@ -124,8 +124,8 @@ def test_expected_is_the_derivative_of_the_labeled_loss(
     start = copy.deepcopy(student)
     (coefficient,) = coefficients(ExpectedFeedback(), student, [batch], eta)
     loss = ExpectedFeedback().loss(coefficient, batch)
-    (found,) = torch.autograd.grad(loss, batch.logits[1])
-    logits = batch.logits[1].detach()
+    (found,) = torch.autograd.grad(loss, batch.logits.weak)
+    logits = batch.logits.weak.detach()
     true = torch.zeros_like(logits)
     for index in [(0, 0), (3, 2), (7, 1), (11, 3)]:
         falls = []
@@ -176,7 +176,7 @@ def test_loss_scale_cancels_and_nothing_is_left_behind(
 def test_hard_label_loss_is_eq_5(make_batch):
     batch = make_batch()
     loss = DotFeedback().loss(torch.tensor(0.7), batch)
-    assert_close(loss, 0.7 * F.cross_entropy(batch.logits[1], batch.targets))
+    assert_close(loss, 0.7 * F.cross_entropy(batch.logits.weak, batch.targets))
 
 
 def test_frozen_parameters_take_no_part(student, make_batch):

@@ -9,11 +9,11 @@ from torch import Tensor
 
 @HOOKS.register_module()
 class FeedbackLossHook(Hook):
-    """Changes the feedback coefficient f before it enters L_f, and logs it.
+    """Scales the feedback coefficient f before it enters L_f, and logs it.
 
-    L_f = f * CE(y, T(x_FR)) (paper A, Eq. 5). Since f carries the student's
-    learning rate, L_f is small beside the other losses: ``weight`` and
-    ``normalize`` are there to let it act. In this order::
+    L_f = f * CE(y, T(x_FR)) (paper A, Eq. 5). Since f contains the student's
+    learning rate, L_f is small compared with the other losses; ``weight`` and
+    ``normalize`` make it effective. The options apply in this order::
 
         f <- f - running mean       with moving_baseline
         f <- f / running RMS        with normalize (of the f above)
@@ -24,16 +24,16 @@ class FeedbackLossHook(Hook):
     given momentum; they are saved with the checkpoint.
 
     Args:
-        weight: Factor of L_f. The paper's is 1.
-        moving_baseline: Subtract the running mean of earlier iterations. It
-            does not change the expectation of the gradient where labels are
-            sampled, and takes noise out.
-        normalize: Divide by the running root mean square, this iteration
-            included, so that ``weight`` means the same for every estimator
+        weight: Factor of L_f, 1 in the paper.
+        moving_baseline: Subtract the running mean of earlier iterations. This
+            removes noise and, if labels are sampled, does not change the
+            expectation of the gradient.
+        normalize: Divide by the running root mean square, including this
+            iteration, so that ``weight`` means the same for every estimator
             and learning rate.
         clip: Largest absolute value, after the two steps above.
-        ramp_up: Iterations over which the weight grows from 0.
-        momentum: Of the running mean and RMS.
+        ramp_up: Number of iterations over which the weight grows from 0.
+        momentum: Momentum of the running mean and RMS.
     """
 
     def __init__(
@@ -58,25 +58,31 @@ class FeedbackLossHook(Hook):
         """Replace the coefficients in ``feedback`` and log them.
 
         Args:
-            feedback: Coefficients of each micro-batch, any shape.
-            outputs: Values to log: mean over this batch and share of positive
-                coefficients, and their running standard deviation.
+            runner: The runner.
+            batch_idx: The iteration, from 0.
+            feedback: Coefficients of each micro-batch, of any shape; the list
+                is changed in place.
+            outputs: Log of the iteration. Added are the coefficients' mean
+                over this batch, the fraction of positive ones, and their
+                running standard deviation, ``feedback/spread``.
         """
         hub = runner.message_hub
         state = hub.get_info('feedback_moments', dict(weight=0.0, running=[0]))
-        # The mean of earlier iterations only: a baseline must not depend on
-        # the draw that it is subtracted from.
+        # The mean of earlier iterations only: a baseline that depended on the
+        # draw it is subtracted from would bias the gradient.
         values = torch.cat([f.flatten() for f in feedback])
         running = torch.as_tensor(state['running']).to(values)
         baseline = 0.0
         if self.moving_baseline and state['weight']:
             baseline = running[0] / state['weight']
-        centred = values - baseline
+        centered = values - baseline
         moments = torch.stack(
-            [x.mean() for x in (values, values.square(), centred.square())]
+            [x.mean() for x in (values, values.square(), centered.square())]
         )
         all_reduce(moments, op='mean')
         running = torch.lerp(running.expand(3), moments, self.momentum)
+        # The running means start at 0; dividing by the weight, which goes to
+        # 1, corrects that bias, as in Adam.
         weight = state['weight'] + self.momentum * (1 - state['weight'])
         state = dict(weight=weight, running=running)
         hub.update_info('feedback_moments', state)
@@ -88,10 +94,10 @@ class FeedbackLossHook(Hook):
         factor = self.weight
         if self.ramp_up:
             factor *= min(1.0, (batch_idx + 1) / self.ramp_up)
-        for number, value in enumerate(feedback):
+        for index, value in enumerate(feedback):
             value = value - baseline
             if self.normalize:
                 value = value / scale.sqrt().clamp(min=1e-20)
             if self.clip is not None:
                 value = value.clamp(-self.clip, self.clip)
-            feedback[number] = factor * value
+            feedback[index] = factor * value

@@ -11,12 +11,12 @@ from mmengine.registry import HOOKS
 class PseudoLabelCollapseHook(Hook):
     """Warns when nearly all pseudo-labels are of one class.
 
-    A teacher that has collapsed looks fine in its losses: student and
-    consistency agree with it perfectly.
+    The losses do not show that a teacher has collapsed: the student and the
+    consistency loss agree with it perfectly.
 
     Args:
-        share: Share of one class above which to warn.
-        interval: Iterations over which the share is averaged.
+        share: Fraction of one class above which to warn.
+        interval: Number of iterations over which the fraction is averaged.
     """
 
     def __init__(self, share: float = 0.95, interval: int = 500) -> None:
@@ -44,9 +44,9 @@ class PseudoLabelCollapseHook(Hook):
                 print_log(
                     f'{mean:.1%} of the pseudo-labels of the last '
                     f'{self.count} iterations are {label!r}: the teacher '
-                    'may have collapsed. Look at its macro-F1; a lower '
-                    'learning rate, a higher consistency threshold or start '
-                    'weights help.',
+                    'may have collapsed. Check its macro-F1. A lower learning '
+                    'rate, a higher consistency threshold or pretrained '
+                    'weights may help.',
                     logger='current',
                     level=logging.WARNING,
                 )

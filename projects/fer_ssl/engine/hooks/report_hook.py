@@ -14,17 +14,17 @@ from ...utils.files import make_folder
 
 @HOOKS.register_module()
 class ReportHook(Hook):
-    """Writes an HTML page about a test when it is over.
+    """Writes an HTML page about a test at its end.
 
     The page is ``report.html``, see
-    :mod:`fer_ssl.visualization.report.report`. Its folder is made at once, so
-    that a test does not run in vain.
+    :mod:`fer_ssl.visualization.report.report`. Its folder is created right
+    away, so that a test does not run in vain.
 
     Args:
         out_dir: Folder for the page.
 
     Raises:
-        ValueError: The folder cannot be made.
+        ValueError: The folder cannot be created.
     """
 
     priority = 'LOW'  # after the scores are printed
@@ -45,7 +45,7 @@ class ReportHook(Hook):
     def after_test_epoch(self, runner, metrics: dict) -> None:
         if not is_main_process():
             return
-        # matplotlib is for those who ask for a report
+        # Imported here, since it needs matplotlib, which is slow to import.
         from ...visualization.report.report import write_report
 
         dataset = runner.test_dataloader.dataset
@@ -61,11 +61,11 @@ class ReportHook(Hook):
             meta=self.meta,
             config=runner.cfg.pretty_text,
         )
-        print_log(f'the report is in {self.path}', logger='current')
+        print_log(f'The report is in {self.path}.', logger='current')
 
 
 def _identities(dataset) -> list[str] | None:
-    """The person of each item, where the data set names people."""
+    """Return the person in each item, if the data set names people."""
     item = getattr(dataset, 'get_data_info', None)
     if item is None or 'identity' not in item(0):
         return None
@@ -73,7 +73,7 @@ def _identities(dataset) -> list[str] | None:
 
 
 def _facts(dataset, checkpoint: str, meta: dict) -> list[tuple[str, str]]:
-    """Head of the page."""
+    """Return the names and values in the head of the page."""
     data = type(dataset).__name__
     split = getattr(dataset, 'split', None)
     if split is not None:

@@ -13,15 +13,15 @@ from mmengine.registry import HOOKS
 
 from ...utils.files import write_text
 
-#: State of a run that was told to end between two checkpoints.
+#: File with the state of a run that a signal ended between two checkpoints.
 INTERRUPTED = 'interrupted.pth'
 
 
 def save_interrupted(runner) -> str:
-    """Save the state of a run that ends now, if no checkpoint has it yet.
+    """Save the state of a run that ends now, unless a checkpoint has it.
 
     Returns:
-        The file, which is also named in ``last_checkpoint``.
+        Path of the checkpoint, which ``last_checkpoint`` also names.
     """
     for hook in runner.hooks:
         if getattr(hook, 'saved_iteration', None) == runner.iter:
@@ -41,25 +41,27 @@ class SafeCheckpointHook(CheckpointHook):
     """``CheckpointHook`` that never leaves a run without a checkpoint.
 
     MMEngine removes the outdated checkpoint before it writes the new one: a
-    run that is killed in between, or that fills the disk, has lost both. Here
-    a file is removed when its successor is complete. (That files appear whole
-    or not at all is the work of ``fer_ssl.compat.write_checkpoints_whole``.)
+    run that is killed in between, or that fills the disk, loses both. This
+    hook removes a file only when its successor is complete. (It is
+    ``fer_ssl.compat.write_checkpoints_whole`` that makes files appear whole
+    or not at all.)
 
-    A resumed run leaves the folder as an uninterrupted one would: parts of
-    files, best checkpoints of iterations that are trained again and
-    ``interrupted.pth`` are removed.
+    A resumed run leaves the folder as an uninterrupted one would: it removes
+    incomplete files, best checkpoints of iterations that are trained again,
+    and ``interrupted.pth``.
 
     Raises:
         OSError: A checkpoint cannot be written; the message names the one
             from which the run can be resumed.
     """
 
-    #: Iterations that the latest checkpoint of this process has seen.
+    #: Iteration of the latest checkpoint that this process has written.
     saved_iteration: int | None = None
 
     def before_train(self, runner) -> None:
         info = runner.message_hub.runtime_info
-        # They become names of files to remove; a checkpoint is but data.
+        # The IDs become names of files to remove, and a checkpoint is data
+        # that may come from anyone.
         kept = info.get('keep_ckpt_ids', [])
         if type(kept) is not list or any(type(x) is not int for x in kept):
             del info['keep_ckpt_ids']
@@ -72,16 +74,17 @@ class SafeCheckpointHook(CheckpointHook):
             self._clean(runner)
 
     def _own_best(self, path: str) -> str | None:
-        """File in this run's folder that a resumed checkpoint calls its best.
+        """Return the best checkpoint, as a file in the folder of this run.
 
-        Never another file: it will be removed when there is a better one.
+        A resumed checkpoint names its path. No file elsewhere may be meant,
+        since it will be removed when there is a better one.
         """
         name = osp.basename(path)
         is_own = name.startswith('best_') and name.endswith('.pth')
         return osp.join(self.out_dir, name) if is_own else None
 
     def _clean(self, runner) -> None:
-        """Remove what an interrupted run has left."""
+        """Remove the files that an interrupted run has left."""
         folder = Path(self.out_dir)
         outdated = list(folder.glob('*.part.pth'))
         for file in folder.glob('best_*.pth') if runner._resume else ():
@@ -105,9 +108,10 @@ class SafeCheckpointHook(CheckpointHook):
 
     @contextmanager
     def _removals_last(self, runner, step: int) -> Iterator[None]:
-        """Put off what the hook removes until all is written."""
+        """Postpone the base class's removals until all files are written."""
         previous = runner.message_hub.runtime_info.get('last_ckpt')
         backend, outdated = self.file_backend, []
+        # A backend that only notes which files it is asked to remove.
         self.file_backend = copy.copy(backend)
         self.file_backend.remove = outdated.append
         try:
@@ -117,13 +121,13 @@ class SafeCheckpointHook(CheckpointHook):
                 raise
             kept = 'there is no earlier one'
             if previous and osp.isfile(previous):
-                kept = f'{previous} is intact: --resume goes on from it'
+                kept = f'{previous} is intact, and --resume continues from it'
             unit = 'epoch' if self.by_epoch else 'iteration'
             raise OSError(
                 error.errno,
-                f'the checkpoint of {unit} {step} cannot be written to '
+                f'The checkpoint of {unit} {step} cannot be written to '
                 f'{self.out_dir} ({error.strerror}); {kept}. Free some space '
-                'or name another --work-dir.',
+                'or choose another --work-dir.',
             ) from error
         finally:
             self.file_backend = backend

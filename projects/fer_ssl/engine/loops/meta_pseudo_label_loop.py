@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +11,7 @@ from mmengine.optim import OptimWrapperDict
 from mmengine.registry import LOOPS, TASK_UTILS
 from torch import Tensor, nn
 
-from ...models.feedback import MetaBatch
+from ...models.feedback import BaseFeedback, MetaBatch, TeacherLogits
 from ...models.feedback.probes import frozen_running_statistics
 from ...models.pseudo_labels import (
     PSEUDO_LABELS,
@@ -47,16 +48,17 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
             ``'jvp'``, ``'finite_difference'``, ``'expected'``,
             ``'per_sample'``, ``'public_recipe'``, or the config of a
             :class:`BaseFeedback`. ``None`` trains without feedback.
-        logit_adjustment: Factor tau of the log class shares of the pseudo-
-            labels that are added to the student's logits in Eq. 1 (Menon et
-            al., arXiv 2007.07314). Unlabeled faces are mostly neutral and
+        logit_adjustment: Factor tau. tau times the log of the pseudo-labels'
+            class fractions is added to the student's logits in Eq. 1 (Menon
+            et al., arXiv 2007.07314). Unlabeled faces are mostly neutral and
             happy; 1 keeps the student from learning that prior, so that its
-            bare logits suit balanced classes as the teacher's do. The paper
-            has none, which is 0.
-        consistency: Options of :func:`consistency_loss` and ``weight``, the
+            bare logits suit balanced classes as the teacher's do. 0 is the
+            paper's method, which has no such term.
+        consistency: Options of :func:`consistency_loss`, and ``weight``, the
             factor of L_c in Eq. 2.
-        accumulation: Micro-batches into which both batches are split, for
-            less memory at the same step. BatchNorm sees the micro-batches.
+        accumulation: Number of micro-batches into which both batches are
+            split. This saves memory for the same step, except that BatchNorm
+            sees the micro-batches.
     """
 
     def __init__(
@@ -127,27 +129,43 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
         ):
             raise ValueError(
                 f'{type(self.feedback).__name__} differentiates in forward '
-                'mode, which SyncBatchNorm does not: use feedback='
+                'mode, which SyncBatchNorm does not support: use feedback='
                 "'dot' or 'finite_difference', or BatchNorm."
             )
 
     def run_iter(self, data_batch: dict) -> None:
-        """Steps 1 to 4 of the method on one pair of batches."""
+        """Run steps 1 to 4 of the method on one pair of batches.
+
+        ``outputs`` is the log of the iteration, in the order of the steps.
+        """
         runner = self.runner
         runner.call_hook(
             'before_train_iter', batch_idx=self._iter, data_batch=data_batch
         )
-        model = self.bare_model
-        outputs: dict = {}
+        teacher, student = self.networks
         batches = self._micro_batches(data_batch)
-        self._label(model.teacher, batches, outputs)  # 1.
-        stepped = self._train_student(model.student, batches, outputs)  # 2.
+
+        # 1. The teacher labels the unlabeled faces by their weak view.
+        outputs = self._label(teacher, batches)
+
+        # 2. The student takes a step on these pseudo-labels (Eq. 1).
+        student_log, stepped = self._train_student(student, batches)
+        outputs.update(student_log)
+
+        # 3. The new student on the labeled faces judges that step (Eq. 6).
         feedback = None
         if stepped and self.feedback is not None:
-            feedback = self._compute_feedback(  # 3.
-                model.student, batches, outputs
+            feedback = self._compute_feedback(student, batches)
+            runner.call_hook(
+                'before_teacher_step',
+                batch_idx=self._iter,
+                feedback=feedback,
+                outputs=outputs,
             )
-        self._train_teacher(model.teacher, batches, feedback, outputs)  # 4.
+
+        # 4. The teacher takes a step on L_s + L_c + L_f (Eqs. 2 to 5).
+        self._train_teacher(teacher, batches, feedback, outputs)
+
         runner.call_hook(
             'after_train_iter',
             batch_idx=self._iter,
@@ -156,36 +174,42 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
         )
         self._iter += 1
 
-    def _label(self, teacher, batches: list[MetaBatch], outputs: dict) -> None:
-        """1. The teacher labels the unlabeled faces by their weak view."""
+    def _label(
+        self, teacher: nn.Module, batches: list[MetaBatch]
+    ) -> dict[str, Tensor]:
+        """Set ``logits``, ``targets`` and ``bias`` of each micro-batch.
+
+        Returns:
+            Values to log about the pseudo-labels.
+        """
         for batch in batches:
-            # Of several micro-batches only one graph fits into memory: the
-            # teacher predicts again before its own step.
-            self._predict(teacher, batch, graph=len(batches) == 1)
+            # With several micro-batches only one graph at a time fits into
+            # memory: the teacher predicts again before its own step.
+            batch.logits = self._predict(
+                teacher, batch, graph=len(batches) == 1
+            )
             batch.targets = pseudo_labels(
-                batch.logits[1], self.pseudo_label, batch.uniform
+                batch.logits.weak, self.pseudo_label, batch.uniform
             )
         targets = torch.cat([b.targets for b in batches])
         bias = self._logit_bias(targets)
         for batch in batches:
             batch.bias = bias
-        outputs.update(
-            describe_pseudo_labels(
-                torch.cat([b.logits[1] for b in batches]),
-                targets,
-                torch.cat([b.truth for b in batches]),
-                self.classes,
-            )
+        return describe_pseudo_labels(
+            torch.cat([b.logits.weak for b in batches]),
+            targets,
+            torch.cat([b.truth for b in batches]),
+            self.classes,
         )
 
     def _train_student(
-        self, student, batches: list[MetaBatch], outputs: dict
-    ) -> bool:
-        """2. The student learns the pseudo-labels, Eq. 1.
+        self, student: nn.Module, batches: list[MetaBatch]
+    ) -> tuple[dict[str, Tensor], bool]:
+        """Let the student learn the pseudo-labels, Eq. 1.
 
         Returns:
-            Whether it took a step: loss scaling skips the step where a
-            gradient has overflowed.
+            Values to log, and whether the student took a step: loss scaling
+            skips the step if a gradient has overflowed.
         """
         optim = self.runner.optim_wrapper['student']
         losses = []
@@ -197,28 +221,33 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
                 check_finite(self.runner, 'student', dict(loss=loss))
                 optim.backward(loss / len(batches))
             losses.append(loss.detach())
-        outputs['student/loss'] = torch.stack(losses).mean()
+        log = {'student/loss': torch.stack(losses).mean()}
         student = unwrapped(student)
         scaler = getattr(optim, 'loss_scaler', None)
         if scaler is not None and not scaler.is_enabled():
             scaler = None
+        # The old weights and grad L_u exist together only at this point.
         if self.feedback is not None:
             scale = scaler.get_scale() if scaler is not None else 1.0
             self.feedback.before_student_step(student, batches, scale)
-        stepped = scaler is None or _finite_gradients(student)
+        # The scaler skips a step without telling.
+        stepped = scaler is None or _has_finite_gradients(student)
         optim.step()
         optim.zero_grad()
         if not stepped:
-            self._count_skipped_step(outputs)
-        return stepped
+            count = self._count_skipped_step()
+            log['student/skipped_steps'] = torch.full_like(
+                log['student/loss'], count
+            )
+        return log, stepped
 
     def _compute_feedback(
-        self, student, batches: list[MetaBatch], outputs: dict
+        self, student: nn.Module, batches: list[MetaBatch]
     ) -> list[Tensor]:
-        """3. The new student on the labeled faces gives the feedback, Eq. 6.
+        """Compute the feedback coefficients, Eq. 6, after the student's step.
 
         Returns:
-            A coefficient for each micro-batch, as the hooks have left it.
+            The coefficient, or coefficients, of each micro-batch.
         """
         optim = self.runner.optim_wrapper['student']
         student = unwrapped(student)
@@ -227,33 +256,36 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
         )
         values = torch.cat([f.flatten() for f in feedback])
         check_finite(self.runner, 'student', dict(feedback=values))
-        self.runner.call_hook(
-            'before_teacher_step',
-            batch_idx=self._iter,
-            feedback=feedback,
-            outputs=outputs,
-        )
         return feedback
 
     def _train_teacher(
         self,
-        teacher,
+        teacher: nn.Module,
         batches: list[MetaBatch],
         feedback: list[Tensor] | None,
-        outputs: dict,
+        outputs: dict[str, Any],
     ) -> None:
-        """4. The teacher learns from all its losses, Eq. 2."""
+        """Let the teacher learn from all its losses, Eq. 2.
+
+        Args:
+            teacher: The network, perhaps wrapped for DDP.
+            batches: The iteration's micro-batches.
+            feedback: Coefficients of each micro-batch; ``None`` leaves out
+                L_f.
+            outputs: Log of the iteration. The teacher's values are added, and
+                then all become means over the ranks, as Python numbers.
+        """
         optim = self.runner.optim_wrapper['teacher']
-        sums: dict = {}
-        for number, batch in enumerate(batches):
+        sums: dict[str, Tensor | float] = {}
+        for index, batch in enumerate(batches):
             last = batch is batches[-1]
             with _reduced(teacher, last):
                 if len(batches) > 1:
-                    self._predict(teacher, batch, graph=True)
+                    batch.logits = self._predict(teacher, batch, graph=True)
                 losses, confident = self._teacher_losses(batch)
                 if feedback is not None:
                     losses['loss_feedback'] = self.feedback.loss(
-                        feedback[number], batch
+                        feedback[index], batch
                     )  # Eq. 5
                 check_finite(self.runner, 'teacher', losses)
                 logged = {f'teacher/{name}': x for name, x in losses.items()}
@@ -263,39 +295,42 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
                 if last:
                     count = len(batches)
                     outputs.update((k, x / count) for k, x in sums.items())
-                    # Here and not at the end: while the GPU is busy with what
-                    # follows, the hooks run and the next batch is fetched.
-                    self.read(outputs)
+                    # Here and not at the end: while the GPU is busy with the
+                    # backward pass and the step, the CPU runs the hooks and
+                    # fetches the next batch.
+                    self.sync_log(outputs)
                 optim.backward(sum(losses.values()) / len(batches))
         optim.step()
         optim.zero_grad()
 
     def _micro_batches(self, data_batch: dict) -> list[MetaBatch]:
-        """Normalised faces and labels on the device, in micro-batches."""
+        """Normalize the faces, move all to the device, and split it."""
         faces, labels, (weak, strong), truth = self.unpack(data_batch)
         view = strong if self.student_view == 'strong' else weak
         uniform = self._uniform(len(weak))
-        parts = [
-            tensor.chunk(self.accumulation)
-            for tensor in (
-                faces,
-                labels,
-                weak,
-                strong,
-                view,
-                truth,
-                uniform,
-            )
-        ]
-        return [MetaBatch(*part) for part in zip(*parts)]
+        fields = dict(
+            faces=faces,
+            labels=labels,
+            weak=weak,
+            strong=strong,
+            view=view,
+            truth=truth,
+            uniform=uniform,
+        )
+        parts = [field.chunk(self.accumulation) for field in fields.values()]
+        return [MetaBatch(**dict(zip(fields, part))) for part in zip(*parts)]
 
-    def _predict(self, teacher, batch: MetaBatch, graph: bool) -> None:
-        """Teacher's logits of all faces, in one pass.
+    def _predict(
+        self, teacher: nn.Module, batch: MetaBatch, graph: bool
+    ) -> TeacherLogits:
+        """Compute the teacher's logits of all faces, in float32.
 
-        So its BatchNorm sees both domains.
+        One pass of all faces lets its BatchNorm see both domains.
 
         Args:
-            graph: Without it nothing is kept for ``backward`` or recorded in
+            teacher: The network, perhaps wrapped for DDP.
+            batch: Faces of one micro-batch.
+            graph: Whether to keep the graph for ``backward`` and to update
                 the running statistics.
         """
         optim = self.runner.optim_wrapper['teacher']
@@ -304,46 +339,53 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
             if graph:
                 logits = teacher(faces, mode='tensor')
             else:
+                # Or the running statistics would count these faces twice.
                 with frozen_running_statistics(teacher):
                     logits = teacher(faces, mode='tensor')
-        batch.logits = logits.float().split(
-            [len(batch.faces), len(batch.weak), len(batch.strong)]
-        )
+        sizes = [len(batch.faces), len(batch.weak), len(batch.strong)]
+        return TeacherLogits(*logits.float().split(sizes))
 
     def _logit_bias(self, targets: Tensor) -> Tensor | float:
-        """Logit adjustment: tau * log of the running shares, (C,).
+        """Compute tau * log(running class fractions), (C,), or 0 without tau.
 
-        The shares are of the pseudo-labels of all ranks. They live in the
-        message hub, which is saved with the checkpoint.
+        The fractions are those of the pseudo-labels of all ranks. They are in
+        the message hub, which is saved with the checkpoint.
         """
         if not self.logit_adjustment:
             return 0.0
-        share = targets.mean(dim=0)
-        all_reduce(share, op='mean')
+        fractions = targets.mean(dim=0)
+        all_reduce(fractions, op='mean')
         hub = self.runner.message_hub
-        prior = torch.full_like(share, 1 / len(share))
-        prior = hub.get_info('pseudo_label_prior', prior).to(share)
-        prior = torch.lerp(prior, share, 0.01)
+        prior = torch.full_like(fractions, 1 / len(fractions))
+        prior = hub.get_info('pseudo_label_prior', prior).to(fractions)
+        prior = torch.lerp(prior, fractions, 0.01)
         hub.update_info('pseudo_label_prior', prior)
         return self.logit_adjustment * prior.clamp(min=1e-6).log()
 
-    def _teacher_losses(self, batch: MetaBatch) -> tuple[dict, Tensor]:
-        """L_s (Eq. 3) and L_c (Eq. 4), and the share of faces in L_c."""
-        labeled, weak, strong = batch.logits
+    def _teacher_losses(
+        self, batch: MetaBatch
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Compute L_s (Eq. 3), L_c (Eq. 4) and the fraction of faces in L_c.
+
+        The fraction is that of the faces whose weak view is confident.
+        """
         consistency, confident = consistency_loss(
-            weak, strong, **self.consistency
+            batch.logits.weak, batch.logits.strong, **self.consistency
         )
         losses = dict(
-            loss_supervised=F.cross_entropy(labeled, batch.labels),
+            loss_supervised=F.cross_entropy(
+                batch.logits.labeled, batch.labels
+            ),
             loss_consistency=self.consistency_weight * consistency,
         )
         return losses, confident
 
     def _uniform(self, count: int) -> Tensor:
-        """Random numbers in [0, 1), (count,), that decide the pseudo-labels.
+        """Draw the random numbers in [0, 1), (count,), behind pseudo-labels.
 
-        A function of seed, iteration and place in the batch of all ranks, so
-        that neither resuming nor the number of ranks changes a draw.
+        They are a function of the seed, the iteration and the position in the
+        batch of all ranks, so that neither resuming nor the number of ranks
+        changes a draw.
         """
         rank, world_size = get_dist_info()
         seed = mixed_seed(self.runner.seed, self._iter)
@@ -351,18 +393,30 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
         numbers = torch.rand(count * world_size, generator=generator)
         return numbers[rank * count : (rank + 1) * count]
 
-    def _count_skipped_step(self, outputs: dict) -> None:
-        """Log the number of student steps, and so feedbacks, left out."""
+    def _count_skipped_step(self) -> int:
+        """Count one more student step, and thus feedback, that was skipped.
+
+        Returns:
+            Number of skipped steps since the start of the training.
+        """
         hub = self.runner.message_hub
         count = hub.get_info('skipped_student_steps', 0) + 1
         hub.update_info('skipped_student_steps', count)
-        outputs['student/skipped_steps'] = torch.full_like(
-            outputs['student/loss'], count
-        )
+        return count
 
 
-def build_feedback(feedback: str | dict | None, pseudo_label: str):
-    """Estimator from its config or short name."""
+def build_feedback(
+    feedback: str | dict | None, pseudo_label: str
+) -> BaseFeedback | None:
+    """Build an estimator from its config or short name.
+
+    Args:
+        feedback: ``'dot'`` is short for ``dict(type='DotFeedback')``.
+        pseudo_label: Option of the loop.
+
+    Raises:
+        ValueError: L_f of the estimator has no gradient for soft labels.
+    """
     if feedback is None:
         return None
     if isinstance(feedback, str):
@@ -379,7 +433,7 @@ def build_feedback(feedback: str | dict | None, pseudo_label: str):
 
 
 def _learning_rates(student: nn.Module, optim) -> dict[str, float]:
-    """Learning rate of every trained parameter, by its name."""
+    """Return the learning rate of every trained parameter, by name."""
     rates = {
         id(parameter): group['lr']
         for group in optim.param_groups
@@ -393,13 +447,14 @@ def _learning_rates(student: nn.Module, optim) -> dict[str, float]:
 
 
 def _reduced(network: nn.Module, last: bool) -> AbstractContextManager:
-    """Sum the gradients over the ranks only after the last micro-batch."""
+    """Reduce the gradients over the ranks only after the last micro-batch."""
     if last or not is_model_wrapper(network):
         return nullcontext()
     return network.no_sync()
 
 
-def _finite_gradients(network: nn.Module) -> bool:
+def _has_finite_gradients(network: nn.Module) -> bool:
+    """Whether no gradient has overflowed; waits for the GPU only once."""
     largest = [
         p.grad.abs().amax() for p in network.parameters() if p.grad is not None
     ]

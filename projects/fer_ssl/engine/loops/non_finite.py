@@ -12,20 +12,20 @@ def check_finite(runner, network: str, values: dict[str, Tensor]) -> None:
     """Stop a run at the first loss or coefficient that is not finite.
 
     Args:
-        runner: Its ``iter`` is the iteration in progress, from 0.
-        network: Whose values they are, for the message.
+        runner: The runner; its ``iter`` is the current iteration, from 0.
+        network: The network that the values belong to, for the message.
         values: Tensors by name.
 
     Raises:
-        FloatingPointError: A value is NaN or infinite. The weights of the
-            moment are in the file that the message names.
+        FloatingPointError: A value is NaN or infinite. The current weights
+            are saved in the file that the message names.
     """
     finite = [torch.isfinite(value).all() for value in values.values()]
-    # Read at once: the processor waits for the GPU at each reading.
-    for (name, value), good in zip(
+    # Read all at once, since each read makes the CPU wait for the GPU.
+    for (name, value), is_finite in zip(
         values.items(), torch.stack(finite).tolist()
     ):
-        if good:
+        if is_finite:
             continue
         reason = f'{network}/{name} is {value.sum().item()}'
         iteration = runner.iter + 1
@@ -41,6 +41,6 @@ def check_finite(runner, network: str, values: dict[str, Tensor]) -> None:
         )
         raise FloatingPointError(
             f'{reason} at iteration {iteration}: lower the learning rate or '
-            'clip the gradients (clip_grad in optim_wrapper), and look at the '
-            f'faces of this batch and at the weights in {path}.'
+            'clip the gradients (clip_grad in optim_wrapper), and check the '
+            f'faces of this batch and the weights, which are saved in {path}.'
         )

@@ -11,7 +11,7 @@ _COUNTS = {2: 'two', 3: 'three'}
 
 
 class PairedIterator:
-    """Next batches of two endless iterators, as one dict."""
+    """Iterator over pairs of batches of two endless iterators."""
 
     def __init__(self, labeled, unlabeled) -> None:
         self.labeled = labeled
@@ -30,8 +30,9 @@ class PairedTrainLoop(ResumableTrainLoop):
     Args:
         dataloader: Labeled faces (the runner's ``train_dataloader``).
         unlabeled_dataloader: Unlabeled faces in several views; its ``inputs``
-            are a list, the weak ones first and one strong view last. Its
-            batch size is independent of the labeled one; their ratio is mu.
+            are a list of views, the weak ones first and a strong one last.
+            Its batch size is independent of the labeled one; their ratio is
+            mu.
     """
 
     def __init__(
@@ -68,14 +69,14 @@ class PairedTrainLoop(ResumableTrainLoop):
         return super().run()
 
     def prepare(self) -> None:
-        """Check the parts of the run and compile what is to be compiled."""
+        """Check the parts of the run and compile the backbones if asked to."""
         self.check_parts()
         self._compile()
 
     def _compile(self) -> None:
-        """Compile the backbones by ``compile`` of the config.
+        """Compile the backbones if the config has ``compile``.
 
-        MMEngine does so with ``train_step``, which these loops do not call.
+        MMEngine compiles ``train_step``, which these loops do not call.
         """
         options = self.runner.cfg.get('compile')
         if not options:
@@ -85,7 +86,7 @@ class PairedTrainLoop(ResumableTrainLoop):
             backbone.compile(**({} if options is True else options))
 
     def check_parts(self) -> None:
-        """Refuse what the steps of the loop would get wrong."""
+        """Refuse parts of the run that the loop would handle incorrectly."""
         preprocessor = self.bare_model.data_preprocessor
         if getattr(preprocessor, 'batch_augments', None) is not None:
             raise ValueError(
@@ -96,15 +97,20 @@ class PairedTrainLoop(ResumableTrainLoop):
     def unpack(
         self, data_batch: dict, num_weak_views: int = 1
     ) -> tuple[Tensor, Tensor, list[Tensor], Tensor]:
-        """Normalised faces and labels on the device.
+        """Normalize the faces and move faces and labels to the device.
+
+        Args:
+            data_batch: Batches ``labeled`` and ``unlabeled`` of the loaders.
+            num_weak_views: Number of weak views of each unlabeled face.
 
         Returns:
             Labeled faces (N, 3, H, W), their labels (N,), the views of the
             unlabeled faces, each (M, 3, H, W), the strong one last, and the
-            true labels of these (M,), -1 if unknown.
+            true labels of the unlabeled faces (M,), -1 where unknown.
 
         Raises:
-            ValueError: The unlabeled loader gives another number of views.
+            ValueError: The unlabeled loader gives a different number of
+                views.
         """
         preprocess = self.bare_model.data_preprocessor
         labeled, unlabeled = data_batch['labeled'], data_batch['unlabeled']
@@ -117,7 +123,8 @@ class PairedTrainLoop(ResumableTrainLoop):
                 '...) and PackInputs, and set '
                 "collate_fn=dict(type='default_collate')."
             )
-        # Without the data samples, which would go to the device one by one.
+        # Without the data samples, which the preprocessor would move to the
+        # device one by one.
         faces, *views = (
             preprocess(dict(inputs=x), True)['inputs']
             for x in (labeled['inputs'], *views)
@@ -132,11 +139,14 @@ class PairedTrainLoop(ResumableTrainLoop):
         return faces, labels, views, truth
 
     @staticmethod
-    def read(outputs: dict) -> None:
-        """Means over all ranks as numbers: the log of the whole batch.
+    def sync_log(outputs: dict) -> None:
+        """Replace the values of a log by their means over all ranks.
 
-        All at once, since the processor waits for the GPU at each reading,
-        and MMEngine would read one by one.
+        The means are Python numbers, all read at once: each read makes the
+        CPU wait for the GPU, and MMEngine would read them one by one.
+
+        Args:
+            outputs: Scalar tensors by name; changed in place.
         """
         all_reduce_dict(outputs, op='mean')
         values = torch.stack([x.float() for x in outputs.values()]).tolist()
@@ -145,17 +155,18 @@ class PairedTrainLoop(ResumableTrainLoop):
         hits = outputs.pop('pseudo_label/hits', 0)
         if known > 0:
             outputs['pseudo_label/accuracy'] = hits / known
-        # A batch may hold no face that is confident, or of a class: the
-        # ratio of two means over many iterations is the accuracy of these or
-        # the recall, a mean of ratios is not.
+        # These stay separate, as a batch may have no confident face or no
+        # face of a class. The accuracy of the confident faces and the recall
+        # of a class are the ratio of two means over many iterations; the
+        # mean of the iterations' ratios would be wrong.
         counts = ('known_', 'hits_', 'confident_known', 'confident_hits')
         prefixes = tuple(f'pseudo_label/{name}' for name in counts)
         names = [name for name in outputs if name.startswith(prefixes)]
-        if not any(outputs[name] for name in names):
+        if not any(outputs[name] for name in names):  # no label is known
             for name in names:
                 del outputs[name]
 
 
 def unwrapped(network: nn.Module) -> nn.Module:
-    """The network inside of DDP."""
+    """Return the network inside its DDP wrapper, if it has one."""
     return network.module if is_model_wrapper(network) else network

@@ -12,14 +12,14 @@ _POSITION = 'batches_of_epoch'
 
 @LOOPS.register_module()
 class ResumableEpochLoop(ResumableLoop, EpochBasedTrainLoop):
-    """Epoch-based training that resumes anywhere in an epoch.
+    """Epoch-based training that resumes at any iteration of an epoch.
 
-    The sampler is any one of MMEngine, such as ``DefaultSampler``.
+    Any sampler of MMEngine will do, such as ``DefaultSampler``.
 
     Args:
         dataloader: Config of the loader. It is built with
             :class:`SeededEpochSampler` around its sampler.
-        kwargs: Those of mmengine's ``EpochBasedTrainLoop``.
+        kwargs: Options of mmengine's ``EpochBasedTrainLoop``.
     """
 
     def __init__(self, runner, dataloader: dict, **kwargs) -> None:
@@ -29,15 +29,15 @@ class ResumableEpochLoop(ResumableLoop, EpochBasedTrainLoop):
 
     @staticmethod
     def build_dataloader(runner, dataloader: dict) -> DataLoader:
-        """Build a loader whose augmentations depend on the draw alone.
+        """Build a loader whose augmentations depend on the sample's draw only.
 
         Raises:
-            ValueError: It has a batch sampler of its own.
+            ValueError: The loader has a batch sampler of its own.
         """
         if dataloader.get('batch_sampler'):
             raise ValueError(
-                'ResumableEpochLoop goes on at a sample of an epoch, which a '
-                'batch_sampler does not know: remove it, or use '
+                'ResumableEpochLoop resumes at a sample of an epoch, which a '
+                'batch_sampler does not support: remove it, or use '
                 'EpochBasedTrainLoop.'
             )
         return runner.build_dataloader(
@@ -65,7 +65,7 @@ class ResumableEpochLoop(ResumableLoop, EpochBasedTrainLoop):
         self.runner.call_hook('after_train')
 
     def _resumed_position(self) -> int:
-        """Batches of the current epoch that the resumed run has done."""
+        """Return how many batches of the current epoch are already done."""
         sampler: SeededEpochSampler = self.dataloader.sampler
         # A run without a seed of its own resumes with the saved one.
         sampler.set_seed(self.runner.seed)
@@ -73,10 +73,10 @@ class ResumableEpochLoop(ResumableLoop, EpochBasedTrainLoop):
         done, length = hub.get_info(_POSITION, (0, 0))
         if done and length != len(self.dataloader):
             raise ValueError(
-                f'The checkpoint is of batch {done} of {length} of an epoch, '
-                f'but now an epoch has {len(self.dataloader)}: resume with '
-                'the same data, batch size and number of processes, or from '
-                'the end of an epoch.'
+                f'The checkpoint was saved at batch {done} of {length} of an '
+                f'epoch, but now an epoch has {len(self.dataloader)} batches: '
+                'resume with the same data, batch size and number of '
+                'processes, or from the end of an epoch.'
             )
         return done
 
@@ -84,7 +84,7 @@ class ResumableEpochLoop(ResumableLoop, EpochBasedTrainLoop):
         """Run one epoch.
 
         Args:
-            done: So many of its batches have been trained on before.
+            done: Number of its batches that are already done.
         """
         runner = self.runner
         runner.call_hook('before_train_epoch')
@@ -94,7 +94,7 @@ class ResumableEpochLoop(ResumableLoop, EpochBasedTrainLoop):
         batches = iter(self.dataloader)
         for index in range(done, len(self.dataloader)):
             batch = self.next_batch(batches)
-            # Already, as a checkpoint may be saved at the end of it.
+            # Before the iteration, as a hook may save a checkpoint in it.
             position = index + 1, len(self.dataloader)
             runner.message_hub.update_info(_POSITION, position)
             self.run_iter(index, batch)

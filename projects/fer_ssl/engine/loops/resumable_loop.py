@@ -15,12 +15,12 @@ from ..hooks.safe_checkpoint_hook import save_interrupted
 
 
 class ResumableLoop:
-    """What the training loops of this package share.
+    """Base class of the training loops of this package.
 
-    A resumed run is the uninterrupted one, bit for bit: all random numbers
-    are functions of the seed, the iteration, the rank and the draw, and the
-    validation that was due at the checkpoint takes place. A run that is told
-    to end by SIGINT or SIGTERM finishes its iteration and saves.
+    A resumed run equals the uninterrupted one bit for bit: all random numbers
+    are functions of the seed, the iteration, the rank and the draw, and a
+    validation that was due at the checkpoint still takes place. A run that
+    receives SIGINT or SIGTERM finishes its iteration and saves its state.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -29,14 +29,14 @@ class ResumableLoop:
 
     @abstractmethod
     def train(self) -> None:
-        """Train to the end, with all calls of hooks."""
+        """Train to the end and call all hooks."""
 
     def run(self) -> nn.Module:
         """Train to the end and return the model.
 
         Raises:
-            TrainingInterrupted: A signal has told the run to end; its state
-                is saved.
+            TrainingInterrupted: A signal has stopped the run; its state is
+                saved.
         """
         if self.stop not in self.runner.hooks:
             self.runner.register_hook(self.stop)
@@ -48,16 +48,18 @@ class ResumableLoop:
                 self.stop.restore_weights(self.runner)
                 path = save_interrupted(self.runner)
                 if request.by_all:
-                    barrier()  # a launcher kills the others when one ends
+                    # A launcher kills the other ranks when one ends, so none
+                    # may leave before all have saved.
+                    barrier()
         raise TrainingInterrupted(self.stop.number, path)
 
     def next_batch(self, iterator: Iterator) -> Any:
-        """Next batch, with the random numbers of its iteration set.
+        """Fetch the next batch and seed its iteration.
 
         Raises:
-            StopIteration: There is none.
+            StopIteration: There is no further batch.
             RuntimeError: A worker of the loader was killed.
-            StopRequest: A process of the run has been told to end.
+            StopRequest: A process of the run has received a signal to stop.
         """
         complete = self._steps_are_complete()
         batch = None
@@ -65,11 +67,13 @@ class ResumableLoop:
             try:
                 batch = next(iterator)
             except (RuntimeError, ConnectionError, EOFError) as error:
-                # The signal has ended the workers of the loader, too.
+                # After a stop signal this is expected: the signal has ended
+                # the workers of the loader, too.
                 if not self.stop.requested:
                     if isinstance(error, RuntimeError):
                         raise
-                    # Until torch's handler of SIGCHLD says which and why.
+                    # Gives torch's SIGCHLD handler the time to raise its own
+                    # error, which says which worker was killed and how.
                     time.sleep(1)
                     raise RuntimeError(
                         'DataLoader worker exited unexpectedly while it '
@@ -77,30 +81,30 @@ class ResumableLoop:
                     ) from error
         if self.stop.agreed() and (complete or batch is None):
             raise StopRequest(by_all=True)
-        # Dropout and the like.
+        # For dropout and the like.
         set_random_seed(mixed_seed(self.runner.seed, self._iter, get_rank()))
         return batch
 
     def _steps_are_complete(self) -> bool:
-        """Whether no gradient waits for another iteration to be added to."""
+        """Whether no accumulated gradient waits for further iterations."""
         optim = self.runner.optim_wrapper
         parts = optim.values() if hasattr(optim, 'values') else [optim]
         return all(x._inner_count % x._accumulative_counts == 0 for x in parts)
 
     def is_validated(self) -> bool:
-        """Whether the validation of this iteration is in the checkpoint."""
+        """Whether the checkpoint includes this iteration's validation."""
         hub = self.runner.message_hub
         return hub.get_info('validated_iteration', -1) == self._iter
 
     def validate_if_due(self, step: int, last: int) -> None:
-        """Validate by the options ``val_begin`` and ``val_interval``.
+        """Validate if ``val_begin`` and ``val_interval`` ask for it.
 
         Args:
-            step: Iterations or epochs that are done.
-            last: How many there are in all.
+            step: Number of iterations or epochs that are done.
+            last: Total number of iterations or epochs.
 
         Raises:
-            StopRequest: The run has been told to end.
+            StopRequest: The run has received a signal to stop.
         """
         self._decide_current_val_interval()
         if (
@@ -111,7 +115,7 @@ class ResumableLoop:
             return
         try:
             self.runner.val_loop.run()
-        except RuntimeError as error:  # as in next_batch
+        except RuntimeError as error:  # a killed worker, as in next_batch
             if not self.stop.requested:
                 raise
             raise StopRequest from error

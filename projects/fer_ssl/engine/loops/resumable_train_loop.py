@@ -13,9 +13,9 @@ from .resumable_loop import ResumableLoop
 class ResumableTrainLoop(ResumableLoop, IterBasedTrainLoop):
     """Iteration-based training that resumes without replaying the data.
 
-    mmengine's loop reads and decodes every batch of the past on resume.
-    Here the samplers of this package are told the iteration instead; a
-    loader with another sampler starts afresh.
+    On resume mmengine's loop reads and decodes all past batches again. This
+    loop tells the samplers of this package the iteration instead; a loader
+    with another sampler starts from the beginning.
     """
 
     def __init__(self, runner, dataloader, **kwargs) -> None:
@@ -30,14 +30,16 @@ class ResumableTrainLoop(ResumableLoop, IterBasedTrainLoop):
         """Build a loader and tell its sampler the batch size.
 
         Args:
-            stream: Tells the loaders of a loop apart: their augmentations
-                draw other random numbers.
+            runner: The runner.
+            dataloader: The loader or its config.
+            stream: Number of the loader within the loop, so that the
+                augmentations of two loaders draw different random numbers.
         """
         if isinstance(dataloader, dict):
-            kind = dataloader['sampler']['type']
-            if isinstance(kind, str):
-                kind = DATA_SAMPLERS.get(kind)
-            if kind is not None and issubclass(kind, ResumableSampler):
+            sampler = dataloader['sampler']['type']
+            if isinstance(sampler, str):
+                sampler = DATA_SAMPLERS.get(sampler)
+            if sampler is not None and issubclass(sampler, ResumableSampler):
                 dataset = dict(
                     type='SeededDraws',
                     dataset=dataloader['dataset'],
@@ -50,7 +52,7 @@ class ResumableTrainLoop(ResumableLoop, IterBasedTrainLoop):
         return dataloader
 
     def iterator_at(self, dataloader: DataLoader, iteration: int):
-        """Endless iterator whose first batch is that of ``iteration``."""
+        """Return an endless iterator that starts at batch ``iteration``."""
         if isinstance(dataloader.sampler, ResumableSampler):
             # A run without a seed of its own resumes with the saved one.
             dataloader.sampler.seed = self.runner.seed
@@ -76,7 +78,7 @@ class ResumableTrainLoop(ResumableLoop, IterBasedTrainLoop):
         self.runner.call_hook('after_train')
 
     def run_next(self) -> None:
-        """One iteration, and the validation that is due after it."""
+        """Run one iteration and the validation that is due after it."""
         self.runner.model.train()
         self.run_iter(self.next_batch(self.dataloader_iterator))
         self.validate_if_due(self._iter, self._max_iters)

@@ -16,16 +16,16 @@ _STATE = 'semi_supervised_method'
 class SemiSupervisedLoop(PairedTrainLoop):
     """Training of one classifier on labeled and unlabeled faces.
 
-    The model is a plain mmpretrain classifier with a plain optimizer, so that
-    its checkpoints are those of supervised training. The method says what is
-    learned from the unlabeled faces. What it remembers is in the message hub,
-    which is saved with the checkpoint.
+    The model is a plain mmpretrain classifier with a plain optimizer, so its
+    checkpoints are like those of supervised training. The method defines what
+    the classifier learns from the unlabeled faces. Its state is kept in the
+    message hub, which is saved with the checkpoint.
 
     Args:
         method: Config of a :class:`BaseMethod`.
         dataloader: Labeled faces (the runner's ``train_dataloader``).
-        unlabeled_dataloader: As for :class:`PairedTrainLoop`.
-        kwargs: Those of :class:`ResumableTrainLoop`.
+        unlabeled_dataloader: See :class:`PairedTrainLoop`.
+        kwargs: Options of :class:`ResumableTrainLoop`.
     """
 
     def __init__(
@@ -55,20 +55,20 @@ class SemiSupervisedLoop(PairedTrainLoop):
         self.method.to(next(self.runner.model.parameters()).device)
 
     def resume_data(self) -> None:
-        """Move the loaders to the current iteration, and the method."""
+        """Move the loaders to the current iteration; restore the method."""
         super().resume_data()
         state = self.runner.message_hub.get_info(_STATE, {})
         try:
             self.method.load_state_dict(state)
         except RuntimeError as error:
             raise ValueError(
-                f'The checkpoint does not belong to a training with '
-                f'{type(self.method).__name__} on these data: start from it '
-                'by load_from without resume. ' + str(error)
+                'The checkpoint does not belong to a training with '
+                f'{type(self.method).__name__} on this data: start from its '
+                f'weights by load_from, without resume. {error}'
             ) from error
 
     def run_iter(self, data_batch: dict) -> None:
-        """One step of the network on one pair of batches."""
+        """Run one step of the network on one pair of batches."""
         runner = self.runner
         runner.call_hook(
             'before_train_iter', batch_idx=self._iter, data_batch=data_batch
@@ -76,6 +76,7 @@ class SemiSupervisedLoop(PairedTrainLoop):
         faces, labels, views, truth = self.unpack(
             data_batch, self.method.num_weak_views
         )
+        # Computed again from the iteration: the batches do not carry them.
         indices = self.unlabeled_dataloader.sampler.indices_at(self._iter)
         indices = torch.tensor(indices, device=faces.device)
         batch = MethodBatch(faces, labels, views[:-1], views[-1], indices)
@@ -96,7 +97,9 @@ class SemiSupervisedLoop(PairedTrainLoop):
                 result.confident,
             )
         )
-        self.read(outputs)  # before the GPU is busy with what follows
+        # The CPU waits here for the GPU, so before the backward pass rather
+        # than after it.
+        self.sync_log(outputs)
         optim.update_params(total)
         runner.message_hub.update_info(_STATE, dict(self.method.state_dict()))
         runner.call_hook(

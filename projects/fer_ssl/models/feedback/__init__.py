@@ -3,7 +3,7 @@ from .dot_feedback import DotFeedback
 from .expected_feedback import ExpectedFeedback
 from .finite_difference_feedback import FiniteDifferenceFeedback
 from .jvp_feedback import JvpFeedback
-from .meta_batch import MetaBatch
+from .meta_batch import MetaBatch, TeacherLogits
 from .per_sample_feedback import PerSampleFeedback
 from .public_recipe_feedback import PublicRecipeFeedback
 
@@ -16,4 +16,5 @@ __all__ = [
     'MetaBatch',
     'PerSampleFeedback',
     'PublicRecipeFeedback',
+    'TeacherLogits',
 ]

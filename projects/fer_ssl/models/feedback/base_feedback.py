@@ -10,36 +10,36 @@ from .meta_batch import MetaBatch
 
 
 class BaseFeedback(metaclass=ABCMeta):
-    """How the student's step on pseudo-labels is judged, for the teacher.
+    """Base class of the estimators of the student's feedback to the teacher.
 
-    All estimators answer one question: by how much did, or would, the step
-    lower the student's loss on the labeled faces?  They differ in what the
-    answer is given for (the whole batch, each face, each face and class), in
-    noise and in cost; docs/feedback.md compares them.
+    All estimators answer one question: by how much did, or would, the
+    student's step on the pseudo-labels lower its loss on the labeled faces?
+    They differ in granularity (one answer per batch, per face, or per face
+    and class), in noise and in cost; docs/feedback.md compares them.
 
-    The loop calls :meth:`before_student_step` when the student's gradients
-    are there and its weights still old, and :meth:`after_student_step` when
-    its weights are new. All probes run outside of autocast, in the student's
-    own mode (batch statistics where it trains with them), and leave its
-    running statistics alone.
+    The loop calls :meth:`before_student_step` when the gradients have been
+    computed but the weights are still old, and :meth:`after_student_step`
+    when the weights are new. All probes run outside of autocast, in the
+    student's current mode (with batch statistics if it trains with them), and
+    do not touch its running statistics.
     """
 
-    #: Whether the teacher gets a gradient from soft pseudo-labels, too.
+    #: Whether L_f also has a gradient if the pseudo-labels are soft.
     takes_soft_labels = False
-    #: Whether the student is differentiated in forward mode, which
-    #: SyncBatchNorm cannot be.
+    #: Whether the estimator differentiates the student in forward mode, which
+    #: SyncBatchNorm does not support.
     forward_mode = False
 
     @abstractmethod
     def before_student_step(
         self, student: nn.Module, batches: Sequence[MetaBatch], scale: float
     ) -> None:
-        """Keep what is needed of the old student.
+        """Store what the estimator needs of the old student.
 
         Args:
-            student: mmpretrain classifier, not wrapped. Gradients of L_u,
-                averaged over all ranks, are in its parameters.
-            batches: Micro-batches of equal size of the iteration.
+            student: mmpretrain classifier, not wrapped for DDP. Its parameters
+                hold the gradients of L_u, averaged over all ranks.
+            batches: The iteration's micro-batches, all of the same size.
             scale: Factor by which a loss scaler has multiplied the gradients.
         """
 
@@ -50,29 +50,31 @@ class BaseFeedback(metaclass=ABCMeta):
         batches: Sequence[MetaBatch],
         learning_rates: Mapping[str, float],
     ) -> list[Tensor]:
-        """Coefficients f without gradient, one tensor per micro-batch.
+        """Compute the coefficients f, without gradient.
 
         Args:
-            student: As above, after the step.
-            batches: As above.
-            learning_rates: Of every trained parameter, by its name.
+            student: The same student after its step.
+            batches: The same micro-batches.
+            learning_rates: Learning rate of every trained parameter, by name.
 
         Returns:
-            Scalars (the same on every rank and for every micro-batch), (M,)
-            for each face, or (M, C) for each face and class. Positive where
-            the labeled loss falls.
+            One tensor per micro-batch: a scalar (the same on every rank and
+            for every micro-batch), (M,) with one value per face, or (M, C)
+            with one per face and class. Positive where the step lowers the
+            labeled loss.
         """
 
     def loss(self, coefficient: Tensor, batch: MetaBatch) -> Tensor:
-        """L_f, Eq. 5: mean of f * CE(y, T(x_FR)) over the faces.
+        """Compute L_f of Eq. 5, the mean of f * CE(y, T(x_FR)) over the faces.
 
-        With one coefficient for every class there is no label to draw, and
-        L_f is the expectation, -sum_c f_c * T_c(x_FR), of which the gradient
-        is that of the student's labeled loss.
+        With one coefficient per face and class no label is drawn: L_f is the
+        expectation, the mean of -sum_c f_c * T_c(x_FR), whose gradient is that
+        of the student's labeled loss.
         """
-        weak_logits = batch.logits[1]
+        weak_logits = batch.logits.weak
         if coefficient.ndim == 2:
             probs = weak_logits.softmax(dim=1)
+            # Minus: f is positive where more of a class lowers the loss.
             return -(coefficient * probs).sum(dim=1).mean()
         loss = F.cross_entropy(weak_logits, batch.targets, reduction='none')
         return (coefficient * loss).mean()

@@ -8,18 +8,18 @@ from .probes import copied_gradients, dot_product, labeled_gradients
 
 @TASK_UTILS.register_module()
 class DotFeedback(BaseFeedback):
-    """Eq. 6 of paper A: the dot product of two gradients of the student.
+    """Dot product of two gradients of the student (paper A, Eq. 6).
 
     f = eta * grad L_l(theta') . grad L_u(theta), with theta the old and
-    theta' the new weights (eta by parameter, where it differs). Cost: a
-    forward and a backward pass of the labeled faces, a copy of the gradients,
-    and under DDP one reduction of all of them.
+    theta' the new weights (and each parameter's own eta where they differ).
+    Cost: a forward and a backward pass of the labeled faces, a copy of the
+    gradients, and under DDP one reduction of all of them.
 
     Args:
-        cosine: The cosine of the two gradients, in [-1, 1], instead: free of
-            the learning rate and of the gradients' norms.
-        bfloat16: Take the labeled gradient under autocast to bfloat16, in
-            about half the time where the hardware has that type.
+        cosine: Return the cosine of the two gradients, in [-1, 1], which does
+            not depend on the learning rate or on the gradients' norms.
+        bfloat16: Compute the labeled gradient under autocast to bfloat16,
+            which takes about half the time on hardware with that type.
     """
 
     def __init__(self, cosine: bool = False, bfloat16: bool = False) -> None:
@@ -33,6 +33,7 @@ class DotFeedback(BaseFeedback):
         labeled = labeled_gradients(student, batches, self.bfloat16)
         feedback = dot_product(labeled, self.gradients, learning_rates)
         if self.cosine:
+            # The vectors are grad L_l and eta * grad L_u, the plain SGD step.
             ones = dict.fromkeys(labeled, 1.0)
             squares = {name: rate**2 for name, rate in learning_rates.items()}
             norms = dot_product(labeled, labeled, ones) * dot_product(

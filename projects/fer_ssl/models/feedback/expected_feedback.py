@@ -14,7 +14,7 @@ from .probes import (
 
 @TASK_UTILS.register_module()
 class ExpectedFeedback(BaseFeedback):
-    """One coefficient for every face and class, without any draw.
+    """One coefficient per face and class, without sampling.
 
     A student that learns soft labels T(x) takes the step theta' = theta +
     eta / M * sum_i sum_c T_c(x_i) * grad log S_c(x_i; theta), so that
@@ -22,16 +22,17 @@ class ExpectedFeedback(BaseFeedback):
         dL_l(theta') / dT_c(x_i) = eta / M * s_ic,
         s_ic = grad L_l(theta') . grad log S_c(x_i; theta).
 
-    All s are one forward-mode pass of the student's log-probabilities along
-    grad L_l(theta'). f_ic = -eta * s_ic, and L_f = -mean_i sum_c f_ic *
-    T_c(x_i) has the exact gradient of the labeled loss after that step: no
-    sampling, hence no noise of it, and no baseline to subtract. With hard
-    labels it is the same to first order in eta. (The step is that of plain
-    gradient descent: what momentum and clipping make of it is left out, and
-    the shares of ``logit_adjustment`` count as constants.)
+    One forward-mode pass of the student's log-probabilities along
+    grad L_l(theta') gives all s at once. With f_ic = -eta * s_ic, the loss
+    L_f = -mean_i sum_c f_ic * T_c(x_i) has the exact gradient of the labeled
+    loss after that step: no sampling, hence no sampling noise, and no
+    baseline to subtract. With hard labels it is the same to first order in
+    eta. (The step is that of plain gradient descent: momentum and clipping
+    are ignored, and the class fractions of ``logit_adjustment`` count as
+    constants.)
 
     Cost: a forward and a backward pass of the labeled faces, one
-    forward-mode pass of the unlabeled ones (the work of three forward
+    forward-mode pass of the unlabeled faces (as much work as three forward
     passes), a copy of the weights, and under DDP one reduction of all
     gradients.
     """
@@ -40,6 +41,7 @@ class ExpectedFeedback(BaseFeedback):
     forward_mode = True
 
     def before_student_step(self, student, batches, scale) -> None:
+        # Clones, because the optimizer changes the weights in place.
         self.old_weights = {
             name: p.detach().clone()
             for name, p in trained_weights(student).items()
@@ -50,7 +52,7 @@ class ExpectedFeedback(BaseFeedback):
         return [-self._slopes(student, batch, direction) for batch in batches]
 
     def _slopes(self, student, batch, direction):
-        """eta * s of every face and class, (M, C)."""
+        """Compute eta * s of every face and class, (M, C)."""
 
         def log_probs(weights):
             logits = logits_of(student, batch.view, weights)

@@ -9,22 +9,22 @@ from .probes import labeled_loss, mean_over_ranks
 
 @TASK_UTILS.register_module()
 class FiniteDifferenceFeedback(BaseFeedback):
-    """The fall of the student's labeled loss, f = L_l(theta) - L_l(theta').
+    """Decrease of the student's labeled loss, f = L_l(theta) - L_l(theta').
 
-    Exact for the step that the optimizer really took, momentum and weight
-    decay included, where the other estimators look at a plain gradient step.
-    Both losses are of the same faces, in the same mode, with the same dropout
-    masks, and in full float32: the difference is far below the resolution of
-    the short floats of autocast and of TF32. Cost: two forward passes of the
-    labeled faces.
+    It is exact for the step that the optimizer really took, including
+    momentum and weight decay, where the other estimators consider a plain
+    gradient step. Both losses use the same faces, the same mode, the same
+    dropout masks and full float32, since the difference is far below the
+    resolution of TF32 and of the 16-bit types of autocast. Cost: two forward
+    passes of the labeled faces.
     """
 
     def before_student_step(self, student, batches, scale) -> None:
         self.old_loss = self._loss(student, batches)
 
     def after_student_step(self, student, batches, learning_rates):
-        fall = self.old_loss - self._loss(student, batches)
-        return [fall] * len(batches)
+        decrease = self.old_loss - self._loss(student, batches)
+        return [decrease] * len(batches)
 
     @staticmethod
     @torch.no_grad()
@@ -38,6 +38,8 @@ class FiniteDifferenceFeedback(BaseFeedback):
         )
         device = batches[0].faces.device
         devices = [device] if device.type == 'cuda' else []
+        # Reseed for the same dropout masks, but leave the random numbers of
+        # the training as they are.
         with full_precision, torch.random.fork_rng(devices):
             torch.manual_seed(torch.initial_seed())
             return mean_over_ranks(labeled_loss(student, batches))

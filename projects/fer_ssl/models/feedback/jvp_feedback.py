@@ -17,10 +17,10 @@ from .probes import (
 class JvpFeedback(BaseFeedback):
     """Eq. 6 of paper A by forward-mode differentiation.
 
-    f = eta * d/de L_l(theta' + e * grad L_u(theta)), the number of
-    :class:`DotFeedback`. Cost: one forward-mode pass of the labeled faces
-    (the work of three forward passes), a copy of the gradients, and under
-    DDP the reduction of one scalar.
+    f = eta * d/de L_l(theta' + e * grad L_u(theta)) at e = 0, the same value
+    as that of :class:`DotFeedback`. Cost: one forward-mode pass of the
+    labeled faces (as much work as three forward passes), a copy of the
+    gradients, and under DDP the reduction of one scalar.
     """
 
     forward_mode = True

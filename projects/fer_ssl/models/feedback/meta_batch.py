@@ -1,8 +1,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from torch import Tensor
+
+
+class TeacherLogits(NamedTuple):
+    """Logits of the teacher's one pass over all faces of a batch.
+
+    Args:
+        labeled: Logits of the labeled faces, (N, C).
+        weak: Logits of the weak view of the unlabeled faces, (M, C).
+        strong: Logits of their strong view, (M, C).
+    """
+
+    labeled: Tensor
+    weak: Tensor
+    strong: Tensor
 
 
 @dataclass
@@ -11,15 +26,17 @@ class MetaBatch:
 
     Args:
         faces: Labeled faces, (N, 3, H, W).
-        labels: Their labels, (N,).
+        labels: Labels of the labeled faces, (N,).
         weak: Weak view of the unlabeled faces, (M, 3, H, W).
-        strong: Strong view of them, (M, 3, H, W).
-        view: The one of the two that the student learns from.
-        truth: True labels of the unlabeled faces, (M,), -1 if unknown.
-        uniform: Random numbers in [0, 1), (M,), that decide pseudo-labels.
-        logits: Teacher's logits of ``faces``, ``weak`` and ``strong``.
-        targets: The student's targets, (M, C).
-        bias: What is added to the student's logits in Eq. 1, (C,) or 0.
+        strong: Strong view of the unlabeled faces, (M, 3, H, W).
+        view: The view that the student learns from, ``weak`` or ``strong``.
+        truth: True labels of the unlabeled faces, (M,), -1 where unknown.
+        uniform: Random numbers in [0, 1), (M,), from which pseudo-labels are
+            sampled.
+        logits: The teacher's logits, set in step 1.
+        targets: The student's targets, (M, C), set in step 1.
+        bias: Logit adjustment, added to the student's logits in Eq. 1; (C,),
+            or 0 without adjustment.
     """
 
     faces: Tensor
@@ -29,6 +46,6 @@ class MetaBatch:
     view: Tensor
     truth: Tensor
     uniform: Tensor
-    logits: tuple[Tensor, Tensor, Tensor] | None = None
+    logits: TeacherLogits | None = None
     targets: Tensor | None = None
     bias: Tensor | float = 0.0

@@ -7,14 +7,13 @@ from .expected_feedback import ExpectedFeedback
 
 @TASK_UTILS.register_module()
 class PerSampleFeedback(ExpectedFeedback):
-    """One coefficient for every face: that of its own pseudo-label.
+    """One coefficient per face, that of its own pseudo-label.
 
-    f_i = -eta * s_iy with y the label of face i and s of
-    :class:`ExpectedFeedback`. The mean of all f_i is the coefficient of Eq. 6,
-    by which every face is judged there; here no face is judged by the labels
-    of the others. That takes most of the noise out and does not change the
-    direction of the expectation (its scale is M times as large). The cost is
-    that of :class:`ExpectedFeedback`.
+    f_i = -eta * s_iy, with y the pseudo-label of face i and s as in
+    :class:`ExpectedFeedback`. Eq. 6 judges every face by the mean of all f_i;
+    here no face is judged by the labels of the others. This removes most of
+    the noise and does not change the direction of the expectation (its scale
+    is M times as large). The cost is that of :class:`ExpectedFeedback`.
     """
 
     takes_soft_labels = False

@@ -1,4 +1,4 @@
-"""Losses, gradients and derivatives of the student that leave no trace."""
+"""Losses, gradients and derivatives that leave the student unchanged."""
 
 from __future__ import annotations
 
@@ -21,13 +21,17 @@ Tensors = dict[str, Tensor]  # by the name of a parameter
 
 @contextmanager
 def frozen_running_statistics(module: nn.Module) -> Iterator[None]:
-    """BatchNorm layers normalise as in training but record nothing."""
+    """Keep BatchNorm layers from updating their running statistics.
+
+    They normalize as before: with batch statistics in training mode.
+    """
     layers = [
         layer
         for layer in module.modules()
         if isinstance(layer, _BatchNorm) and layer.track_running_stats
     ]
     for layer in layers:
+        # In training mode PyTorch then uses the batch alone.
         layer.track_running_stats = False
     try:
         yield
@@ -37,14 +41,14 @@ def frozen_running_statistics(module: nn.Module) -> Iterator[None]:
 
 
 def trained_weights(student: nn.Module) -> dict[str, nn.Parameter]:
-    """The parameters that are trained, by name."""
+    """Return the parameters that are trained, by name."""
     return {n: p for n, p in student.named_parameters() if p.requires_grad}
 
 
 def copied_gradients(student: nn.Module, scale: float = 1.0) -> Tensors:
-    """Copies of the gradients that ``backward`` left, divided by ``scale``.
+    """Copy the gradients that ``backward`` left, divided by ``scale``.
 
-    Copies, because optimizers may change ``.grad`` in place (Nesterov
+    They are copies because optimizers may change ``.grad`` in place (Nesterov
     momentum, gradient clipping, a fused step under loss scaling).
     """
     return {
@@ -55,7 +59,7 @@ def copied_gradients(student: nn.Module, scale: float = 1.0) -> Tensors:
 
 
 def scaled(tensors: Tensors, factors: Mapping[str, float]) -> Tensors:
-    """Each tensor times the factor of its name."""
+    """Multiply each tensor by the factor of its name."""
     return {name: factors[name] * x for name, x in tensors.items()}
 
 
@@ -64,10 +68,10 @@ def dot_product(
     second: Mapping[str, Tensor],
     factors: Mapping[str, float],
 ) -> Tensor:
-    """Sum over all weights of first * second * factor, a scalar.
+    """Sum first * second * factor over all weights, a scalar.
 
-    The factors, one of each parameter, are applied to the sums of the
-    parameters: that saves a copy of all tensors.
+    Each parameter has one factor, which multiplies the parameter's sum: this
+    saves a copy of all tensors.
     """
     names = [name for name in first if name in second]
     products = torch.stack(
@@ -79,7 +83,7 @@ def dot_product(
 
 
 def logits_of(student: nn.Module, faces: Tensor, weights=None) -> Tensor:
-    """Student's logits (N, C), with other weights where they are given."""
+    """Compute the student's logits (N, C), with ``weights`` if given."""
     arguments = (student, weights or {}, (faces,), dict(mode='tensor'))
     with frozen_running_statistics(student):
         return functional_call(*arguments)
@@ -88,7 +92,13 @@ def logits_of(student: nn.Module, faces: Tensor, weights=None) -> Tensor:
 def labeled_loss(
     student: nn.Module, batches: Sequence[MetaBatch], weights=None
 ) -> Tensor:
-    """L_l, the cross-entropy on the labeled faces of this rank, a scalar."""
+    """Compute L_l, the cross-entropy of this rank's labeled faces, a scalar.
+
+    Args:
+        student: mmpretrain classifier, not wrapped for DDP.
+        batches: Micro-batches of equal size.
+        weights: Weights by name to use in place of the student's own.
+    """
     losses = [
         F.cross_entropy(logits_of(student, b.faces, weights), b.labels)
         for b in batches
@@ -99,15 +109,20 @@ def labeled_loss(
 def labeled_gradients(
     student: nn.Module, batches: Sequence[MetaBatch], bfloat16: bool = False
 ) -> Tensors:
-    """Gradient of L_l, averaged over all ranks.
+    """Compute the gradient of L_l, averaged over all ranks.
 
     Args:
+        student: mmpretrain classifier, not wrapped for DDP.
+        batches: Micro-batches of equal size.
         bfloat16: Differentiate under autocast to bfloat16.
+
+    Returns:
+        Gradients by the name of the parameter.
     """
     weights = trained_weights(student)
     device = batches[0].faces.device.type
     total: Tensors = {}
-    for batch in batches:  # one by one, for the memory
+    for batch in batches:  # one graph at a time, to save memory
         with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
             loss = labeled_loss(student, [batch]) / len(batches)
         grads = torch.autograd.grad(
@@ -122,7 +137,7 @@ def labeled_gradients(
 
 @contextmanager
 def _differentiable_kernels() -> Iterator[None]:
-    """No attention and no compiled module without forward-mode derivative."""
+    """Avoid attention kernels and compiled code without forward mode."""
     eager = torch.compiler.set_stance('force_eager')
     with differentiable_attention(), eager:
         yield
@@ -133,9 +148,12 @@ def directional_derivative(
     weights: Mapping[str, Tensor],
     direction: Mapping[str, Tensor],
 ) -> Tensor:
-    """d/de function(weights + e * direction) at e = 0, of the output's shape.
+    """Compute d/de function(weights + e * direction) at e = 0.
 
-    One forward-mode pass: no graph is kept and nothing goes backward.
+    This takes one forward-mode pass; no graph is kept for a backward pass.
+
+    Returns:
+        The derivative, of the shape of the function's value.
     """
     with torch.no_grad(), forward_ad.dual_level(), _differentiable_kernels():
         duals = {
@@ -147,7 +165,7 @@ def directional_derivative(
 
 
 def mean_over_ranks(value: Tensor) -> Tensor:
-    """Mean of a scalar over all ranks."""
-    value = value.detach().clone()
+    """Average a scalar over all ranks."""
+    value = value.detach().clone()  # all_reduce works in place
     all_reduce(value, op='mean')
     return value

@@ -10,13 +10,14 @@ from .probes import logits_of, mean_over_ranks
 
 @TASK_UTILS.register_module()
 class PublicRecipeFeedback(FiniteDifferenceFeedback):
-    """What public implementations do. Biased: for comparison, not for use.
+    """The recipe of public implementations, which is biased.
 
-    f = (labeled loss of the old student within the concatenated batch of
-    labeled faces and strong views) - (labeled loss of the new student on the
-    labeled faces alone). BatchNorm makes the two differ without any step.
-    L_f = f * CE(argmax T(strong), T(strong)): not the label that the student
-    has learned. Train with ``pseudo_label='argmax'`` for the whole recipe.
+    It is for comparison, not for use. f is the labeled loss of the old
+    student, in one batch of the labeled faces and the strong views, minus the
+    labeled loss of the new student on the labeled faces alone. Because of
+    BatchNorm the two differ even without a step. L_f = f * CE(argmax
+    T(strong), T(strong)) uses another label than the one that the student has
+    learned. Train with ``pseudo_label='argmax'`` for the whole recipe.
     """
 
     @torch.no_grad()
@@ -29,6 +30,6 @@ class PublicRecipeFeedback(FiniteDifferenceFeedback):
         self.old_loss = mean_over_ranks(torch.stack(losses).mean())
 
     def loss(self, coefficient, batch):
-        strong_logits = batch.logits[2]
+        strong_logits = batch.logits.strong
         label = strong_logits.detach().argmax(dim=1)
         return coefficient * F.cross_entropy(strong_logits, label)

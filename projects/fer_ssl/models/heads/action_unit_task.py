@@ -12,15 +12,15 @@ from .frame_task import FrameTask
 
 @MODELS.register_module()
 class ActionUnitTask(FrameTask):
-    """Whether each of C action units is active; scores are probabilities.
+    """Detection of C action units per frame; scores are probabilities.
 
-    A frame counts for the units that are annotated in it, and only for those.
-    What probability makes a unit active is said to the metric, see
+    A frame counts only for the units that are annotated in it. The metric has
+    the thresholds above which a unit is active, see
     ``tools/analysis/tune_thresholds.py``.
 
     Args:
         num_outputs: Number C of units.
-        pos_weight: Factor of the loss of active units, (C,).
+        pos_weight: Loss factor of each unit where it is active, (C,).
         loss_weight: Factor of the loss.
     """
 
@@ -36,7 +36,7 @@ class ActionUnitTask(FrameTask):
             raise ValueError(
                 f'pos_weight={list(pos_weight)} must be {num_outputs} numbers.'
             )
-        # Of the config, not of the checkpoint.
+        # Not persistent: it comes from the config, not from the checkpoint.
         self.register_buffer('pos_weight', weight, persistent=False)
 
     def annotated(self, labels: torch.Tensor) -> torch.Tensor:

@@ -12,18 +12,20 @@ from .frame_task import FrameTask
 
 @MODELS.register_module()
 class ExpressionTask(FrameTask):
-    """One of C classes per frame; scores are probabilities.
+    """Classification of each frame as one of C classes, with probabilities.
 
     Args:
         num_outputs: Number C of classes.
-        loss_cls: Loss of (n, C) logits and (n,) labels. Class weights belong
-            here: ``dict(type='CrossEntropyLoss', class_weight=[...])``.
-        label_smoothing: Of the cross entropy; other losses take none.
-        class_counts: Frames of each class in the training set, (C,). The
-            loss then sees logits + log prior (logit adjustment,
-            arXiv:2007.07314, Eq. 10): what is learned, and scored, is as if
-            all classes were equally frequent, which macro-F1 rewards. Not
-            together with class weights, which do the same a second time.
+        loss_cls: Config of the loss, with logits (n, C) and labels (n,) as
+            inputs. It may have class weights:
+            ``dict(type='CrossEntropyLoss', class_weight=[...])``.
+        label_smoothing: Label smoothing of the cross-entropy loss. Other
+            losses do not support it.
+        class_counts: Number of frames of each class in the training set,
+            (C,). The loss then sees logits + log prior (logit adjustment,
+            arXiv:2007.07314, Eq. 10), and the scores are as if all classes
+            were equally frequent, which macro-F1 rewards. Do not combine it
+            with class weights, which would balance the classes twice.
         loss_weight: Factor of the loss.
     """
 
@@ -36,7 +38,7 @@ class ExpressionTask(FrameTask):
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__(num_outputs, loss_weight)
-        # As in mmaction2's heads, whose losses need no scope.
+        # From mmaction2's registry, so that its losses need no scope.
         self.loss_cls = ACTION_MODELS.build(
             loss_cls or dict(type='CrossEntropyLoss')
         )
@@ -49,13 +51,14 @@ class ExpressionTask(FrameTask):
             if len(counts) != num_outputs or not (counts > 0).all():
                 raise ValueError(
                     f'class_counts={list(class_counts)} must be '
-                    f'{num_outputs} numbers above zero. A class that the '
-                    'training set does not have cannot be learned: give it '
-                    'the count 1.'
+                    f'{num_outputs} numbers above zero. A class that is not '
+                    'in the training set cannot be learned: give it the '
+                    'count 1.'
                 )
             del self.log_prior
             log_prior = (counts / counts.sum()).log()
-            # Of the config, not of the checkpoint.
+            # Not persistent: it comes from the config, not from the
+            # checkpoint.
             self.register_buffer('log_prior', log_prior, persistent=False)
 
     def annotated(self, labels: torch.Tensor) -> torch.Tensor:

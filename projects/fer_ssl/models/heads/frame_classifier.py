@@ -5,14 +5,15 @@ from torch import nn
 
 
 class FrameClassifier(nn.Module):
-    """Logits of every frame from what the encoder gives.
+    """Classifier of every frame on top of the temporal encoder.
 
     Args:
         in_channels: Width E of the encoder.
         num_outputs: Number C of logits.
-        hidden_channels: Width of a hidden layer with batch normalisation and
-            without a non-linearity, 256 in paper B's code. None has none.
-        dropout: Probability, at the input.
+        hidden_channels: Width of a hidden layer with batch normalization and
+            without a nonlinearity, 256 in paper B's code. ``None`` for no
+            hidden layer.
+        dropout: Dropout probability at the input.
     """
 
     def __init__(
@@ -31,22 +32,25 @@ class FrameClassifier(nn.Module):
         self.fc = nn.Linear(hidden_channels or in_channels, num_outputs)
 
     def forward(self, x: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-        """(N, T, E), valid bool (N, T) -> logits (N, T, C).
+        """Compute logits (N, T, C) of encoded frames (N, T, E).
 
-        With several streams, valid is (N, T, S); one of them is enough.
+        Args:
+            x: Output of the encoder, (N, T, E).
+            valid: Valid frames, bool (N, T), or bool (N, T, S) with S
+                streams, where one valid stream is enough.
         """
         if valid.dim() == 3:
             valid = valid.any(dim=-1)
         x = self.dropout(x)
         if self.hidden is not None:
-            x = self._normalised(self.hidden(x), valid)
+            x = self._normalize(self.hidden(x), valid)
         return self.fc(x)
 
-    def _normalised(self, x: torch.Tensor, valid: torch.Tensor):
-        """Statistics are those of the valid frames alone."""
+    def _normalize(self, x: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+        """Normalize by the statistics of the valid frames only."""
         y = torch.zeros_like(x)
         frames = x[valid]
-        # One frame has no variance, and PyTorch refuses it.
+        # A single frame has no variance: PyTorch raises an error for it.
         if self.training and len(frames) > 1:
             frames = self.norm(frames)
         else:

@@ -7,10 +7,10 @@ from torch import nn
 
 
 class FrameTask(nn.Module):
-    """Base of what is asked of every frame: its loss and its scores.
+    """Base class of the tasks of every frame: their loss and their scores.
 
     A task is a function of logits. The encoder and the classifier belong to
-    the head, so that one encoder can serve several tasks.
+    the head, so one encoder can serve several tasks.
 
     Args:
         num_outputs: Number C of logits per frame.
@@ -25,17 +25,17 @@ class FrameTask(nn.Module):
     def loss(
         self, logits: torch.Tensor, labels: torch.Tensor, valid: torch.Tensor
     ) -> torch.Tensor:
-        """Loss over the labeled valid frames of the batch, a scalar.
+        """Compute the loss over the labeled valid frames, a scalar.
 
         Args:
-            logits: (N, T, C).
-            labels: (N, T) or (N, T, C), in the forms of
+            logits: Logits of the clips, (N, T, C).
+            labels: Labels, (N, T) or (N, T, C), in the forms of
                 :func:`~fer_ssl.datasets.videos.abaw_annotation.read_annotation`.
             valid: Frames that exist and have a face, bool (N, T).
 
         Returns:
-            Zero where the batch has no such frame; still a function of the
-            weights then, as backward and DDP need.
+            The loss; zero if the batch has no such frame. Even then it is a
+            function of the weights, as backward and DDP require.
         """
         known = self.annotated(labels)
         known = known & valid.view(*valid.shape, *[1] * (known.dim() - 2))
@@ -45,14 +45,21 @@ class FrameTask(nn.Module):
 
     @abstractmethod
     def annotated(self, labels: torch.Tensor) -> torch.Tensor:
-        """What is annotated, bool (N, T) or (N, T, C)."""
+        """Return which labels are annotated, bool (N, T) or (N, T, C)."""
 
     @abstractmethod
     def loss_of_known(
         self, logits: torch.Tensor, labels: torch.Tensor, known: torch.Tensor
     ) -> torch.Tensor:
-        """Loss over what is ``known``, which is not empty."""
+        """Compute the loss over the ``known`` labels (at least one).
+
+        Args:
+            logits: Logits of the clips, (N, T, C).
+            labels: Labels, (N, T) or (N, T, C).
+            known: Labels that are annotated and of valid frames, of the shape
+                of :meth:`annotated`.
+        """
 
     @abstractmethod
     def predict(self, logits: torch.Tensor) -> torch.Tensor:
-        """Scores, float32, of logits of the same shape (..., C)."""
+        """Compute scores, float32, from logits of the same shape (..., C)."""

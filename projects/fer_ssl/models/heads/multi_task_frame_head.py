@@ -10,16 +10,16 @@ from .frame_classifier import FrameClassifier
 
 @MODELS.register_module()
 class MultiTaskFrameHead(BaseHead):
-    """A temporal encoder shared by several tasks for every frame.
+    """Head with one temporal encoder for several tasks per frame.
 
-    Each task counts the frames that are annotated for it, so a frame, a clip
-    or a data set may be annotated for some of them only.
+    Each task uses the frames that are annotated for it, so a frame, a clip or
+    a data set may be annotated for only some of the tasks.
 
     Args:
-        tasks: Configs of the tasks by name, the names of the data set:
+        tasks: Configs of the tasks by their names in the data set:
             ``dict(EXPR=dict(type='ExpressionTask'), ...)``.
         temporal_encoder: See :class:`TemporalFrameHead`.
-        dropout: Probability before the classifiers.
+        dropout: Dropout probability before the classifiers.
         hidden_channels: Width of a hidden layer of each classifier, see
             :class:`FrameClassifier`.
     """
@@ -56,7 +56,7 @@ class MultiTaskFrameHead(BaseHead):
     def forward(
         self, x: torch.Tensor, valid: torch.Tensor
     ) -> dict[str, torch.Tensor]:
-        """Logits (N, T, C) by task of features (N, T, D)."""
+        """Compute logits (N, T, C) by task from features (N, T, D)."""
         x = self.temporal_encoder(x, valid)
         return {
             name: classifier(x, valid)
@@ -66,12 +66,15 @@ class MultiTaskFrameHead(BaseHead):
     def loss_by_feat(
         self, cls_scores: dict[str, torch.Tensor], data_samples: list
     ) -> dict[str, torch.Tensor]:
-        """``loss_<task>`` of each task, zero where no frame is labeled for it.
+        """Compute ``loss_<task>`` of each task.
 
         Args:
             cls_scores: Logits (N, T, C) by task.
-            data_samples: N samples with ``<task>_gt_label``, (T,) or (T, C),
-                of each task, and ``valid`` (T,).
+            data_samples: N samples with a ``<task>_gt_label``, (T,) or
+                (T, C), for each task, and with ``valid`` (T,).
+
+        Returns:
+            Losses by name; zero if no frame is labeled for the task.
         """
         valid = torch.stack([sample.valid for sample in data_samples])
         return {
@@ -86,10 +89,10 @@ class MultiTaskFrameHead(BaseHead):
     def predict_by_feat(
         self, cls_scores: dict[str, torch.Tensor], data_samples: list
     ) -> list:
-        """Write ``<task>_pred_score`` (n, C) of the frames that exist.
+        """Write ``<task>_pred_score`` (n, C) into the samples.
 
-        These, ``valid`` (n,) and ``<task>_gt_label`` of each sample are cut
-        at the end of its video, so padding is never scored.
+        Together with ``valid`` (n,) and ``<task>_gt_label`` they are cut at
+        the end of the sample's video, so padding is never scored.
         """
         for name, task in self.tasks.items():
             scores = task.predict(cls_scores[name])

@@ -9,20 +9,20 @@ from .frame_classifier import FrameClassifier
 
 @MODELS.register_module()
 class TemporalFrameHead(BaseHead):
-    """A temporal encoder and one task for every frame.
+    """Head with a temporal encoder and one task per frame.
 
     mmaction2's heads predict once per clip; this one predicts T times.
 
     Args:
-        num_classes: Number C of classes; 2 for valence and arousal, the
-            number of action units.
-        temporal_encoder: Config of a module (N, T, D), valid (N, T) ->
-            (N, T, E) with attribute ``embed_dims``.
-        loss_cls: Loss of (n, C) logits and (n,) labels, for expressions, the
-            task by default.
-        dropout: Probability before the classifier.
-        task: Config of another task, :class:`ExpressionTask` with more
-            options, :class:`ValenceArousalTask`, :class:`ActionUnitTask`.
+        num_classes: Number C of outputs: the number of classes or of action
+            units, or 2 for valence and arousal.
+        temporal_encoder: Config of a module that maps features (N, T, D) and
+            valid (N, T) to (N, T, E) and has an attribute ``embed_dims``.
+        loss_cls: Loss of logits (n, C) and labels (n,), for the default task,
+            expressions.
+        dropout: Dropout probability before the classifier.
+        task: Config of the task: :class:`ExpressionTask` with more options,
+            :class:`ValenceArousalTask` or :class:`ActionUnitTask`.
         hidden_channels: Width of a hidden layer of the classifier, see
             :class:`FrameClassifier`.
     """
@@ -53,13 +53,13 @@ class TemporalFrameHead(BaseHead):
         )
 
     def forward(self, x: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-        """Logits (N, T, C) of features (N, T, D) with valid bool (N, T)."""
+        """Compute logits (N, T, C) of features (N, T, D), valid (N, T)."""
         return self.classifier(self.temporal_encoder(x, valid), valid)
 
     def loss_by_feat(
         self, cls_scores: torch.Tensor, data_samples: list
     ) -> dict[str, torch.Tensor]:
-        """Loss over the labeled valid frames of the batch.
+        """Compute the loss over the labeled valid frames of the batch.
 
         Args:
             cls_scores: Logits, (N, T, C).
@@ -67,7 +67,7 @@ class TemporalFrameHead(BaseHead):
                 ``valid`` (T,).
 
         Returns:
-            ``loss_cls``: zero where the batch has no such frame.
+            ``loss_cls``, which is zero if the batch has no such frame.
         """
         labels = torch.stack([sample.gt_label for sample in data_samples])
         valid = torch.stack([sample.valid for sample in data_samples])
@@ -76,11 +76,10 @@ class TemporalFrameHead(BaseHead):
     def predict_by_feat(
         self, cls_scores: torch.Tensor, data_samples: list
     ) -> list:
-        """Write the scores of the frames that exist.
+        """Write ``pred_score`` (n, C) into the samples.
 
-        ``pred_score`` (n, C), ``valid`` (n,) and ``gt_label`` (n, ...) of
-        each sample are cut at the end of its video, so padding is never
-        scored.
+        Together with ``valid`` (n,) and ``gt_label`` (n, ...) it is cut at
+        the end of the sample's video, so padding is never scored.
         """
         scores = self.task.predict(cls_scores)
         for sample, score in zip(data_samples, scores):

@@ -9,18 +9,17 @@ from .frame_task import FrameTask
 
 @MODELS.register_module()
 class ValenceArousalTask(FrameTask):
-    """Valence and arousal of every frame; scores lie in [-1, 1].
+    """Regression of valence and arousal per frame; scores are in [-1, 1].
 
     A frame counts if both are annotated.
 
     Args:
-        num_outputs: 2.
-        loss: Loss of predictions and truth (N, T, 2) and known bool (N, T),
-            :class:`ConcordanceLoss` by default.
-        output: ``'tanh'`` of the logits, in the loss and in the scores.
-            ``'clip'``: the loss is of the logits, which are cut at -1 and 1
-            in the scores only, as in paper B's code. Cut in the loss, they
-            would get no gradient.
+        num_outputs: Number of outputs, always 2.
+        loss: Config of the loss, with predictions and truth (N, T, 2) and
+            known bool (N, T) as inputs; :class:`ConcordanceLoss` by default.
+        output: ``'tanh'`` applies tanh to the logits, in the loss and in the
+            scores. ``'clip'`` clips them to [-1, 1] in the scores only, as in
+            paper B's code; clipped in the loss, they would get no gradient.
         loss_weight: Factor of the loss.
     """
 

@@ -10,14 +10,14 @@ class ConcordanceLoss(nn.Module):
     """1 - CCC, summed over the columns (paper B, section 3).
 
     CCC = 2 s_tp / (s_t^2 + s_p^2 + (m_t - m_p)^2 + epsilon) with population
-    statistics, which is what the challenge scores. A constant truth has CCC
-    0 and gives no gradient.
+    statistics, which is what the challenge scores. If the truth is constant,
+    the CCC is 0 and has no gradient.
 
     Args:
-        per: ``'batch'``: one CCC over all frames of the batch, as in paper
-            B's code. ``'sequence'``: one per clip, and their mean.
-        epsilon: Keeps the quotient a number where truth and prediction are
-            one constant.
+        per: ``'batch'`` computes one CCC over all frames of the batch, as in
+            paper B's code; ``'sequence'`` averages one CCC per clip.
+        epsilon: Keeps the denominator positive if truth and prediction are
+            the same constant.
     """
 
     def __init__(self, per: str = 'batch', epsilon: float = 1e-8) -> None:
@@ -33,13 +33,13 @@ class ConcordanceLoss(nn.Module):
         truth: torch.Tensor,
         known: torch.Tensor,
     ) -> torch.Tensor:
-        """Loss of a batch of clips.
+        """Compute the loss of a batch of clips.
 
         Args:
-            predicted: (N, T, C).
-            truth: (N, T, C).
-            known: Frames that count, bool (N, T), at least one. What stands
-                at the others in ``predicted`` is finite.
+            predicted: Predictions, (N, T, C), finite also at frames that do
+                not count.
+            truth: Ground truth, (N, T, C).
+            known: Frames that count, bool (N, T), at least one.
 
         Returns:
             Scalar in [0, 2 C].
@@ -59,7 +59,7 @@ class ConcordanceLoss(nn.Module):
         shift = mean(predicted) - mean(truth)
         predicted = predicted - mean(predicted)
         truth = truth - mean(truth)
-        spread = mean(predicted**2) + mean(truth**2) + shift**2
-        ccc = 2 * mean(predicted * truth) / (spread + self.epsilon)
+        denominator = mean(predicted**2) + mean(truth**2) + shift**2
+        ccc = 2 * mean(predicted * truth) / (denominator + self.epsilon)
         losses = (1 - ccc).sum(dim=(1, 2))  # (N,)
         return losses[known.any(dim=1)].mean()

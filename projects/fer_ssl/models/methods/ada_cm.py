@@ -16,25 +16,27 @@ from .base_method import BaseMethod, MethodBatch, MethodResult, predict
 class AdaCM(BaseMethod):
     """Adaptive confidence margin (Li et al., CVPR 2022, arXiv 2203.12341).
 
-    Made for facial expressions. The pseudo-label is the mode of the mean
-    prediction of two weak views. Where its probability reaches the margin of
-    its class, the strong view learns it; the features of the two weak views
-    of all other faces are drawn together by a contrastive loss::
+    A method for facial expressions. The pseudo-label is the mode of the mean
+    prediction of two weak views. A face is confident if the label's
+    probability reaches the margin of its class; then the strong view learns
+    the label. A contrastive loss pulls the features of the two weak views of
+    all other faces together::
 
-        L = 0.5 * CE(y, p(x)) + mean(1[sure] CE(label, p_s)) + 0.1 * L_contrast
+        L = 0.5 * CE(y, p(x)) + mean(1[confident] * CE(label, p_s))
+            + 0.1 * L_contrast
 
     The margin of a class is learned from the labeled faces: after each pass
-    over them, the mean probability of those that were classified rightly,
-    times ``factor`` / (1 + exp(-pass)), and never below ``least``. A class of
-    which none was right has the margin ``least``.
+    over them, it is the mean probability of those that were classified
+    correctly, times ``factor`` / (1 + exp(-pass)), but at least ``least``. If
+    no face of a class was classified correctly, the margin is ``least``.
 
     Args:
         supervised_weight: Factor of the supervised loss.
         contrastive_weight: Factor of the contrastive loss.
-        temperature: Of the contrastive loss.
-        least: First and least margin.
+        temperature: Temperature of the contrastive loss.
+        least: Initial and minimum margin.
         factor: beta of the paper.
-        kwargs: Those of :class:`BaseMethod`.
+        kwargs: Options of :class:`BaseMethod`.
     """
 
     num_weak_views = 2
@@ -55,7 +57,8 @@ class AdaCM(BaseMethod):
         self.least = least
         self.factor = factor
         self.register_buffer('margin', torch.full((self.num_classes,), least))
-        # Of the present pass: probabilities and number of the right ones.
+        # Of the current pass: summed probabilities and number of the faces
+        # that were classified correctly, by class.
         self.register_buffer('right', torch.zeros(2, self.num_classes))
         self.register_buffer('seen', torch.zeros((), dtype=torch.int64))
         self.register_buffer('passes', torch.zeros((), dtype=torch.int64))
@@ -68,6 +71,7 @@ class AdaCM(BaseMethod):
         probs = (first.softmax(dim=1) + second.softmax(dim=1)).detach() / 2
         confidence, label = probs.max(dim=1)
         confident = confidence >= self.margin[label]
+        # After the margins were read: they come from earlier iterations.
         self.learn_margin(labeled.detach(), batch.labels)
         unsupervised = F.cross_entropy(strong, label, reduction='none')
         contrastive = contrastive_loss(
@@ -83,10 +87,15 @@ class AdaCM(BaseMethod):
         return MethodResult(losses, probs.log(), targets, confident)
 
     def learn_margin(self, logits: Tensor, labels: Tensor) -> None:
-        """Count labeled faces, logits (N, C); after a pass set the margins."""
+        """Count labeled faces, and set the margins after a pass over them.
+
+        Args:
+            logits: Logits of the labeled faces, (N, C), without gradient.
+            labels: Their labels, (N,).
+        """
         confidence, label = logits.softmax(dim=1).max(dim=1)
-        right = label == labels
-        one_hot = F.one_hot(labels, self.num_classes) * right[:, None]
+        correct = label == labels
+        one_hot = F.one_hot(labels, self.num_classes) * correct[:, None]
         parts = confidence[:, None] * one_hot, one_hot
         sums = torch.stack([part.sum(dim=0) for part in parts])
         all_reduce(sums)
@@ -103,19 +112,22 @@ class AdaCM(BaseMethod):
 
 
 def contrastive_loss(first: Tensor, second: Tensor, temperature: float):
-    """InfoNCE between two views: each feature finds that of the other view.
+    """Compute InfoNCE between two views of the same faces.
+
+    Each of the 2K features has to find that of its other view among the
+    2K - 1 others.
 
     Args:
-        first: Features of the one view, (K, D), perhaps none.
-        second: Features of the other, (K, D).
-        temperature: Of the cosine similarities.
+        first: Features of one view, (K, D); K may be 0.
+        second: Features of the other view, (K, D).
+        temperature: Temperature of the cosine similarities.
 
     Returns:
-        Mean over the 2K features; each is compared with the 2K - 1 others.
+        Mean over the 2K features, a scalar.
     """
     count = len(first)
     if not count:
-        return first.sum() + second.sum()  # 0
+        return first.sum() + second.sum()  # 0, but with a graph for DDP
     features = F.normalize(torch.cat([first, second]).float(), dim=1)
     # bfloat16 cannot tell cosines near 1, divided by 0.07, apart.
     with torch.autocast(features.device.type, enabled=False):
@@ -126,9 +138,10 @@ def contrastive_loss(first: Tensor, second: Tensor, temperature: float):
 
 
 class _Features:
-    """Keeps the features that the head of a classifier gets, (N, D).
+    """Captures the features (N, D) that the head of a classifier receives.
 
-    They are read from within its own pass, so that DDP has only one.
+    A hook takes them during the forward pass, since DDP supports only one
+    pass per iteration.
     """
 
     def __init__(self, network: nn.Module) -> None:

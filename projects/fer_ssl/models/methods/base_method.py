@@ -17,7 +17,7 @@ class MethodBatch:
         labels: Their labels, (N,).
         weak: Weak views of the unlabeled faces, each (M, 3, H, W).
         strong: Strong view of them, (M, 3, H, W).
-        indices: Numbers of them in the unlabeled data set, (M,).
+        indices: Indices of these faces in the unlabeled data set, (M,).
     """
 
     faces: Tensor
@@ -29,13 +29,13 @@ class MethodBatch:
 
 @dataclass
 class MethodResult:
-    """What a method makes of a batch.
+    """Losses and pseudo-labels that a method computes for a batch.
 
     Args:
         losses: Scalars to be summed, by their name in the log.
-        logits: Of the weak view, (M, C), without gradient.
+        logits: Logits of the weak view, (M, C), without gradient.
         targets: Pseudo-labels, (M, C), each row a distribution.
-        confident: Which of them are learned from, (M,) bool.
+        confident: Which faces are learned from, bool (M,).
     """
 
     losses: dict[str, Tensor]
@@ -45,21 +45,22 @@ class MethodResult:
 
 
 class BaseMethod(nn.Module, metaclass=ABCMeta):
-    """A semi-supervised method for one network.
+    """Base class of the semi-supervised methods for one network.
 
-    What a method remembers from one iteration to the next it registers as
-    buffers: :class:`SemiSupervisedLoop` saves them with the checkpoint. They
-    must be the same on every rank: reduce or gather what enters them.
+    A method registers its state between iterations as buffers, which
+    :class:`SemiSupervisedLoop` saves with the checkpoint. They must be the
+    same on every rank: reduce or gather the values that enter them. The loop
+    passes all four arguments.
 
     Args:
-        num_classes: C.
+        num_classes: Number C of classes.
         num_labeled: Size of the labeled data set.
         num_unlabeled: Size of the unlabeled data set.
-        max_iters: Iterations of the training. Schedules are given as shares
-            of it. These four come from the loop.
+        max_iters: Number of iterations of the training. Schedules are given
+            as fractions of it.
     """
 
-    #: Weak views of each unlabeled face that the method needs.
+    #: Number of weak views that the method needs of each unlabeled face.
     num_weak_views = 1
 
     def __init__(
@@ -79,27 +80,28 @@ class BaseMethod(nn.Module, metaclass=ABCMeta):
     def loss(
         self, network: nn.Module, batch: MethodBatch, iteration: int
     ) -> MethodResult:
-        """Losses of one iteration.
+        """Compute the losses of one iteration.
 
         Args:
             network: mmpretrain classifier, perhaps wrapped for DDP: pass all
-                faces through it once.
+                faces through it in one forward pass.
             batch: Faces of this rank.
-            iteration: Counted from 0.
+            iteration: The iteration, counted from 0.
         """
 
 
 def predict(network: Callable, *faces: Tensor) -> tuple[Tensor, ...]:
-    """Logits of several sets of faces, in one pass, in float32.
+    """Compute the logits of several sets of faces in one pass, in float32.
 
-    One pass is one set of statistics for BatchNorm and one reduction by DDP.
+    With one pass BatchNorm uses the statistics of all sets together, and DDP
+    reduces the gradients once.
 
     Args:
         network: mmpretrain classifier.
-        faces: Each (N_i, 3, H, W).
+        faces: Sets of faces, each (N_i, 3, H, W).
 
     Returns:
-        Each (N_i, C).
+        Logits of each set, (N_i, C).
     """
     logits = network(torch.cat(faces), mode='tensor').float()
     return logits.split([len(x) for x in faces])

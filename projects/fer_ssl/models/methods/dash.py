@@ -15,22 +15,22 @@ from .fixmatch import FixMatch
 class Dash(FixMatch):
     """Dash (Xu et al., ICML 2021, arXiv 2109.00650).
 
-    :class:`FixMatch` that learns the faces whose pseudo-label costs the weak
-    view no more than rho, which falls in steps k = 1, 2, ...::
+    :class:`FixMatch` that learns the faces for which the weak view's loss with
+    its own pseudo-label is at most rho, which falls in steps k = 1, 2, ...::
 
         CE(argmax q, q) = -log max q <= rho
         rho = max(scale * gamma^-(k - 1) * rho_1, rho_min)
 
-    The first iterations learn the labeled faces alone; rho_1 is their mean
-    loss over the last pass of this warm-up (at most all of it).
+    During a warm-up only the labeled faces are learned; rho_1 is their mean
+    loss over the last pass of the warm-up (or over all of it, if shorter).
 
     Args:
-        warmup: Share of the training without unlabeled faces.
+        warmup: Fraction of the training without unlabeled faces.
         steps: Number of steps of rho in the rest of the training.
         gamma: Factor between two steps.
         scale: C of the paper.
-        rho_min: Least threshold; 0.05 asks for a probability of 0.951.
-        kwargs: Those of :class:`FixMatch`, but ``threshold``.
+        rho_min: Minimum of rho; 0.05 requires a probability of 0.951.
+        kwargs: Options of :class:`FixMatch`, except ``threshold``.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Dash(FixMatch):
         self.gamma = gamma
         self.scale = scale
         self.rho_min = rho_min
-        # Sum of the losses of labeled faces, and their number.
+        # Sum of the losses of labeled faces, and the number of these faces.
         self.register_buffer('labeled_loss', torch.zeros(2))
 
     def supervised_loss(
@@ -75,7 +75,7 @@ class Dash(FixMatch):
         return loss <= self.rho(iteration)
 
     def rho(self, iteration: int) -> Tensor:
-        """Largest loss of a face to learn from, after the warm-up."""
+        """Return the maximum loss of a face to learn from, after warm-up."""
         past = iteration - self.warmup_iters
         step = past * self.steps // (self.max_iters - self.warmup_iters)
         first = self.labeled_loss[0] / self.labeled_loss[1]

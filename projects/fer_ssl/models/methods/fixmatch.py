@@ -12,22 +12,23 @@ from .base_method import BaseMethod, MethodBatch, MethodResult, predict
 class FixMatch(BaseMethod):
     """FixMatch (Sohn et al., 2020, arXiv 2001.07685).
 
-    The strong view learns the most likely class of the weak view where that
-    is sure enough (Eq. 4 there), beside the supervised loss (Eq. 3)::
+    The strong view learns the most likely class of the weak view if that is
+    confident enough (Eq. 4 there), in addition to the supervised loss
+    (Eq. 3)::
 
         L = CE(y, p(x)) + weight * L_u
         L_u = mean(1[max q >= threshold] * CE(argmax q, p_s))
 
     with q = p(weak view), without gradient, p_s = p(strong view), and the
-    mean over all unlabeled faces, sure or not.
+    mean over all unlabeled faces, confident or not.
 
     A method that differs in one of the three parts overrides
     :meth:`supervised_loss`, :meth:`targets` or :meth:`confident`.
 
     Args:
-        threshold: tau.
-        weight: lambda_u.
-        kwargs: Those of :class:`BaseMethod`.
+        threshold: Minimum confidence, tau.
+        weight: Factor of the unsupervised loss, lambda_u.
+        kwargs: Options of :class:`BaseMethod`.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class FixMatch(BaseMethod):
         labeled, weak, strong = predict(
             network, batch.faces, batch.weak[0], batch.strong
         )
-        weak = weak.detach()
+        weak = weak.detach()  # the target gets no gradient
         supervised = self.supervised_loss(labeled, batch.labels, iteration)
         targets = self.targets(weak)
         confident = self.confident(weak, batch.indices, iteration)
@@ -55,18 +56,23 @@ class FixMatch(BaseMethod):
     def supervised_loss(
         self, logits: Tensor, labels: Tensor, iteration: int
     ) -> Tensor:
-        """Loss of the labeled faces, of logits (N, C) and labels (N,)."""
+        """Compute the loss of the labeled faces, logits (N, C)."""
         return F.cross_entropy(logits, labels)
 
     def targets(self, weak: Tensor) -> Tensor:
-        """Pseudo-labels (M, C) from the logits of the weak view, (M, C)."""
+        """Make pseudo-labels (M, C) from the weak view's logits (M, C)."""
         return pseudo_labels(weak, 'argmax')
 
     def confident(
         self, weak: Tensor, indices: Tensor, iteration: int
     ) -> Tensor:
-        """Faces to learn from, (M,) bool, from the logits of the weak view.
+        """Select the faces to learn from, bool (M,).
 
-        Called once per iteration, after :meth:`supervised_loss`.
+        It is called once per iteration, after :meth:`supervised_loss`.
+
+        Args:
+            weak: Logits of the weak view, (M, C), without gradient.
+            indices: Indices of the faces in the unlabeled data set, (M,).
+            iteration: The iteration, counted from 0.
         """
         return weak.softmax(dim=1).amax(dim=1) >= self.threshold

@@ -12,11 +12,11 @@ from .fixmatch import FixMatch
 class FlexMatch(FixMatch):
     """FlexMatch (Zhang et al., 2021, arXiv 2110.08263).
 
-    :class:`FixMatch` with a threshold for each class that is low as long as
-    few faces have been learned as that class: curriculum pseudo-labeling. Of
-    each unlabeled face the last class is kept that it had with a probability
-    above the fixed threshold tau. With sigma(c) the number of faces of class
-    c among the N::
+    :class:`FixMatch` with one threshold per class, which is low as long as few
+    faces have been learned as that class: curriculum pseudo-labeling. The
+    method stores for each unlabeled face the last class that it had with a
+    probability of at least the fixed threshold tau. With sigma(c) the number
+    of faces of class c among all N::
 
         beta(c) = sigma(c) / max(max sigma, N - sum sigma)
         T(c) = tau * beta(c) / (2 - beta(c))
@@ -25,12 +25,12 @@ class FlexMatch(FixMatch):
     warm-up. The thresholds of an iteration come from the iterations before.
 
     Args:
-        kwargs: Those of :class:`FixMatch`.
+        kwargs: Options of :class:`FixMatch`.
     """
 
     def __init__(self, **kwargs) -> None:
         super().__init__(**kwargs)
-        # Class of each unlabeled face, -1 as long as it has none.
+        # Class of each unlabeled face, -1 before it has one.
         learned = torch.full((self.num_unlabeled,), -1, dtype=torch.int16)
         self.register_buffer('learned', learned)
 
@@ -42,12 +42,15 @@ class FlexMatch(FixMatch):
         learned = torch.where(confidence >= self.threshold, label, -1)
         learned = torch.cat(all_gather(learned))
         indices = torch.cat(all_gather(indices))
-        sure = learned >= 0
-        self.learned[indices[sure]] = learned[sure].to(self.learned.dtype)
+        has_class = learned >= 0
+        self.learned[indices[has_class]] = learned[has_class].to(
+            self.learned.dtype
+        )
         return confident
 
     def thresholds(self) -> Tensor:
-        """T of each class, (C,)."""
+        """Compute the threshold T of each class, (C,)."""
+        # The first bin counts the faces without a class.
         counts = torch.bincount(
             self.learned.int() + 1, minlength=self.num_classes + 1
         )

@@ -21,9 +21,9 @@ class PseudoLabel(BaseMethod):
     The strong view is not used.
 
     Args:
-        weight: alpha_f. The paper's is 3.
-        ramp: T1 and T2 as shares of the training.
-        kwargs: Those of :class:`BaseMethod`.
+        weight: Final weight of the unlabeled faces, alpha_f; 3 in the paper.
+        ramp: T1 and T2 as fractions of the training.
+        kwargs: Options of :class:`BaseMethod`.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class PseudoLabel(BaseMethod):
         return MethodResult(losses, weak.detach(), targets, every)
 
     def alpha(self, iteration: int) -> float:
-        """Weight of the unlabeled faces in an iteration."""
+        """Return the weight of the unlabeled faces in an iteration."""
         begin, end = self.ramp
         progress = (iteration / self.max_iters - begin) / (end - begin)
         return self.weight * min(max(progress, 0.0), 1.0)

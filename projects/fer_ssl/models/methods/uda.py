@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .fixmatch import FixMatch
 
-# Training signal annealing: share of the training -> alpha.
+# Training signal annealing: fraction of the training that is done -> alpha.
 _SCHEDULES = {
     'linear': lambda progress: progress,
     'log': lambda progress: 1 - math.exp(-5 * progress),
@@ -22,9 +22,9 @@ _SCHEDULES = {
 class UDA(FixMatch):
     """Unsupervised data augmentation (Xie et al., 2020, arXiv 1904.12848).
 
-    As :class:`FixMatch`, with a sharpened distribution as target,
-    softmax(z / temperature), and training signal annealing: labeled faces
-    whose true class has a probability above eta do not count::
+    :class:`FixMatch` with a sharpened distribution as the target,
+    softmax(z / temperature), and with training signal annealing: labeled
+    faces whose true class has a probability above eta do not count::
 
         eta = alpha(t) * (1 - 1 / C) + 1 / C
         alpha = t, 1 - exp(-5 t) or exp(5 (t - 1)), t = iteration / max_iters
@@ -33,11 +33,11 @@ class UDA(FixMatch):
     cross-entropy has the gradient of the paper's KL divergence.
 
     Args:
-        threshold: beta, of the probability before sharpening.
-        temperature: Of the target; below 1 sharpens.
-        annealing: ``'linear'``, ``'log'`` (many labels), ``'exp'`` (few), or
-            ``None`` for none.
-        kwargs: Those of :class:`FixMatch`.
+        threshold: Minimum confidence before sharpening, beta.
+        temperature: Softmax temperature of the target; below 1 sharpens it.
+        annealing: ``'linear'``, ``'log'`` (for many labels), ``'exp'`` (for
+            few labels), or ``None`` for no annealing.
+        kwargs: Options of :class:`FixMatch`.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class UDA(FixMatch):
         counted = torch.exp(-loss.detach()) <= self.eta(iteration)
         count = counted.sum()
         all_reduce(count)
-        # DDP takes the mean, not the sum, of the gradients of the ranks.
+        # DDP averages the gradients of the ranks rather than summing them.
         ranks = get_world_size()
         return ranks * (loss * counted).sum() / count.clamp(min=1)
 
     def eta(self, iteration: int) -> float:
-        """Largest probability of the true class that counts."""
+        """Return the maximum probability of the true class that counts."""
         alpha = _SCHEDULES[self.annealing](iteration / self.max_iters)
         return alpha * (1 - 1 / self.num_classes) + 1 / self.num_classes

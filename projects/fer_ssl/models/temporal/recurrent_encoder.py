@@ -13,16 +13,16 @@ _CELLS = {'LSTM': nn.LSTM, 'GRU': nn.GRU}
 class RecurrentEncoder(BaseModule):
     """LSTM or GRU over the frames of a clip.
 
-    The state passes over an invalid frame unchanged, from both directions.
+    In both directions, an invalid frame leaves the state unchanged.
 
     Args:
         in_channels: Width D of the frame features.
-        embed_dims: Width E at the output; even if ``bidirectional``, as each
-            direction gives a half of it.
+        embed_dims: Width E of the output. It must be even if
+            ``bidirectional``, since each direction yields half of it.
         num_layers: Number of layers.
         cell: ``'LSTM'`` or ``'GRU'``.
-        bidirectional: Whether a frame knows its future too.
-        dropout: Probability, between layers.
+        bidirectional: Whether the output also depends on later frames.
+        dropout: Dropout probability between layers.
     """
 
     def __init__(
@@ -40,8 +40,8 @@ class RecurrentEncoder(BaseModule):
             raise ValueError(f'cell={cell!r} is none of {", ".join(_CELLS)}.')
         if bidirectional and embed_dims % 2:
             raise ValueError(
-                f'embed_dims={embed_dims} must be even: each direction gives '
-                'a half of it.'
+                f'embed_dims={embed_dims} must be even: each direction yields '
+                'half of it.'
             )
         self.embed_dims = embed_dims
         self.layers = _CELLS[cell](
@@ -61,10 +61,11 @@ class RecurrentEncoder(BaseModule):
             valid: Frames that exist and have a face, bool (N, T).
 
         Returns:
-            (N, T, E), zero at the other frames.
+            (N, T, E), zero at invalid frames.
         """
         x = x.masked_fill(~valid[..., None], 0)
-        # Valid frames first, in their order; a clip without any keeps one.
+        # Move the valid frames to the front, in order, and pack these alone.
+        # A clip without any keeps one, since a length must be positive.
         order = (~valid).long().argsort(dim=1, stable=True)
         lengths = valid.sum(dim=1).clamp(min=1).cpu()
         packed = pack_padded_sequence(
@@ -76,6 +77,7 @@ class RecurrentEncoder(BaseModule):
         y, _ = pad_packed_sequence(
             self.layers(packed)[0], batch_first=True, total_length=x.size(1)
         )
-        place = order.argsort(dim=1)
-        y = y.take_along_dim(place[..., None], dim=1)
+        # Move the frames back to their places.
+        inverse = order.argsort(dim=1)
+        y = y.take_along_dim(inverse[..., None], dim=1)
         return y.masked_fill(~valid[..., None], 0)

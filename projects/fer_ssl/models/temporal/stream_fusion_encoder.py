@@ -8,12 +8,12 @@ from mmengine.registry import MODELS
 from torch import nn
 
 
-class FrameStandardiser(nn.Module):
-    """Every feature minus its mean, over its standard deviation.
+class FrameStandardizer(nn.Module):
+    """Subtract each feature's mean and divide by its standard deviation.
 
-    Both are over all valid frames seen in training so far, also in training:
-    a batch of few frames does no harm. Features of sound need it more than
-    those of a network: log-mel spectra have a mean of about -5.
+    Both are over all valid frames seen in training so far, also during
+    training, so batches with few frames do no harm. Sound features need it
+    more than those of a network: log-mel spectra have a mean of about -5.
     """
 
     def __init__(self, in_channels: int) -> None:
@@ -23,7 +23,7 @@ class FrameStandardiser(nn.Module):
         self.register_buffer('variance', torch.ones(in_channels))
 
     def forward(self, x: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-        """Standardise x (N, T, D); frames that are not valid become zero."""
+        """Standardize x (N, T, D); invalid frames become zero."""
         if self.training and valid.any():
             self._update(x[valid])
         x = (x - self.mean) * (self.variance + 1e-5).rsqrt()
@@ -31,45 +31,46 @@ class FrameStandardiser(nn.Module):
 
     @torch.no_grad()
     def _update(self, frames: torch.Tensor) -> None:
-        """Mean and variance of n + m frames from those of n and of m (m, D).
+        """Merge the statistics of new frames (m, D) into the running ones.
 
-        Chan, Golub and LeVeque, "Algorithms for computing the sample
-        variance" (1983).
+        The formulas are those of Chan, Golub and LeVeque, "Algorithms for
+        computing the sample variance" (1983).
         """
         self.num_frames += len(frames)
-        share = (len(frames) / self.num_frames).float()
+        fraction = (len(frames) / self.num_frames).float()
         new_variance, new_mean = torch.var_mean(frames, 0, correction=0)
         delta = new_mean - self.mean
-        self.mean += share * delta
-        self.variance.lerp_(new_variance, share)
-        self.variance += share * (1 - share) * delta**2
+        self.mean += fraction * delta
+        self.variance.lerp_(new_variance, fraction)
+        self.variance += fraction * (1 - fraction) * delta**2
 
 
 @MODELS.register_module()
 class StreamFusionEncoder(BaseModule):
     """One temporal encoder per stream, fusion, and a joint encoder.
 
-    Streams, such as the faces and the sound of a video, stand side by side
-    in the channels of the features, each with frames of its own that are
-    valid. The encoders of streams see only these, and what they give at other
-    frames is left out of the fusion, not read as zeros:
+    Streams, such as the faces and the sound of a video, are concatenated in
+    the channels of the features, and each has its own valid frames. A
+    stream's encoder sees only these, and its output at other frames is left
+    out of the fusion rather than read as zeros:
 
-    - ``'concat'``: a vector that is learned stands in for a missing stream,
-      so the joint encoder can tell it from one that says nothing.
-    - ``'gated'``: the weighted mean of the streams, by a gate in (0, 1) for
-      each stream and frame, ``sigmoid(w_s h_s + b_s)``. The gate of a missing
-      stream is 0; those of the others are divided by their sum.
+    - ``'concat'`` concatenates the streams. A learned vector replaces a
+      missing stream, so the joint encoder can tell that it is missing.
+    - ``'gated'`` takes the weighted mean of the streams, with a gate in (0, 1)
+      for each stream and frame, ``sigmoid(w_s h_s + b_s)``. The gate of a
+      missing stream is 0; the others are divided by their sum.
 
     Args:
-        streams: For each stream its width ``in_channels`` and its ``encoder``,
-            config of a temporal encoder without ``in_channels``, and
-            optionally ``standardise=True`` for a :class:`FrameStandardiser`
-            before it.
-        fusion: ``'concat'`` or ``'gated'``; gates need encoders of one width.
+        streams: For each stream its width ``in_channels``, its ``encoder``
+            (config of a temporal encoder without ``in_channels``) and
+            optionally ``standardise=True`` for a :class:`FrameStandardizer`
+            before the encoder.
+        fusion: ``'concat'`` or ``'gated'``; gates need encoders of the same
+            width.
         encoder: Config of the joint encoder, without ``in_channels``.
-            ``None`` leaves it out.
-        in_channels: Width of all streams together, to be checked against
-            them. Heads read it from the config.
+            ``None`` for no joint encoder.
+        in_channels: Total width of all streams, which is checked. Heads read
+            it from the config.
 
     Example:
         >>> temporal_encoder = dict(
@@ -104,7 +105,7 @@ class StreamFusionEncoder(BaseModule):
                 f'{" + ".join(map(str, self.widths))} = {sum(self.widths)}.'
             )
         self.standardisers = nn.ModuleList(
-            FrameStandardiser(stream['in_channels'])
+            FrameStandardizer(stream['in_channels'])
             if stream.get('standardise')
             else None
             for stream in streams
@@ -123,7 +124,7 @@ class StreamFusionEncoder(BaseModule):
             if len(set(dims)) > 1:
                 raise ValueError(
                     f"fusion='gated' takes a mean of the streams, but their "
-                    f'encoders give {dims} channels. Make these equal.'
+                    f'encoders have {dims} output channels. Make these equal.'
                 )
             self.gates = nn.ModuleList(nn.Linear(dim, 1) for dim in dims)
             self.embed_dims = dims[0]
@@ -141,21 +142,21 @@ class StreamFusionEncoder(BaseModule):
 
     @property
     def num_streams(self) -> int:
-        """S."""
+        """Number S of streams."""
         return len(self.widths)
 
     def forward(self, x: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
         """Encode clips.
 
         Args:
-            x: Features of all streams, (N, T, D1 + D2 + ...). What stands at
-                frames that are not valid changes nothing.
+            x: Features of all streams, (N, T, D1 + D2 + ...). Values at
+                invalid frames have no effect.
             valid: Which streams each frame has, bool (N, T, S); or bool
-                (N, T) where a frame has all of them or none.
+                (N, T) if each frame has all of them or none.
 
         Returns:
-            (N, T, E), finite everywhere, but of use only at frames that have
-            any stream.
+            (N, T, E), finite everywhere, but meaningful only at frames that
+            have at least one stream.
         """
         if valid.dim() == 2:
             valid = valid[..., None].expand(-1, -1, self.num_streams)
@@ -179,7 +180,7 @@ class StreamFusionEncoder(BaseModule):
     def _concatenate(
         self, encoded: Sequence[torch.Tensor], valid: torch.Tensor
     ) -> torch.Tensor:
-        """Streams side by side, (N, T, E1 + E2 + ...)."""
+        """Concatenate the streams to (N, T, E1 + E2 + ...)."""
         parts = [
             torch.where(valid[..., i, None], part, self.missing[i])
             for i, part in enumerate(encoded)
@@ -189,18 +190,19 @@ class StreamFusionEncoder(BaseModule):
     def stream_gates(
         self, encoded: Sequence[torch.Tensor], valid: torch.Tensor
     ) -> torch.Tensor:
-        """Share of each stream in each frame, (N, T, S).
+        """Compute the weight of each stream in each frame, (N, T, S).
 
-        The sum is 1 where a frame has any stream, else 0.
+        The weights sum to 1 if a frame has any stream, and to 0 otherwise.
 
         Args:
-            encoded: S streams (N, T, E).
-            valid: Bool (N, T, S).
+            encoded: Outputs of the S encoders, each (N, T, E).
+            valid: Which streams each frame has, bool (N, T, S).
         """
         scores = torch.cat(
             [gate(part) for gate, part in zip(self.gates, encoded)], dim=-1
         )
-        # softmax(log g) is g / sum(g), also where every g underflows.
+        # softmax(log g) equals g / sum(g), but is right even if all g
+        # underflow. -1e9 and not -inf: a frame without a stream would be NaN.
         logs = nn.functional.logsigmoid(scores.float())
-        shares = logs.masked_fill(~valid, -1e9).softmax(dim=-1)
-        return (shares * valid).to(scores.dtype)
+        weights = logs.masked_fill(~valid, -1e9).softmax(dim=-1)
+        return (weights * valid).to(scores.dtype)

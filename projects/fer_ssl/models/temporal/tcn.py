@@ -13,16 +13,16 @@ from torch.nn.utils.parametrizations import weight_norm
 class TemporalBlock(nn.Module):
     """Two dilated convolutions with a residual (arXiv:1803.01271, Fig. 1b).
 
-    Weight-normed, each followed by PReLU and dropout, as in the code of
-    paper B.
+    The convolutions have weight normalization and are followed by PReLU and
+    dropout, as in the code of paper B.
 
     Args:
         in_channels: Channels of the input.
         out_channels: Channels of the output.
-        kernel_size: Frames that a convolution looks at.
-        dilation: Frames between neighbours of these.
-        causal: Look at the past only. Otherwise at both sides alike.
-        dropout: Probability, after each convolution.
+        kernel_size: Number of frames in the kernel of a convolution.
+        dilation: Distance between two of these frames.
+        causal: Look only at the past, or else equally at both sides.
+        dropout: Dropout probability after each convolution.
     """
 
     def __init__(
@@ -52,11 +52,11 @@ class TemporalBlock(nn.Module):
         self.output = nn.PReLU()
 
     def forward(self, x: torch.Tensor, invalid: torch.Tensor) -> torch.Tensor:
-        """(N, C, T), invalid bool (N, 1, T) -> (N, out_channels, T)."""
+        """Map x (N, C, T), invalid bool (N, 1, T), to (N, out_channels, T)."""
         y = x
         for conv, activation in zip(self.convs, self.activations):
-            # What stands at an invalid frame reaches no other: it is to the
-            # convolution what lies beyond the ends of the clip.
+            # Zeros at invalid frames, like the padding beyond the ends of the
+            # clip, so that these frames do not affect any other.
             y = F.pad(y.masked_fill(invalid, 0), self.padding)
             y = self.dropout(activation(conv(y)))
         return self.output(y + self.residual(x))
@@ -67,15 +67,15 @@ class TCN(BaseModule):
     """Temporal convolutional network over the frames of a clip.
 
     One :class:`TemporalBlock` per entry of ``channels``, with dilation 1, 2,
-    4, ... The defaults are those of paper B's code, but for ``causal``, which
-    is True there and not mentioned in the paper.
+    4, ... The defaults are those of paper B's code, except for ``causal``,
+    which is True there but not mentioned in the paper.
 
     Args:
         in_channels: Width D of the frame features.
         channels: Width after each block; the last is ``embed_dims``.
-        kernel_size: Frames that a convolution looks at.
-        dropout: Probability, after each convolution.
-        causal: Look at the past only.
+        kernel_size: Number of frames in the kernel of a convolution.
+        dropout: Dropout probability after each convolution.
+        causal: Look only at the past.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class TCN(BaseModule):
             valid: Frames that exist and have a face, bool (N, T).
 
         Returns:
-            (N, T, E), zero at the other frames.
+            (N, T, E), zero at invalid frames.
         """
         invalid = ~valid[:, None]
         x = x.transpose(1, 2).masked_fill(invalid, 0)

@@ -7,13 +7,14 @@ from mmengine.registry import MODELS
 
 @MODELS.register_module()
 class TCNTransformerEncoder(BaseModule):
-    """Temporal convolutions, then self-attention (paper B, section 3).
+    """Temporal convolutions followed by self-attention (paper B, section 3).
 
     Args:
         in_channels: Width D of the frame features.
-        tcn: Options of :class:`TCN`, or another encoder by its ``type``.
+        tcn: Options of :class:`TCN`, or the config of another encoder.
         transformer: Options of :class:`TransformerEncoder`, whose projection
-            widens what the convolutions give, or another encoder.
+            widens the output of the convolutions, or the config of another
+            encoder.
 
     Example:
         >>> encoder = dict(
@@ -41,5 +42,5 @@ class TCNTransformerEncoder(BaseModule):
         self.embed_dims = self.transformer.embed_dims
 
     def forward(self, x: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-        """(N, T, D), valid bool (N, T) -> (N, T, E)."""
+        """Encode frame features (N, T, D), valid bool (N, T), to (N, T, E)."""
         return self.transformer(self.tcn(x, valid), valid)

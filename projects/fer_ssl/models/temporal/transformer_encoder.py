@@ -11,7 +11,16 @@ from torch import nn
 def sinusoidal_positions(
     length: int, dims: int, device: torch.device | None = None
 ) -> torch.Tensor:
-    """Fixed positional encoding (length, dims) of arXiv:1706.03762, 3.5."""
+    """Return the fixed positional encoding of arXiv:1706.03762, section 3.5.
+
+    Args:
+        length: Number of positions.
+        dims: Width of the encoding; even.
+        device: Device of the result.
+
+    Returns:
+        (length, dims), float32.
+    """
     position = torch.arange(length, device=device, dtype=torch.float32)
     exponent = torch.arange(0, dims, 2, device=device, dtype=torch.float32)
     angle = position[:, None] * torch.exp(exponent * (-math.log(1e4) / dims))
@@ -22,25 +31,26 @@ def sinusoidal_positions(
 class TransformerEncoder(BaseModule):
     """Self-attention over the frames of a clip (paper A, section 3.4).
 
-    A linear projection, optional positional encoding, then the layers. The
-    paper states no sizes. The defaults are pre-norm layers as they are usual
-    now; paper B's code has ``feedforward_dims=512, activation='relu'``,
-    post-norm, and neither positions nor a mask.
+    A linear projection and an optional positional encoding come before the
+    layers. The paper does not state any sizes. The defaults are pre-norm
+    layers, as is common today; paper B's code has ``feedforward_dims=512,
+    activation='relu'``, post-norm, and neither positions nor a mask.
 
     Args:
         in_channels: Width D of the frame features.
-        embed_dims: Width E inside and at the output; even.
+        embed_dims: Width E of the layers and of the output; even.
         num_layers: Number of layers.
         num_heads: Number of attention heads; must divide ``embed_dims``.
-        dropout: Probability, inside the layers and after the projection.
-        positional_encoding: Whether frames know their place in the clip.
-        feedforward_dims: Width inside the layers, 4 E by default.
+        dropout: Dropout probability inside the layers and after the
+            projection.
+        positional_encoding: Whether to add the frames' positions in the clip.
+        feedforward_dims: Width of the feed-forward layers, 4 E by default.
         activation: ``'gelu'`` or ``'relu'``.
-        norm_first: Normalise before attention and feed-forward, and once
-            after the last layer. False normalises after each of them.
-        mask_invalid: Attend to valid frames only. Otherwise to all frames,
-            where the others are zero vectors: a padded clip then comes out
-            otherwise than without its padding.
+        norm_first: Normalize before attention and feed-forward, and once
+            after the last layer. ``False`` normalizes after each of them.
+        mask_invalid: Attend to valid frames only. ``False`` attends to all
+            frames, with zero vectors as features of the invalid ones; padding
+            a clip then changes its output.
     """
 
     def __init__(
@@ -94,14 +104,15 @@ class TransformerEncoder(BaseModule):
         Returns:
             (N, T, E), finite everywhere, but of use at valid frames only.
         """
-        # Not a number of an invalid frame would outlive a weight of zero.
+        # Zeros, because NaN at an invalid frame would survive an attention
+        # weight of 0.
         x = self.projection(x.masked_fill(~valid[..., None], 0))
         if self.positional_encoding:
             x = x + sinusoidal_positions(x.size(1), self.embed_dims, x.device)
         masked = None
         if self.mask_invalid:
-            # Softmax over no key at all is NaN: without any valid frame in a
-            # clip, its frames attend to each other and nobody reads the
-            # result.
+            # Softmax over no key at all is NaN. In a clip without any valid
+            # frame all frames attend to each other, and the result is not
+            # used.
             masked = ~valid & valid.any(dim=1, keepdim=True)
         return self.layers(self.dropout(x), src_key_padding_mask=masked)
