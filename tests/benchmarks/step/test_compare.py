@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import MODELS
+from mmengine.registry import MODELS, DefaultScope
 from torch.autograd import forward_ad
 from torch.testing import assert_close
 
@@ -173,7 +173,8 @@ class OtherLoop:
 
 def test_all_are_compared(config):
     threads = torch.get_num_threads()
-    network = MODELS.build(config.model.network)
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        network = MODELS.build(config.model.network)
     weights = sum(x.numel() for x in network.parameters())
     loops = []
 
