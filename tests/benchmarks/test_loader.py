@@ -36,7 +36,7 @@ def pipeline(size=24):
 
 
 @pytest.mark.parametrize('workers', [0, 1])
-def test_all_forms_are_compared(tmp_path, workers):
+def test_all_formats_are_compared(tmp_path, workers):
     make_images(str(tmp_path / 'images'), 12, 32)
     speeds = compare_loading(
         str(tmp_path),
@@ -56,7 +56,7 @@ def test_all_forms_are_compared(tmp_path, workers):
         assert len(speed.rates) == len(speed.ratios) == 2
         assert min(speed.rates) > 0
     assert speeds[0].ratios == [1, 1]
-    table = describe(speeds, 'form', 'images/s').splitlines()
+    table = describe(speeds, 'format', 'images/s').splitlines()
     assert len(table) == 6
     assert table[2].endswith('| 1.00 | 1.00 | 1.00 |')
 
@@ -80,7 +80,7 @@ def test_plain_views(tmp_path):
     steps = pipeline()
     steps[2]['num_views'] = [1, 2]
     assert len(PlainDataset(paths, steps)[0]) == 3
-    with pytest.raises(ValueError, match='can be compared only where'):
+    with pytest.raises(ValueError, match='can be compared'):
         PlainDataset(paths, steps[:2])
     steps[2]['transforms'][0].append(dict(type='GaussianBlur'))
     with pytest.raises(ValueError, match='GaussianBlur has no counterpart'):

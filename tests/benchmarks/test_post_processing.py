@@ -1,4 +1,4 @@
-"""Also the proof that SciPy and scikit-learn find the same."""
+"""Also proves that SciPy and scikit-learn give the same results."""
 
 import subprocess
 import sys
@@ -41,7 +41,7 @@ def test_every_task_gives_what_scipy_gives(tmp_path):
 @pytest.mark.parametrize('number', range(len(NAMES)))
 def test_a_difference_is_seen(tmp_path, number):
     task = frame_tasks(400, 2, str(tmp_path))[number]
-    own, other = task.own(), task.peer()
+    own, other = task.own(), task.baseline()
     if isinstance(own, dict):
         other['ccc' if 'ccc' in own else next(iter(other))] += 0.01
     elif isinstance(own, list):
@@ -70,3 +70,9 @@ def test_tool(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert '| submission, AU |' in done.stdout
+
+
+def test_without_scikit_learn(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, 'sklearn', None)
+    with pytest.raises(ImportError, match='`pip install scikit-learn`'):
+        frame_tasks(10, 1, str(tmp_path))

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_import_costs_little_more_than_mmengine():
-    """The least of three processor times: noise only adds to them."""
+    """The minimum of three CPU times, because noise only adds to them."""
     commands = import_commands(('mmengine', 'fer_ssl'))
     seconds = compare_startup(commands, 3)
     mmengine, own = (min(x) for x in seconds.values())
@@ -45,8 +45,8 @@ def test_rows():
     assert table[1] == dict(
         command='b',
         processor_s='4.00',
-        least='2.50',
-        most='9.00',
+        min='2.50',
+        max='9.00',
         more_than_first='2.00',
     )
 

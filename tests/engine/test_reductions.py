@@ -1,6 +1,7 @@
-"""docs/scaling.md counts reductions; here they are counted."""
+"""Counts the reductions that docs/scaling.md states."""
 
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -8,10 +9,10 @@ from pathlib import Path
 import pytest
 from mmengine.registry import MODELS, init_default_scope
 
-from fer_ssl.benchmarks.scaling import REDUCTIONS, Machine
 from tests.helpers.ranks import train_on_ranks
 
-TOOL = Path(__file__).parents[2] / 'tools/analysis/scaling.py'
+TOOL = Path(__file__).parents[2] / 'tools/benchmark/scaling.py'
+SCALING = runpy.run_path(str(TOOL))
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def config(spatial_config):
     [('none', 1), ('jvp', 1), ('dot', 1), ('dot', 2), ('expected', 1)],
 )
 def test_reductions_of_a_step(config, tmp_path, feedback, accumulation):
-    """Not of each micro-batch."""
+    """They do not depend on the number of micro-batches."""
     cfg = config
     cfg.train_cfg.update(
         max_iters=2,
@@ -48,10 +49,9 @@ def test_reductions_of_a_step(config, tmp_path, feedback, accumulation):
     for step in logs:
         assert step['reduced/ddp'] == 2 * weights
         extra, small = divmod(step['reduced/other'], weights)
-        assert extra == REDUCTIONS[feedback] - 2
+        assert extra == SCALING['REDUCTIONS'][feedback] - 2
         assert small < 100  # the numbers of the log, the coefficient
-        most = Machine(1, 1, 1).small_reductions + extra
-        assert step['reduced/calls'] <= most
+        assert step['reduced/calls'] <= SCALING['SMALL_REDUCTIONS'] + extra
 
 
 def test_check_of_the_formula(config, tmp_path):
@@ -65,8 +65,10 @@ def test_check_of_the_formula(config, tmp_path):
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    apart = re.search(r'apart: ([\d.]+) and ([\d.]+) ms', done.stdout)
-    both = re.search(r': ([\d.]+) ms predicted, ([\d.]+) meas', done.stdout)
+    link = re.search(r'link: ([\d.]+) GB/s, (\d+) us', done.stdout)
+    assert min(map(float, link.groups())) > 0
+    apart = re.search(r'trainings: ([\d.]+) and ([\d.]+) ms', done.stdout)
+    both = re.search(r': ([\d.]+) ms predicted, ([\d.]+) ms meas', done.stdout)
     assert min(map(float, apart.groups())) > 0
     # the slower of the two, and the reductions
     assert float(both[1]) > max(map(float, apart.groups()))

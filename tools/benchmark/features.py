@@ -1,14 +1,15 @@
-"""Cached features: extraction, temporal training, memory, start-up.
+"""Speed and memory of cached features.
 
     python tools/benchmark/features.py
     python tools/benchmark/features.py --only memory
 
-Made up videos and a student with random weights, at the sizes of
+Uses synthetic videos and a student with random weights, with the network of
 configs/temporal_r50.py (or another config of the temporal phase).
 
-extraction: frames per second beside the network alone, on the same batches.
-training: frames per second on features beside reading frames and running the
-student. memory: of few and of many videos, each in a process of its own.
+extraction: frames per second, compared with the network alone on the same
+batches. training: frames per second on features, compared with reading frames
+and running the student. memory: time and memory of the dataset with a small
+and a large feature store, each in its own process.
 """
 
 from __future__ import annotations
@@ -44,25 +45,34 @@ def parse_args() -> argparse.Namespace:
     add = parser.add_argument
     add('--config', default=CONFIG)
     add('--only', choices=PARTS, nargs='+', default=PARTS)
-    add('--videos', type=int, default=8, help='with images')
-    add('--frames', type=int, default=256, help='of each of them')
-    add('--size', type=int, default=112, help='side of an image, pixels')
-    add('--clips', type=int, default=4, help='clips of a training step')
-    add('--steps', type=int, default=10, help='of a measurement of training')
+    add('--videos', type=int, default=8, help='videos with images')
+    add('--frames', type=int, default=256, help='frames per video')
+    add('--size', type=int, default=112, help='side of a frame in pixels')
+    add('--clips', type=int, default=4, help='clips per training step')
+    add('--steps', type=int, default=10, help='training steps per measurement')
     add('--rounds', type=int, default=5)
-    add('--workers', type=int, help="in place of the config's")
+    add(
+        '--workers',
+        type=int,
+        help='worker processes; default: those of the config',
+    )
     add('--few', type=int, default=3_000, help='frames of the small store')
-    add('--many', type=int, default=300_000, help='of the large one')
-    add('--video-frames', type=int, default=100, help='frames per video there')
-    add('--dim', type=int, default=2048, help='numbers of a feature there')
-    add('--items', type=int, default=200, help='clips read there')
-    add('--window', type=int, default=64, help='frames of a clip')
-    add('--cfg-options', nargs='+', default=[], help='of the config')
+    add('--many', type=int, default=300_000, help='frames of the large store')
+    add(
+        '--video-frames',
+        type=int,
+        default=100,
+        help='frames per video of the stores',
+    )
+    add('--dim', type=int, default=2048, help='dimensions of their features')
+    add('--items', type=int, default=200, help='clips to read from them')
+    add('--window', type=int, default=64, help='frames per clip')
+    add('--cfg-options', nargs='+', default=[], help='changes to the config')
     return parser.parse_args()
 
 
 def compute(args: argparse.Namespace, folder: str) -> None:
-    """Extraction and training."""
+    """Measure extraction and training."""
     files = make_videos(folder, args.videos, args.frames, args.size)
     cfg = Config.fromfile(args.config)
     pipeline = cfg.extract_dataloader.dataset.pipeline
@@ -94,7 +104,7 @@ def _number(text: str) -> int | str:
 
 
 def memory(args: argparse.Namespace, folder: str) -> None:
-    """Footprints of a small and a large store."""
+    """Measure the footprints of a small and a large store."""
     found = []
     for frames in (args.few, args.many):
         arguments = make_store(

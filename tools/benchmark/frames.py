@@ -1,10 +1,10 @@
-"""Post-processing, scores and submissions of many frames beside SciPy.
+"""Speed of post-processing, scores and submissions, compared with SciPy.
 
     python tools/benchmark/frames.py
 
-Random predictions for all three tracks. Each task is done by fer_ssl and with
-plain SciPy and scikit-learn, in turns, in seconds of the processor; results
-that differ are an error.
+Runs each task on random predictions with fer_ssl and with plain SciPy and
+scikit-learn, which must be installed. They run in alternation and are measured
+in CPU seconds; different results are an error.
 """
 
 from __future__ import annotations

@@ -3,11 +3,11 @@
     python tools/benchmark/loader.py
     python tools/benchmark/loader.py --images PHOTOS --workers 4
 
-Weak and strong views of configs/_base_/datasets/fer_224.py (or of any config
-with a variable `unlabeled_dataloader`) beside the same operations in
-torchvision on PIL images. All variants take turns; the table gives the median,
-the minimum and the maximum of rate and ratio over the rounds. The images stay
-in the page cache: this measures the processor, not the disk.
+Compares the weak and strong views of configs/_base_/datasets/fer_224.py (or of any
+config with a variable `unlabeled_dataloader`) with the same operations in
+torchvision on PIL images. All variants run in alternation; the table gives
+median, minimum and maximum of rate and ratio over the rounds. The images stay
+in the page cache, so this measures the CPU and not the disk.
 """
 
 from __future__ import annotations
@@ -37,25 +37,29 @@ def parse_args() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('--images', help='folder of images; default: made up')
     parser.add_argument(
-        '--count', type=int, default=500, help='images to take or make'
+        '--images', help='folder of images; default: synthetic ones'
     )
     parser.add_argument(
-        '--size', type=int, default=112, help='side of made up images, pixels'
+        '--count', type=int, default=500, help='number of images'
+    )
+    parser.add_argument(
+        '--size',
+        type=int,
+        default=112,
+        help='side of synthetic images in pixels',
     )
     parser.add_argument('--config', default=CONFIG)
     parser.add_argument('--rounds', type=int, default=7)
     parser.add_argument(
-        '--per-round', type=int, default=256, help='images of a measurement'
+        '--per-round', type=int, default=256, help='images per measurement'
     )
     parser.add_argument('--batch-size', type=int, default=32)
     parser.add_argument(
         '--workers',
         type=int,
         default=0,
-        help='worker processes; default: measure in this process, in seconds '
-        'of the processor',
+        help='worker processes; default: measure CPU seconds in this process',
     )
     parser.add_argument('--out', help='JSON file to write')
     return parser.parse_args()
@@ -78,7 +82,7 @@ def main() -> None:
             args.batch_size,
             args.workers,
         )
-    print(describe(speeds, 'form', 'images/s per worker'))
+    print(describe(speeds, 'format', 'images/s per worker'))
     if args.out:
         content = [asdict(speed) for speed in speeds]
         Path(args.out).write_text(json.dumps(content, indent=1) + '\n')

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# What docs/benchmarks.md has to say of one GPU, about ten minutes. PEER is a
-# clone of Face2Exp. Data and start weights are made up. More arguments are
-# --cfg-options of the trainings.
-#   on_gpu.sh OUT [PEER|-] [KEY=VALUE ...]
+# Measures the GPU rows of docs/benchmarks.md in about ten minutes. BASELINE is
+# a clone of Face2Exp. Data and start weights are synthetic. Further arguments
+# are --cfg-options of the trainings.
+#   on_gpu.sh OUT [BASELINE|-] [KEY=VALUE ...]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 configs=$here/../../configs
-out=${1:?usage: on_gpu.sh OUT [PEER|-] [KEY=VALUE ...]}
-peer=${2:--}
+out=${1:?usage: on_gpu.sh OUT [BASELINE|-] [KEY=VALUE ...]}
+baseline=${2:--}
 options=("${@:3}")
 mkdir -p "$out"
 exec > >(tee "$out/log.txt") 2>&1
@@ -15,12 +15,12 @@ exec > >(tee "$out/log.txt") 2>&1
 timed() { echo "\$ $*"; time "$@"; }
 
 python -m mmengine.utils.dl_utils.collect_env 2>/dev/null || true
-nvidia-smi || echo 'no NVIDIA GPU: times of the processor'
-peers=()
-[ "$peer" = - ] || peers=(--peer "$peer")
+nvidia-smi || echo 'no NVIDIA GPU: measuring CPU time.'
+baselines=()
+[ "$baseline" = - ] || baselines=(--baseline "$baseline")
 for config in spatial_r50_fast spatial_r50; do
     timed python "$here/step.py" --config "$configs/$config.py" \
-        --rounds 5 --steps 20 --out "$out/$config.csv" "${peers[@]}" \
+        --rounds 5 --steps 20 --out "$out/$config.csv" "${baselines[@]}" \
         ${options[0]:+--cfg-options "${options[@]}"}
 done
 
@@ -43,14 +43,15 @@ for file, row in (
     text = '\n'.join(['image,expression,truth,split', *rows, ''])
     (folder / f'split/{file}.csv').write_text(text)
 PYTHON
-FER_SSL_DATA=$out/data timed python "$here/waiting.py" \
-    "$configs/spatial_r50_no_ms1mv2.py" --iterations 600 --cfg-options \
+FER_SSL_DATA=$out/data timed python "$here/step.py" --data-time 600 \
+    --config "$configs/spatial_r50_no_ms1mv2.py" --cfg-options \
     model.network.backbone.init_cfg=None model.channels_last=True \
     optim_wrapper.teacher.type=Bfloat16OptimWrapper \
     optim_wrapper.student.type=Bfloat16OptimWrapper \
     compile=True val_dataloader=None val_cfg=None val_evaluator=None "${options[@]}"
 timed python "$here/features.py" --only extraction training --rounds 3
-# CUDA graphs, last: networks that keep outputs of an earlier call refuse them.
+# CUDA graphs come last, because networks that keep outputs of an earlier call
+# do not support them.
 timed python "$here/step.py" --config "$configs/spatial_r50_fast.py" \
     --rounds 5 --steps 20 --out "$out/cuda_graphs.csv" \
     --cfg-options compile.mode=reduce-overhead "${options[@]}"

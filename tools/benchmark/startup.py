@@ -1,10 +1,11 @@
-"""Processor time of imports, of a first iteration and of a resume.
+"""CPU time of imports, of a first iteration and of a resumed one.
 
     python tools/benchmark/startup.py --out startup.csv
 
-`import fer_ssl` beside `import mmengine`; a training of one iteration, from
-nothing and resumed at iteration 20, with configs/demo/demo_spatial.py on made
-up faces, beside the imports that it cannot do without. All take turns.
+Compares `import fer_ssl` with `import mmengine`, and a training of one
+iteration, from scratch and resumed at iteration 20, with the import that every
+training needs. Trains with configs/demo/demo_spatial.py on synthetic faces.
+All commands run in alternation.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument(
-        '--iteration', type=int, default=20, help='where to resume'
+        '--iteration', type=int, default=20, help='iteration to resume at'
     )
     parser.add_argument('--out', help='CSV file to write')
     return parser.parse_args()

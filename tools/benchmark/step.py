@@ -1,27 +1,33 @@
-"""Time of one step of the spatial phase, beside other loops.
+"""Time of one step of the spatial phase, compared with other loops.
 
     python tools/benchmark/step.py --out table.csv
-    python tools/benchmark/step.py --peer CLONE --out table.csv
+    python tools/benchmark/step.py --baseline CLONE --out table.csv
+    python tools/benchmark/step.py --data-time 300
 
-The package's full iteration with each estimator of the feedback and without
-any, the same mathematics as a plain PyTorch loop (the reference), and the loop
-of Meta-Face2Exp in CLONE, on batches in memory. All take turns; the table
-gives medians over the rounds. docs/benchmarks.md explains it.
+Measures, on batches in memory, the package's full iteration with each
+estimator of the feedback and without any, the same mathematics as a plain
+PyTorch loop (the reference), and the loop of a Meta-Face2Exp clone. They run
+in alternation; the table gives medians over the rounds. docs/benchmarks.md
+explains it.
+
+--data-time trains with the config and its data instead, and prints the
+fraction of time in which the loop waits for data. With enough workers it is
+near 0.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
+from functools import partial
 from pathlib import Path
 
-from fer_ssl.benchmarks.step.floor import ESTIMATORS
-from fer_ssl.launch import (
-    add_launch_arguments,
-    load_config,
-    run,
-)
+from mmengine.config import Config
 
-CONFIG = Path(__file__).parents[2] / 'configs/spatial_r50.py'
+from fer_ssl.benchmarks.step.floor import ESTIMATORS
+from fer_ssl.launch import add_launch_arguments, load_config, run
+
+ROOT = Path(__file__).parents[2]
 
 
 def parse_args() -> argparse.Namespace:
@@ -29,41 +35,67 @@ def parse_args() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('--peer', help='clone of Meta-Face2Exp')
-    parser.add_argument('--out', help='CSV file to write')
-    parser.add_argument('--config', default=str(CONFIG))
-    parser.add_argument(
+    add = parser.add_argument
+    add('--baseline', metavar='CLONE', help='folder of a Meta-Face2Exp clone')
+    add('--out', help='CSV file to write')
+    add('--config', default=str(ROOT / 'configs/spatial_r50.py'))
+    add(
         '--estimators',
         nargs='*',
         choices=ESTIMATORS,
         default=ESTIMATORS,
-        help='of the feedback, beside none; default: all',
+        help='estimators of the feedback, besides none; default: all',
     )
-    parser.add_argument(
-        '--batch-size', type=int, default=32, help='labeled faces'
-    )
-    parser.add_argument(
-        '--unlabeled', type=int, default=32, help='unlabeled faces'
-    )
-    parser.add_argument('--size', type=int, default=224, help='pixels')
-    parser.add_argument('--rounds', type=int, default=5)
-    parser.add_argument(
-        '--steps', type=int, default=2, help='steps of a measurement'
+    add('--batch-size', type=int, default=32, help='labeled faces per step')
+    add('--unlabeled', type=int, default=32, help='unlabeled faces per step')
+    add('--size', type=int, default=224, help='side of the faces in pixels')
+    add('--rounds', type=int, default=5)
+    add('--steps', type=int, default=2, help='steps per measurement')
+    add(
+        '--data-time',
+        type=int,
+        metavar='ITERATIONS',
+        help='train for so many iterations and print the fraction of time '
+        'spent waiting for data',
     )
     add_launch_arguments(parser)
     return parser.parse_args()
 
 
+def print_data_time(config: Config, iterations: int) -> None:
+    from fer_ssl.benchmarks.timing import time_training
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, 'config.py')
+        config.dump(path)
+        times = time_training(
+            ROOT / 'tools/train.py', str(path), Path(folder), iterations
+        )
+    print(
+        f'{len(times.total)} steps: {times.compute_ms:.1f} ms without the '
+        f'wait for data (median), {100 * times.data_fraction:.1f} % of the '
+        'time spent waiting for data.'
+    )
+
+
 def main() -> None:
     args = parse_args()
     config = load_config(args)
+    if args.data_time:
+        print_data_time(config, args.data_time)
+        return
 
-    from fer_ssl.benchmarks.step import compare as step_benchmark
+    from fer_ssl.benchmarks.step.compare import compare_steps, step_rows
     from fer_ssl.utils.tables import markdown_table, write_csv
 
-    speeds = step_benchmark.compare_steps(
+    baseline = None
+    if args.baseline:
+        from face2exp_loop import Face2ExpLoop
+
+        baseline = partial(Face2ExpLoop, args.baseline)
+    seconds = compare_steps(
         config,
-        args.peer,
+        baseline,
         args.estimators,
         args.batch_size,
         args.unlabeled,
@@ -71,7 +103,7 @@ def main() -> None:
         args.rounds,
         args.steps,
     )
-    table = step_benchmark.rows(speeds)
+    table = step_rows(seconds, args.batch_size, args.unlabeled)
     print(markdown_table(list(table[0]), [x.values() for x in table]))
     if args.out:
         write_csv(args.out, table)

@@ -1,13 +1,14 @@
-"""Speed and memory of cached features: extraction, training, start-up."""
+"""Speed and memory of cached features: extraction, training, loading."""
 
 from __future__ import annotations
 
-import csv
+import multiprocessing
 import os
 import os.path as osp
 import resource
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,81 +28,78 @@ from torch.utils.data import DataLoader
 from ..datasets.videos.feature_store import FeatureStoreWriter, images_digest
 from ..features.extract_features import extract_features
 from ..labels import ABAW_EXPRESSIONS
-from ..utils.tables import markdown_table
+from ..utils.tables import markdown_table, write_csv
 from .loader import make_images
-from .timing import Speed, take_turns
+from .timing import Speed, compare_rates
 
 
 def make_videos(folder: str, videos: int, frames: int, size: int) -> dict:
     """Write videos as JPEG frames with a frames CSV.
 
     Args:
+        folder: Folder to write to.
         videos: Number of videos.
-        frames: Frames of each.
-        size: Side in pixels.
+        frames: Number of frames per video.
+        size: Side of a frame in pixels.
 
     Returns:
-        Arguments of the video data sets.
+        Arguments of the video datasets.
     """
     for video in range(videos):
         name = _video_name(video)
         make_images(osp.join(folder, 'frames', name), frames, size)
-    return write_frames_csv(folder, videos, frames, '{:06d}.jpg', first=0)
+    return _write_frames_csv(folder, videos, frames)
 
 
-def write_frames_csv(
-    folder: str,
-    videos: int,
-    frames: int,
-    file: str = '{:05d}.jpg',
-    first: int = 1,
-) -> dict:
-    """Write the annotation alone; see :func:`make_videos`.
-
-    Args:
-        file: Form of the name of an image.
-        first: Number of the first image of a video.
-    """
+def _write_frames_csv(folder: str, videos: int, frames: int) -> dict:
+    """Write the annotation alone; see :func:`make_videos`."""
     os.makedirs(folder, exist_ok=True)
-    path = osp.join(folder, 'frames.csv')
-    with open(path, 'w', newline='', encoding='utf-8') as table:
-        writer = csv.writer(table)
-        writer.writerow(('video', 'frame', 'image', 'expression'))
-        for video in range(videos):
-            name = _video_name(video)
-            writer.writerows(
-                (
-                    name,
-                    frame + 1,
-                    f'{name}/{file.format(frame + first)}',
-                    ABAW_EXPRESSIONS[frame % len(ABAW_EXPRESSIONS)],
-                )
-                for frame in range(frames)
+    write_csv(
+        osp.join(folder, 'frames.csv'),
+        [
+            dict(
+                video=_video_name(video),
+                frame=frame + 1,
+                image=_image_name(video, frame),
+                expression=ABAW_EXPRESSIONS[frame % len(ABAW_EXPRESSIONS)],
             )
+            for video in range(videos)
+            for frame in range(frames)
+        ],
+    )
     return dict(data_root=folder, ann_file='frames.csv')
 
 
-def _video_name(number: int) -> str:
-    return f'video{number:05d}'
+def _video_name(video: int) -> str:
+    return f'video{video:05d}'
+
+
+def _image_name(video: int, frame: int) -> str:
+    return f'{_video_name(video)}/{frame:06d}.jpg'
 
 
 def make_store(folder: str, videos: int, frames: int, dim: int) -> dict:
-    """Write an annotation and a store of zeros, without any image.
+    """Write an annotation and a feature store of zeros, without any image.
+
+    Args:
+        folder: Folder to write to.
+        videos: Number of videos.
+        frames: Number of frames per video.
+        dim: Dimensions of a feature.
 
     Returns:
         Arguments of ``VideoClipDataset``.
     """
-    files = write_frames_csv(folder, videos, frames)
+    files = _write_frames_csv(folder, videos, frames)
     store = osp.join(folder, 'store')
     writer = FeatureStoreWriter(store)
     writer.create(videos * frames, dim)
     entries = {}
     for video in range(videos):
-        name = _video_name(video)
         rows = np.arange(video * frames, (video + 1) * frames)
         writer.write(rows, np.zeros((frames, dim), np.float32))
-        images = [f'{name}/{i + 1:05d}.jpg'.encode() for i in range(frames)]
-        entries[name] = dict(
+        images = [_image_name(video, i).encode() for i in range(frames)]
+        entries[_video_name(video)] = dict(
             offset=int(rows[0]),
             num_frames=frames,
             images=images_digest(np.array(images)),
@@ -116,7 +114,7 @@ def make_store(folder: str, videos: int, frames: int, dim: int) -> dict:
 # Extraction and training
 # --------------------------------------------------------------------------
 def save_random_student(cfg: Config, path: str) -> str:
-    """Checkpoint of a student with random weights."""
+    """Save a checkpoint of a student with random weights; return its path."""
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     backbone = MODELS.build(dict(cfg.model, student_checkpoint=None)).backbone
     weights = {f'backbone.{k}': v for k, v in backbone.state_dict().items()}
@@ -127,16 +125,17 @@ def save_random_student(cfg: Config, path: str) -> str:
 def compare_extraction(
     cfg: Config, checkpoint: str, folder: str, rounds: int
 ) -> list[Speed]:
-    """Frames per second of the network alone and of the whole extraction.
+    """Compare the whole extraction with the network alone, in frames/s.
 
     Args:
-        cfg: Config of the temporal phase; ``extract_dataloader`` is read.
-        checkpoint: The student's.
-        folder: Where stores are written.
+        cfg: Config of the temporal phase with ``extract_dataloader``.
+        checkpoint: Checkpoint of the student.
+        folder: Folder for the feature stores.
+        rounds: Number of measurements of each variant.
 
     Returns:
-        The network on batches that are on the device already comes first.
-        The extraction starts its workers and loads the student, too.
+        First the network on batches that are already on the device, then the
+        extraction, which also starts its workers and loads the student.
     """
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     model = MODELS.build(dict(cfg.model, student_checkpoint=checkpoint))
@@ -156,7 +155,7 @@ def compare_extraction(
         start = time.perf_counter()
         for batch in batches:
             features = model.student_features(batch)
-        features.cpu()  # waits for the device
+        features.cpu()  # synchronizes with the device
         return len(dataset) / (time.perf_counter() - start)
 
     def extraction() -> float:
@@ -165,24 +164,28 @@ def compare_extraction(
         extract_features(cfg, checkpoint, out)
         return len(dataset) / (time.perf_counter() - start)
 
-    network()  # chooses its kernels
-    return take_turns({'network': network, 'extraction': extraction}, rounds)
+    network()  # warm-up: kernels are selected
+    return compare_rates(
+        {'network': network, 'extraction': extraction}, rounds
+    )
 
 
 def compare_training(
     cfg: Config, checkpoint: str, store: str, steps: int, rounds: int
 ) -> list[Speed]:
-    """Frames per second of temporal training on frames and on features.
+    """Compare temporal training on features with training on frames.
 
     Args:
-        cfg: Config of the temporal phase; ``extract_dataloader`` says how
-            images are read, ``train_dataloader`` the clips.
-        checkpoint: The student's.
-        store: Its features.
-        steps: Steps of a measurement.
+        cfg: Config of the temporal phase; ``extract_dataloader`` defines how
+            images are read, and ``train_dataloader`` how clips are.
+        checkpoint: Checkpoint of the student.
+        store: Feature store of that student.
+        steps: Number of steps per measurement.
+        rounds: Number of measurements of each variant.
 
     Returns:
-        Reading frames and running the student comes first.
+        Frames per second: first of reading frames and running the student,
+        then of reading features.
     """
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     model = MODELS.build(dict(cfg.model, student_checkpoint=checkpoint))
@@ -216,7 +219,7 @@ def compare_training(
     }
 
     def rate(name: str) -> float:
-        next(streams[name])  # what a first batch has to open
+        next(streams[name])  # the first batch opens files
         start = time.perf_counter()
         frames = 0
         for _ in range(steps):
@@ -227,10 +230,10 @@ def compare_training(
             loss.backward()
             optimizer.step()
             frames += batch['inputs'].shape[0] * batch['inputs'].shape[1]
-        loss.item()  # waits for the device
+        loss.item()  # synchronizes with the device
         return frames / (time.perf_counter() - start)
 
-    return take_turns({k: lambda k=k: rate(k) for k in streams}, rounds)
+    return compare_rates({k: lambda k=k: rate(k) for k in streams}, rounds)
 
 
 # --------------------------------------------------------------------------
@@ -238,14 +241,14 @@ def compare_training(
 # --------------------------------------------------------------------------
 @dataclass
 class Footprint:
-    """What a data set of clips takes, in a process of its own.
+    """Time and memory that a dataset of clips takes in its own process.
 
     Attributes:
-        frames: Of all videos.
-        start_s: Until the data set is there, seconds.
-        start_mb: Resident memory that the data set adds to the process, MB.
-        items_mb: The same after clips have been read, MB.
-        item_us: One clip, microseconds of the processor.
+        frames: Number of frames of all videos.
+        start_s: Time to build the dataset, in seconds.
+        start_mb: Resident memory added by building the dataset, in MB.
+        items_mb: Resident memory added after clips have been read, in MB.
+        item_us: CPU time per clip, in microseconds.
     """
 
     frames: int
@@ -259,36 +262,30 @@ def measure_footprint(arguments: dict, window: int, items: int) -> Footprint:
     """Build a ``VideoClipDataset`` and read clips, in a new process.
 
     Args:
-        arguments: Those of the data set.
-        window: Frames of a clip.
-        items: Clips to read, spread over all videos.
+        arguments: Arguments of the dataset.
+        window: Number of frames per clip.
+        items: Number of clips to read, spread over all videos.
     """
-    context = torch.multiprocessing.get_context('spawn')
-    queue = context.SimpleQueue()
-    process = context.Process(
-        target=_footprint, args=(arguments, window, items, queue)
-    )
-    process.start()
-    process.join()
-    if process.exitcode:
-        raise RuntimeError(f'the data set failed: {arguments}')
-    return Footprint(*queue.get())
+    # A forked process would share the memory that it is to add.
+    spawn = multiprocessing.get_context('spawn')
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        return pool.submit(_footprint, arguments, window, items).result()
 
 
 def _resident_mb() -> float:
-    """Of this process now; the peak would be that of the imports."""
+    """Current resident memory; the peak would be that of the imports."""
     pages = Path('/proc/self/statm').read_text().split()[1]
     return int(pages) * resource.getpagesize() / 2**20
 
 
-def _footprint(arguments, window, items, queue) -> None:
+def _footprint(arguments: dict, window: int, items: int) -> Footprint:
     init_default_scope('mmaction')
     config = dict(
         type='VideoClipDataset',
         window=window,
         pipeline=[dict(type='PackClipInputs')],
     )
-    # Everything is imported by the first clip, of a small set.
+    # Warm-up on a small store: the first clip imports everything.
     with tempfile.TemporaryDirectory() as folder:
         small = make_store(folder, 1, window, 8)
         DATASETS.build(dict(config, **small))[0]
@@ -300,19 +297,17 @@ def _footprint(arguments, window, items, queue) -> None:
     for index in chosen:
         dataset[index]
     item_us = (time.process_time() - start) / items * 1e6
-    queue.put(
-        (
-            len(dataset.labels),
-            start_s,
-            built - before,
-            _resident_mb() - before,
-            item_us,
-        )
+    return Footprint(
+        len(dataset.labels),
+        start_s,
+        built - before,
+        _resident_mb() - before,
+        item_us,
     )
 
 
 def describe_footprints(footprints: list[Footprint]) -> str:
-    """Table of all footprints."""
+    """Make a table of footprints."""
     head = ['frames', 'start, s', 'memory added, MB']
     head += ['after reading, MB', 'per clip, us']
     lines = [

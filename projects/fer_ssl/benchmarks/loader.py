@@ -1,16 +1,16 @@
-"""Speed of data loading, beside a plain torchvision pipeline.
+"""Speed of data loading, compared with a plain torchvision pipeline.
 
-The same JPEG images are read as files, from RecordIO and from tar shards by
-this package, and as files by PIL and torchvision with the same operations.
-All results are weak and strong views, uint8 (3, H, W).
+This package reads the same JPEG images from files, from RecordIO and from tar
+shards; the baseline reads the files with PIL and applies the same operations
+with torchvision. All results are weak and strong views, uint8 (3, H, W).
 """
 
 from __future__ import annotations
 
-import csv
 import os
 import os.path as osp
 import random
+import shutil
 import time
 from collections.abc import Sequence
 from typing import Callable
@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.dataset import default_collate
+from mmengine.dataset import InfiniteSampler, default_collate
 from mmengine.registry import DATASETS, DefaultScope
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
@@ -29,15 +29,17 @@ from torchvision.transforms import functional as tvf
 from ..data_preparation.shard_writer import write_shards
 from ..datasets.containers.record_io import RecordIOWriter
 from ..datasets.faces.image_folder_dataset import EXTENSIONS
-from .timing import Speed, take_turns
+from ..utils.tables import write_csv
+from .timing import Speed, compare_rates
 
 PLAIN = 'plain torchvision'
 
 
 def make_images(folder: str, count: int, size: int) -> None:
-    """Write JPEG images of about the entropy of photographs.
+    """Write synthetic JPEG images with about the entropy of photographs.
 
     Args:
+        folder: Folder for the images; it is created if needed.
         count: Number of images.
         size: Side in pixels.
     """
@@ -55,10 +57,15 @@ def make_images(folder: str, count: int, size: int) -> None:
 
 
 def copy_images(source: str, folder: str, count: int) -> None:
-    """Copy the first images of a folder as JPEG files.
+    """Copy the first images of a folder, as JPEG files.
+
+    Args:
+        source: Folder that is searched recursively.
+        folder: Folder for the copies; it is created if needed.
+        count: Maximum number of images.
 
     Raises:
-        ValueError: There is none.
+        ValueError: ``source`` has no image.
     """
     os.makedirs(folder, exist_ok=True)
     names = []
@@ -69,48 +76,46 @@ def copy_images(source: str, folder: str, count: int) -> None:
             if file.lower().endswith(EXTENSIONS)
         ]
     if not names:
-        raise ValueError(f'{source}: no image.')
+        raise ValueError(f'{source}: found no image.')
     for number, name in enumerate(names[:count]):
         path = osp.join(folder, f'{number:06d}.jpg')
         if name.lower().endswith(('.jpg', '.jpeg')):
-            with open(name, 'rb') as old, open(path, 'wb') as new:
-                new.write(old.read())
+            shutil.copyfile(name, path)
         else:
             Image.open(name).convert('RGB').save(path, quality=95)
 
 
-def make_forms(folder: str) -> dict[str, dict]:
-    """Write the images of ``folder/images`` in every form.
+def make_formats(folder: str) -> dict[str, dict]:
+    """Write the images of ``folder/images`` in every storage format.
 
     Returns:
-        Name of the form -> config of the dataset, without a pipeline.
+        Config of the dataset, without a pipeline, by name of the format.
     """
     names = sorted(os.listdir(osp.join(folder, 'images')))
-    path = osp.join(folder, 'unlabeled.csv')
-    with open(path, 'w', newline='', encoding='utf-8') as file:
-        writer = csv.writer(file)
-        writer.writerow(('image', 'expression'))
-        writer.writerows((name, '') for name in names)
+    write_csv(
+        osp.join(folder, 'unlabeled.csv'),
+        [dict(image=name, expression='') for name in names],
+    )
     with RecordIOWriter(osp.join(folder, 'train.rec')) as records:
         for key, name in enumerate(names):
             with open(osp.join(folder, 'images', name), 'rb') as file:
                 records.write(key, 0, file.read())
     shards = osp.join(folder, 'shards')
-    forms = {
+    formats = {
         'JPEG folder': dict(type='FaceDataset', ann_file='unlabeled.csv'),
         'RecordIO': dict(type='RecordIODataset'),
         'tar': dict(type='TarShardDataset', ann_file='shards/shards.json'),
     }
-    for config in forms.values():
+    for config in formats.values():
         config.update(data_root=folder, subset='unlabeled')
-    write_shards(DATASETS.build(forms['JPEG folder']), [shards])
-    return forms
+    write_shards(DATASETS.build(formats['JPEG folder']), [shards])
+    return formats
 
 
 def unlabeled_pipeline(config: Config) -> list[dict]:
-    """Pipeline of a config's ``unlabeled_dataloader``; of its first data set.
+    """Return the pipeline of the first dataset of ``unlabeled_dataloader``.
 
-    ``CropFace`` is left out, as there are no boxes here.
+    ``CropFace`` is left out, because the images here have no boxes.
     """
     dataset = config.unlabeled_dataloader.dataset
     dataset = dataset.get('datasets', [dataset])[0]
@@ -118,19 +123,19 @@ def unlabeled_pipeline(config: Config) -> list[dict]:
 
 
 # --------------------------------------------------------------------------
-# The same operations in torchvision
+# The baseline: the same operations in torchvision
 # --------------------------------------------------------------------------
 class PlainDataset(Dataset):
-    """Images by PIL, views by torchvision: what one writes without a package.
+    """Dataset of views made with PIL and torchvision alone.
 
     Args:
         paths: Image files.
-        pipeline: Config of the package's pipeline; the operations are the
-            same ones. It must consist of ``LoadImageFromFile``, ``Resize``,
+        pipeline: Config of the package's pipeline, whose operations are
+            reproduced. It must consist of ``LoadImageFromFile``, ``Resize``,
             ``MultiView`` and ``PackInputs``.
 
     Raises:
-        ValueError: An operation has no counterpart here.
+        ValueError: An operation has no counterpart in torchvision.
     """
 
     def __init__(self, paths: Sequence[str], pipeline: Sequence[dict]) -> None:
@@ -139,8 +144,7 @@ class PlainDataset(Dataset):
         expected = ['LoadImageFromFile', 'Resize', 'MultiView', 'PackInputs']
         if kinds != expected:
             raise ValueError(
-                f'The pipeline is {kinds}; it can be compared only where it '
-                f'is {expected}.'
+                f'The pipeline is {kinds}; only {expected} can be compared.'
             )
         self.resize = tv.Resize(tuple(pipeline[1]['scale'])[::-1])
         self.views = [
@@ -161,23 +165,25 @@ class PlainDataset(Dataset):
 
 
 def _counterparts(steps: Sequence[dict]) -> list[Callable]:
-    """Transforms of torchvision for the steps of a view."""
-    done = []
-    erase: list[Callable] = []
+    """Torchvision transforms for the steps of a view."""
+    transforms = []
+    erasing = []
     for step in steps:
         kind = _plain_name(step)
         if kind == 'RandomCrop':
-            done.append(tv.RandomCrop(step['crop_size']))
+            transforms.append(tv.RandomCrop(step['crop_size']))
         elif kind == 'RandomFlip' and step['direction'] == 'horizontal':
-            done.append(tv.RandomHorizontalFlip(step['prob']))
+            transforms.append(tv.RandomHorizontalFlip(step['prob']))
         elif kind == 'ColorJitter':
             names = ('brightness', 'contrast', 'saturation')
-            done.append(tv.ColorJitter(**{n: step.get(n, 0) for n in names}))
+            transforms.append(
+                tv.ColorJitter(**{n: step.get(n, 0) for n in names})
+            )
         elif kind == 'RandAugment':
-            done.append(PlainRandAugment(step))
+            transforms.append(PlainRandAugment(step))
         elif kind == 'RandomErasing':
-            # Of tensors, so after the conversion.
-            erase.append(
+            # It works on tensors, so it has to follow the conversion.
+            erasing.append(
                 tv.RandomErasing(
                     step['erase_prob'],
                     (0.02, step['max_area_ratio']),
@@ -187,24 +193,26 @@ def _counterparts(steps: Sequence[dict]) -> list[Callable]:
             )
         else:
             raise ValueError(f'{kind} has no counterpart in torchvision.')
-    return [*done, tv.PILToTensor(), *erase]
+    return [*transforms, tv.PILToTensor(), *erasing]
 
 
 class PlainRandAugment:
-    """``RandAugment`` of mmpretrain with the functions of torchvision.
+    """``RandAugment`` of mmpretrain on the functions of torchvision.
 
     Args:
         config: Config of the transform.
 
     Raises:
-        ValueError: A policy has no counterpart.
+        ValueError: A policy has no counterpart in torchvision.
     """
 
     def __init__(self, config: dict) -> None:
         self.config = config
         for policy in config['policies']:
             if _plain_name(policy) not in _POLICIES:
-                raise ValueError(f'{policy["type"]} has no counterpart.')
+                raise ValueError(
+                    f'{policy["type"]} has no counterpart in torchvision.'
+                )
 
     def __call__(self, image: Image.Image) -> Image.Image:
         config = self.config
@@ -218,20 +226,20 @@ class PlainRandAugment:
                 level = random.gauss(
                     config['magnitude_level'], config['magnitude_std']
                 )
-                share = min(max(level / config['total_level'], 0), 1)
+                fraction = min(max(level / config['total_level'], 0), 1)
                 low, high = policy['magnitude_range']
-                value = low + share * (high - low)
+                value = low + fraction * (high - low)
             sign = -1 if random.random() < 0.5 else 1
             image = _POLICIES[_plain_name(policy)](image, value, sign, policy)
         return image
 
 
 def _plain_name(step: dict) -> str:
-    """Name of a transform in mmpretrain: ours have faster ones of some."""
+    """Name in mmpretrain of a transform or of its faster ``Fast...`` form."""
     return step['type'].removeprefix('Fast')
 
 
-_GREY = [128]
+_GRAY = [128] * 3
 
 
 def _affine(image, angle=0.0, shift=(0, 0), shear=(0.0, 0.0), smooth=False):
@@ -239,21 +247,21 @@ def _affine(image, angle=0.0, shift=(0, 0), shear=(0.0, 0.0), smooth=False):
     if smooth:
         mode = tv.InterpolationMode.BICUBIC
     return tvf.affine(
-        image, angle, list(shift), 1.0, list(shear), mode, fill=_GREY * 3
+        image, angle, list(shift), 1.0, list(shear), mode, fill=_GRAY
     )
 
 
 def _shear(image, value, sign, policy):
     angle = sign * float(np.degrees(np.arctan(value)))
-    is_flat = policy['direction'] == 'horizontal'
-    shear = (angle, 0.0) if is_flat else (0.0, angle)
+    is_horizontal = policy['direction'] == 'horizontal'
+    shear = (angle, 0.0) if is_horizontal else (0.0, angle)
     return _affine(image, shear=shear, smooth=True)
 
 
 def _translate(image, value, sign, policy):
-    is_flat = policy['direction'] == 'horizontal'
-    pixels = round(sign * value * image.size[0 if is_flat else 1])
-    return _affine(image, shift=(pixels, 0) if is_flat else (0, pixels))
+    is_horizontal = policy['direction'] == 'horizontal'
+    pixels = round(sign * value * image.size[0 if is_horizontal else 1])
+    return _affine(image, shift=(pixels, 0) if is_horizontal else (0, pixels))
 
 
 #: (image, magnitude, sign, policy) -> image
@@ -277,28 +285,27 @@ _POLICIES: dict[str, Callable] = {
 # Measuring
 # --------------------------------------------------------------------------
 class _Stream:
-    """Endless batches of a dataset, here or by workers."""
+    """Endless batches of a dataset, loaded in this process or by workers."""
 
     def __init__(self, dataset, collate, batch_size: int, workers: int):
-        order = np.random.default_rng(0).permutation(len(dataset)).tolist()
-        # Long enough for every round; the order is the same for all.
-        self.loader = DataLoader(
+        loader = DataLoader(
             dataset,
             batch_size,
-            sampler=_Endless(order),
+            sampler=InfiniteSampler(dataset, seed=0),  # same order for all
             num_workers=workers,
             collate_fn=collate,
-            worker_init_fn=_one_thread,
+            worker_init_fn=_use_one_thread,
         )
-        self.batches = iter(self.loader)
-        self.ready = 2 * workers  # batches made while nobody measures
-        # What else the machine does takes none of a process's own time.
+        self.batches = iter(loader)
+        self.prefetched = 2 * workers
+        # CPU time leaves out other processes, but workers as well.
         self.clock = time.perf_counter if workers else time.process_time
         self.batch_size = batch_size
 
     def rate(self, images: int) -> float:
-        """Images per second over the next batches."""
-        for _ in range(self.ready + 1):
+        """Measure images per second over the next batches."""
+        # Prefetched batches were made while other variants were measured.
+        for _ in range(self.prefetched + 1):
             next(self.batches)
         count = max(images // self.batch_size, 1)
         start = self.clock()
@@ -307,16 +314,7 @@ class _Stream:
         return count * self.batch_size / (self.clock() - start)
 
 
-class _Endless(torch.utils.data.Sampler):
-    def __init__(self, order: list[int]) -> None:
-        self.order = order
-
-    def __iter__(self):
-        while True:
-            yield from self.order
-
-
-def _one_thread(_: int = 0) -> None:
+def _use_one_thread(_: int = 0) -> None:
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
 
@@ -329,15 +327,17 @@ def compare_loading(
     batch_size: int = 32,
     workers: int = 0,
 ) -> list[Speed]:
-    """Measure every form and plain torchvision, in turns.
+    """Measure every storage format and plain torchvision, in alternation.
 
     Args:
-        folder: Has ``images/`` with JPEG files; the other forms are written
-            beside it.
+        folder: Folder with JPEG files in ``images/``; the other formats are
+            written next to it.
         pipeline: Config of the package's pipeline, see :class:`PlainDataset`.
-        images: Images of a measurement.
+        rounds: Number of measurements of each variant.
+        images: Number of images per measurement.
+        batch_size: Images per batch.
         workers: Worker processes of a loader; 0 measures in this process,
-            in seconds of the processor.
+            in CPU seconds.
 
     Returns:
         Images per second and worker, plain torchvision first.
@@ -345,27 +345,27 @@ def compare_loading(
     Raises:
         RuntimeError: The views differ in shape or type.
     """
-    forms = make_forms(folder)
+    formats = make_formats(folder)
     names = sorted(os.listdir(osp.join(folder, 'images')))
     paths = [osp.join(folder, 'images', name) for name in names]
     plain = PlainDataset(paths, pipeline)
     expected = [(view.shape, view.dtype) for view in plain[0]]
     streams = {PLAIN: _Stream(plain, None, batch_size, workers)}
     threads = cv2.getNumThreads(), torch.get_num_threads()
-    _one_thread()
+    _use_one_thread()
     try:
         with DefaultScope.overwrite_default_scope('mmpretrain'):
-            for name, config in forms.items():
+            for name, config in formats.items():
                 dataset = DATASETS.build(dict(config, pipeline=pipeline))
                 views = [(v.shape, v.dtype) for v in dataset[0]['inputs']]
                 if views != expected:
                     raise RuntimeError(
-                        f'{name} gives {views}, {PLAIN} {expected}.'
+                        f'{name} gives {views}, but {PLAIN} gives {expected}.'
                     )
                 streams[name] = _Stream(
                     dataset, default_collate, batch_size, workers
                 )
-        return take_turns(
+        return compare_rates(
             {
                 name: lambda stream=stream: (
                     stream.rate(images) / max(workers, 1)

@@ -1,7 +1,7 @@
-"""Post-processing, scores and submissions beside plain SciPy code.
+"""Speed of post-processing, scores and submissions, compared with SciPy.
 
-Every task is done by this package and by what one writes with SciPy and
-scikit-learn. The results are compared before anything is measured.
+Every task is done by this package and by plain code on SciPy and scikit-learn.
+The results are compared before anything is measured.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
+from types import ModuleType
 from typing import Callable
 
 import numpy as np
 from scipy import ndimage, stats
-from sklearn import metrics
 
 from ..datasets.videos.submission_frames import HEADERS, FrameList
 from ..evaluation.metrics.action_unit_metric import ActionUnitMetric
@@ -33,37 +34,38 @@ from ..labels import (
     IGNORE_VALENCE_AROUSAL,
 )
 from ..utils.tables import markdown_table
-from .timing import Speed, take_turns
+from .timing import Speed, compare_rates
 
-OWN, PEER = 'fer_ssl', 'plain'
+OWN, BASELINE = 'fer_ssl', 'plain'
 
 
 @dataclass
 class FrameTask:
-    """Something done to predictions, in two ways.
+    """A task on predictions with two implementations.
 
     Attributes:
-        name: What is done.
-        own: Does it with this package, () -> result.
-        peer: Does it with SciPy or scikit-learn, () -> result.
-        check: Raises an AssertionError where two results differ.
+        name: Name of the task.
+        own: Implementation of this package, () -> result.
+        baseline: Implementation with SciPy or scikit-learn, () -> result.
+        check: Raises an AssertionError if the two results differ.
     """
 
     name: str
     own: Callable
-    peer: Callable
+    baseline: Callable
     check: Callable
 
 
 def make_predictions(
     track: str, num_frames: int, num_videos: int, seed: int = 0
 ) -> VideoPredictions:
-    """Random predictions with a truth; a tenth is not annotated.
+    """Make random predictions with ground truth; a tenth is not annotated.
 
     Args:
         track: ``'EXPR'``, ``'VA'`` or ``'AU'``.
-        num_frames: Of all videos together.
-        num_videos: Videos of about the same length.
+        num_frames: Number of frames of all videos together.
+        num_videos: Number of videos, which are of about the same length.
+        seed: Seed of the random numbers.
     """
     rng = np.random.default_rng(seed)
     columns = ABAW_TRACKS[track]
@@ -99,13 +101,14 @@ def make_predictions(
 def frame_tasks(
     num_frames: int, num_videos: int, folder: str
 ) -> list[FrameTask]:
-    """Tasks on random predictions.
+    """Make all tasks, on random predictions.
 
     Args:
-        num_frames: Of all videos together.
-        num_videos: Videos.
-        folder: Where submissions are written.
+        num_frames: Number of frames of all videos together.
+        num_videos: Number of videos.
+        folder: Folder to write submissions to.
     """
+    _import_metrics()  # its absence should show before anything is measured
     sets = {
         track: make_predictions(track, num_frames, num_videos)
         for track in HEADERS
@@ -124,7 +127,7 @@ def frame_tasks(
             _same_arrays,
         ),
     ]
-    for name, track, metric, peer in (
+    for name, track, metric, baseline in (
         ('macro-F1', 'EXPR', MacroF1Metric(), _expression_scores),
         ('CCC', 'VA', ValenceArousalMetric(), _concordances),
         ('AU F1', 'AU', ActionUnitMetric(), _action_unit_scores),
@@ -133,7 +136,7 @@ def frame_tasks(
             FrameTask(
                 name,
                 lambda metric=metric, track=track: metric.score(sets[track]),
-                lambda peer=peer, track=track: peer(sets[track]),
+                lambda plain=baseline, track=track: plain(sets[track]),
                 _same_scores,
             )
         )
@@ -145,10 +148,15 @@ def frame_tasks(
 def compare_frames(
     tasks: Sequence[FrameTask], num_frames: int, rounds: int
 ) -> dict[str, list[Speed]]:
-    """Measure both ways of each task, in seconds of the processor.
+    """Measure both implementations of each task, in CPU seconds.
+
+    Args:
+        tasks: Tasks to measure.
+        num_frames: Number of frames that each task processes.
+        rounds: Number of measurements of each implementation.
 
     Returns:
-        Frames per second by task, the peer first.
+        Frames per second by task, the baseline first.
 
     Raises:
         AssertionError: The results of a task differ.
@@ -157,15 +165,15 @@ def compare_frames(
     def rate(work: Callable) -> float:
         start = time.process_time()
         work()
-        # The clock of a processor may be coarse.
+        # The CPU clock may be too coarse for a small task.
         return num_frames / max(time.process_time() - start, 1e-6)
 
     found = {}
     for task in tasks:
-        task.check(task.own(), task.peer())
-        found[task.name] = take_turns(
+        task.check(task.own(), task.baseline())
+        found[task.name] = compare_rates(
             {
-                PEER: lambda task=task: rate(task.peer),
+                BASELINE: lambda task=task: rate(task.baseline),
                 OWN: lambda task=task: rate(task.own),
             },
             rounds,
@@ -174,37 +182,48 @@ def compare_frames(
 
 
 def describe_frames(found: dict[str, list[Speed]], num_frames: int) -> str:
-    """Table with the median seconds of both ways, and their ratio."""
-    head = [f'{num_frames:,} frames', f'{OWN}, s', f'{PEER}, s']
-    head += ['times as fast', 'least', 'most']
+    """Make a table of the median seconds of both, and of the speedup."""
+    head = [f'{num_frames:,} frames', f'{OWN}, s', f'{BASELINE}, s']
+    head += ['speedup', 'min', 'max']
     lines = []
-    for name, (peer, own) in found.items():
-        seconds = [num_frames / np.median(x.rates) for x in (own, peer)]
-        ratios = np.median(own.ratios), min(own.ratios), max(own.ratios)
+    for name, (baseline, own) in found.items():
+        seconds = [num_frames / median(x.rates) for x in (own, baseline)]
+        ratios = median(own.ratios), min(own.ratios), max(own.ratios)
         cells = [f'{x:.3f}' for x in seconds] + [f'{x:.2f}' for x in ratios]
         lines.append([name, *cells])
     return markdown_table(head, lines)
 
 
 # --------------------------------------------------------------------------
-# The same with SciPy and scikit-learn
+# The baseline implementations, with SciPy and scikit-learn
 # --------------------------------------------------------------------------
+def _import_metrics() -> ModuleType:
+    try:
+        from sklearn import metrics
+    except ImportError:
+        raise ImportError(
+            'This benchmark compares with scikit-learn, which is not '
+            'installed: `pip install scikit-learn`.'
+        ) from None
+    return metrics
+
+
 def _smoothing(
     predictions: VideoPredictions,
     own: PostProcessor,
-    peer: PostProcessor,
+    baseline: PostProcessor,
     name: str,
 ) -> FrameTask:
     def apply(function: PostProcessor) -> list[np.ndarray]:
         return [function(video.scores) for video in predictions]
 
     return FrameTask(
-        name, lambda: apply(own), lambda: apply(peer), _close_arrays
+        name, lambda: apply(own), lambda: apply(baseline), _close_arrays
     )
 
 
 def _mean(scores: np.ndarray, window: int = 101) -> np.ndarray:
-    """Mean over a window that is cut at both ends."""
+    """Mean over a window that is truncated at both ends."""
     filtered = ndimage.uniform_filter1d(
         scores.astype(np.float64), window, axis=0, mode='constant'
     )
@@ -235,6 +254,7 @@ def _joined(predictions: VideoPredictions, attribute: str) -> np.ndarray:
 
 
 def _expression_scores(predictions: VideoPredictions) -> dict[str, float]:
+    metrics = _import_metrics()
     truth = _joined(predictions, 'labels')
     guess = _joined(predictions, 'scores').argmax(axis=1)
     face = _joined(predictions, 'has_face')
@@ -277,17 +297,18 @@ def _concordances(predictions: VideoPredictions) -> dict[str, float]:
         for column, name in enumerate(predictions.classes):
             t, p = truth[use, column], guess[use, column]
             covariance = stats.pearsonr(t, p).statistic * t.std() * p.std()
-            spread = t.var() + p.var() + (t.mean() - p.mean()) ** 2
-            values.append(2 * covariance / spread)
+            denominator = t.var() + p.var() + (t.mean() - p.mean()) ** 2
+            values.append(2 * covariance / denominator)
             scores[f'ccc_{name}{suffix}'] = values[-1]
         scores[f'ccc{suffix}'] = np.mean(values)
     return scores
 
 
 def _action_unit_scores(predictions: VideoPredictions) -> dict[str, float]:
+    metrics = _import_metrics()
     truth = _joined(predictions, 'labels').astype(np.int64)
     active = _joined(predictions, 'scores') > 0.5
-    # A tenth of the frames is not annotated in any unit.
+    # Frames without annotation have none for any action unit.
     known = (truth != IGNORE_LABEL).all(axis=1)
     scores = {}
     for suffix, use in (
@@ -308,13 +329,15 @@ def _submission(
 ) -> FrameTask:
     lengths = [(video.name, video.num_frames) for video in predictions]
     expected = FrameList.from_lengths(lengths, 'benchmark')
-    paths = [os.path.join(folder, f'{track}_{way}.txt') for way in (OWN, PEER)]
+    paths = [
+        os.path.join(folder, f'{track}_{name}.txt') for name in (OWN, BASELINE)
+    ]
 
     def own() -> str:
         write_submission(predictions, expected, paths[0], track)
         return paths[0]
 
-    def peer() -> str:
+    def baseline() -> str:
         with open(paths[1], 'w', encoding='utf-8') as file:
             file.write(f'{HEADERS[track]}\n')
             for video in predictions:
@@ -323,7 +346,7 @@ def _submission(
                     file.write(f'{video.name}/{frame:05d}.jpg,{value}\n')
         return paths[1]
 
-    return FrameTask(f'submission, {track}', own, peer, _same_files)
+    return FrameTask(f'submission, {track}', own, baseline, _same_files)
 
 
 def _cells(scores: np.ndarray, track: str) -> str:
@@ -337,22 +360,24 @@ def _cells(scores: np.ndarray, track: str) -> str:
 # --------------------------------------------------------------------------
 # Equal results
 # --------------------------------------------------------------------------
-def _close_arrays(own: Sequence, peer: Sequence) -> None:
-    for one, other in zip(own, peer):
+def _close_arrays(own: Sequence, baseline: Sequence) -> None:
+    for one, other in zip(own, baseline):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-6)
 
 
-def _same_arrays(own: Sequence, peer: Sequence) -> None:
-    for one, other in zip(own, peer):
+def _same_arrays(own: Sequence, baseline: Sequence) -> None:
+    for one, other in zip(own, baseline):
         np.testing.assert_array_equal(one, other)
 
 
-def _same_scores(own: dict, peer: dict) -> None:
-    assert set(own) == set(peer), set(own) ^ set(peer)
+def _same_scores(own: dict, baseline: dict) -> None:
+    assert set(own) == set(baseline), set(own) ^ set(baseline)
     for name, value in own.items():
-        np.testing.assert_allclose(value, peer[name], rtol=1e-6, err_msg=name)
+        np.testing.assert_allclose(
+            value, baseline[name], rtol=1e-6, err_msg=name
+        )
 
 
-def _same_files(own: str, peer: str) -> None:
-    with open(own, 'rb') as first, open(peer, 'rb') as second:
-        assert first.read() == second.read(), f'{own} differs from {peer}'
+def _same_files(own: str, baseline: str) -> None:
+    with open(own, 'rb') as first, open(baseline, 'rb') as second:
+        assert first.read() == second.read(), f'{own} differs from {baseline}'

@@ -1,4 +1,4 @@
-"""Time until something happens: imports, first iteration, resume."""
+"""Start-up time of imports, of a first iteration and of a resumed one."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from statistics import median
 
-from .timing import in_turns
+from .timing import alternate
 
 
 def import_commands(modules: Sequence[str]) -> dict[str, list[str]]:
-    """Commands that import one module each, by name."""
+    """Return commands that import one module each, by name."""
     return {
         f'import {module}': [sys.executable, '-c', f'import {module}']
         for module in modules
@@ -24,16 +24,16 @@ def import_commands(modules: Sequence[str]) -> dict[str, list[str]]:
 def training_command(
     script: str, config: str, work_dir: str, iterations: int, resume: bool
 ) -> list[str]:
-    """Training up to an iteration, without validation.
+    """Return the command of a training without validation.
 
-    A resumed one leaves no checkpoint, so that it can be repeated.
+    A resumed training saves no checkpoint, so that it can be repeated.
 
     Args:
-        script: ``tools/train.py``.
-        config: Of the spatial phase.
-        work_dir: Of the training.
-        iterations: Where it ends.
-        resume: Go on from the latest checkpoint of ``work_dir``.
+        script: Path of ``tools/train.py``.
+        config: Config of the spatial phase.
+        work_dir: Work directory.
+        iterations: Iteration at which the training ends.
+        resume: Whether to resume from the latest checkpoint in ``work_dir``.
     """
     options = [
         f'train_cfg.max_iters={iterations}',
@@ -56,22 +56,23 @@ def training_command(
 def compare_startup(
     commands: Mapping[str, Sequence[str]], rounds: int
 ) -> dict[str, list[float]]:
-    """Seconds of the processor of each command, in turns.
+    """Measure the CPU seconds of each command, in alternation.
 
     Args:
-        commands: By name.
+        commands: Commands by name.
+        rounds: Number of runs of each command.
 
     Raises:
-        RuntimeError: A command failed; with the end of what it printed.
+        RuntimeError: A command failed; the message has the end of its output.
     """
-    return in_turns(
-        {n: partial(_processor_seconds, c) for n, c in commands.items()},
+    return alternate(
+        {name: partial(_cpu_seconds, x) for name, x in commands.items()},
         rounds,
     )
 
 
-def _processor_seconds(command: Sequence[str]) -> float:
-    """Time of a process and of those that it has waited for."""
+def _cpu_seconds(command: Sequence[str]) -> float:
+    """CPU time of a process and of the children that it has waited for."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         command,
@@ -87,7 +88,7 @@ def _processor_seconds(command: Sequence[str]) -> float:
 
 
 def startup_rows(seconds: Mapping[str, Sequence[float]]) -> list[dict]:
-    """Median, least and most of the seconds of each command.
+    """Summarize the seconds of each command as median, minimum and maximum.
 
     ``more_than_first`` is the median minus that of the first command.
     """
@@ -96,8 +97,8 @@ def startup_rows(seconds: Mapping[str, Sequence[float]]) -> list[dict]:
         dict(
             command=name,
             processor_s=f'{median(own):.2f}',
-            least=f'{min(own):.2f}',
-            most=f'{max(own):.2f}',
+            min=f'{min(own):.2f}',
+            max=f'{max(own):.2f}',
             more_than_first=f'{median(own) - first:.2f}',
         )
         for name, own in seconds.items()

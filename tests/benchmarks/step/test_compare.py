@@ -2,21 +2,21 @@ import copy
 import csv
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config
-from torch import nn
+from mmengine.registry import MODELS, DefaultScope
 from torch.autograd import forward_ad
 from torch.testing import assert_close
 
-from fer_ssl.benchmarks.step.compare import StepSpeed, compare_steps, rows
-from fer_ssl.benchmarks.step.face2exp_step import Face2ExpLoop, load_clone
+from fer_ssl.benchmarks.step.compare import compare_steps, step_rows
 from fer_ssl.benchmarks.step.floor import (
+    BASELINE,
     ESTIMATORS,
     NO_FEEDBACK,
-    PEER,
     REFERENCE,
     Passes,
     passes,
@@ -30,109 +30,6 @@ from fer_ssl.benchmarks.step.package_step import (
 from fer_ssl.benchmarks.step.plain_step import PlainLoop
 
 ROOT = Path(__file__).parents[3]
-# A loop with the interface of Meta-Face2Exp, and with its passes.
-CLONE = """
-import argparse
-import math
-import os
-
-import torch
-import torchvision.models
-from torch import nn, optim
-from torch.cuda import amp
-from torch.optim.lr_scheduler import LambdaLR
-from no_such_package import anything
-
-from utils import create_loss_fn
-
-parser = argparse.ArgumentParser()
-parser.add_argument('--name', required=True)
-parser.add_argument('--amp', action='store_true')
-parser.add_argument('--randaug', nargs='+', type=int)
-parser.add_argument('--nesterov', action='store_true')
-parser.add_argument('--momentum', default=0.9, type=float)
-parser.add_argument('--warmup-steps', default=0, type=int)
-for name in ('num-classes', 'resize', 'batch-size', 'mu', 'local_rank',
-             'world-size', 'total-steps', 'eval-step'):
-    parser.add_argument('--' + name, type=int)
-for name in ('teacher_lr', 'student_lr'):
-    parser.add_argument('--' + name, type=float)
-
-
-def get_cosine_schedule_with_warmup(optimizer, warmup, total):
-    return LambdaLR(optimizer, lambda step: math.cos(step / total))
-
-
-def train_loop(args, labeled_loader, unlabeled_loader, test_loader,
-               teacher_model, student_model, avg_student_model, criterion,
-               t_optimizer, s_optimizer, t_scheduler, s_scheduler,
-               t_scaler, s_scaler):
-    os.makedirs('results')
-    labeled_iter, unlabeled_iter = iter(labeled_loader), iter(unlabeled_loader)
-    for step in range(args.total_steps):
-        try:
-            faces, labels = labeled_iter.next()
-        except:
-            labeled_iter = iter(labeled_loader)
-            faces, labels = labeled_iter.next()
-        try:
-            (weak, strong), _ = unlabeled_iter.next()
-        except:
-            unlabeled_iter = iter(unlabeled_loader)
-            (weak, strong), _ = unlabeled_iter.next()
-        with amp.autocast(enabled=args.amp):
-            logits = teacher_model(torch.cat((faces, weak, strong)))
-            pseudo = logits[len(faces):].chunk(2)[0].argmax(1)
-            t_loss = criterion(logits[:len(faces)], labels)
-            s_logits = student_model(torch.cat((faces, strong)))
-            s_loss = criterion(s_logits[len(faces):], pseudo)
-        s_scaler.scale(s_loss).backward()
-        s_scaler.step(s_optimizer)
-        s_scaler.update()
-        s_scheduler.step()
-        with torch.no_grad():
-            student_model(faces)
-        t_scaler.scale(t_loss).backward()
-        t_scaler.step(t_optimizer)
-        t_scaler.update()
-        t_scheduler.step()
-        teacher_model.zero_grad()
-        student_model.zero_grad()
-
-
-def create_model(num_classes):
-    model = torchvision.models.resnet50(pretrained=True)
-    model.fc = nn.Linear(2048, num_classes)
-    return model.cuda()
-"""
-VIEWS = """
-from torchvision import transforms
-
-class TransformMPL:
-    def __init__(self, args, mean, std):
-        self.view = transforms.Compose([
-            transforms.RandomCrop(args.resize), transforms.ToTensor(),
-            transforms.Normalize(mean, std)])
-
-    def __call__(self, image):
-        return self.view(image), self.view(image)
-"""
-
-
-@pytest.fixture
-def clone(tmp_path):
-    root = tmp_path / 'clone'
-    (root / 'src').mkdir(parents=True)
-    code = CLONE.replace('no_such_package', 'torch.utils.tensorboard')
-    code = code.replace('import anything', 'import SummaryWriter')
-    (root / 'src/main.py').write_text('from data import TransformMPL\n' + code)
-    (root / 'data.py').write_text(VIEWS)
-    (root / 'utils.py').write_text(
-        'from torch import nn\n'
-        'def create_loss_fn(args):\n'
-        '    return nn.CrossEntropyLoss()\n'
-    )
-    return root
 
 
 @pytest.fixture
@@ -170,8 +67,8 @@ def test_plain_loop_is_the_same_mathematics(tmp_path, config, options):
         for key, value in forward(preprocess, *args).items()
     }
     plain = PlainLoop(runner.model, config, batches)
-    plain._normalised, single = None, plain._normalised
-    plain._normalised = lambda faces: single(faces).double()
+    plain._normalized, single = None, plain._normalized
+    plain._normalized = lambda faces: single(faces).double()
     start = copy.deepcopy(runner.model.state_dict())
     plain.run(5, ignore)
     PackageLoop(runner, 'dot').run(5, ignore)
@@ -252,86 +149,60 @@ def test_passes_of_the_plain_loop(tmp_path, config):
     assert counter.passes == passes(REFERENCE, 5, 3)
 
 
-def test_passes_of_the_peer(clone):
-    loop = Face2ExpLoop(str(clone), 8, 2, 4, 32, 'cpu')
-    counter = Counter(loop.networks, 'fc')
-    stamps = []
-    loop.run(1, stamps.append)
-    assert counter.passes == passes(PEER, 2, 4)
-    assert stamps == [0, 1]
-
-
 def test_costs():
     """32 + 32 faces, in forward passes of one image."""
     costs = {
         name: passes(name, 32, 32).cost
-        for name in (NO_FEEDBACK, *ESTIMATORS, PEER)
+        for name in (NO_FEEDBACK, *ESTIMATORS, BASELINE)
     }
     assert costs == dict(zip(costs, (384, 480, 480, 448, 576, 576, 480, 512)))
 
 
-def test_clone_leaves_no_modules(clone):
-    before = set(sys.modules), list(sys.path)
-    code = load_clone(str(clone))
-    assert code.parser and 'utils' not in set(sys.modules) - before[0]
-    assert sys.path == before[1]
-    assert nn.Module.cuda.__module__ == 'torch.nn.modules.module'
+class OtherLoop:
+    """Another implementation, without any work."""
+
+    def __init__(self, weights, *options):
+        self.weights = weights
+        self.options = options
+
+    def run(self, steps, stamp):
+        for number in range(steps + 1):
+            sum(range(10**5))
+            stamp(number)
 
 
-@pytest.mark.parametrize(
-    'old, new, message',
-    [
-        ('t_scaler, s_scaler):', 'scaler):', 'train_loop has the arguments'),
-        ('def create_model', 'def make_model', 'has no create_model'),
-        ('import math', 'import no_such_package', 'cannot be imported'),
-    ],
-)
-def test_clone_of_another_kind(clone, old, new, message):
-    path = clone / 'src/main.py'
-    path.write_text(path.read_text().replace(old, new))
-    with pytest.raises(ValueError, match=message):
-        load_clone(str(clone))
-
-
-def test_no_clone(tmp_path):
-    with pytest.raises(FileNotFoundError, match='src/main.py does not exist'):
-        load_clone(str(tmp_path))
-
-
-def test_mu_is_a_whole_number(clone):
-    with pytest.raises(ValueError, match='5 unlabeled faces are no multiple'):
-        Face2ExpLoop(str(clone), 8, 2, 5, 32, 'cpu')
-
-
-def test_other_network_is_not_compared(clone, config):
-    with pytest.raises(ValueError, match='take a config with ResNet-50'):
-        compare_steps(config, str(clone), (), 2, 2, 32, 1, 1)
-
-
-def test_all_are_compared(clone):
-    config = Config.fromfile(ROOT / 'configs/spatial_r50.py')
+def test_all_are_compared(config):
     threads = torch.get_num_threads()
-    speeds = compare_steps(config, str(clone), ('dot',), 2, 2, 32, 1, 1)
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        network = MODELS.build(config.model.network)
+    weights = sum(x.numel() for x in network.parameters())
+    loops = []
+
+    def baseline(*options):
+        loops.append(OtherLoop(weights, *options))
+        return loops[0]
+
+    seconds = compare_steps(config, baseline, ('dot',), 2, 4, 32, 1, 1)
     assert torch.get_num_threads() == threads
-    names = [speed.name for speed in speeds]
-    assert names == [REFERENCE, NO_FEEDBACK, 'dot', PEER]
-    for speed in speeds:
-        assert len(speed.seconds) == len(speed.ratios) == 1
-        assert min(speed.seconds) > 0
-    assert speeds[0].ratios == [1]
+    assert list(seconds) == [REFERENCE, NO_FEEDBACK, 'dot', BASELINE]
+    assert all(len(x) == 1 and x[0] > 0 for x in seconds.values())
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    assert loops[0].options == (8, 2, 4, 32, device)
+
+
+def test_other_network_is_not_compared(config):
+    baseline = partial(OtherLoop, 1)
+    with pytest.raises(ValueError, match='use a config with ResNet-50'):
+        compare_steps(config, baseline, (), 2, 2, 32, 1, 1)
 
 
 def test_table():
-    def speed(name, seconds, ratios):
-        return StepSpeed(name, seconds, 64, ratios, passes(name, 32, 32))
-
-    table = rows(
-        [
-            speed(REFERENCE, [2.0, 4.0, 2.0], [1.0, 1.0, 1.0]),
-            speed(NO_FEEDBACK, [1.0, 1.0, 1.0], [2.0, 4.0, 2.0]),
-            speed('dot', [2.0, 2.0, 4.0], [1.0, 2.0, 0.5]),
-        ]
-    )
+    seconds = {
+        REFERENCE: [2.0, 4.0, 2.0],
+        NO_FEEDBACK: [1.0, 1.0, 1.0],
+        'dot': [2.0, 2.0, 4.0],
+    }
+    table = step_rows(seconds, 32, 32)
     assert list(table[0])[:4] == [
         'implementation',
         'device',
@@ -349,8 +220,9 @@ def test_table():
         '32.00',
     ]
     assert table[2]['ratio_to_reference'] == '1.000'
-    assert (table[2]['least'], table[2]['most']) == ('0.500', '2.000')
+    assert (table[2]['min'], table[2]['max']) == ('0.500', '2.000')
     assert [row['feedback_share'] for row in table] == ['', '0.000', '0.500']
+    assert [row['cost'] for row in table] == [480, 384, 480]
 
 
 def test_tool(tmp_path):

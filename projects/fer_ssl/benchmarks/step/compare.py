@@ -1,32 +1,24 @@
-"""Time of one iteration of the spatial phase, beside two other loops.
+"""Time of one iteration of the spatial phase, compared with other loops.
 
-On the same batches, which lie in memory: the package's iteration with every
-estimator of the feedback, the same mathematics as a loop written by hand, and
-the loop of Meta-Face2Exp.
+On the same batches, which are kept in memory: the package's iteration with
+every estimator of the feedback, the same mathematics as a plain PyTorch loop,
+and optionally the loop of another implementation.
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
 from statistics import median
+from typing import Callable
 
 import torch
 from mmengine.config import Config
 
-from ..timing import in_turns
-from .face2exp_step import Face2ExpLoop
-from .floor import (
-    ESTIMATORS,
-    NO_FEEDBACK,
-    PEER,
-    REFERENCE,
-    Passes,
-    passes,
-)
+from ..timing import alternate
+from .floor import BASELINE, ESTIMATORS, NO_FEEDBACK, REFERENCE, passes
 from .package_step import (
     PackageLoop,
     build_runner,
@@ -36,54 +28,39 @@ from .package_step import (
 from .plain_step import PlainLoop
 
 
-@dataclass
-class StepSpeed:
-    """Time of an implementation over the rounds.
-
-    Attributes:
-        name: :data:`REFERENCE`, :data:`PEER` or the estimator of the package.
-        seconds: Of one step, in each round.
-        images: Faces of a step, labeled and unlabeled, each once.
-        ratios: Rate divided by the reference's, in each round.
-        passes: What it has to compute.
-    """
-
-    name: str
-    seconds: list[float]
-    images: int
-    ratios: list[float]
-    passes: Passes
-
-
 def compare_steps(
     config: Config,
-    peer: str | None = None,
+    baseline: Callable | None = None,
     estimators: Sequence[str] = ESTIMATORS,
     labeled: int = 32,
     unlabeled: int = 32,
     size: int = 224,
     rounds: int = 5,
     steps: int = 2,
-) -> list[StepSpeed]:
-    """Measure all implementations in turns.
-
-    On a GPU in seconds of the clock, else in seconds of the processor on one
-    thread.
+) -> dict[str, list[float]]:
+    """Measure all implementations in alternation.
 
     Args:
-        config: Of the spatial phase.
-        peer: Clone of Meta-Face2Exp; without, it is left out.
-        estimators: Of the feedback; none at all is always measured.
-        labeled: Labeled faces of a step.
-        unlabeled: Unlabeled ones.
-        size: Side of the faces, pixels.
-        steps: Steps of a measurement; one more goes before it.
+        config: Config of the spatial phase.
+        baseline: Builds the loop of another implementation, with ``run`` as
+            in :class:`PlainLoop` and ``weights``, the number of weights of a
+            network. Its arguments are the number of classes, ``labeled``,
+            ``unlabeled``, ``size`` and the type of the device.
+        estimators: Estimators of the feedback; a step without feedback is
+            always measured.
+        labeled: Labeled faces per step.
+        unlabeled: Unlabeled faces per step.
+        size: Side of the faces in pixels.
+        rounds: Number of measurements of each implementation.
+        steps: Steps per measurement, after one step of warm-up.
 
     Returns:
-        The reference first.
+        Seconds per step in each round by implementation,
+        :data:`~.floor.REFERENCE` first: wall-clock time on a GPU, otherwise
+        CPU time on one thread.
 
     Raises:
-        ValueError: The peer's network is not of the same size.
+        ValueError: The networks of the baseline have another size.
     """
     config = paper_config(config)
     classes = len(config.train_dataloader.dataset.metainfo.classes)
@@ -102,11 +79,12 @@ def compare_steps(
                 if name == 'dot':
                     feedback = config.train_cfg.feedback
                 loops[name] = PackageLoop(runner, feedback)
-            if peer is not None:
-                loops[PEER] = _peer_loop(
-                    peer, runner.model, classes, labeled, unlabeled, size
-                )
-            seconds = in_turns(
+            if baseline is not None:
+                device = next(runner.model.parameters()).device.type
+                loop = baseline(classes, labeled, unlabeled, size, device)
+                _check_weights(loop.weights, runner.model.student)
+                loops[BASELINE] = loop
+            seconds = alternate(
                 {
                     name: partial(_seconds, loop, steps, on_gpu)
                     for name, loop in loops.items()
@@ -117,34 +95,21 @@ def compare_steps(
                 _close(logger)
     finally:
         torch.set_num_threads(threads)
-    reference = seconds[REFERENCE]
-    return [
-        StepSpeed(
-            name,
-            own,
-            labeled + unlabeled,
-            [a / b for a, b in zip(reference, own)],
-            passes(name, labeled, unlabeled),
-        )
-        for name, own in seconds.items()
-    ]
+    return seconds
 
 
-def _peer_loop(folder, model, classes, labeled, unlabeled, size):
-    device = next(model.parameters()).device.type
-    loop = Face2ExpLoop(folder, classes, labeled, unlabeled, size, device)
-    weights = sum(x.numel() for x in model.student.parameters())
-    if loop.weights != weights:
+def _check_weights(found: int, student: torch.nn.Module) -> None:
+    weights = sum(x.numel() for x in student.parameters())
+    if found != weights:
         raise ValueError(
-            f'{folder}: a network of {loop.weights:,} weights cannot be '
-            f'compared with the one of the config, which has {weights:,}: '
-            'take a config with ResNet-50.'
+            f'{BASELINE}: a network of {found:,} weights cannot be compared '
+            f'with that of the config, which has {weights:,}; use a config '
+            'with ResNet-50.'
         )
-    return loop
 
 
 def _seconds(loop, steps: int, on_gpu: bool) -> float:
-    """Seconds of one step, the mean of some after a first one."""
+    """Mean seconds per step, after one step of warm-up."""
     clock = time.perf_counter if on_gpu else time.process_time
     stamps = {}
 
@@ -163,40 +128,44 @@ def _close(owner) -> None:
         part.close()
 
 
-def rows(speeds: Sequence[StepSpeed]) -> list[dict]:
-    """Rows of the table; times are medians over the rounds.
+def step_rows(
+    seconds: Mapping[str, Sequence[float]], labeled: int, unlabeled: int
+) -> list[dict]:
+    """Make the rows of the table; times are medians over the rounds.
 
     ``images_per_s`` counts labeled and unlabeled faces, each once;
-    ``ratio_to_reference`` is the median of the ratios of these rates;
-    ``least`` and ``most`` are its extremes. ``feedback_share`` is the part of
-    the step that goes away without feedback. ``cost`` is the number of
-    forward passes of one image that the step cannot do without.
+    ``ratio_to_reference`` is the median ratio of these rates, with ``min``
+    and ``max`` over the rounds. ``feedback_share`` is the fraction of the
+    step that is saved without feedback. ``cost`` is the minimum work of a
+    step, in forward passes of one image.
+
+    Args:
+        seconds: Results of :func:`compare_steps`.
+        labeled: Labeled faces per step.
+        unlabeled: Unlabeled faces per step.
     """
     device = 'cpu'
     if torch.cuda.is_available():
         device = torch.cuda.get_device_name()
-    without = {speed.name: speed for speed in speeds}[NO_FEEDBACK]
     table = []
-    for speed in speeds:
-        seconds = median(speed.seconds)
-        own = speed.name not in (REFERENCE, PEER)
+    for name, own in seconds.items():
+        is_package = name not in (REFERENCE, BASELINE)
+        ratios = [a / b for a, b in zip(seconds[REFERENCE], own)]
         share = ''
-        if own:
-            share = median(
-                1 - a / b for a, b in zip(without.seconds, speed.seconds)
-            )
-            share = f'{share:.3f}'
+        if is_package:
+            pairs = zip(seconds[NO_FEEDBACK], own)
+            share = f'{median(1 - a / b for a, b in pairs):.3f}'
         table.append(
             dict(
-                implementation=f'fer_ssl, {speed.name}' if own else speed.name,
+                implementation=f'fer_ssl, {name}' if is_package else name,
                 device=device,
-                images_per_s=f'{speed.images / seconds:.2f}',
-                ratio_to_reference=f'{median(speed.ratios):.3f}',
-                least=f'{min(speed.ratios):.3f}',
-                most=f'{max(speed.ratios):.3f}',
-                steps_per_s=f'{1 / seconds:.4f}',
+                images_per_s=f'{(labeled + unlabeled) / median(own):.2f}',
+                ratio_to_reference=f'{median(ratios):.3f}',
+                min=f'{min(ratios):.3f}',
+                max=f'{max(ratios):.3f}',
+                steps_per_s=f'{1 / median(own):.4f}',
                 feedback_share=share,
-                cost=speed.passes.cost,
+                cost=passes(name, labeled, unlabeled).cost,
             )
         )
     return table

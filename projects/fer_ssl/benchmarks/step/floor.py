@@ -1,11 +1,11 @@
-"""What one step has to compute, as passes of images through a network."""
+"""Minimum work of one step, as passes of images through a network."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 REFERENCE = 'plain PyTorch, dot'
-PEER = 'Meta-Face2Exp'
+BASELINE = 'Meta-Face2Exp'
 NO_FEEDBACK = 'none'
 ESTIMATORS = (
     'dot',
@@ -19,13 +19,13 @@ ESTIMATORS = (
 
 @dataclass(frozen=True)
 class Passes:
-    """Images that go through a network in one iteration.
+    """Number of images that pass through a network in one iteration.
 
     Attributes:
-        forward: Through the network.
-        backward: And back.
-        tangent: With derivatives in forward mode; they are among ``forward``,
-            too.
+        forward: Images in forward passes.
+        backward: Images in backward passes.
+        tangent: Images in forward passes that also compute derivatives in
+            forward mode; ``forward`` includes them.
     """
 
     forward: int
@@ -34,24 +34,26 @@ class Passes:
 
     @property
     def cost(self) -> int:
-        """In forward passes of one image.
+        """Total work, in forward passes of one image.
 
-        Each layer multiplies once going forward and twice going backward (by
-        the weights and by the activations), as it does in forward mode.
+        Each layer multiplies once in the forward pass and twice in the
+        backward pass (by the weights and by the activations). Forward mode
+        adds the same two products.
         """
         return self.forward + 2 * (self.backward + self.tangent)
 
 
 def passes(name: str, labeled: int, unlabeled: int) -> Passes:
-    """What an implementation has to compute, for both networks together.
+    """Count the passes that an implementation needs, for both networks.
 
     The teacher sees the labeled faces and both views of the unlabeled ones,
-    the student one view. On top comes what the feedback needs.
+    the student one view. The feedback adds its own passes.
 
     Args:
-        name: An estimator, ``'none'``, :data:`REFERENCE` or :data:`PEER`.
-        labeled: Labeled faces of an iteration.
-        unlabeled: Unlabeled faces.
+        name: An estimator, :data:`NO_FEEDBACK`, :data:`REFERENCE` or
+            :data:`BASELINE`.
+        labeled: Labeled faces per iteration.
+        unlabeled: Unlabeled faces per iteration.
     """
     n, m = labeled, unlabeled
     forward, backward, tangent = {
@@ -63,8 +65,8 @@ def passes(name: str, labeled: int, unlabeled: int) -> Passes:
         'expected': (n + m, n, m),
         'per_sample': (n + m, n, m),
         'public_recipe': (2 * n + m, 0, 0),
-        # The student learns from both, and the gradient is that of both.
-        PEER: (2 * n, n, 0),
+        # The student sees the labeled faces twice, once with gradients.
+        BASELINE: (2 * n, n, 0),
     }[name]
     step = n + 3 * m
     return Passes(step + forward, step + backward, tangent)

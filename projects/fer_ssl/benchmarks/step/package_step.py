@@ -1,4 +1,4 @@
-"""The package's own iteration on batches in memory, for the benchmark."""
+"""The package's own iteration on batches in memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ...engine.loops.meta_pseudo_label_loop import build_feedback
 
 
 class _NoFaces(Dataset):
-    """Stands for the data sets of a config: their batches lie in memory."""
+    """Placeholder for the datasets of a config; batches come from memory."""
 
     def __init__(self, classes: Sequence[str]) -> None:
         self.metainfo = dict(classes=tuple(classes))
@@ -35,13 +35,14 @@ class _NoFaces(Dataset):
 def random_batches(
     classes: int, labeled: int, unlabeled: int, size: int, count: int = 2
 ) -> list[dict]:
-    """Batches of noise as the loaders give them, the same in every call.
+    """Make batches of noise in the form of the loaders, from a fixed seed.
 
     Args:
         classes: Number of classes.
-        labeled: Faces in ``batch['labeled']``.
-        unlabeled: Faces in ``batch['unlabeled']``, two views of each.
-        size: Side in pixels.
+        labeled: Number of faces in ``batch['labeled']``.
+        unlabeled: Number of faces in ``batch['unlabeled']``, with two views
+            each.
+        size: Side of the faces in pixels.
         count: Number of batches.
     """
     rng = np.random.default_rng(0)
@@ -70,10 +71,11 @@ def random_batches(
 
 
 def paper_config(config: Config) -> Config:
-    """The config with the paper's mathematics, and without start weights.
+    """Return the config with the paper's mathematics and random weights.
 
-    That is what :class:`PlainLoop` does: drawn labels, the student on the
-    strong view, Eq. 6, and a consistency loss without threshold.
+    It describes what :class:`PlainLoop` does: sampled pseudo-labels, the
+    student on the strong view, Eq. 6, and a consistency loss without
+    threshold.
     """
     config = copy.deepcopy(config)
     config.model.network.init_cfg = None
@@ -96,15 +98,15 @@ def paper_config(config: Config) -> Config:
 
 
 def build_runner(config: Config, batches: Sequence[dict], folder: str):
-    """Runner of a config, ready for its first iteration, on given batches.
+    """Build a runner that is ready for its first iteration on given batches.
 
     Hooks, optimizers and schedulers are those of the config; there is no
     validation.
 
     Args:
-        config: See :func:`paper_config`.
-        batches: Taken in turn.
-        folder: For its log.
+        config: Config from :func:`paper_config`.
+        batches: Batches that the loop cycles through.
+        folder: Work directory.
     """
     init_default_scope(config.get('default_scope', 'mmpretrain'))
     dataset = config.train_dataloader.dataset
@@ -143,7 +145,7 @@ def build_runner(config: Config, batches: Sequence[dict], folder: str):
         return runner.model
 
     loop.run = start
-    runner.train()  # builds the optimizers and calls the hooks
+    runner.train()  # builds the optimizers and calls the first hooks
     runner.model.train()
     return runner
 
@@ -152,8 +154,8 @@ class PackageLoop:
     """Iterations of a runner with one estimator.
 
     Args:
-        runner: See :func:`build_runner`; the estimators share it.
-        feedback: Config or short name, or ``None``.
+        runner: Runner from :func:`build_runner`; all estimators share it.
+        feedback: Config or short name of the feedback, or ``None``.
     """
 
     def __init__(self, runner: Runner, feedback: str | dict | None) -> None:
@@ -161,10 +163,12 @@ class PackageLoop:
         self.feedback = build_feedback(feedback, self.loop.pseudo_label)
 
     def run(self, steps: int, stamp: Callable[[int], None]) -> None:
-        """Run some iterations.
+        """Run iterations.
 
         Args:
-            stamp: Called with 0, 1, ... before each and after the last.
+            steps: Number of iterations.
+            stamp: Called with 0, 1, ... before each iteration, and after the
+                last one.
         """
         self.loop.feedback = self.feedback
         for number in range(steps):

@@ -1,4 +1,4 @@
-"""The mathematics of the spatial phase as a plain loop, for comparison."""
+"""The mathematics of the spatial phase as a plain PyTorch loop."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from ...utils.seeds import mixed_seed
 
 
 class PlainLoop:
-    """One iteration of paper A as one would write it down, without a package.
+    """Iterations of paper A in plain PyTorch, without hooks and logs.
 
-    The draws of the pseudo-labels are the package's, so that both can be
-    compared weight by weight.
+    Pseudo-labels are sampled with the package's random numbers, so that the
+    weights of both can be compared.
 
     Args:
-        model: :class:`TeacherStudent`, of which copies are trained.
-        config: See :func:`paper_config`. Its optimizers and ``compile``
-            hold here too, and its precision: float32, or the bfloat16 of
-            ``Bfloat16OptimWrapper``.
-        batches: As for :func:`build_runner`.
+        model: :class:`TeacherStudent`; copies of its networks are trained.
+        config: Config from :func:`paper_config`. Its optimizers, ``compile``
+            and precision (float32, or the bfloat16 of
+            ``Bfloat16OptimWrapper``) apply here too.
+        batches: Batches that the loop cycles through.
     """
 
     def __init__(
@@ -64,28 +64,29 @@ class PlainLoop:
         )
 
     def run(self, steps: int, stamp: Callable[[int], None]) -> None:
-        """As :meth:`PackageLoop.run`."""
+        """See :meth:`PackageLoop.run`."""
         for number in range(steps):
             stamp(number)
             self.step(next(self.batches))
         stamp(steps)
 
     def step(self, batch: dict) -> None:
+        """Run one iteration on a batch."""
         labeled, unlabeled = batch['labeled'], batch['unlabeled']
         labels = torch.cat([x.gt_label for x in labeled['data_samples']])
         labels = labels.to(self.device)
         faces, weak, strong = (
-            self._normalised(x)
+            self._normalized(x)
             for x in (labeled['inputs'], *unlabeled['inputs'])
         )
         sizes = [len(faces), len(weak), len(strong)]
 
-        # 1. the teacher labels
+        # 1. The teacher samples pseudo-labels on the weak views.
         logits = self._logits(self.teacher, torch.cat([faces, weak, strong]))
         logits_l, logits_w, logits_s = logits.split(sizes)
-        targets = self._draw(logits_w.detach().softmax(1))
+        targets = self._sample(logits_w.detach().softmax(1))
 
-        # 2. the student learns
+        # 2. The student learns them on the strong views.
         loss = F.cross_entropy(self._logits(self.student, strong), targets)
         loss.backward()
         gradients = [p.grad.clone() for p in self.student.parameters()]
@@ -93,7 +94,7 @@ class PlainLoop:
         self.optimizers[1].step()
         self.optimizers[1].zero_grad()
 
-        # 3. and is judged
+        # 3. The feedback: how much the update helped on labeled faces (Eq. 6).
         weights = list(self.student.parameters())
         with frozen_running_statistics(self.student):
             judged = self._logits(self.student, faces, self.bfloat16_feedback)
@@ -104,7 +105,7 @@ class PlainLoop:
         ]
         feedback = rate * torch.stack(products).sum()
 
-        # 4. the teacher learns
+        # 4. The teacher learns: supervised, consistency and feedback losses.
         loss = (
             F.cross_entropy(logits_l, labels)
             + F.cross_entropy(logits_s, logits_w.detach().softmax(1))
@@ -117,7 +118,7 @@ class PlainLoop:
             scheduler.step()
         self.iteration += 1
 
-    def _normalised(self, faces: Tensor) -> Tensor:
+    def _normalized(self, faces: Tensor) -> Tensor:
         faces = faces.to(self.device, non_blocking=True).flip(1).float()
         return (faces - self.mean) / self.std
 
@@ -126,11 +127,12 @@ class PlainLoop:
     ) -> Tensor:
         if bfloat16 is None:
             bfloat16 = self.bfloat16
-        kind = self.device.type
-        with torch.autocast(kind, torch.bfloat16, enabled=bfloat16):
+        with torch.autocast(
+            self.device.type, torch.bfloat16, enabled=bfloat16
+        ):
             return network(faces, mode='tensor').float()
 
-    def _draw(self, probs: Tensor) -> Tensor:
+    def _sample(self, probs: Tensor) -> Tensor:
         seed = mixed_seed(self.seed, self.iteration)
         generator = torch.Generator().manual_seed(seed)
         uniform = torch.rand(len(probs), generator=generator).to(probs)

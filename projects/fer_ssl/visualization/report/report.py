@@ -44,7 +44,6 @@ PACKAGES = (
     'mmcv-lite',
     'numpy',
     'scipy',
-    'scikit-learn',
     'matplotlib',
 )
 #: Text of the pictures is as dark as that of the page, and stays text.

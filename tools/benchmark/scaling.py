@@ -1,0 +1,149 @@
+"""Cost of the spatial phase on 1 to 64 GPUs, from measured inputs.
+
+    python tools/benchmark/scaling.py --step-ms 300 --bandwidth 20 --latency 15
+    python tools/benchmark/scaling.py --check configs/demo/demo_spatial.py
+
+Prints tables by the formula of docs/scaling.md; --check compares it with a
+training of two processes on the CPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from timeit import timeit
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+from torch import distributed
+
+from fer_ssl.benchmarks.timing import time_training
+from fer_ssl.launch import run
+from fer_ssl.utils.tables import markdown_table
+
+TRAIN = Path(__file__).parents[1] / 'train.py'
+RESNET50_WEIGHTS = 23_524_424  # with 8 classes, configs/_base_/models/resnet50.py
+#: Reductions of all gradients of a network per step, by feedback: one each for
+#: student and teacher (DDP), and what the feedback adds.
+REDUCTIONS = dict.fromkeys(('none', 'jvp', 'finite_difference'), 2)
+REDUCTIONS.update(dict.fromkeys(('dot', 'expected', 'per_sample'), 3))
+#: Reductions of a few numbers per step: log, coefficient, its std.
+SMALL_REDUCTIONS = 3
+HEADS = (
+    'GPUs|communication, ms|step, ms|efficiency, %|unlabeled faces/s|epoch, h|'
+    'reading, MB/s|decoding, faces/s|cores per GPU'
+).split('|')
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add('--step-ms', type=float, help='step on one GPU, ms')
+    add('--bandwidth', type=float, help='bandwidth of the slowest link, GB/s')
+    add('--latency', type=float, help='latency of a hop, microseconds')
+    add('--weights', type=int, default=RESNET50_WEIGHTS, help='of one network')
+    add('--feedback', choices=REDUCTIONS, default='dot')
+    add('--hidden', type=float, default=0.0, help='overlap, 0 to 1')
+    add('--gpus', type=int, nargs='+', default=[1, 2, 4, 8, 16, 32, 64])
+    add('--labeled', type=int, default=32, help='faces per GPU and step')
+    add('--unlabeled', type=int, default=32, help='faces per GPU and step')
+    add('--faces', type=int, nargs='+', default=[6_000_000, 42_000_000])
+    add('--face-kb', type=float, default=8.0, help='size of a JPEG file, kB')
+    add('--core-rate', type=float, default=1000.0, help='faces/s of a core')
+    add('--check', metavar='CONFIG', help='compare with two processes')
+    add('--iterations', type=int, default=60, help='steps of --check')
+    add('--cfg-options', nargs='+', default=[], help='options for --check')
+    args = parser.parse_args()
+    if not args.check and None in (args.step_ms, args.bandwidth, args.latency):
+        parser.error('--step-ms, --bandwidth and --latency, or --check')
+    return args
+
+
+def step_ms(ranks: int, args: argparse.Namespace) -> float:
+    """Step on several GPUs, in ms, by the formula for a ring."""
+    hops = 2 * (ranks - 1) * args.latency / 1e3
+    sent = 2 * (ranks - 1) / ranks * args.weights * 4  # bytes of float32
+    reductions = REDUCTIONS[args.feedback] * (1 - args.hidden)
+    large = reductions * (sent / args.bandwidth / 1e6 + hops)
+    return args.step_ms + large + SMALL_REDUCTIONS * hops
+
+
+def table_row(ranks: int, faces: int, args: argparse.Namespace) -> list[float]:
+    """One number per entry of ``HEADS``."""
+    step = step_ms(ranks, args)
+    unlabeled = ranks * args.unlabeled / step * 1e3
+    decoded = ranks * (args.labeled + args.unlabeled) / step * 1e3
+    cost = ranks, step - args.step_ms, step, 100 * args.step_ms / step
+    data = unlabeled, faces / unlabeled / 3600, decoded * args.face_kb / 1e3
+    return [*cost, *data, decoded, decoded / args.core_rate / ranks]
+
+
+def time_reductions(rank: int, folder: str, weights: int) -> None:
+    """Save the mean seconds of a large and of a small all-reduce."""
+    torch.set_num_threads(1)
+    link = f'file://{folder}/link'
+    distributed.init_process_group('gloo', link, rank=rank, world_size=2)
+    times = []
+    for size, count in ((weights, 200), (1, 10_000)):
+        reduce = partial(distributed.all_reduce, torch.zeros(size))
+        for repeats in (3, count):  # the first ones are warm-up
+            seconds = timeit(reduce, number=repeats)
+        times.append(seconds / count)
+    if rank == 0:
+        torch.save(times, f'{folder}/times.pth')
+    distributed.destroy_process_group()
+
+
+def check(args: argparse.Namespace) -> None:
+    """Compare the predicted and the measured step of two processes."""
+    os.environ.update(OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
+    options = [f'train_cfg.feedback={args.feedback}', *args.cfg_options]
+    config = Config.fromfile(args.check)
+    init_default_scope(config.default_scope)
+    student = MODELS.build(config.model.network).parameters()
+    args.weights = sum(x.numel() for x in student if x.requires_grad)
+    with tempfile.TemporaryDirectory() as folder:
+
+        def step_of(name: str, ranks: int) -> float:
+            given = Path(folder, name), args.iterations, options, ranks
+            return time_training(TRAIN, args.check, *given).compute_ms
+
+        with ThreadPoolExecutor(2) as pool:  # they share caches, as ranks do
+            apart = list(pool.map(step_of, ('first', 'second'), (1, 1)))
+        measured = step_of('both', 2)
+        size = 4_000_000
+        torch.multiprocessing.spawn(time_reductions, (folder, size), nprocs=2)
+        large, small = torch.load(f'{folder}/times.pth')
+    args.step_ms = max(apart)  # a reduction waits for the slower one
+    # With two ranks a reduction takes size / bandwidth + 2 * latency.
+    args.latency = small / 2 * 1e6
+    args.bandwidth = size * 4 / (large - small) / 1e9
+    predicted = step_ms(2, args)
+    print(f'link: {args.bandwidth:.2f} GB/s, {args.latency:.0f} us')
+    print(f'two separate trainings: {apart[0]:.1f} and {apart[1]:.1f} ms')
+    both = f'{predicted:.1f} ms predicted, {measured:.1f} ms measured'
+    print(f'two processes: {both}, ratio {predicted / measured:.2f}')
+
+
+def main() -> None:
+    args = parse_args()
+    if args.check:
+        return check(args)
+    for faces in args.faces:
+        gb = faces * args.face_kb / 1e6
+        print(f'\n{faces:,} unlabeled faces, {gb:,.0f} GB\n')
+        rows = (table_row(ranks, faces, args) for ranks in args.gpus)
+        lines = [[n, *(f'{x:,.1f}' for x in row)] for n, *row in rows]
+        print(markdown_table(HEADS, lines, text_columns=0))
+
+
+if __name__ == '__main__':
+    run(main)
