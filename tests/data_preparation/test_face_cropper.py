@@ -27,6 +27,7 @@ from fer_ssl.face_detection import (
     find_faces,
 )
 from fer_ssl.face_detection.cut_out import cut_out
+from tests.helpers.forked_script import run_script
 from tests.helpers.tiny_detector import write_red_face_detector
 
 TOOL = Path(__file__).parents[2] / 'tools/dataset/crop_faces.py'
@@ -411,19 +412,11 @@ def test_tool(photos, tmp_path, model):
     table = write_labels(photos, ['sub/two.jpg', 'none.png', 'broken.jpg'])
     args = [table, 'out', '--model', model, '--processes=2']
 
-    def run(*args):
-        return subprocess.run(
-            [sys.executable, str(TOOL), *args],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-        )
-
-    done = run(*args)
+    done = run_script(TOOL, *args, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     for line in ('ok: 1', 'no face: 1', 'unreadable: 1', 'csv: 1 rows'):
         assert line in done.stdout
-    assert run(*args).returncode == 0
-    done = run(*args, '--margin=0')
+    assert run_script(TOOL, *args, cwd=tmp_path).returncode == 0
+    done = run_script(TOOL, *args, '--margin=0', cwd=tmp_path)
     assert done.returncode == 1
     assert 'error: ' in done.stderr and 'Traceback' not in done.stderr

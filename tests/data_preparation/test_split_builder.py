@@ -2,8 +2,6 @@ import csv
 import hashlib
 import json
 import re
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from unittest.mock import patch
@@ -33,6 +31,7 @@ from tests.helpers.face_sets import (
     write_dfew,
     write_expw,
 )
+from tests.helpers.forked_script import run_script
 
 TOOLS = Path(__file__).parents[2] / 'tools/dataset'
 CLASSES = ('neutral', 'anger', 'happiness', 'other')
@@ -576,11 +575,7 @@ def test_no_argument_is_ignored(root):
 
 
 def run_tool(name, *args, status=0):
-    done = subprocess.run(
-        [sys.executable, str(TOOLS / name), *map(str, args)],
-        capture_output=True,
-        text=True,
-    )
+    done = run_script(TOOLS / name, *args)
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout + done.stderr
 

@@ -1,25 +1,19 @@
 """Tools that train for a few steps to take their times."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fer_ssl.benchmarks.timed_training import StepTimes, time_training
+from tests.helpers.forked_script import run_script
 
 ROOT = Path(__file__).parents[2]
 
 
 def run(*command, cwd):
-    done = subprocess.run(
-        [sys.executable, *map(str, command)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-    )
+    done = run_script(*command, cwd=cwd)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 

@@ -40,6 +40,7 @@ from tests.helpers.face_sets import (
     write_image_folder,
     write_raf_db,
 )
+from tests.helpers.forked_script import run_script
 from tests.helpers.record_io_files import jpeg, write_ms1m
 
 TOOL = Path(__file__).parents[3] / 'tools/dataset/check.py'
@@ -488,12 +489,7 @@ def test_aff_wild2(tmp_path):
 
 
 def run_tool(*args, **kwargs):
-    return subprocess.run(
-        [sys.executable, str(TOOL), *map(str, args)],
-        capture_output=True,
-        text=True,
-        **kwargs,
-    )
+    return run_script(TOOL, *args, **kwargs)
 
 
 def test_tool(tmp_path):
