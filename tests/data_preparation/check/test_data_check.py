@@ -348,7 +348,7 @@ def test_sets_that_cannot_be_read(tmp_path):
     )
     reports = DataCheck(tmp_path, known=(), more=more).run()
     errors = [report.parts[0].error for report in reports]
-    assert 'no single images' in errors[0]
+    assert 'not single images' in errors[0]
     assert 'NoSuchDataset' in errors[1]
     assert 'none.csv' in errors[2]
     assert all(errors)
