@@ -1,7 +1,9 @@
 import csv
+import gc
 
 import numpy as np
 import pytest
+import torch.utils.data
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from PIL import Image
@@ -9,6 +11,9 @@ from PIL import Image
 import fer_ssl  # noqa: F401  (repairs mmaction2 before a test imports it)
 
 CLASSES = ('neutral', 'anger', 'happiness')
+# A loader that is garbage collected waits this long for each of its workers,
+# which then rarely get the message to end.
+torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL = 0.2
 
 
 def scope_and_logger():
@@ -19,6 +24,13 @@ def scope_and_logger():
     for manager, instances in zip(managers, before):
         manager._instance_dict.clear()
         manager._instance_dict.update(instances)
+
+
+@pytest.fixture(autouse=True, scope='module')
+def frozen_heap():
+    """Every MMEngine data set collects garbage: spare it the imported code."""
+    gc.collect()
+    gc.freeze()
 
 
 of_module = pytest.fixture(scope_and_logger, autouse=True, scope='module')

@@ -1,6 +1,4 @@
 import ast
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +6,7 @@ import torch
 from mmengine.config import Config
 
 from fer_ssl.apis.publish_checkpoint import publish_checkpoint
+from tests.helpers.forked_script import run_script
 
 TOOL = Path(__file__).parents[2] / 'tools/publish_checkpoint.py'
 
@@ -89,10 +88,7 @@ def test_odd_content(checkpoint, tmp_path, change, error):
 
 
 def test_tool(checkpoint, tmp_path):
-    command = [sys.executable, str(TOOL), checkpoint, 'small.pth', '--half']
-    done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True
-    )
+    done = run_script(TOOL, checkpoint, 'small.pth', '--half', cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith('small.pth: 0.0 MB\n')
     assert (tmp_path / 'small.pth').is_file()

@@ -27,23 +27,24 @@ from fer_ssl.face_detection import (
     find_faces,
 )
 from fer_ssl.face_detection.cut_out import cut_out
+from tests.helpers.forked_script import run_script
 from tests.helpers.tiny_detector import write_red_face_detector
 
 TOOL = Path(__file__).parents[2] / 'tools/dataset/crop_faces.py'
-RED, GREY = (0, 0, 255), (90, 90, 90)
+RED, GRAY = (0, 0, 255), (90, 90, 90)
 
 
 @pytest.fixture(scope='module')
 def model(tmp_path_factory):
-    """Takes red squares of 32 pixels for the middle of faces of 64."""
+    """Detects a red square of 32 pixels as the center of a face of 64."""
     return write_red_face_detector(tmp_path_factory.mktemp('m') / 'red.onnx')
 
 
-def draw(path, *corners, size=(320, 240), unit=32, colour=RED):
-    """Grey picture with squares at (x, y)."""
-    image = np.full((size[1], size[0], 3), GREY, np.uint8)
+def draw(path, *corners, size=(320, 240), unit=32, color=RED):
+    """Write a gray image with squares at (x, y)."""
+    image = np.full((size[1], size[0], 3), GRAY, np.uint8)
     for x, y in corners:
-        image[y : y + unit, x : x + unit] = colour
+        image[y : y + unit, x : x + unit] = color
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), image)
     return image
@@ -94,10 +95,10 @@ def test_crops_and_manifest(photos, tmp_path, model, processes):
     assert rows['none.png']['status'] == 'no face'
     assert rows['broken.jpg']['status'] == 'unreadable'
     assert rows['broken.jpg']['left'] == rows['none.png']['image'] == ''
-    # Not over one.png: another picture of the same name.
+    # Does not overwrite one.png, a different image of the same name.
     assert rows['one.bmp.png']['source'] == 'one.bmp'
     assert box_of(rows['one.bmp.png']) == (144, 80, 208, 144)
-    # 64 pixels and a quarter on each side are 96, the size of the crop.
+    # 64 pixels with a margin of a quarter on each side give a crop of 96.
     crop = cv2.imread(str(out / 'images/one.png'))
     whole = cv2.imread(str(photos / 'one.png'))
     assert (crop == whole[32:128, 64:160]).all()
@@ -118,7 +119,7 @@ def test_all_faces_of_an_image(photos, tmp_path, model):
 
 
 def test_one_folder_after_the_other(photos, tmp_path, model):
-    """The faces of the first one stay, those of its last image, too."""
+    """The faces of the first folder stay, including its last image."""
     settings = CropSettings(model, faces='all')
     out = tmp_path / 'out'
     FaceCropper(list_sources(str(photos)), str(out), settings).run()
@@ -130,10 +131,10 @@ def test_one_folder_after_the_other(photos, tmp_path, model):
     assert after == {**before, 'later_0.png': after['later_0.png']}
 
 
-def test_photographs_are_turned_as_their_camera_says(tmp_path):
+def test_photographs_are_rotated_by_their_exif_orientation(tmp_path):
     image = Image.fromarray(np.arange(32, dtype=np.uint8).reshape(8, 4))
     exif = image.getexif()
-    exif[0x0112] = 6  # to be turned clockwise
+    exif[0x0112] = 6  # rotate clockwise
     image.save(tmp_path / 'a.jpg', exif=exif, quality=100)
     read = face_cropper._read_image(str(tmp_path / 'a.jpg'))
     assert read.shape == (4, 8, 3)
@@ -148,8 +149,8 @@ def test_largest_face():
     assert [face.area for face in faces] == [300, 81]
 
 
-def test_large_images_are_made_smaller(tmp_path, model):
-    """The detector sees at most 320 pixels; boxes are of the whole image."""
+def test_large_images_are_downscaled(tmp_path, model):
+    """The detector sees at most 320 pixels; boxes refer to the full image."""
     image = draw(
         tmp_path / 'a.png', (96 * 4, 64 * 4), size=(1280, 961), unit=128
     )
@@ -197,7 +198,7 @@ def test_cut_out(box, margin, size):
 
 
 @pytest.mark.parametrize('stop_at', [0, 1, 3, 4])
-def test_interrupted_cropping_goes_on(photos, tmp_path, model, stop_at):
+def test_interrupted_cropping_continues(photos, tmp_path, model, stop_at):
     settings = CropSettings(model)
     sources = list_sources(str(photos))
     FaceCropper(sources, str(tmp_path / 'whole'), settings).run()
@@ -213,7 +214,7 @@ def test_interrupted_cropping_goes_on(photos, tmp_path, model, stop_at):
     with pytest.raises(KeyboardInterrupt):
         with patch.object(face_cropper, '_read_image', interrupt):
             FaceCropper(sources, str(out), settings).run()
-    # Killed while it wrote a line.
+    # As if killed while writing a line.
     with open(out / 'faces.csv', 'a') as file:
         file.write('sub/two.jpg,sub/tw')
     calls.clear()
@@ -222,7 +223,9 @@ def test_interrupted_cropping_goes_on(photos, tmp_path, model, stop_at):
     assert again.call_count == 5 - stop_at
     assert sum(counts.values()) == 5
     assert files_of(out) == files_of(tmp_path / 'whole')
-    with pytest.raises(ValueError, match=r'settings\.json: there are crops'):
+    with pytest.raises(
+        ValueError, match=r'settings\.json: the folder holds crops'
+    ):
         FaceCropper(sources, str(out), CropSettings(model, margin=0))
 
 
@@ -319,7 +322,7 @@ def test_labels_of_several_faces_are_refused(photos, tmp_path, model):
         list_sources(table), str(tmp_path / 'a'), CropSettings(model)
     )
     cropper.run()
-    with pytest.raises(ValueError, match=r'several faces .* one\.png'):
+    with pytest.raises(ValueError, match=r'one\.png has several faces'):
         cropper.write_labels(table)
     table = write_labels(photos, ['one.png'])
     settings = CropSettings(model, faces='all')
@@ -348,10 +351,10 @@ def test_sources(photos, tmp_path):
     assert not any(os.path.isabs(source.name) for source in sources)
     assert list_sources(str(path), '/r')[0].path == '/r/a.jpg'
     path.write_text('a.bmp\na.bmp.png\n')
-    with pytest.raises(ValueError, match=r'2 images would become a\.bmp\.png'):
+    with pytest.raises(ValueError, match=r'2 images would all be a\.bmp\.png'):
         list_sources(str(path))
     path.write_text('\n')
-    with pytest.raises(ValueError, match=r'list\.txt: there is no image'):
+    with pytest.raises(ValueError, match=r'list\.txt: there are no images'):
         list_sources(str(path))
     with pytest.raises(FileNotFoundError):
         list_sources(str(tmp_path / 'none'))
@@ -360,7 +363,7 @@ def test_sources(photos, tmp_path):
 @pytest.mark.parametrize(
     'text, message',
     [
-        ('picture\na.jpg\n', r'x\.csv:1: column image'),
+        ('file\na.jpg\n', r'x\.csv:1: column image'),
         ('', r'x\.csv:1: column image'),
         ('image,expression\na.jpg,anger\nb.jpg\n', r'x\.csv:3: 1 fields'),
     ],
@@ -388,7 +391,7 @@ def test_models_that_do_not_work(tmp_path):
 
 
 def test_haar_cascade():
-    """A face drawn in grey: light, with dark hair, eyes and brows."""
+    """A face drawn in gray: light, with dark hair, eyes and brows."""
     image = np.full((320, 400, 3), 110, np.uint8)
     cv2.ellipse(image, (200, 160), (66, 88), 0, 0, 360, (210,) * 3, -1)
     cv2.ellipse(image, (200, 95), (70, 40), 0, 180, 360, (40,) * 3, -1)
@@ -411,19 +414,11 @@ def test_tool(photos, tmp_path, model):
     table = write_labels(photos, ['sub/two.jpg', 'none.png', 'broken.jpg'])
     args = [table, 'out', '--model', model, '--processes=2']
 
-    def run(*args):
-        return subprocess.run(
-            [sys.executable, str(TOOL), *args],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-        )
-
-    done = run(*args)
+    done = run_script(TOOL, *args, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     for line in ('ok: 1', 'no face: 1', 'unreadable: 1', 'csv: 1 rows'):
         assert line in done.stdout
-    assert run(*args).returncode == 0
-    done = run(*args, '--margin=0')
+    assert run_script(TOOL, *args, cwd=tmp_path).returncode == 0
+    done = run_script(TOOL, *args, '--margin=0', cwd=tmp_path)
     assert done.returncode == 1
     assert 'error: ' in done.stderr and 'Traceback' not in done.stderr

@@ -70,8 +70,8 @@ def test_split_is_fixed_by_the_name():
     assert (bucket_of('jude_law'), split_of('jude_law')) == (76, 'train')
     assert (bucket_of('jon_stewart'), split_of('jon_stewart')) == (4, 'train')
     people = [f'person_{i}' for i in range(5000)]
-    share = np.mean([split_of(name) == 'val' for name in people])
-    assert share == pytest.approx(0.15, abs=0.02)
+    fraction = np.mean([split_of(name) == 'val' for name in people])
+    assert fraction == pytest.approx(0.15, abs=0.02)
 
 
 @pytest.mark.parametrize(

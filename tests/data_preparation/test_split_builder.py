@@ -2,8 +2,6 @@ import csv
 import hashlib
 import json
 import re
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from unittest.mock import patch
@@ -33,13 +31,14 @@ from tests.helpers.face_sets import (
     write_dfew,
     write_expw,
 )
+from tests.helpers.forked_script import run_script
 
 TOOLS = Path(__file__).parents[2] / 'tools/dataset'
 CLASSES = ('neutral', 'anger', 'happiness', 'other')
 
 
 class Table:
-    """What a data set's ``read_faces`` gives."""
+    """Data set with ``read_faces``."""
 
     def __init__(self, images, labels, boxes=None, identities=None):
         self.images, self.labels = images, labels
@@ -190,7 +189,7 @@ def test_boxes_and_identities(root):
 def test_no_box_columns_without_boxes(root):
     sets = recipe(root).labeled
     sets['Table']['boxed'] = False
-    # Two faces of an image without boxes are the same face twice.
+    # Without boxes, two faces of an image count as a repeated face.
     manifest = build_split(recipe(root, labeled=sets), str(root / 'split'))
     assert 'left' not in read(root / 'split/labels.csv')[0]
     assert manifest['inputs']['Table']['duplicates_left_out'] == 15
@@ -213,7 +212,7 @@ def test_choice_depends_on_seed_and_content_alone(root):
     turned['Folder']['seed'] = 5
     assert files('c', labeled=turned) == first
     assert files('d', seed=1) != first
-    # A further class or a larger number does not redraw the others.
+    # Another class or a larger number does not redraw the others.
     more = files('e', per_class=9)
     for label in ('neutral', 'happiness'):
         kept = {face for face in first if face[2] == label}
@@ -240,7 +239,7 @@ def test_every_candidate_has_the_same_chance(root):
         choose_labeled(sets, recipe(root, seed=seed))['Table'][neutral].sum()
         for seed in range(500)
     )
-    # 10 neutral faces of the table and 30 of the folder.
+    # 10 neutral faces from the table and 30 from the folder.
     assert drawn / (500 * 7) == pytest.approx(10 / 40, abs=0.03)
 
 
@@ -285,7 +284,7 @@ def test_same_face_in_two_sets(root):
     )
     assert manifest['inputs']['Again']['duplicates_left_out'] == 59
     assert manifest['outputs']['unlabeled.csv']['rows'] == 31 + 59 - 28
-    assert '59 faces came a second time' in describe(manifest)
+    assert '59 repeated faces were left out' in describe(manifest)
 
 
 def test_unlabeled_set(root):
@@ -304,7 +303,7 @@ def test_unlabeled_set(root):
 
 
 def test_sets_with_other_classes(root):
-    """Labels are matched by name; a class that is none here is reported."""
+    """Labels are matched by name; unknown classes are reported."""
     own = dict(metainfo=dict(classes=('other', 'bored', 'neutral')))
     sets = dict(Table=dict(recipe(root).labeled['Table'], **own))
     manifest = build_split(
@@ -313,7 +312,7 @@ def test_sets_with_other_classes(root):
     assert manifest['labeled']['other'] == dict(Table=4)
     assert manifest['labeled']['neutral'] == dict(Table=4)
     assert manifest['inputs']['Table']['classes_not_used'] == dict(bored=10)
-    assert '10 of class bored, which is none here' in describe(manifest)
+    assert '10 of class bored, not in the split' in describe(manifest)
 
 
 def test_face_dataset_as_input(root, write_faces):
@@ -348,9 +347,9 @@ def test_paths_outside_of_the_root_and_addresses(root):
     [
         (dict(labeled={}), 'at least one labeled set'),
         (dict(per_class=0), 'per_class=0'),
-        (dict(only=dict(Tables=['other'])), 'Tables is no labeled set'),
-        (dict(only=dict(Table=['joy'])), 'Table: .*no list of classes'),
-        (dict(only=dict(Table='other')), 'Table: .*no list of classes'),
+        (dict(only=dict(Tables=['other'])), 'Tables is not a labeled set'),
+        (dict(only=dict(Table=['joy'])), 'Table: .*not a list of classes'),
+        (dict(only=dict(Table='other')), 'Table: .*not a list of classes'),
         (dict(unlabeled=dict(Table={})), 'Table: a set is either'),
         (dict(classes=('x', 'y'), only={}), 'No face of Table, Folder'),
     ],
@@ -371,15 +370,17 @@ def test_faulty_sets(root):
         with pytest.raises(ValueError, match='X: the data set holds no face'):
             read_source_faces('X', config, CLASSES)
     config = dict(config, metainfo=dict(classes=['a']))
-    with pytest.raises(ValueError, match='X: label 2, but there are 1 cl'):
+    with pytest.raises(
+        ValueError, match='X: found label 2, but there are only 1 cl'
+    ):
         read_source_faces('X', config, CLASSES)
     clips = dict(write_dfew(root / 'dfew'), type='DFEWDataset')
-    with pytest.raises(ValueError, match='DFEWDataset: .*no single images'):
+    with pytest.raises(ValueError, match='DFEWDataset: .*not single images'):
         read_source_faces('X', clips)
 
 
 def test_sets_around_others(root):
-    """As the configs put them: the pipelines inside are left out, too."""
+    """Wrappers as in the configs: inner pipelines are dropped, too."""
     folder = dict(recipe(root).labeled['Folder'], pipeline=['none such'])
     config = dict(type='ConcatDataset', datasets=[folder, folder])
     faces = read_source_faces('X', config, CLASSES)
@@ -400,7 +401,7 @@ def test_read_recipe(tmp_path):
         only={'Aff-Wild2': ['other']},
     )
     path.write_text('labelled: {}\n')
-    with pytest.raises(ValueError, match=r'recipe\.yml: unknown labelled'):
+    with pytest.raises(ValueError, match=r'recipe\.yml: unknown key labelled'):
         read_recipe(str(path))
     path.write_text('per_class: many\n')
     with pytest.raises(ValueError, match=r'per_class: a whole .*many'):
@@ -417,14 +418,14 @@ def test_read_recipe(tmp_path):
             r':1: .*tag .*apply:os.mkdir',
         ),
         ('{type: FaceDataset, _scope_: planted}', '_scope_ makes a registry'),
-        ('{type: os.mkdir, path: ran}', "type 'os.mkdir' is no registered"),
-        ('{type: makes_ran}', "type 'makes_ran' is no registered"),
+        ('{type: os.mkdir, path: ran}', "type 'os.mkdir' is not a registered"),
+        ('{type: makes_ran}', "type 'makes_ran' is not a registered"),
         (
             '{type: VideoFrameDataset, data_root: x, '
             'reader: {type: os.mkdir, path: ran}}',
-            "type 'os.mkdir' is no registered",
+            "type 'os.mkdir' is not a registered",
         ),
-        ('{type: [os.mkdir]}', 'type .* is no registered'),
+        ('{type: [os.mkdir]}', 'type .* is not a registered'),
     ],
 )
 def test_files_of_data_run_no_code(tmp_path, monkeypatch, value, message):
@@ -440,9 +441,9 @@ def test_files_of_data_run_no_code(tmp_path, monkeypatch, value, message):
     Path('x.yml').write_text(
         'custom_imports: {imports: [makes_ran]}\nlabeled: {}\ndataset: 1\n'
     )
-    with pytest.raises(ValueError, match='unknown custom_imports'):
+    with pytest.raises(ValueError, match='unknown key custom_imports'):
         read_recipe('x.yml')
-    with pytest.raises(ValueError, match='`dataset` is no data set'):
+    with pytest.raises(ValueError, match='`dataset` is not a data set'):
         parse_dataset_spec('x.yml')
     assert not Path('ran').exists()
 
@@ -523,7 +524,7 @@ def test_dataset_on_the_command_line(text, config):
     ],
 )
 def test_no_dataset_on_the_command_line(text):
-    with pytest.raises(ValueError, match='is no data set. Give a class'):
+    with pytest.raises(ValueError, match='is not a data set. Give a class'):
         parse_dataset_spec(text)
 
 
@@ -536,7 +537,7 @@ def test_dataset_in_a_config_file(tmp_path):
     assert parse_dataset_spec(str(path)) == dict(type='A', x=1)
     assert parse_dataset_spec(f'{path}:loader.dataset') == dict(type='B')
     for key in ('none', 'loader.none', 'loader.batch_size.x'):
-        with pytest.raises(ValueError, match=f'there is no `{key}`'):
+        with pytest.raises(ValueError, match=f'there is no variable `{key}`'):
             parse_dataset_spec(f'{path}:{key}')
     with pytest.raises(FileNotFoundError):
         parse_dataset_spec(str(tmp_path / 'none.py'))
@@ -559,10 +560,14 @@ def test_list_of_images(tmp_path):
         build_image_source(str(path), '/photos').images[0] == '/photos/a.jpg'
     )
     assert build_image_source(str(path)).get_gt_labels().tolist() == [-1] * 3
-    with pytest.raises(ValueError, match=r"list of images has no \['subset"):
+    with pytest.raises(
+        ValueError, match=r"list of images does not take \['subset"
+    ):
         build_image_source(str(path), subset='labeled')
     path.write_text('\n')
-    with pytest.raises(ValueError, match=r'list\.txt: no image'):
+    with pytest.raises(
+        ValueError, match=r'list\.txt: the file names no images'
+    ):
         build_image_source(str(path))
     path.write_bytes(b'a.jpg\n\xff.jpg\n')
     with pytest.raises(ValueError, match=r'list\.txt:2: not UTF-8'):
@@ -571,16 +576,12 @@ def test_list_of_images(tmp_path):
 
 def test_no_argument_is_ignored(root):
     text = f"FolderOfFaces(data_root='{root}/folder', seed=3)"
-    with pytest.raises(ValueError, match='it gives seed itself'):
+    with pytest.raises(ValueError, match='the text already sets seed'):
         build_image_source(text, seed=4)
 
 
 def run_tool(name, *args, status=0):
-    done = subprocess.run(
-        [sys.executable, str(TOOLS / name), *map(str, args)],
-        capture_output=True,
-        text=True,
-    )
+    done = run_script(TOOLS / name, *args)
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout + done.stderr
 

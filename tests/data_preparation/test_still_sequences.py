@@ -19,7 +19,7 @@ HEADER = 'image,expression,identity,split\n'
 
 @pytest.fixture
 def faces(tmp_path):
-    """Two splits; ``anger`` is rare, person 0 of a split has three stills."""
+    """Two splits; ``anger`` is rare, person 0 of each has three stills."""
     root = tmp_path / 'faces'
     (root / 'images').mkdir(parents=True)
     rows = []
@@ -115,7 +115,7 @@ def test_paths_that_leave_the_folder(faces, tmp_path, image):
     table.write_text(table.read_text().replace(f'{name},', f'{image},'))
     (faces / 'other.png').write_bytes(b'')
     args = dict(classes=CLASSES, num_videos=(2, 2))
-    with pytest.raises(ValueError, match=f'{image}: this path.* leaves'):
+    with pytest.raises(ValueError, match=f'{image}: this path.* leads out'):
         make_still_sequences(faces, tmp_path / 'out', **args, copy=True)
 
 
@@ -158,11 +158,11 @@ def test_missing_frames_come_in_runs():
         (HEADER + 'a.jpg,anger,a,test\n', r"labels\.csv:2: split 'test'"),
         (
             HEADER + 'a.jpg,anger,a,val\nb.jpg,fear,a,train\n',
-            r"labels\.csv:3: 'a' is in train here and in val in line 2",
+            r"labels\.csv:3: 'a' is in train here, but in val on line 2",
         ),
         (
             HEADER + 'a.jpg,anger,a,val\nb.jpg,fear,b,train\n',
-            'no still of class anger in split train',
+            'no stills of class anger in split train',
         ),
     ],
 )
@@ -176,7 +176,7 @@ def test_other_errors(faces, tmp_path):
     out = tmp_path / 'out'
     with pytest.raises(FileNotFoundError, match='prepare_muxspace_faces'):
         make_still_sequences(tmp_path, out, CLASSES)
-    with pytest.raises(ValueError, match='no still of class smug'):
+    with pytest.raises(ValueError, match='no stills of class smug'):
         make_still_sequences(faces, out, ['anger', 'smug'])
     with pytest.raises(ValueError, match='hold'):
         make_still_sequences(faces, out, CLASSES, hold=(4, 2))

@@ -106,7 +106,7 @@ def test_same_files_for_any_number_of_processes(root, tmp_path):
     assert (unequal, failed) == ([], [])
 
 
-def test_pictures_and_labels_are_the_same_without_sound(root, tmp_path):
+def test_images_and_labels_are_the_same_without_sound(root, tmp_path):
     mute = tmp_path / 'mute'
     make_synthetic(mute, replace(TINY, sound=False), seed=0, processes=1)
     names = files_of(mute)
@@ -128,13 +128,13 @@ def test_sound_is_as_long_as_the_video(root):
 
 
 def test_prosody_follows_arousal():
-    """Of one voice: pitch, loudness and tempo rise; pauses have noise."""
+    """Pitch, loudness and tempo of one voice rise; pauses hold noise."""
     calm, aroused = [], []
     for seed in range(10):
         for arousal, found in ((0.0, calm), (1.0, aroused)):
             rng = np.random.default_rng(seed)
             sound = speak(np.full(300, arousal), rng)
-            assert np.abs(sound).max() < 1  # nothing is cut off
+            assert np.abs(sound).max() < 1  # nothing is clipped
             found.append((*prosody(sound), np.std(sound)))
     change = np.array(aroused) / np.array(calm)
     pitch, tempo, loudness = np.median(change, axis=0)
@@ -144,7 +144,7 @@ def test_prosody_follows_arousal():
 
 
 def prosody(sound):
-    """Pitch in Hz by autocorrelation, and syllables per second."""
+    """Return pitch in Hz, by autocorrelation, and syllables per second."""
     power = np.abs(np.fft.rfft(sound, 2 * len(sound))) ** 2
     correlation = np.fft.irfft(power)[: 16000 // 60]
     lag = 16000 // 500 + correlation[16000 // 500 :].argmax()
@@ -164,7 +164,7 @@ def test_talk_has_pauses_with_noise():
     assert 0.1 < (level < 2 * background).mean() < 0.6
 
 
-def test_other_seed_makes_other_pictures(root, tmp_path):
+def test_other_seed_makes_other_images(root, tmp_path):
     make_synthetic(tmp_path / 'out', TINY, seed=1, processes=1)
     name = 'images/labeled/00000.jpg'
     assert not filecmp.cmp(root / name, tmp_path / 'out' / name, shallow=False)
@@ -279,13 +279,13 @@ def test_brow_units_leave_the_mouth_alone(unit):
     assert change[30:].max() == 0
 
 
-def test_blink_and_asymmetry_change_the_picture():
+def test_blink_and_asymmetry_change_the_image():
     rng = np.random.default_rng(0)
     identity, conditions = Identity.sample(rng), Conditions(noise=0.0)
 
     def drawn(action):
-        picture = render_face(action, identity, conditions, 48, rng)
-        return picture.astype(int)
+        image = render_face(action, identity, conditions, 48, rng)
+        return image.astype(int)
 
     closed = neutral_action()
     closed.blink = 1.0
@@ -295,8 +295,8 @@ def test_blink_and_asymmetry_change_the_picture():
     right = np.abs(
         drawn(FacialAction(smile, asymmetry=1.0)) - drawn(neutral_action())
     )
-    # only the right half of the picture smiles (the lips are one curve, so
-    # a little moves on the left)
+    # only the right half of the image smiles (the lips are one curve, so
+    # the left moves a little)
     assert right[:, 26:].sum() > 2 * right[:, :22].sum()
 
 

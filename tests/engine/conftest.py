@@ -117,9 +117,7 @@ def build_runner():
 
     def build(config, **changes):
         # Without yapf, which takes longer than a tiny training.
-        config = Config(
-            config._cfg_dict.to_dict(), format_python_code=False
-        )
+        config = Config(config._cfg_dict.to_dict(), format_python_code=False)
         config.merge_from_dict(changes)
         config.experiment_name = f'test_{next(count)}_{id(config)}'
         return Runner.from_cfg(config)

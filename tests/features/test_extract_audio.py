@@ -1,13 +1,10 @@
 import os
 import os.path as osp
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from mmengine.config import Config
 
-import fer_ssl
 from fer_ssl.datasets.videos.feature_store import (
     FeatureStore,
     FeatureStoreWriter,
@@ -15,6 +12,7 @@ from fer_ssl.datasets.videos.feature_store import (
 from fer_ssl.datasets.videos.video_clip_dataset import VideoClipDataset
 from fer_ssl.features.extract_audio import extract_audio, frame_spectra
 from fer_ssl.media.log_mel import LogMel
+from tests.helpers.forked_script import run_script
 from tests.helpers.sound_files import tone, write_video, write_wav
 
 pytest.importorskip('av')
@@ -173,25 +171,15 @@ def test_the_command(cfg, media, tmp_path):
     cfg.custom_imports = dict(imports=['fer_ssl'])
     cfg.dump(config)
     out = str(tmp_path / 'store')
-    package = osp.dirname(osp.dirname(fer_ssl.__file__))
     command = [
-        *(sys.executable, osp.join(ROOT, 'tools', 'extract_audio.py')),
-        *(config, media, '--out', out, '--mels', '32'),
+        *(osp.join(ROOT, 'tools', 'extract_audio.py'), config, media),
+        *('--out', out, '--mels', '32'),
     ]
-
-    def call():
-        return subprocess.run(
-            command,
-            env=dict(os.environ, PYTHONPATH=package),
-            capture_output=True,
-            text=True,
-        )
-
-    result = call()
+    result = run_script(*command)
     assert result.returncode == 0, result.stderr
     assert FeatureStore(out).features.shape == (70, 32)
     (tmp_path / 'media/batch2/b.avi').write_bytes(b'nothing' * 99)
-    result = call()
+    result = run_script(*command)
     assert result.returncode == 1
     assert 'error: ' in result.stderr and 'b.avi: neither' in result.stderr
     assert 'Traceback' not in result.stderr

@@ -1,15 +1,12 @@
-import os
 import os.path as osp
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from mmengine.config import Config
 
-import fer_ssl
 from fer_ssl.datasets.videos.feature_store import FeatureStore
 from fer_ssl.features.import_features import import_features, resample_rows
+from tests.helpers.forked_script import run_script
 
 ROOT = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))
 
@@ -169,18 +166,10 @@ def test_the_command(cfg, save, tmp_path):
     cfg.custom_imports = dict(imports=['fer_ssl'])
     cfg.dump(config)
     out = str(tmp_path / 'store')
-    result = subprocess.run(
-        [
-            *(sys.executable, osp.join(ROOT, 'tools', 'import_features.py')),
-            *(config, save(a=rows(20), b=rows(8)), '--out', out),
-            *('--rate', '50', '--fps', '25', '--interpolation', 'nearest'),
-        ],
-        env=dict(
-            os.environ,
-            PYTHONPATH=osp.dirname(osp.dirname(fer_ssl.__file__)),
-        ),
-        capture_output=True,
-        text=True,
+    result = run_script(
+        *(osp.join(ROOT, 'tools', 'import_features.py'), config),
+        *(save(a=rows(20), b=rows(8)), '--out', out),
+        *('--rate', '50', '--fps', '25', '--interpolation', 'nearest'),
     )
     assert result.returncode == 0, result.stderr
     assert FeatureStore(out).valid.all()

@@ -3,15 +3,15 @@
 import multiprocessing
 import os
 import runpy
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 
-def _run(path, args, folder, env, output):
-    with open(output, 'wb') as file:
-        for stream in (1, 2):
-            os.dup2(file.fileno(), stream)
+def _run(path, args, folder, env, outputs):
+    for stream, output in enumerate(outputs, start=1):
+        os.dup2(os.open(output, os.O_WRONLY | os.O_APPEND), stream)
     os.environ.clear()
     os.environ.update(env)
     os.chdir(folder)
@@ -20,18 +20,40 @@ def _run(path, args, folder, env, output):
     runpy.run_path(path, run_name='__main__')
 
 
-def run_script(path, args, folder, env):
+def run_script(path, *args, cwd=None, env=None):
     """Run a Python script as a command would, but start it faster.
 
+    The process comes from a server that has imported the packages, which
+    takes longer than most scripts do.
+
+    Args:
+        path: The script.
+        args: Words of its command line, of any type.
+        cwd: Folder to run it in. Defaults to the current one.
+        env: Its environment. Defaults to the current one.
+
     Returns:
-        Its exit status, and what it wrote to both streams.
+        What ``subprocess.run`` returns for it, with both outputs as text.
     """
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload([__name__, 'tests.helpers.preloaded'])
-    with tempfile.NamedTemporaryFile() as output:
+    words = [str(path), *map(str, args)]
+    with tempfile.TemporaryDirectory() as folder:
+        outputs = [Path(folder, name) for name in ('stdout', 'stderr')]
+        for output in outputs:
+            output.touch()
         process = context.Process(
-            target=_run, args=(str(path), args, folder, env, output.name)
+            target=_run,
+            args=(
+                words[0],
+                words[1:],
+                cwd or os.getcwd(),
+                dict(os.environ if env is None else env),
+                outputs,
+            ),
         )
         process.start()
         process.join()
-        return process.exitcode, output.read().decode()
+        return subprocess.CompletedProcess(
+            words, process.exitcode, *(x.read_text('utf-8') for x in outputs)
+        )

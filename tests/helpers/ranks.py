@@ -37,9 +37,7 @@ def _train_rank(config, rank, world_size, port, path):
         MASTER_PORT=str(port),
     )
     Runner._log_env = lambda *_: None  # asks compilers for their versions
-    cfg = Config(
-        dict(config, launcher='pytorch'), format_python_code=False
-    )
+    cfg = Config(dict(config, launcher='pytorch'), format_python_code=False)
     use_gloo_without_gpu(cfg)
     result = train_here(cfg._cfg_dict.to_dict())
     if rank == 0:

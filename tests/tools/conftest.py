@@ -60,18 +60,19 @@ def call(folder):
         path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
         env = dict(os.environ, PATH=path, OMP_NUM_THREADS='1')
         if words[0] == 'python' and words[1].endswith('.py'):
-            found, output = run_script(words[1], words[2:], folder, env)
-            assert found == status, output[-3000:]
-            return output
-        done = subprocess.run(
-            words,
-            cwd=folder,
-            env=env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert done.returncode == status, done.stdout[-3000:]
-        return done.stdout
+            done = run_script(*words[1:], cwd=folder, env=env)
+            output = done.stdout + done.stderr
+        else:
+            done = subprocess.run(
+                words,
+                cwd=folder,
+                env=env,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            output = done.stdout
+        assert done.returncode == status, output[-3000:]
+        return output
 
     return call

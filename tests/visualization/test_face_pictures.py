@@ -164,9 +164,16 @@ def test_timeline_of_a_name_like_a_formula():
     entry = (1, 1, (0, 0, 9, 9), (1, 0, 0), 0)
     found = predictions([entry], 1)
     found.video = 'cash_$5_to_$10'
-    render(plot_face_timeline(found))
+    figure = plot_face_timeline(found)
+    render(figure)
+    titles = [axes.get_title(loc='left') for axes in figure.axes]
+    assert any('5_to_' in title.replace('\\', '') for title in titles)
 
 
 def test_timeline_of_one_picture():
     entry = (1, 1, (0, 0, 9, 9), (1, 0, 0), 0)
-    render(plot_face_timeline(predictions([entry], 1)))
+    figure = plot_face_timeline(predictions([entry], 1))
+    render(figure)
+    (_, smooth) = bands(figure)
+    color = class_colors(CLASSES)[0]
+    assert np.isclose(smooth, color).all(axis=1).all()

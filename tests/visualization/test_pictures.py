@@ -1,12 +1,8 @@
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import matplotlib.image
 import numpy as np
 
-import fer_ssl
 from fer_ssl.evaluation import (
     MajoritySmoothing,
     VideoPrediction,
@@ -19,6 +15,7 @@ from fer_ssl.visualization import (
     plot_confusion_matrix,
     plot_timeline,
 )
+from tests.helpers.forked_script import run_script
 
 TOOLS = Path(__file__).parents[2] / 'tools' / 'analysis'
 
@@ -94,14 +91,7 @@ def test_most_changed_video():
 
 
 def run(tool, *args):
-    # the package under test, whether it is installed or not
-    package = Path(fer_ssl.__file__).parents[1]
-    return subprocess.run(
-        [sys.executable, TOOLS / tool, *map(str, args)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, 'PYTHONPATH': str(package)},
-    )
+    return run_script(TOOLS / tool, *args)
 
 
 def test_tools(tmp_path):

@@ -1,12 +1,12 @@
-"""Labeled and unlabeled faces of an experiment, from several data sets.
+"""Build the labeled and unlabeled splits of an experiment from data sets.
 
     python tools/dataset/build_split.py OUT --recipe configs/split_paper_a.yml
     python tools/dataset/build_split.py OUT --per-class 500 \\
         --labeled "RAF=RAFDBDataset(data_root='data/raf-db', split='train')" \\
         --labeled "Aff-Wild2=data/aff_wild2.py" --only Aff-Wild2=other
 
-Writes labels.csv, unlabeled.csv (FaceDataset reads both) and manifest.json.
-Options go before what the recipe says. See docs/large_data.md.
+Writes labels.csv and unlabeled.csv, both for FaceDataset, and manifest.json.
+Options override the recipe. See docs/large_data.md.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('out', help='folder to write to')
     parser.add_argument(
         '--recipe',
-        help='file in YAML or JSON, or name of one that the package '
-        'ships (split_paper_a.yml), with labeled, unlabeled, only, '
-        'per_class, seed, classes, image_root',
+        help='YAML or JSON file, or the name of one in the package '
+        '(split_paper_a.yml), with labeled, unlabeled, only, per_class, seed, '
+        'classes, image_root',
     )
     pairs = dict(type=name_and_text, action='append', default=[])
     parser.add_argument(
@@ -57,24 +57,29 @@ def parse_args() -> argparse.Namespace:
         '--unlabeled',
         **pairs,
         metavar='NAME=SET',
-        help='a set that gives unlabeled faces only; may be repeated',
+        help='data set that contributes unlabeled faces only; may be repeated',
     )
     parser.add_argument(
         '--only',
         **pairs,
         metavar='NAME=CLASS,CLASS',
-        help='the classes that a set may give labeled faces of; default: any',
+        help='classes of the labeled faces that a set may contribute; '
+        'default: any',
     )
     parser.add_argument(
-        '--per-class', type=int, help='labeled faces per class; default 8000'
+        '--per-class', type=int, help='labeled faces per class; default: 8000'
     )
-    parser.add_argument('--seed', type=int)
     parser.add_argument(
-        '--classes', type=lambda text: text.split(','), help='default: ABAW'
+        '--seed', type=int, help='seed of the random draw; default: 0'
+    )
+    parser.add_argument(
+        '--classes',
+        type=lambda text: text.split(','),
+        help='names separated by commas; default: the eight of ABAW',
     )
     parser.add_argument(
         '--image-root',
-        help='folder that paths are written relative to; default: absolute',
+        help='base folder of the written paths; default: write absolute paths',
     )
     return parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""Crops of the faces in photographs, with a manifest.
+"""Crop the faces in photographs and write a manifest.
 
     python tools/dataset/crop_faces.py PHOTOS OUT \\
         --model face_detection_yunet_2023mar.onnx
@@ -6,10 +6,10 @@
         --model face_detection_yunet_2023mar.onnx --processes 8
 
 Writes OUT/images/, OUT/faces.csv (image,source,left,top,right,bottom,score,
-status) and, from a CSV file, OUT/labels.csv with the images replaced by the
-crops. The model is a file of https://github.com/opencv/opencv_zoo; without
-one, the Haar cascade of the package is used. Interrupted, it goes on where it
-was. For data sets that give boxes use the transform CropFace.
+status) and, if the source is a CSV file, OUT/labels.csv with the crops in
+place of the images. The model comes from https://github.com/opencv/opencv_zoo;
+without it, the package's Haar cascade is used. After an interruption, the same
+command continues. For data sets with boxes, use the transform CropFace.
 """
 
 from __future__ import annotations
@@ -31,50 +31,54 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        'source', help='folder, CSV file with column image, or text file'
+        'source',
+        help='folder, CSV file with column image, or text file with one image '
+        'per line',
     )
     parser.add_argument('out', help='folder to write to')
     parser.add_argument(
         '--image-root',
         default='',
-        help='folder that the images of a file are relative to; default: the '
-        'folder of the file',
+        help='base folder of the images in a file; default: the folder of the '
+        'file',
     )
     parser.add_argument('--model', help='ONNX file of YuNet')
     parser.add_argument(
         '--min-score',
         type=float,
         default=default.min_score,
-        help='faces with a lower score are none; default: %(default)s',
+        help='drop detections with a lower score; default: %(default)s',
     )
     parser.add_argument(
         '--faces',
         choices=('largest', 'all'),
         default=default.faces,
-        help='of an image; default: %(default)s',
+        help='faces to keep of each image; default: %(default)s',
     )
     parser.add_argument(
         '--margin',
         type=float,
         default=default.margin,
-        help='added to every side, as a share of the face; '
+        help='margin on every side, as a fraction of the size of the face; '
         'default: %(default)s',
     )
     parser.add_argument(
         '--size',
         type=int,
         default=default.size,
-        help='side of the crops in pixels, 0 as they are; '
+        help='side of the crops in pixels, or 0 to keep the resolution; '
         'default: %(default)s',
     )
     parser.add_argument(
         '--detect-size',
         type=int,
         default=default.detect_size,
-        help='longer side of the image that the detector sees; '
+        help='max length of the longer side in the detector, in pixels; '
         'default: %(default)s',
     )
-    parser.add_argument('--processes', type=int, default=1)
+    parser.add_argument(
+        '--processes', type=int, default=1, help='number of worker processes'
+    )
     return parser.parse_args()
 
 
@@ -100,7 +104,7 @@ def main() -> None:
     except (OSError, ValueError) as error:
         raise SystemExit(f'error: {describe_error(error)}') from None
     except KeyboardInterrupt:
-        print('Stopped: the same call goes on from here.')
+        print('Stopped. Run the same command to continue.')
         raise SystemExit(130) from None
 
 

@@ -1,10 +1,11 @@
-"""Sequences for the temporal phase (frames.csv, frames/) from labeled stills.
+"""Make sequences for the temporal phase from labeled stills.
 
     python tools/dataset/make_sequences.py FACES OUT \\
         --classes neutral,anger,happiness,sadness,surprise
 
-FACES holds labels.csv (image,expression,identity,split) and images/. See
-docs/data_preparation.md for what such sequences do and do not show.
+FACES holds labels.csv (image,expression,identity,split) and images/; OUT gets
+frames.csv and frames/. docs/data_preparation.md says what such sequences can
+and cannot show.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('faces', help='folder of labels.csv and images/')
-    parser.add_argument('out', help='folder to write frames.csv and frames/')
+    parser.add_argument('faces', help='folder with labels.csv and images/')
+    parser.add_argument(
+        'out', help='folder to write frames.csv and frames/ to'
+    )
     parser.add_argument(
         '--classes',
         required=True,
@@ -30,7 +33,11 @@ def main() -> None:
     )
     pairs = dict(nargs=2, type=int)
     parser.add_argument(
-        '--num-videos', **pairs, default=(40, 15), metavar=('TRAIN', 'VAL')
+        '--num-videos',
+        **pairs,
+        default=(40, 15),
+        metavar=('TRAIN', 'VAL'),
+        help='number of videos in each split',
     )
     parser.add_argument(
         '--segments', type=int, default=6, help='label segments per video'
@@ -40,22 +47,24 @@ def main() -> None:
         **pairs,
         default=(40, 200),
         metavar=('MIN', 'MAX'),
-        help='in frames',
+        help='length of a segment in frames',
     )
     parser.add_argument(
         '--hold',
         **pairs,
         default=(3, 10),
         metavar=('MIN', 'MAX'),
-        help='frames that one still is held',
+        help='number of frames for which a still is held',
     )
     parser.add_argument(
         '--missing',
         type=float,
         default=0.08,
-        help='share of the frames without a face',
+        help='fraction of the frames without a face',
     )
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--seed', type=int, default=0, help='seed of all random draws'
+    )
     parser.add_argument(
         '--copy',
         action='store_true',

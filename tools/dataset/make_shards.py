@@ -1,4 +1,4 @@
-"""Tar shards from any list of images, for data that outgrow one disk.
+"""Write tar shards from any list of images, for data larger than one disk.
 
     python tools/dataset/make_shards.py data/faces_emore/train.rec OUT \\
         --fraction 1/3
@@ -7,7 +7,7 @@
     python tools/dataset/make_shards.py OTHER.csv DISK1 DISK2 --size 2G \\
         --subset unlabeled
 
-Interrupted, it goes on where it was. See docs/large_data.md.
+After an interruption, the same command continues. See docs/large_data.md.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ UNITS = dict(K=10**3, M=10**6, G=10**9)
 
 
 def parse_size(text: str) -> int:
+    """Parse a number of bytes such as ``'2G'``."""
     return int(float(text.rstrip('KMG')) * UNITS.get(text[-1:], 1))
 
 
@@ -38,20 +39,20 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'out',
         nargs='+',
-        help='folder to write to; with several, the shards take turns and '
-        'shards.json goes to the first',
+        help='folders to write to, in turn; shards.json goes to the first',
     )
     parser.add_argument(
         '--size',
         type=parse_size,
         default='1G',
-        help='bytes of a shard, with K, M or G for thousands',
+        help='size of a shard in bytes, with K, M or G for powers of 1000; '
+        'default: %(default)s',
     )
     parser.add_argument(
         '--image-root',
         default='',
-        help='folder that the images of a CSV or text file are relative to; '
-        'default: the folder of the file',
+        help='base folder of the images in a CSV or text file; default: the '
+        'folder of the file',
     )
     csv = parser.add_argument_group('for a CSV file')
     csv.add_argument(
@@ -62,16 +63,18 @@ def parse_args() -> argparse.Namespace:
     csv.add_argument(
         '--subset',
         choices=('labeled', 'unlabeled'),
-        help='rows with a class (default) or those without',
+        help='rows with a class (default) or without one',
     )
-    csv.add_argument('--split', help='value in column split; default: all')
+    csv.add_argument(
+        '--split', help='value of column split to keep; default: all'
+    )
     record_io = parser.add_argument_group('for a RecordIO file')
     record_io.add_argument(
         '--fraction',
         type=lambda text: float(Fraction(text)),
-        help='share of the images, as 1/3',
+        help='fraction of the images to draw, such as 1/3',
     )
-    record_io.add_argument('--seed', type=int, help='of the choice')
+    record_io.add_argument('--seed', type=int, help='seed of the random draw')
     parser.add_argument(
         '--skip-unreadable',
         action='store_true',

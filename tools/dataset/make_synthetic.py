@@ -12,10 +12,14 @@ from fer_ssl.launch import run
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--out', default='data/synthetic', help='folder')
-    parser.add_argument('--seed', type=int, default=0)
     parser.add_argument(
-        '--processes', type=int, default=2, help='processes that render'
+        '--out', default='data/synthetic', help='folder to write to'
+    )
+    parser.add_argument(
+        '--seed', type=int, default=0, help='seed of all random draws'
+    )
+    parser.add_argument(
+        '--processes', type=int, default=2, help='number of worker processes'
     )
     return parser.parse_args()
 
@@ -25,7 +29,7 @@ def main() -> None:
     settings = SyntheticSettings()
     start = time.time()
     if not make_synthetic(args.out, settings, args.seed, args.processes):
-        print(f'{args.out} is up to date, left as it is.')
+        print(f'{args.out} is up to date.')
         return
     train, val = settings.videos
     print(

@@ -1,9 +1,10 @@
-"""Faces CSV (labels.csv, images/) from a clone of a public collection.
+"""Convert a clone of muxspace/facial_expressions to a faces CSV.
 
     git clone https://github.com/muxspace/facial_expressions CLONE
     python tools/dataset/prepare_muxspace_faces.py CLONE OUT --buckets 40-99
 
-See docs/data_preparation.md.
+Writes OUT/labels.csv, OUT/images/ and OUT/report.txt. See
+docs/data_preparation.md.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from fer_ssl.launch import describe_error, run
 
 
 def parse_buckets(text: str) -> range:
+    """Parse ``'FIRST-LAST'`` or a single number."""
     first, _, last = text.partition('-')
     return range(int(first), int(last or first) + 1)
 
@@ -25,17 +27,17 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('clone', help='folder of the clone')
-    parser.add_argument('out', help='folder to write labels.csv and images/')
+    parser.add_argument('out', help='folder to write to')
     parser.add_argument(
-        '--size', type=int, default=112, help='side of the output in pixels'
+        '--size', type=int, default=112, help='side of the images in pixels'
     )
     parser.add_argument(
         '--buckets',
         type=parse_buckets,
         default='0-99',
         metavar='FIRST-LAST',
-        help='only people whose name hashes to these buckets of 0-99 (val is '
-        '40-54); 40-99 gives the faces of docs/results.md',
+        help='keep only people whose name hashes to these buckets of 0-99 '
+        '(val is 40-54); 40-99 gives the faces of docs/results.md',
     )
     args = parser.parse_args()
     try:

@@ -1,4 +1,4 @@
-"""Data sets named on a command line."""
+"""Parse and build data sets that are named on a command line."""
 
 from __future__ import annotations
 
@@ -15,34 +15,36 @@ from ..utils.text_rows import read_lines
 
 SPEC_FORMS = (
     "a class with its arguments (FaceDataset(data_root='data', "
-    "ann_file='labels.csv')), a config file (Python, which is run; YAML or "
-    'JSON, which is not) with the variable `dataset` '
+    "ann_file='labels.csv')), a config file (Python, which is executed, or "
+    'YAML or JSON, which are not) with the variable `dataset` '
     '(data.py, or data.py:unlabeled_dataloader.dataset for another one), '
     'FILE.rec, FILE.csv (as FaceDataset) or FILE.txt (one image per line)'
 )
 
 
 def build_image_source(text: str, image_root: str = '', **changes):
-    """Build the data set that a text names.
+    """Build the data set that a spec names.
 
     Args:
         text: One of :data:`SPEC_FORMS`.
-        image_root: Folder that the images of a ``.csv`` or ``.txt`` file are
-            relative to. Defaults to the folder of that file.
-        changes: Further arguments of the class.
+        image_root: Base folder of the images in a ``.csv`` or ``.txt`` file.
+            Defaults to the folder of that file.
+        changes: Additional arguments of the class.
 
     Returns:
-        A dataset without a pipeline, or for ``.txt`` an :class:`ImageList`.
+        A dataset without a pipeline; an :class:`ImageList` for ``.txt``.
 
     Raises:
-        ValueError: The text has none of the forms, gives an argument that is
-            among the changes, or the items are no single images.
+        ValueError: The text has none of the forms, it sets an argument that
+            ``changes`` sets as well, or the items are not single images.
     """
     folder, name = osp.split(osp.abspath(text))
     extension = osp.splitext(name)[1]
     if extension == '.txt':
         if changes:
-            raise ValueError(f'{text}: a list of images has no {[*changes]}.')
+            raise ValueError(
+                f'{text}: a list of images does not take {[*changes]}.'
+            )
         return ImageList(text, image_root or folder)
     if extension == '.rec':
         config = dict(type='RecordIODataset', data_root=folder, ann_file=name)
@@ -57,20 +59,21 @@ def build_image_source(text: str, image_root: str = '', **changes):
         config = parse_dataset_spec(text)
     twice = ', '.join(sorted(set(config) & set(changes)))
     if twice:
-        raise ValueError(f'{text}: it gives {twice} itself.')
+        raise ValueError(f'{text}: the text already sets {twice}.')
     dataset = DATASETS.build(without_pipeline(dict(config, **changes)))
     check_single_images(dataset)
     return dataset
 
 
 def without_pipeline(config: dict, **defaults) -> dict:
-    """Config of a dataset that only reads its annotation.
+    """Return the config of a dataset with an empty pipeline.
+
+    The data sets inside a wrapper, such as ``ConcatDataset``, are changed
+    instead of the wrapper.
 
     Args:
-        defaults: Arguments for where the config does not have them.
-
-    Returns:
-        For one around others, such as ``ConcatDataset``, with these changed.
+        config: Config of the dataset.
+        defaults: Arguments to add where the config does not set them.
     """
     if 'datasets' in config:
         inner = [without_pipeline(x, **defaults) for x in config['datasets']]
@@ -82,21 +85,28 @@ def without_pipeline(config: dict, **defaults) -> dict:
 
 
 def check_single_images(dataset) -> None:
-    """Raise ValueError where the items of a dataset are no single images."""
+    """Check that the items of a dataset are single images.
+
+    Raises:
+        ValueError: They are not.
+    """
     if len(dataset) and 'img_path' not in dataset.get_data_info(0):
         raise ValueError(
-            f'{type(dataset).__name__}: its items are no single images (they '
+            f'{type(dataset).__name__}: its items are not single images (they '
             'have no `img_path`).'
         )
 
 
 def parse_dataset_spec(text: str) -> dict:
-    """Config of the dataset that a text names, see :data:`SPEC_FORMS`.
+    """Return the config of the dataset that a text names.
+
+    Args:
+        text: One of :data:`SPEC_FORMS`.
 
     Raises:
         FileNotFoundError: There is no such config file.
-        ValueError: The text has none of the forms, or a file in YAML or JSON
-            names what is no data set.
+        ValueError: The text has none of the forms, or a YAML or JSON file
+            names a type that is not a registered data set.
     """
     path, _, key = text.rpartition(':')
     if osp.splitext(text)[1] in ('.py', '.yml', '.yaml', '.json'):
@@ -106,10 +116,10 @@ def parse_dataset_spec(text: str) -> dict:
         config = Config.fromfile(path) if is_code else read_data_file(path)
         for part in key.split('.'):
             if not hasattr(config, 'keys') or part not in config:
-                raise ValueError(f'{path}: there is no `{key}`.')
+                raise ValueError(f'{path}: there is no variable `{key}`.')
             config = config[part]
         if not hasattr(config, 'keys'):
-            raise ValueError(f'{path}: `{key}` is no data set.')
+            raise ValueError(f'{path}: `{key}` is not a data set.')
         if not is_code:
             check_registered_types(path, config)
         return dict(config)
@@ -124,40 +134,40 @@ def parse_dataset_spec(text: str) -> dict:
             raise ValueError
     except (ArithmeticError, AttributeError, SyntaxError, ValueError):
         raise ValueError(
-            f'{text!r} is no data set. Give {SPEC_FORMS}.'
+            f'{text!r} is not a data set. Give {SPEC_FORMS}.'
         ) from None
     return config
 
 
 def check_registered_types(path: str, config) -> None:
-    """Refuse classes that are not registered: a file of data adds no code.
+    """Refuse types that are not registered, since data must not run code.
 
-    A registry would import any module that it is asked for by name.
+    A registry imports any module that it is asked for by name.
 
     Args:
-        path: The file, for messages.
+        path: The file, for error messages.
         config: Config of a data set, or several in a dict or list. Pipelines
-            are not looked at, as they are not built.
+            are not checked, as they are not built.
 
     Raises:
-        ValueError: A ``type`` is not the name of a registered class.
+        ValueError: A ``type`` does not name a registered class.
     """
     if isinstance(config, dict):
         if '_scope_' in config:
             raise ValueError(
-                f'{path}: _scope_ makes a registry import a package, and a '
-                'file of data adds no code. Remove it.'
+                f'{path}: _scope_ makes a registry import a package, but a '
+                'data file must not run code. Remove it.'
             )
-        # Without a type it is a part of an argument, such as data_prefix.
+        # A dict without a type is part of an argument, such as data_prefix.
         name = config.get('type', 'ConcatDataset')
         for registry in (DATASETS, TASK_UTILS):
             registry.import_from_location()
         known = {**DATASETS.module_dict, **TASK_UTILS.module_dict}
         if not isinstance(name, str) or name not in known:
             raise ValueError(
-                f'{path}: type {name!r:.80} is no registered data set or '
-                'reader. A file of data names no other code; write a config '
-                'in Python for a class of your own.'
+                f'{path}: type {name!r:.80} is not a registered data set or '
+                'reader, and a data file must not name other code. Use a '
+                'Python config for a class of your own.'
             )
         parts = [part for key, part in config.items() if key != 'pipeline']
     else:
@@ -167,7 +177,7 @@ def check_registered_types(path: str, config) -> None:
 
 
 def _literal(node: ast.expr):
-    """Value of a literal, of dict(...), or of a fraction like 1/3."""
+    """Evaluate a literal, dict(...) or a fraction like 1/3."""
     if isinstance(node, ast.Call) and getattr(node.func, 'id', '') == 'dict':
         if node.args:
             raise ValueError
@@ -182,10 +192,10 @@ class ImageList:
 
     Args:
         path: The text file. Empty lines are ignored.
-        image_root: Folder that the paths are relative to.
+        image_root: Base folder of the paths.
 
     Raises:
-        ValueError: The file names no image.
+        ValueError: The file names no images.
     """
 
     metainfo = dict(classes=ABAW_EXPRESSIONS)
@@ -198,7 +208,7 @@ class ImageList:
             if line
         ]
         if not self.images:
-            raise ValueError(f'{path}: no image is named.')
+            raise ValueError(f'{path}: the file names no images.')
 
     def __len__(self) -> int:
         return len(self.images)

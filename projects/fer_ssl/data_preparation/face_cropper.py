@@ -1,7 +1,7 @@
-"""Faces cut out of photographs, for data sets whose owners did not crop them.
+"""Crop faces from photographs, for data sets of uncropped images.
 
-Writes ``images/`` and ``faces.csv``, one row per face or per image without
-one: ``image,source,left,top,right,bottom,score,status``.
+Writes ``images/`` and ``faces.csv`` with one row per face, or per image
+without a face: ``image,source,left,top,right,bottom,score,status``.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ _CHUNK = 16
 
 @dataclass(frozen=True)
 class CropSettings:
-    """How faces are found and cut out.
+    """How faces are detected and cropped.
 
     Attributes:
         model: ONNX file of YuNet (``face_detection_yunet_2023mar.onnx`` of
-            the OpenCV model zoo). ``None`` takes the package's Haar
-            cascade, which misses faces that do not look ahead.
-        min_score: Faces with a lower score are none. The scores of YuNet are
-            in [0, 1]; those of the cascade are not bounded.
-        detect_size: Longer side, in pixels, to which an image is made smaller
-            for the detection.
+            the OpenCV model zoo). ``None`` uses the package's Haar cascade,
+            which misses faces that are not frontal.
+        min_score: Detections with a lower score are dropped. Scores of YuNet
+            are in [0, 1]; those of the cascade are unbounded.
+        detect_size: Larger images are downscaled for the detector until
+            their longer side has this many pixels.
         faces: ``'largest'`` or ``'all'``.
-        margin: Added to every side of the face, as a share of its size.
-        size: Side of the square crops, in pixels. 256 in paper A, section
-            4.2. 0 keeps the resolution.
+        margin: Margin on every side of the face, as a fraction of its size.
+        size: Side of the square crops in pixels: 256 in paper A, section
+            4.2; 0 keeps the resolution.
     """
 
     model: str | None = None
@@ -68,17 +68,20 @@ class CropSettings:
 
     def __post_init__(self) -> None:
         if self.faces not in ('largest', 'all'):
-            raise ValueError(f"faces={self.faces!r}: 'largest' or 'all'.")
+            raise ValueError(
+                f"faces={self.faces!r} must be 'largest' or 'all'."
+            )
         if self.margin <= -0.5:
-            raise ValueError(f'margin={self.margin} leaves no face.')
+            raise ValueError(f'margin={self.margin} must be above -0.5.')
         if self.detect_size < 16 or self.size < 0:
             raise ValueError(
-                f'detect_size={self.detect_size}, size={self.size}: too small.'
+                f'detect_size={self.detect_size} must be at least 16, and '
+                f'size={self.size} at least 0.'
             )
 
 
 def make_detector(settings: CropSettings):
-    """The detector that the settings name."""
+    """Build the detector that the settings name."""
     if settings.model is None:
         return HaarDetector(settings.min_score)
     return YuNetDetector(settings.model, settings.min_score)
@@ -86,12 +89,12 @@ def make_detector(settings: CropSettings):
 
 @dataclass(frozen=True)
 class Source:
-    """An image to look at.
+    """An image to crop faces from.
 
     Attributes:
         path: The file.
-        listed: How the input names it; ``source`` of the manifest.
-        name: Its path below ``images/`` of the output.
+        listed: Its name in the input, which is ``source`` in the manifest.
+        name: Path of its crop below ``images/`` of the output.
     """
 
     path: str
@@ -100,15 +103,18 @@ class Source:
 
 
 def list_sources(path: str, image_root: str = '') -> list[Source]:
-    """Images of a folder, of a CSV file (column ``image``) or a text file.
+    """List the images of a folder, a CSV file or a text file.
 
     Args:
-        image_root: Folder that the images of a file are relative to. Defaults
-            to the folder of the file.
+        path: The folder, a CSV file with column ``image``, or a text file
+            with one image per line.
+        image_root: Base folder of the images in a file. Defaults to the
+            folder of the file.
 
     Raises:
         FileNotFoundError: There is no such folder or file.
-        ValueError: No image, or no column ``image``.
+        ValueError: There are no images or no column ``image``, or two
+            images would have the same crop.
     """
     if osp.isdir(path):
         image_root = path
@@ -119,41 +125,44 @@ def list_sources(path: str, image_root: str = '') -> list[Source]:
         names = [line.strip() for line in read_lines(path)]
     names = [name for name in dict.fromkeys(names) if name]
     if not names:
-        raise ValueError(f'{path}: there is no image.')
+        raise ValueError(f'{path}: there are no images.')
     root = osp.abspath(image_root or osp.dirname(osp.abspath(path)))
     sources = [Source(osp.join(root, x), x, _name_of(x, root)) for x in names]
     (name, count), *_ = Counter(s.name for s in sources).most_common(1)
     if count > 1:
-        raise ValueError(f'{path}: {count} images would become {name}.')
+        raise ValueError(
+            f'{path}: the crops of {count} images would all be {name}. '
+            'Rename the images.'
+        )
     return sources
 
 
 def _name_of(image: str, root: str) -> str:
-    """Path below ``images/`` of the output, another one for every image."""
+    """Return a unique path below ``images/`` of the output."""
     name = osp.relpath(osp.join(root, image), root)
-    # What lies outside of the root keeps its path; '..' must not lead out.
+    # Images outside of the root keep their path, but '..' must not lead out.
     name = name.replace(osp.join('..', ''), osp.join('_up', ''))
     if osp.splitext(name)[1].lower() not in _SAME_FORMAT:
-        name += '.png'  # a.bmp and a.webp are two images
+        name += '.png'  # appended, as a.bmp and a.webp are two images
     return name
 
 
 class FaceCropper:
-    """Finds the faces of images and writes the crops and the manifest.
+    """Detects the faces of images and writes the crops and the manifest.
 
-    Started again after an interruption, it goes on behind the last row of the
-    manifest, so that the files become the same.
+    After an interruption, another run continues after the last row of the
+    manifest and produces the same files.
 
     Args:
         sources: The images.
         out: Folder to write to.
-        settings: How.
-        processes: Processes that do so.
+        settings: How to detect and crop.
+        processes: Number of worker processes; 1 uses none.
 
     Raises:
         OSError: A file cannot be written; ``filename`` names it.
-        ValueError: The folder has crops made with other settings, or cannot
-            be written to.
+        ValueError: The folder holds crops made with other settings, or is not
+            writable.
     """
 
     def __init__(
@@ -167,7 +176,7 @@ class FaceCropper:
         self.out = osp.abspath(out)
         self.settings = settings
         self.processes = processes
-        make_detector(settings)  # tell at once where it does not work
+        make_detector(settings)  # fail early if it does not work
         make_folder(self.out)
         self._check_settings()
 
@@ -178,17 +187,18 @@ class FaceCropper:
             earlier = read_json(path)
             if earlier != settings:
                 raise ValueError(
-                    f'{path}: there are crops made with {earlier!s:.400}, '
-                    f'now it is {settings}. Write to another folder.'
+                    f'{path}: the folder holds crops made with '
+                    f'{earlier!s:.400}, but the settings are now {settings}. '
+                    'Write to another folder.'
                 )
         else:
             write_json(path, settings)
 
     def run(self) -> Counter:
-        """Crop what is left to do.
+        """Crop the remaining images.
 
         Returns:
-            Number of rows of the manifest by status.
+            Number of manifest rows by status.
         """
         counts, done = self._read_manifest()
         left = [s for s in self.sources if s.listed not in done]
@@ -207,7 +217,7 @@ class FaceCropper:
                 ProgressBar('Faces', len(left)) as progress,
             ):
                 for rows in progress.track(results):
-                    # All rows of an image at once: none or all are there.
+                    # One write per image: all or none of its rows exist.
                     text = io.StringIO(newline='')
                     csv.writer(text, lineterminator='\n').writerows(rows)
                     file.write(text.getvalue())
@@ -233,12 +243,12 @@ class FaceCropper:
             executor.shutdown(cancel_futures=True)
 
     def _read_manifest(self) -> tuple[Counter, set[str]]:
-        """Status of the rows there are, and the images that are done."""
+        """Return the row count by status and the finished images."""
         path = osp.join(self.out, MANIFEST)
         if not osp.exists(path):
             return Counter(), set()
         with open(path, 'rb+') as file:
-            # A killed process may have left the beginning of a line.
+            # A killed process may have left an incomplete line.
             end = file.read().rfind(b'\n') + 1
             file.truncate(end)
         if not end:
@@ -248,7 +258,7 @@ class FaceCropper:
         last = rows[-1]['source'] if rows else None
         listed = {source.listed for source in self.sources}
         if self.settings.faces == 'all' and last in listed:
-            # Other rows of the last image may be missing: it is cropped anew.
+            # Rows of the last image may be missing, so crop it again.
             rows = [row for row in rows if row['source'] != last]
             with whole_file(path) as file:
                 writer = csv.DictWriter(file, COLUMNS, lineterminator='\n')
@@ -258,16 +268,19 @@ class FaceCropper:
         return counts, {row['source'] for row in rows}
 
     def write_labels(self, table: str) -> int:
-        """Write ``labels.csv`` for ``FaceDataset`` from the CSV of the input.
+        """Write ``labels.csv`` for ``FaceDataset`` from the input CSV.
 
-        It has the rows of the input with a face, ``image`` replaced by the
-        crop, and the columns of a box left out.
+        Rows of images without a face and the columns of the box are dropped;
+        ``image`` becomes the crop.
+
+        Args:
+            table: The input CSV.
 
         Returns:
             Number of rows.
 
         Raises:
-            ValueError: It is not known which face of an image a label is of.
+            ValueError: It is ambiguous which face of an image a label is for.
         """
         path = osp.join(self.out, MANIFEST)
         rows = [row for _, row in csv_dicts(path, COLUMNS) if row['image']]
@@ -276,9 +289,9 @@ class FaceCropper:
         twice = Counter(row['image'] for row in labels).most_common(1)[0]
         if self.settings.faces == 'all' or twice[1] > 1:
             raise ValueError(
-                f'{table}: an image has several faces or rows, such as '
-                f'{twice[0]}, and nothing says which is which. Use faces='
-                "'largest', or CropFace where the rows have boxes."
+                f'{table}: an image such as {twice[0]} has several faces or '
+                'rows, so it is ambiguous which face a label is for. Use '
+                "faces='largest', or CropFace if the rows have boxes."
             )
         kept = [row for row in labels if row['image'] in crops]
         columns = [name for name in labels[0] if name not in BOX_COLUMNS]
@@ -325,7 +338,7 @@ def _crop_image(
 
 
 def _read_image(path: str) -> np.ndarray | None:
-    """Image uint8 (H, W, 3), BGR; a warning and None if it is none."""
+    """Read an image, uint8 (H, W, 3), BGR; warn and return None on failure."""
     image, problem = None, 'cannot be decoded'
     try:
         with open(path, 'rb') as file:
@@ -337,7 +350,7 @@ def _read_image(path: str) -> np.ndarray | None:
     except (OSError, cv2.error) as error:
         problem = getattr(error, 'strerror', None) or str(error)
     if image is None:
-        message = f'{path}: not a readable image ({problem}).'
+        message = f'{path} is not a readable image ({problem}).'
         print_log(message, 'current', logging.WARNING)
     return image
 

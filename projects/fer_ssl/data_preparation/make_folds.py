@@ -1,4 +1,4 @@
-"""Making of folds for cross-validation, grouped by source video."""
+"""Make folds for cross-validation, grouped by source video."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from ..labels import IGNORE_LABEL
 from ..utils.files import whole_file
 from ..utils.tables import markdown_table
 
-# Cells per dimension of the grid over valence and arousal.
+# Number of cells of the valence-arousal grid along each dimension.
 _CELLS = 4
 
 
 def frame_counts(labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """What to spread of one video: its frames, and the kinds of its labels.
+    """Count the frames of one video, in total and by label.
 
     Args:
-        labels: In a form of :func:`.abaw_annotation.read_annotation`.
-        num_classes: C: classes, or action units.
+        labels: Labels as :func:`.abaw_annotation.read_annotation` returns
+            them.
+        num_classes: Number C of classes or action units.
 
     Returns:
-        (1 + K,) int64: all frames; then the frames of each class (C,), or
-        those with each action unit active (C,), or, of valence and arousal,
-        those in each cell of a 4 x 4 grid (16,).
+        Counts (1 + K,), int64: all frames, followed by the frames of each
+        class (C,), those in which each action unit is active (C,), or those
+        in each cell of a 4 x 4 grid over valence and arousal (16,).
     """
     if labels.ndim == 1:
         known = labels[labels != IGNORE_LABEL]
@@ -46,7 +47,7 @@ def frame_counts(labels: np.ndarray, num_classes: int) -> np.ndarray:
 
 
 def count_names(labels: np.ndarray, classes: Sequence[str]) -> list[str]:
-    """Names of the counts that :func:`frame_counts` gives."""
+    """Return the names of the counts of :func:`frame_counts`."""
     if np.issubdtype(labels.dtype, np.floating):
         edges = [f'{2 * i / _CELLS - 1:g}' for i in range(_CELLS)]
         classes = [f'v{v} a{a}' for v in edges for a in edges]
@@ -56,21 +57,21 @@ def count_names(labels: np.ndarray, classes: Sequence[str]) -> list[str]:
 def make_folds(
     counts: Mapping[str, np.ndarray], num_folds: int, seed: int = 0
 ) -> dict[str, int]:
-    """Spread videos over folds as evenly as whole groups allow.
+    """Distribute videos over folds as evenly as whole groups allow.
 
-    A group is all videos of one source video. Each fold should get the same
-    share of every count. Groups go, large ones first, where they keep the
-    shares most even; then single groups are moved and pairs exchanged for as
-    long as that makes the shares more even.
+    All videos of one source video form a group. Each fold should get the
+    same fraction of every count. Groups are assigned greedily, large ones
+    first; then single groups are moved and pairs swapped for as long as that
+    makes the fractions more even.
 
     Args:
-        counts: What to spread of each video, (K,), of
-            :func:`frame_counts`.
+        counts: Counts (K,) of each video from :func:`frame_counts`.
         num_folds: Number of folds.
-        seed: Another seed gives other folds, about as even.
+        seed: Seed of the assignment order. Other seeds give other folds that
+            are about as even.
 
     Returns:
-        Fold of each video, from 0, in the order of ``counts``.
+        Video -> fold, from 0, in the order of ``counts``.
 
     Raises:
         ValueError: There are fewer groups than folds.
@@ -79,44 +80,45 @@ def make_folds(
     if not 2 <= num_folds <= len(groups):
         raise ValueError(
             f'{num_folds} folds cannot be made of {len(groups)} source '
-            'videos: give 2 folds or more, and no more than source videos.'
+            'videos. Ask for at least 2 folds, and at most one per source '
+            'video.'
         )
     index = {group: i for i, group in enumerate(groups)}
-    shares = np.zeros((len(groups), len(next(iter(counts.values())))))
+    fractions = np.zeros((len(groups), len(next(iter(counts.values())))))
     for name, count in counts.items():
-        shares[index[source_video(name)]] += count
-    shares /= np.maximum(shares.sum(axis=0), 1)
-    fold_of = _spread(shares, num_folds, np.random.default_rng(seed))
+        fractions[index[source_video(name)]] += count
+    fractions /= np.maximum(fractions.sum(axis=0), 1)
+    fold_of = _assign(fractions, num_folds, np.random.default_rng(seed))
     return {name: int(fold_of[index[source_video(name)]]) for name in counts}
 
 
-def _spread(
-    shares: np.ndarray, num_folds: int, rng: np.random.Generator
+def _assign(
+    fractions: np.ndarray, num_folds: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Folds (G,) of G groups that hold these shares (G, K) of K counts.
+    """Assign G groups with fractions (G, K) of K counts to folds (G,).
 
-    It makes the sum of the squares of all folds' shares (F, K) small. Taking
-    a from one fold f to another h changes it by 2 a (S_h - S_f) + 2 a^2.
+    Minimizes the sum of squares of the folds' fractions S (F, K), which
+    moving a from fold f to fold h changes by 2 a (S_h - S_f) + 2 a^2.
     """
-    fold_of = np.full(len(shares), -1)
-    total = np.zeros((num_folds, shares.shape[1]))
-    size = shares.max(axis=1) * rng.uniform(0.5, 1, len(shares))
+    fold_of = np.full(len(fractions), -1)
+    total = np.zeros((num_folds, fractions.shape[1]))
+    size = fractions.max(axis=1) * rng.uniform(0.5, 1, len(fractions))
     order = np.argsort(-size, kind='stable')
     for group in order:
         used = np.bincount(fold_of[fold_of >= 0], minlength=num_folds)
-        cost = (total * shares[group]).sum(axis=1)
+        cost = (total * fractions[group]).sum(axis=1)
         fold = np.lexsort((used, cost))[0]
         fold_of[group] = fold
-        total[fold] += shares[group]
+        total[fold] += fractions[group]
     improved = True
     while improved:
         improved = False
         for group in order:
             fold = fold_of[group]
-            # Partners: nothing in each fold (a move), then every other group.
-            given = np.concatenate([np.zeros_like(total), shares])
+            # Swap with nothing in each fold (a move), or with every group.
+            given = np.concatenate([np.zeros_like(total), fractions])
             to = np.concatenate([np.arange(num_folds), fold_of])
-            taken = shares[group] - given
+            taken = fractions[group] - given
             gain = (taken * (total[to] - total[fold] + taken)).sum(axis=1)
             gain[to == fold] = 0
             best = int(gain.argmin())
@@ -132,7 +134,7 @@ def _spread(
 
 
 def write_folds(folds: Mapping[str, int], path: str) -> None:
-    """Write ``video,fold`` to a CSV file; folders are made."""
+    """Write ``video,fold`` to a CSV file; creates missing folders."""
     with whole_file(path) as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(HEADER)
@@ -144,22 +146,22 @@ def folds_table(
     counts: Mapping[str, np.ndarray],
     names: Sequence[str],
 ) -> str:
-    """Markdown table of the folds: videos, and share of each count in %.
+    """Format the folds as Markdown: videos, and percentage of each count.
 
     Args:
         folds: Fold of each video.
-        counts: Counts of each video, (K,).
-        names: K names of the counts.
+        counts: Counts (K,) of each video.
+        names: Names of the K counts.
     """
     num_folds = max(folds.values()) + 1
     sums = np.zeros((num_folds, len(names)))
     for video, fold in folds.items():
         sums[fold] += counts[video]
-    shares = 100 * sums / np.maximum(sums.sum(axis=0), 1)
+    percent = 100 * sums / np.maximum(sums.sum(axis=0), 1)
     lines = []
     for fold in range(num_folds):
         size = sum(f == fold for f in folds.values())
-        lines.append([fold, size, *(f'{x:.1f}' for x in shares[fold])])
+        lines.append([fold, size, *(f'{x:.1f}' for x in percent[fold])])
     total = [f'{x:,.0f}' for x in sums.sum(axis=0)]
     lines.append(['all', len(folds), *total])
     head = ['fold', 'videos', *(f'{name} %' for name in names)]

@@ -1,4 +1,4 @@
-"""Faces CSV from a clone of the collection muxspace/facial_expressions.
+"""Convert a clone of muxspace/facial_expressions to a faces CSV.
 
 The collection (Apache-2.0) holds photographs of 350 x 350 pixels in
 ``images/`` and one row per vote in ``data/legend.csv``, with the columns
@@ -33,18 +33,18 @@ EXPRESSIONS = (
     'sadness',
     'surprise',
 )
-#: Other spellings, found in earlier versions of the collection.
+#: Alternative spellings in earlier versions of the collection.
 ALIASES = dict(
     angry='anger',
     disgusted='disgust',
     fearful='fear',
     surprised='surprise',
 )
-#: Votes that count for nothing: too few faces to form a class.
+#: Ignored votes: there are too few of these faces to form a class.
 IGNORED = ('contempt',)
 
 NUM_BUCKETS = 100
-#: The buckets whose people are in ``val``; all others are in ``train``.
+#: People in these buckets are in ``val``, all others in ``train``.
 VAL_BUCKETS = range(40, 55)
 
 LABELS_HEADER = ('image', 'identity', 'expression', 'split')
@@ -52,21 +52,25 @@ LABELS_HEADER = ('image', 'identity', 'expression', 'split')
 
 @dataclass
 class MuxspaceReport:
-    """What became of the images of a clone.
+    """Outcome of the conversion, image by image.
 
     Attributes:
         rows: Rows of ``labels.csv``: image, identity, expression, split.
-        notes: Sentence -> the images that it is about.
+        notes: Remark -> the images that it applies to.
     """
 
     rows: list[tuple[str, str, str, str]] = field(default_factory=list)
     notes: dict[str, list[str]] = field(default_factory=dict)
 
-    def note(self, sentence: str, image: str) -> None:
-        self.notes.setdefault(sentence, []).append(image)
+    def note(self, remark: str, image: str) -> None:
+        self.notes.setdefault(remark, []).append(image)
 
     def summary(self, max_names: int = 5) -> str:
-        """Counts per class and split, then the notes with some names."""
+        """Format the counts per class and split, and the notes.
+
+        Args:
+            max_names: Max number of images to name in each note.
+        """
         counts = Counter((row[2], row[3]) for row in self.rows)
         lines = [f'{"expression":<12}{"train":>7}{"val":>7}']
         for name in EXPRESSIONS:
@@ -76,37 +80,37 @@ class MuxspaceReport:
         people = {(row[1], row[3]) for row in self.rows}
         splits = Counter(split for _, split in people)
         lines.append(f'{"people":<12}{splits["train"]:>7}{splits["val"]:>7}')
-        for sentence, images in self.notes.items():
+        for remark, images in self.notes.items():
             shown = ', '.join(images[:max_names])
             more = ', ...' if len(images) > max_names else ''
-            lines.append(f'{len(images)} {sentence}: {shown}{more}')
+            lines.append(f'{len(images)} {remark}: {shown}{more}')
         return '\n'.join(lines)
 
 
 def identity_of(image: str) -> str | None:
-    """Person of an image: ``Al_Gore_0002.jpg`` -> ``al_gore``.
+    """Return the person in an image: ``Al_Gore_0002.jpg`` -> ``al_gore``.
 
     Returns:
-        ``None`` where the name does not end in an underscore and a number;
-        then nothing says which person it is.
+        ``None`` if the name does not end in an underscore and a number, so
+        that the person is unknown.
     """
     match = re.fullmatch(r'([^/\\]+)_\d+\.\w+', image)
     return match[1].lower() if match else None
 
 
 def bucket_of(identity: str) -> int:
-    """Bucket 0 to 99 of a person: MD5 of the name, modulo 100."""
+    """Return the bucket of a person, the MD5 of the name modulo 100."""
     digest = hashlib.md5(identity.encode('utf-8')).hexdigest()
     return int(digest, 16) % NUM_BUCKETS
 
 
 def split_of(identity: str) -> str:
-    """``'val'`` or ``'train'``; depends on nothing but the name."""
+    """Return ``'val'`` or ``'train'``, which depends only on the name."""
     return 'val' if bucket_of(identity) in VAL_BUCKETS else 'train'
 
 
 def read_legend(path: str | Path) -> dict[str, list[str]]:
-    """Votes of every image, in the order of the file.
+    """Read the votes on every image, in file order.
 
     Args:
         path: ``legend.csv`` with the columns ``image`` and ``emotion``.
@@ -116,15 +120,15 @@ def read_legend(path: str | Path) -> dict[str, list[str]]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: A column is missing or a class is unknown; the message
+        ValueError: A column is missing or a class is unknown. The message
             names file and line.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
             f'{path}: no such file. Give the folder of a complete clone of '
-            'https://github.com/muxspace/facial_expressions (it holds '
-            'data/legend.csv and images/).'
+            'https://github.com/muxspace/facial_expressions, which holds '
+            'data/legend.csv and images/.'
         )
     rows = _legend_rows(str(path))
     header = read_header(str(path), rows, ('image', 'emotion'))
@@ -137,8 +141,9 @@ def read_legend(path: str | Path) -> dict[str, list[str]]:
         if name not in EXPRESSIONS + IGNORED:
             raise ValueError(
                 f'{path}:{line}: unknown class {emotion!r} of image '
-                f'{image!r}. Known are {", ".join(EXPRESSIONS + IGNORED)}, in '
-                'any case; correct the line or delete it.'
+                f'{image!r}. The classes are '
+                f'{", ".join(EXPRESSIONS + IGNORED)}, in upper or lower '
+                'case. Correct the line or delete it.'
             )
         votes.setdefault(image.strip(), []).append(name)
     return votes
@@ -152,17 +157,21 @@ def _legend_rows(path: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def choose_expression(votes: list[str]) -> str | None:
-    """Most frequent vote, the first one of equals; ``None``: no class."""
+    """Return the most frequent vote, in a tie the first one.
+
+    Returns:
+        ``None`` if all votes are ignored.
+    """
     counts = Counter(vote for vote in votes if vote not in IGNORED)
     return counts.most_common(1)[0][0] if counts else None
 
 
 def read_face(source: Path, size: int) -> Image.Image:
-    """Central square of ``source`` in RGB, resized to ``size`` x ``size``.
+    """Read the central square of an image, RGB, ``size`` x ``size`` pixels.
 
     Raises:
-        OSError: ``source`` is missing or is no image.
-        TooManyPixelsError: It is above the limit.
+        OSError: ``source`` is missing or not an image.
+        TooManyPixelsError: It exceeds the limit of pixels.
     """
     with open_image(source.read_bytes()) as image:
         return ImageOps.fit(image.convert('RGB'), (size, size))
@@ -176,22 +185,22 @@ def prepare_muxspace_faces(
 ) -> MuxspaceReport:
     """Write ``images/``, ``labels.csv`` and ``report.txt`` under ``out``.
 
-    Left out, counted and listed are: images without a person in their name,
-    whose only vote is contempt, or that are missing or unreadable. The rows
-    are sorted by image, so that the file does not depend on the order of
-    the votes. A second run writes the same files again.
+    Images are left out, counted and listed if no person is in their name, if
+    their only vote is contempt, or if they are missing or unreadable. Rows
+    are sorted by image, so that the file does not depend on the order of the
+    votes. A second run writes the same files.
 
     Args:
         clone: Folder of the clone.
         out: Folder to write to.
-        size: Side of the square output, pixels.
-        buckets: Take only people of these buckets, see :func:`bucket_of`.
+        size: Side of the square output images in pixels.
+        buckets: Keep only people in these buckets, see :func:`bucket_of`.
 
     Raises:
         FileNotFoundError: ``clone`` has no ``data/legend.csv``.
         OSError: A file cannot be written; ``filename`` names it.
-        ValueError: The legend is faulty, no face remains, or ``out`` cannot
-            be written to.
+        ValueError: The legend is invalid, no face remains, or ``out`` is not
+            writable.
     """
     clone, out = Path(clone), Path(out)
     votes = read_legend(clone / 'data' / 'legend.csv')
@@ -202,9 +211,7 @@ def prepare_muxspace_faces(
         for image in progress.track(sorted(votes)):
             identity = identity_of(image)
             if identity is None:
-                report.note(
-                    'left out, no <person>_<number> in the name', image
-                )
+                report.note('left out, name is not <person>_<number>', image)
                 continue
             if bucket_of(identity) not in buckets:
                 continue
@@ -228,7 +235,7 @@ def prepare_muxspace_faces(
                 report.note('left out, unreadable', image)
                 continue
             target = out / 'images' / image
-            # Encoded in memory, as Pillow overlooks that a disk is full.
+            # Encoded in memory, as Pillow does not notice a full disk.
             encoded = io.BytesIO()
             face.save(encoded, format='JPEG', quality=88)
             with whole_file(target, 'wb', sync=False) as file:
@@ -248,9 +255,9 @@ def prepare_muxspace_faces(
             report.rows.append(row)
     if not report.rows:
         raise ValueError(
-            f'{clone}: none of the {len(votes)} images of data/legend.csv can '
-            f'be used.\n{report.summary()}\nIs the clone complete, and do '
-            'the buckets asked for hold people?'
+            f'{clone}: none of the {len(votes)} images in data/legend.csv can '
+            f'be used.\n{report.summary()}\nCheck that the clone is complete '
+            'and that the requested buckets contain people.'
         )
     with whole_file(out / 'labels.csv') as file:
         writer = csv.writer(file, lineterminator='\n')

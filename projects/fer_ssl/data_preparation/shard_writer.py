@@ -1,4 +1,4 @@
-"""Writing of tar shards, see :mod:`fer_ssl.datasets.containers.tar_shards`."""
+"""Write tar shards, see :mod:`fer_ssl.datasets.containers.tar_shards`."""
 
 from __future__ import annotations
 
@@ -42,29 +42,30 @@ def write_shards(
     shard_size: int = 10**9,
     on_unreadable: str = 'raise',
 ) -> ShardsManifest:
-    """Copy the images of a dataset into shards, byte by byte.
+    """Copy the encoded images of a dataset into shards.
 
-    The content depends on the dataset alone, so that the same call gives the
-    same files. Called again after an interruption, it goes on behind the last
-    whole shard.
+    The same call writes the same files, as the content depends only on the
+    dataset. After an interruption, another call continues after the last
+    complete shard.
 
     Args:
-        dataset: Anything with a length, ``metainfo['classes']`` and
-            ``get_data_info(i)`` that gives ``img_path`` (a file or an address
-            in an archive), ``gt_label`` and, in all items or none, ``box``.
-            With ``subset='unlabeled'`` its labels are not to be learned from.
-        folders: Where to write. With several, shard ``k`` goes to folder
-            ``k mod n``; the manifest goes to the first.
-        shard_size: Bytes after which a shard ends.
-        on_unreadable: ``'raise'``, or ``'skip'``: leave out and list images
+        dataset: Any object with a length, ``metainfo['classes']`` and
+            ``get_data_info(i)``, which returns ``img_path`` (a file or an
+            address in an archive), ``gt_label`` and, for all items or none,
+            ``box``. With ``subset='unlabeled'``, labels are stored as ground
+            truth only, not for training.
+        folders: n folders to write to. Shard ``k`` goes to folder ``k mod n``,
+            and the manifest to the first one.
+        shard_size: Size in bytes after which a shard ends.
+        on_unreadable: ``'raise'``, or ``'skip'`` to leave out and list images
             whose file cannot be read or is empty. Nothing is decoded.
 
     Raises:
-        FileExistsError: The folder has finished shards.
+        FileExistsError: The folder holds finished shards.
         OSError: A file cannot be written; ``filename`` names it.
-        ValueError: An image cannot be read, some faces have a box or are
-            unlabeled and others not, the folder has unfinished shards of
-            another dataset, or it cannot be written to.
+        ValueError: An image cannot be read, only some faces have a box or are
+            unlabeled, or the folder holds unfinished shards of another
+            dataset or is not writable.
     """
     folders = [osp.abspath(folder) for folder in folders]
     for folder in folders:
@@ -72,15 +73,15 @@ def write_shards(
     manifest = osp.join(folders[0], MANIFEST)
     if osp.exists(manifest) and not osp.exists(osp.join(folders[0], PROGRESS)):
         raise FileExistsError(
-            f'{manifest}: there are finished shards. Delete them, or write to '
-            'another folder.'
+            f'{manifest}: the folder holds finished shards. Delete them, or '
+            'write to another folder.'
         )
     writer = _Writer(dataset, folders, shard_size, on_unreadable)
     return writer.run()
 
 
 class _Writer:
-    """Work in progress: what is done, and the shard that is being written."""
+    """State of the writing: the finished shards and the next item."""
 
     def __init__(
         self, dataset, folders: list[str], shard_size: int, on_unreadable: str
@@ -114,7 +115,7 @@ class _Writer:
         return digest.hexdigest()
 
     def resume(self) -> None:
-        """Take over the whole shards of an interrupted run."""
+        """Load the state of an interrupted run."""
         path = osp.join(self.folders[0], PROGRESS)
         if not osp.exists(path):
             return
@@ -122,8 +123,9 @@ class _Writer:
         check_form(path, done, _PROGRESS_FORM)
         if done['recipe'] != self.recipe:
             raise ValueError(
-                f'{path}: unfinished shards of another dataset or with other '
-                'arguments. Repeat that call, or delete the files.'
+                f'{path}: the folder holds unfinished shards of another '
+                'dataset or of other arguments. Repeat that call, or delete '
+                'the files.'
             )
         self.next_item = done['next_item']
         self.skipped = done['skipped']
@@ -190,14 +192,14 @@ class _Writer:
         write_json(osp.join(self.folders[0], PROGRESS), progress)
 
     def write_item(self, tar: tarfile.TarFile, number: int) -> tuple | None:
-        """Append a sample and return its row of the index."""
+        """Append a sample; return its index row, or None if unreadable."""
         item = self.dataset.get_data_info(number)
         path, truth, box = item['img_path'], item['gt_label'], item.get('box')
         label = IGNORE_LABEL if self.unlabeled else truth
         if (box is not None) != self.has_boxes:
             raise ValueError(
-                f'{path}: some faces have a box and others have none. Write '
-                'them into separate shards.'
+                f'{path}: only some faces have a box. Write those with and '
+                'those without a box to separate shards.'
             )
         try:
             image = fileio.get(path)
@@ -206,8 +208,8 @@ class _Writer:
         except OSError as error:
             if not self.skip:
                 raise ValueError(
-                    f'{path}: not readable ({error}). Leave unreadable images '
-                    'out with --skip-unreadable.'
+                    f'{path} is not readable ({error}). Leave out unreadable '
+                    'images with --skip-unreadable.'
                 ) from error
             self.skipped.append(path)
             return None
@@ -222,23 +224,23 @@ class _Writer:
 
 
 def is_unlabeled(dataset) -> bool:
-    """Whether the labels of a dataset are not to be learned from.
+    """Return whether the labels of a dataset must not be used for training.
 
     Raises:
-        ValueError: Those of a part of a ``ConcatDataset`` are.
+        ValueError: It is a ``ConcatDataset`` with parts of either kind.
     """
     parts = getattr(dataset, 'datasets', [dataset])
     kinds = {getattr(x, 'subset', None) == 'unlabeled' for x in parts}
     if len(kinds) > 1:
         raise ValueError(
-            'Some of the data sets are unlabeled and others are not. Write '
-            'them into separate shards.'
+            'Only some of the data sets are unlabeled. Write labeled and '
+            'unlabeled ones to separate shards.'
         )
     return kinds.pop()
 
 
 class _HashingFile:
-    """A file to write to that keeps count and hash of what went through."""
+    """Output file that tracks the size and hash of what is written."""
 
     def __init__(self, file) -> None:
         self.file = file
@@ -255,7 +257,7 @@ class _HashingFile:
 
 
 def add_member(tar: tarfile.TarFile, name: str, content: bytes) -> int:
-    """Append a member and return the byte at which its content begins."""
+    """Append a member and return the byte offset of its content."""
     info = tarfile.TarInfo(name)
     info.size = len(content)
     tar.addfile(info, io.BytesIO(content))
@@ -264,7 +266,7 @@ def add_member(tar: tarfile.TarFile, name: str, content: bytes) -> int:
 
 
 def extension_of(image: bytes) -> str:
-    """Extension by which ``webdataset`` chooses the decoder."""
+    """Return the extension by which ``webdataset`` chooses the decoder."""
     for magic, extension in (
         (b'\xff\xd8', 'jpg'),
         (b'\x89PNG', 'png'),

@@ -1,8 +1,8 @@
-"""The labeled and the unlabeled faces of an experiment, from several sets.
+"""Build the labeled and unlabeled splits of an experiment from data sets.
 
-Paper A, section 4.1: 8,000 random images of each expression from AffectNet
-and ExpW together, of 'other' from Aff-Wild2 alone; all other images of these
-sets are unlabeled.
+Paper A, section 4.1, draws 8,000 random images per expression from AffectNet
+and ExpW combined, and those of 'other' from Aff-Wild2 alone. All remaining
+images of these sets are unlabeled.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from .dataset_spec import (
 )
 
 COLUMNS = ('image', 'expression', 'truth', 'set', 'identity', 'split')
-#: Box of a face that fills its image, as no JPEG file is larger. What lies
-#: beyond the image is cut off by ``CropFace``.
+#: Box of a face that fills its image: no JPEG file is larger, and ``CropFace``
+#: clips the box to the image.
 WHOLE_IMAGE = (0, 0, 65535, 65535)
 _RECIPE = {
     'labeled?': {str: dict},
@@ -47,18 +47,20 @@ LABELED, UNLABELED, MANIFEST = 'labels.csv', 'unlabeled.csv', 'manifest.json'
 
 @dataclass
 class SplitRecipe:
-    """What to draw, and from where.
+    """Which faces to draw, and from which data sets.
 
     Attributes:
-        labeled: Configs of the sets whose labels may be used, by name.
-        unlabeled: Configs of sets that only give unlabeled faces, by name.
-        per_class: Labeled faces of each class, all sets together.
-        only: Set -> the classes that it may give labeled faces of. A set that
-            is not named here may give any. Its other faces are unlabeled.
-        seed: Seed of the choice.
+        labeled: Name -> config of each set whose labels may be used.
+        unlabeled: Name -> config of each set that contributes unlabeled faces
+            only.
+        per_class: Number of labeled faces per class, over all sets.
+        only: Name of a set -> the classes it may contribute labeled faces of;
+            its other faces are unlabeled. Sets that are not listed may
+            contribute any class.
+        seed: Seed of the random draw.
         classes: Names of the classes.
-        image_root: Folder that the written paths are relative to, where an
-            image lies below it. ``None`` writes absolute paths.
+        image_root: Images below this folder are written relative to it, all
+            others as absolute paths. ``None`` writes absolute paths only.
     """
 
     labeled: dict[str, dict]
@@ -70,42 +72,47 @@ class SplitRecipe:
     image_root: str | None = None
 
     def check(self) -> None:
-        """Raise ValueError where the recipe contradicts itself."""
+        """Check that the recipe is consistent.
+
+        Raises:
+            ValueError: It is not.
+        """
         if not self.labeled:
             raise ValueError('The split needs at least one labeled set.')
         if self.per_class < 1:
-            raise ValueError(f'per_class={self.per_class} is below 1.')
+            raise ValueError(f'per_class={self.per_class} must be at least 1.')
         both = set(self.labeled) & set(self.unlabeled)
         if both:
             raise ValueError(
                 f'{", ".join(sorted(both))}: a set is either labeled or '
-                'unlabeled; the labeled ones give unlabeled faces, too.'
+                'unlabeled. Labeled sets contribute unlabeled faces, too.'
             )
         for name, classes in self.only.items():
             if name not in self.labeled:
-                raise ValueError(f'only: {name} is no labeled set.')
+                raise ValueError(f'only: {name} is not a labeled set.')
             unknown = set(classes).difference(self.classes)
             if isinstance(classes, str) or unknown:
                 raise ValueError(
-                    f'only: {name}: {classes!r} is no list of classes; they '
-                    f'are {", ".join(self.classes)}.'
+                    f'only: {name}: {classes!r} is not a list of classes. '
+                    f'The classes are {", ".join(self.classes)}.'
                 )
 
 
 def read_recipe(path: str) -> dict:
-    """Arguments of :class:`SplitRecipe` from a file in YAML or JSON.
+    """Read the arguments of :class:`SplitRecipe` from a YAML or JSON file.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It holds something else, or names what is no data set.
+        ValueError: It has another form, or names a type that is not a
+            registered data set.
     """
     known = {x.name for x in fields(SplitRecipe)}
     recipe = read_data_file(path)
     unknown = set(recipe).difference(known)
     if unknown:
         raise ValueError(
-            f'{path}: unknown {", ".join(sorted(unknown))}; a recipe has '
-            f'{", ".join(sorted(known))}.'
+            f'{path}: unknown key {", ".join(sorted(unknown))}; the keys of a '
+            f'recipe are {", ".join(sorted(known))}.'
         )
     recipe = {key: x for key, x in recipe.items() if x is not None}
     check_form(path, recipe, _RECIPE)
@@ -116,12 +123,12 @@ def read_recipe(path: str) -> dict:
 
 @dataclass
 class SourceFaces:
-    """All faces of a data set, in an order that its content fixes.
+    """All faces of a source data set, in an order fixed by their content.
 
     Attributes:
         name: Name of the set.
-        table: The faces; images as they are written.
-        unused_classes: Faces by names that are none of the classes.
+        table: The faces, with image paths as they are written to the CSV.
+        unused_classes: Number of faces of each class that the split lacks.
     """
 
     name: str
@@ -132,18 +139,18 @@ class SourceFaces:
         return len(self.table)
 
     def face_key(self, row: int) -> tuple:
-        """What makes a face different from others."""
+        """Return the image and box that identify a face."""
         boxes = self.table.boxes
         box = None if boxes is None else tuple(boxes[row].tolist())
         return self.table.images[row], box
 
     def sort(self) -> None:
-        """Make the order independent of how the set lists its faces."""
+        """Sort the faces, so that their original order does not matter."""
         order = sorted(range(len(self)), key=self.face_key)
         self.table = self.table.select(order)
 
     def sha256(self, classes: Sequence[str]) -> str:
-        """Hash of the list of faces: image, class and box of each."""
+        """Return the hash of image, class and box of every face."""
         digest = hashlib.sha256()
         names = [*classes, '']
         for row, label in enumerate(self.table.labels.tolist()):
@@ -160,16 +167,19 @@ def read_source_faces(
 ) -> SourceFaces:
     """Read all faces of a registered dataset class, labeled or not.
 
-    A class with ``read_faces`` gives its whole table. Any other one gives its
-    items (``img_path``, ``gt_label`` and perhaps ``box``).
+    Classes with ``read_faces`` are read as a table; of all others the items
+    are read (``img_path``, ``gt_label`` and, optionally, ``box``).
 
     Args:
-        config: Config of the dataset; without ``metainfo`` it gets the
-            classes here. Labels are matched by name.
+        name: Name of the set.
+        config: Config of the dataset. Without ``metainfo`` it uses
+            ``classes``.
+        classes: Classes of the split; labels are matched by class name.
+        image_root: See :class:`SplitRecipe`.
 
     Raises:
-        ValueError: The set holds no face, has no classes, or its items are no
-            single images.
+        ValueError: The set holds no faces or has no classes, or its items are
+            not single images.
     """
     config = without_pipeline(config, metainfo=dict(classes=classes))
     if hasattr(DATASETS.get(config['type']), 'read_faces'):
@@ -179,7 +189,7 @@ def read_source_faces(
         dataset = DATASETS.build(config)
         table = _from_items(name, dataset)
     if not len(table):
-        raise ValueError(f'{name}: the data set holds no face.')
+        raise ValueError(f'{name}: the data set holds no faces.')
     table.images = [_written_path(x, image_root) for x in table.images]
     faces = SourceFaces(name, table)
     _match_classes(faces, dataset.metainfo.get('classes'), classes)
@@ -211,8 +221,8 @@ def _from_items(name: str, dataset) -> FaceTable:
             identities.append(item['video'])
     if len(boxes) not in (0, len(images)):
         raise ValueError(
-            f'{name}: {len(boxes)} of {len(images)} faces have a box. Give '
-            'them as two sets.'
+            f'{name}: only {len(boxes)} of {len(images)} faces have a box. '
+            'Give the faces with and without a box as two sets.'
         )
     return FaceTable(
         images, labels, boxes=boxes or None, identities=identities or None
@@ -222,30 +232,30 @@ def _from_items(name: str, dataset) -> FaceTable:
 def _match_classes(
     faces: SourceFaces, own: Sequence[str] | None, classes: Sequence[str]
 ) -> None:
-    """Turn a set's own labels into indices into ``classes``."""
+    """Map the labels of a set to indices into ``classes``, in place."""
     if own is None:
         raise ValueError(
             f"{faces.name}: the data set has no metainfo['classes'], so its "
-            'labels have no names. Give `metainfo=dict(classes=...)`.'
+            'labels have no names. Pass `metainfo=dict(classes=...)`.'
         )
     own, classes = list(own), list(classes)
     labels = faces.table.labels
     counts = np.bincount(labels[labels >= 0], minlength=len(own))
     if len(counts) > len(own):
         raise ValueError(
-            f'{faces.name}: label {len(counts) - 1}, but there are '
-            f'{len(own)} classes.'
+            f'{faces.name}: found label {len(counts) - 1}, but there are '
+            f'only {len(own)} classes.'
         )
     faces.unused_classes = Counter(
         {n: int(c) for n, c in zip(own, counts) if c and n not in classes}
     )
     table = [classes.index(n) if n in classes else IGNORE_LABEL for n in own]
-    # Label -1, not known, picks the last entry.
+    # Label -1 (unknown) picks the last entry.
     faces.table.labels = np.array([*table, IGNORE_LABEL])[labels]
 
 
 def _written_path(image: str, root: str | None) -> str:
-    """Absolute path, or relative to ``root`` where it lies below."""
+    """Return the path relative to ``root`` if it lies below, else absolute."""
     if '://' in image:
         return image
     image = osp.abspath(image)
@@ -259,17 +269,17 @@ def _written_path(image: str, root: str | None) -> str:
 def build_split(recipe: SplitRecipe, out: str) -> dict:
     """Write ``labels.csv``, ``unlabeled.csv`` and ``manifest.json``.
 
-    The choice depends on the seed and on what the sets hold, not on the order
-    in which they are given or list their faces. A face that comes a second
-    time (the same image and box, also in another set) is left out.
+    The draw depends on the seed and on the content of the sets, but neither
+    on the order of the sets nor on the order of their faces. Repeated faces
+    (the same image and box, in the same or another set) are left out.
 
     Returns:
-        The manifest: recipe, counts and hashes.
+        The manifest, with recipe, counts and hashes.
 
     Raises:
         OSError: A file cannot be written; ``filename`` names it.
-        ValueError: The recipe is faulty, no face is labeled, or ``out``
-            cannot be written to.
+        ValueError: The recipe is invalid, no face is labeled, or ``out``
+            is not writable.
     """
     recipe.check()
     sets = {
@@ -301,7 +311,11 @@ def build_split(recipe: SplitRecipe, out: str) -> dict:
 
 
 def drop_duplicates(sets: Sequence[SourceFaces]) -> Counter:
-    """Keep the first of equal faces, and count the others by set."""
+    """Keep the first of repeated faces, in place.
+
+    Returns:
+        Name of the set -> number of faces dropped.
+    """
     seen, counts = set(), Counter()
     for faces in sets:
         keep = []
@@ -319,10 +333,10 @@ def drop_duplicates(sets: Sequence[SourceFaces]) -> Counter:
 def choose_labeled(
     sets: Sequence[SourceFaces], recipe: SplitRecipe
 ) -> dict[str, np.ndarray]:
-    """Draw the labeled faces of every class from all sets together.
+    """Draw the labeled faces of every class from all sets combined.
 
     Returns:
-        Name of the set -> which of its faces are labeled, bool (N,).
+        Name of the set -> mask of its labeled faces, bool (N,).
     """
     chosen = {faces.name: np.zeros(len(faces), bool) for faces in sets}
     for label, name in enumerate(recipe.classes):
@@ -346,7 +360,7 @@ def _csv_rows(
     labeled: bool,
     with_boxes: bool,
 ) -> Iterator[tuple]:
-    """Rows of one of the two files, set by set."""
+    """Yield the rows of one of the two files, set by set."""
     names = [*classes, '']
     for faces in sets.values():
         mask = chosen.get(faces.name, np.zeros(len(faces), bool))
@@ -368,7 +382,7 @@ def _csv_rows(
 
 
 def _write_csv(path: str, rows: Iterator[tuple], with_boxes: bool) -> dict:
-    """Write a file that appears whole or not at all; its rows and hash."""
+    """Write a CSV file atomically and return its row count and hash."""
     count = 0
     with whole_file(path) as file:
         writer = csv.writer(file, lineterminator='\n')
@@ -429,7 +443,7 @@ def _manifest(
 
 
 def _json_value(value):
-    """Config as JSON can hold it."""
+    """Convert a config to what JSON can represent."""
     if isinstance(value, dict):
         return {key: _json_value(x) for key, x in value.items()}
     if isinstance(value, (list, tuple)):
@@ -439,7 +453,7 @@ def _json_value(value):
 
 
 def describe(manifest: dict) -> str:
-    """The manifest as a table: classes by sets, and what was left out."""
+    """Format the manifest as a table of classes by sets."""
     sets = [n for n, s in manifest['inputs'].items() if s['labeled']]
     widths = [max(len(name), 9) + 2 for name in sets]
     lines = [
@@ -463,12 +477,12 @@ def describe(manifest: dict) -> str:
         )
         for other, count in facts['classes_not_used'].items():
             lines.append(
-                f'  {count:,} of class {other}, which is none here: unlabeled'
+                f'  {count:,} of class {other}, not in the split: unlabeled'
             )
         if facts['duplicates_left_out']:
             lines.append(
-                f'  {facts["duplicates_left_out"]:,} faces came a second '
-                'time and were left out'
+                f'  {facts["duplicates_left_out"]:,} repeated faces were left '
+                'out'
             )
     for file, facts in manifest['outputs'].items():
         lines.append(

@@ -1,8 +1,9 @@
-"""Sequences assembled from labeled stills, as a frames CSV.
+"""Assemble frame sequences from labeled stills, as a frames CSV.
 
-They bring the temporal phase to real pixels where no labeled video can be
-had: label segments, people that change, frames without a face. Nothing moves
-in them, see docs/data_preparation.md for what they do and do not show.
+They let the temporal phase run on real pixels where no labeled video is
+available, with label segments, changing people and frames without a face.
+Nothing moves in them; docs/data_preparation.md says what they can and cannot
+show.
 """
 
 from __future__ import annotations
@@ -21,32 +22,32 @@ from ..utils.text_rows import csv_dicts
 
 SPLITS = ('train', 'val')
 FRAMES_HEADER = ('video', 'frame', 'image', 'expression', 'split')
-#: Longest gap drawn, frames; gaps may overlap. Most of a second of video.
+#: Longest gap drawn, in frames (about 2/3 s of video); gaps may overlap.
 MAX_MISSING_RUN = 20
 
-#: Person -> images, of one class and split.
+#: Person -> images of one class in one split.
 People = dict[str, list[str]]
 
 
 def read_stills(
     path: str | Path, classes: Sequence[str]
 ) -> dict[str, dict[str, People]]:
-    """Labeled stills by split, class and person.
+    """Read labeled stills by split, class and person.
 
     Args:
         path: Faces CSV with ``image,expression,identity,split``.
-        classes: Names to keep. Rows of other classes and rows without an
-            expression are passed over.
+        classes: Classes to keep. Rows of other classes and rows without an
+            expression are skipped.
 
     Returns:
-        Split -> class -> person -> images in the order of the file.
+        Split -> class -> person -> images, in file order.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: A column is missing, an identity is empty, a split is
-            neither train nor val, a person is in both, an image has two
-            classes, or a class has no still in a split. The message names
-            file and line.
+            neither train nor val, a person is in both splits, an image has
+            two classes, or a class has no stills in a split. The message
+            names file and line.
     """
     path = Path(path)
     if not path.is_file():
@@ -74,13 +75,13 @@ def read_stills(
             )
         if not person:
             raise ValueError(
-                f'{where}: the identity is empty; name the person, or give '
-                'every unknown one a name of its own.'
+                f'{where}: the identity is empty. Name the person, or give '
+                'every unknown person a unique name.'
             )
         other, first = split_of.setdefault(person, (split, line))
         if other != split:
             raise ValueError(
-                f'{where}: {person!r} is in {split} here and in {other} in '
+                f'{where}: {person!r} is in {split} here, but in {other} on '
                 f'line {first}. Put all images of a person in one split.'
             )
         if name in stills[split]:
@@ -90,7 +91,7 @@ def read_stills(
         empty = [name for name, people in by_class.items() if not people]
         if empty:
             raise ValueError(
-                f'{path}: no still of class {", ".join(empty)} in split '
+                f'{path}: no stills of class {", ".join(empty)} in split '
                 f'{split}. Leave the class out, or add faces. The file '
                 f'holds {dict(seen)}.'
             )
@@ -100,9 +101,9 @@ def read_stills(
 def endless_decks(
     items: Sequence[str], rng: np.random.Generator
 ) -> Iterator[str]:
-    """Items in random order, all of them before any of them again.
+    """Yield items in random order, each once before any is repeated.
 
-    Neighbours differ wherever there are two items or more.
+    Adjacent items differ if there are at least two items.
     """
     last = None
     while True:
@@ -120,16 +121,17 @@ def fill_segment(
     hold: tuple[int, int],
     rng: np.random.Generator,
 ) -> list[str]:
-    """Images of the frames of one label segment.
+    """Choose the images of the frames of one label segment.
 
-    A person with several stills of the class has the segment alone.
-    Otherwise people follow one another. Every still is held for some frames.
+    A person with several stills of the class fills the segment alone;
+    otherwise one person follows another. Every still is held for several
+    frames.
 
     Args:
         people: Stills of the class.
-        order: Next persons to appear, without end.
-        length: Frames of the segment.
-        hold: Shortest and longest time that a still is held, frames.
+        order: Endless iterator over the people to appear.
+        length: Length of the segment in frames.
+        hold: Min and max number of frames for which a still is held.
         rng: Source of randomness.
 
     Returns:
@@ -149,11 +151,11 @@ def fill_segment(
 
 
 def missing_frames(
-    num_frames: int, share: float, rng: np.random.Generator
+    num_frames: int, fraction: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Mask (num_frames,) of frames without a face, in runs."""
+    """Draw a mask (num_frames,) of frames without a face, in runs."""
     mask = np.zeros(num_frames, dtype=bool)
-    while mask.sum() < round(share * num_frames):
+    while mask.sum() < round(fraction * num_frames):
         start = rng.integers(num_frames)
         mask[start : start + rng.integers(1, MAX_MISSING_RUN + 1)] = True
     return mask
@@ -168,11 +170,11 @@ def assemble_split(
     missing: float,
     rng: np.random.Generator,
 ) -> list[list[tuple[str, str]]]:
-    """Videos of one split, each a list of (image, expression) per frame.
+    """Assemble the videos of one split, lists of (image, expression).
 
-    The classes of the segments come from decks that go on over the videos,
-    so rare ones are as frequent as common ones. A frame without a face has
-    image ``''`` and keeps its expression.
+    The classes of the segments are drawn without replacement across all
+    videos, so that rare classes are as frequent as common ones. A frame
+    without a face has image ``''`` and keeps its expression.
     """
     people_order = {
         name: endless_decks(list(people), rng)
@@ -202,24 +204,31 @@ def assemble_split(
 
 
 def link_frames(images: Path, out: Path, used: set[str], copy: bool) -> None:
-    """Make ``out/frames``: a link to ``images``, or copies of ``used``.
+    """Make ``out/frames``, a link to ``images`` or a folder of copies.
+
+    Args:
+        images: Folder of the stills.
+        out: Folder to write to.
+        used: Paths of the stills in use, relative to ``images``.
+        copy: Copy these instead of linking.
+
 
     Raises:
         FileNotFoundError: A used image is missing.
-        ValueError: A path leaves the folder of the images.
-        FileExistsError: ``out/frames`` is a folder of its own already, and
-            a link was asked for.
+        ValueError: A path leads out of ``images``.
+        FileExistsError: A link was requested, but ``out/frames`` is a
+            folder.
     """
     for image in sorted(used):
         if os.path.isabs(image) or '..' in Path(image).parts:
             raise ValueError(
-                f'{image}: this path, in labels.csv, leaves {images}. Give '
-                'the path of an image below that folder.'
+                f'{image}: this path in labels.csv leads out of {images}. '
+                'Give the path of an image below that folder.'
             )
         if not (images / image).is_file():
             raise FileNotFoundError(
-                f'{images / image}: no such image, though labels.csv names '
-                'it. Delete its row or restore the file.'
+                f'{images / image}: no such image, but labels.csv names it. '
+                'Delete its row or restore the file.'
             )
     frames = out / 'frames'
     if frames.is_symlink():
@@ -230,7 +239,7 @@ def link_frames(images: Path, out: Path, used: set[str], copy: bool) -> None:
                 file.write((images / image).read_bytes())
     elif frames.exists():
         raise FileExistsError(
-            f'{frames} is a folder already, so no link can take its place. '
+            f'{frames} is a folder already, so it cannot become a link. '
             'Remove it, choose another output folder, or copy the images '
             '(--copy).'
         )
@@ -252,38 +261,40 @@ def make_still_sequences(
 ) -> str:
     """Write ``frames.csv`` and ``frames/`` under ``out``.
 
-    The result depends on the arguments and the file alone; the videos of
-    one split do not change with the number of videos of the other.
+    The result depends only on the arguments and the file. The videos of
+    one split do not depend on the number of videos in the other.
 
     Args:
         data_root: Folder with ``labels.csv`` and ``images/``.
         out: Folder to write to, a data root for the video datasets.
-        classes: Names of the classes of the segments.
-        num_videos: Videos in train and in val.
+        classes: Classes of the segments.
+        num_videos: Number of videos in train and in val.
         segments: Label segments per video.
-        segment_length: Shortest and longest segment, frames.
-        hold: Shortest and longest time that a still is held, frames.
-        missing: Share of the frames without a face, 0 to below 1.
-        seed: Seed of all random choices.
-        copy: Copy the images instead of linking to the folder of them.
+        segment_length: Min and max length of a segment, in frames.
+        hold: Min and max number of frames for which a still is held.
+        missing: Fraction of frames without a face, in [0, 1).
+        seed: Seed of all random draws.
+        copy: Copy the images instead of linking to their folder.
 
     Returns:
-        A summary: videos, frames, stills and people of every class.
+        A summary of videos, frames, stills and people per class.
 
     Raises:
         FileNotFoundError: ``labels.csv`` or an image is missing.
         OSError: A file cannot be written; ``filename`` names it.
-        ValueError: The file is faulty, a class is empty in a split, an
-            argument is out of range, or ``out`` cannot be written to.
+        ValueError: The file is invalid, a class is empty in a split, an
+            argument is out of range, or ``out`` is not writable.
     """
     for name, (low, high) in (
         ('segment_length', segment_length),
         ('hold', hold),
     ):
         if not 1 <= low <= high:
-            raise ValueError(f'{name}={low, high} must be 1 <= low <= high.')
+            raise ValueError(
+                f'{name}={low, high} must satisfy 1 <= min <= max.'
+            )
     if not 0 <= missing < 1:
-        raise ValueError(f'missing={missing} must be from 0 to below 1.')
+        raise ValueError(f'missing={missing} must be in [0, 1).')
     data_root, out = Path(data_root), Path(out)
     stills = read_stills(data_root / 'labels.csv', classes)
     videos = {}

@@ -44,6 +44,7 @@ from tests.helpers.face_sets import (
     write_image_folder,
     write_raf_db,
 )
+from tests.helpers.forked_script import run_script
 from tests.helpers.record_io_files import jpeg, write_ms1m
 
 TOOL = Path(__file__).parents[3] / 'tools/dataset/check.py'
@@ -357,7 +358,7 @@ def test_sets_that_cannot_be_read(tmp_path):
     )
     reports = DataCheck(tmp_path, layouts=(), more=more).run()
     errors = [report.parts[0].error for report in reports]
-    assert 'no single images' in errors[0]
+    assert 'not single images' in errors[0]
     assert 'NoSuchDataset' in errors[1]
     assert 'none.csv' in errors[2]
     assert all(errors)
@@ -498,12 +499,7 @@ def test_aff_wild2(tmp_path):
 
 
 def run_tool(*args, **kwargs):
-    return subprocess.run(
-        [sys.executable, str(TOOL), *map(str, args)],
-        capture_output=True,
-        text=True,
-        **kwargs,
-    )
+    return run_script(TOOL, *args, **kwargs)
 
 
 def test_tool(tmp_path):

@@ -222,7 +222,9 @@ def test_several_sets_as_one(write_faces, tmp_path):
 
 def test_boxes_in_a_part_only(tmp_path):
     mixed = boxed_faces(tmp_path, [(1, 2, 30, 31), None])
-    with pytest.raises(ValueError, match=r'1\.png: some faces have a box'):
+    with pytest.raises(
+        ValueError, match=r'1\.png: only some faces have a box'
+    ):
         write_shards(mixed, [tmp_path / 'shards'])
 
 
@@ -303,7 +305,7 @@ def test_unfinished_shards_of_another_call(faces, tmp_path):
 def test_unreadable_images(faces, tmp_path):
     os.remove(tmp_path / 'images/3.jpg')
     (tmp_path / 'images/4.png').write_bytes(b'')
-    with pytest.raises(ValueError, match=r'3\.jpg: not readable .*--skip'):
+    with pytest.raises(ValueError, match=r'3\.jpg is not readable .*--skip'):
         write_shards(faces, [tmp_path / 'a'])
     manifest = write_shards(faces, [tmp_path / 'b'], on_unreadable='skip')
     assert manifest.num_images == 18

@@ -1,4 +1,4 @@
-"""Action-unit prototypes of the expressions, and how strong they are when.
+"""Action-unit prototypes of the expressions, and their course over time.
 
 Prototypes follow the EMFACS tables: Ekman and Friesen, "Facial Action Coding
 System" (1978) and "EMFACS-7" (1983); the variants are those listed by Friesen
@@ -22,13 +22,13 @@ MAX_INTENSITY = 5.0
 
 
 class Prototype(NamedTuple):
-    """One way in which an expression looks at its apex.
+    """One appearance of an expression at its apex.
 
     Attributes:
         action_units: AU number -> intensity in [0, 5].
         valence: Pleasantness in [-1, 1].
         arousal: Activation in [-1, 1].
-        asymmetry: In [-1, 1]; +1 leaves only the right side of the picture
+        asymmetry: In [-1, 1]; +1 leaves only the right side of the image
             active, -1 only the left side.
     """
 
@@ -76,7 +76,7 @@ PROTOTYPES: dict[str, tuple[Prototype, ...]] = {
         Prototype({1: 4.0, 2: 4.0, 25: 2.0, 26: 4.5}, 0.2, 0.7),
     ),
     # No emotion prototype: one-sided contempt (12 or 14), the flash of one
-    # brow, a mouth busy with speech, a pressed smile.
+    # brow, a mouth that speaks, a pressed smile.
     'other': (
         Prototype({12: 3.5, 24: 1.5}, -0.2, 0.15, asymmetry=1.0),
         Prototype({12: 3.5, 24: 1.5}, -0.2, 0.15, asymmetry=-1.0),
@@ -86,7 +86,7 @@ PROTOTYPES: dict[str, tuple[Prototype, ...]] = {
         Prototype({10: 2.0, 24: 4.0, 2: 2.0, 25: 3.0}, 0.1, 0.3, 0.6),
     ),
 }
-"""Expression -> its variants. Neutral is the absence of all of them."""
+"""Expression -> its variants; neutral is the absence of all of them."""
 
 EMOTIONS: tuple[str, ...] = tuple(
     name for name in ABAW_EXPRESSIONS if name in PROTOTYPES
@@ -97,15 +97,15 @@ _UPPER_FACE = [_COLUMN[number] for number in (1, 2, 4)]
 
 @dataclass
 class FacialAction:
-    """What one face does, at one moment.
+    """The action of one face at one moment.
 
     Args:
-        action_units: Intensities in [0, 5], shape (12,), in the
-            order of ``ABAW_ACTION_UNITS``.
-        valence: In [-1, 1].
-        arousal: In [-1, 1].
+        action_units: Intensities (12,) in [0, 5], in the order of
+            ``ABAW_ACTION_UNITS``.
+        valence: Pleasantness in [-1, 1].
+        arousal: Activation in [-1, 1].
         asymmetry: In [-1, 1], see :class:`Prototype`.
-        blink: 0 = eyes as the AUs say, 1 = closed.
+        blink: In [0, 1]; 0 leaves the eyes to the AUs, 1 closes them.
     """
 
     action_units: np.ndarray
@@ -115,7 +115,7 @@ class FacialAction:
     blink: float = 0.0
 
     def scaled(self, strength: float) -> FacialAction:
-        """The same action at ``strength`` in [0, 1] of its intensity."""
+        """Scale the action by ``strength`` in [0, 1]."""
         return FacialAction(
             strength * self.action_units,
             strength * self.valence,
@@ -125,15 +125,15 @@ class FacialAction:
 
 
 def neutral_action() -> FacialAction:
-    """A face at rest."""
+    """Return the action of a face at rest."""
     return FacialAction(np.zeros(len(ABAW_ACTION_UNITS)))
 
 
 def sample_apex(expression: str, rng: np.random.Generator) -> FacialAction:
-    """Draw one person's way of showing an expression at its strongest.
+    """Draw how one person shows an expression at its apex.
 
-    A variant is chosen at random, each of its AUs gets its own strength
-    (70 to 115 %), and sometimes one AU is missing, as people do.
+    A variant is drawn, each of its AUs is scaled by 70 to 115 %, and
+    sometimes one AU is almost missing, as in real people.
 
     Args:
         expression: A key of ``PROTOTYPES``, or 'neutral'.
@@ -171,11 +171,11 @@ def sample_apex(expression: str, rng: np.random.Generator) -> FacialAction:
 def sample_still(
     expression: str, min_strength: float, rng: np.random.Generator
 ) -> FacialAction:
-    """Draw the action of one still picture of a class.
+    """Draw the action of one still image of a class.
 
     Emotions range from weak (``min_strength`` of their apex) to full. A
-    neutral face is not empty: it keeps up to ``min_strength`` of some
-    emotion, which is what makes weak emotions hard to tell from it.
+    neutral face keeps a trace of some emotion, below ``min_strength``, which
+    makes weak emotions hard to tell from it.
     """
     if expression == 'neutral':
         strength = min_strength * rng.uniform(0, 0.8)
@@ -187,15 +187,15 @@ def sample_still(
 
 @dataclass
 class Timeline:
-    """What one face does over a video of T frames.
+    """The actions of one face over a video of T frames.
 
     Args:
-        action_units: Shape (T, 12), in [0, 5].
-        valence: Shape (T,), in [-1, 1].
-        arousal: Shape (T,), in [-1, 1].
-        asymmetry: Shape (T,), in [-1, 1].
-        blink: Shape (T,), in [0, 1].
-        expressions: The class of every frame.
+        action_units: Intensities (T, 12) in [0, 5].
+        valence: Pleasantness (T,) in [-1, 1].
+        arousal: Activation (T,) in [-1, 1].
+        asymmetry: Asymmetry (T,) in [-1, 1].
+        blink: Closure of the lids (T,) in [0, 1].
+        expressions: Class of every frame.
     """
 
     action_units: np.ndarray
@@ -206,7 +206,7 @@ class Timeline:
     expressions: list[str]
 
     def at(self, frame: int) -> FacialAction:
-        """The action in one frame (0-based)."""
+        """Return the action in one frame, counted from 0."""
         return FacialAction(
             self.action_units[frame],
             float(self.valence[frame]),
@@ -219,20 +219,20 @@ class Timeline:
 def episode_curve(
     onset: int, apex: int, offset: int, peak: float
 ) -> np.ndarray:
-    """Strength of one expression over time: rise, hold, fall.
+    """Return the strength of one expression over time: rise, hold, fall.
 
-    Onset and offset are half cosines (zero slope at both ends), the offset
-    being the slower of the two in spontaneous expressions (Ekman and Friesen,
-    "Felt, false, and miserable smiles", 1982).
+    Onset and offset are half cosines with zero slope at both ends. In
+    spontaneous expressions the offset is the slower of the two (Ekman and
+    Friesen, "Felt, false, and miserable smiles", 1982).
 
     Args:
-        onset: Frames of the rise.
-        apex: Frames at full strength.
-        offset: Frames of the fall.
+        onset: Length of the rise in frames.
+        apex: Length of the apex in frames.
+        offset: Length of the fall in frames.
         peak: Strength at the apex, in [0, 1].
 
     Returns:
-        Shape (onset + apex + offset,), in [0, peak].
+        Strength (onset + apex + offset,) in [0, peak].
     """
     rise = 0.5 - 0.5 * np.cos(np.pi * (np.arange(onset) + 0.5) / onset)
     fall = 0.5 + 0.5 * np.cos(np.pi * (np.arange(offset) + 0.5) / offset)
@@ -247,12 +247,13 @@ def sample_timeline(
 ) -> Timeline:
     """Draw the course of a video: episodes of expressions with rests between.
 
-    A frame belongs to the strongest episode if that exceeds ``min_strength``,
-    else it is neutral. Speech (AU25, AU26) runs through parts of the video
-    whatever the expression, and the eyes blink every few seconds.
+    A frame has the class of the strongest episode if that exceeds
+    ``min_strength``; otherwise it is neutral. Parts of the video contain
+    speech (AU25, AU26), whatever the expression, and the eyes blink every few
+    seconds.
 
     Args:
-        num_frames: T, at least 1.
+        num_frames: Number T of frames, at least 1.
         palette: Expressions that this person shows.
         min_strength: Threshold in (0, 1).
         rng: Source of randomness.
@@ -275,7 +276,7 @@ def sample_timeline(
             peak=rng.uniform(min_strength + 0.2, 1),
         )
         end = start + len(curve)
-        # slow waver: nobody holds an expression still
+        # slow fluctuation: nobody holds an expression still
         curve = curve * (1 + 0.12 * smooth_noise(len(curve), 12, rng))
         curve = np.clip(curve, 0, 1)[: num_frames - start]
         span = slice(start, start + len(curve))
@@ -305,7 +306,7 @@ def sample_timeline(
 def smooth_noise(
     length: int, scale: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Noise of about unit variance that changes over ``scale`` frames."""
+    """Draw noise of about unit variance, smooth over ``scale`` frames."""
     kernel = np.hanning(2 * scale + 1)
     kernel /= np.sqrt(np.sum(kernel**2))
     white = rng.standard_normal(length + 2 * scale)
@@ -313,7 +314,7 @@ def smooth_noise(
 
 
 def _speech(num_frames: int, rng: np.random.Generator) -> np.ndarray:
-    """AU25 and AU26 of talking, shape (T, 12); silent for about half of T."""
+    """Draw AU25 and AU26 of speech (T, 12); about half of T is silent."""
     talking = np.clip(smooth_noise(num_frames, 30, rng), 0, 1)
     syllables = np.abs(smooth_noise(num_frames, 2, rng))
     mouth = np.zeros((num_frames, len(ABAW_ACTION_UNITS)))
@@ -323,7 +324,7 @@ def _speech(num_frames: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _blinks(num_frames: int, rng: np.random.Generator) -> np.ndarray:
-    """Lids closed for about 4 of every 90 frames (3 s at 30 per second)."""
+    """Draw blinks (T,): about 4 of every 90 frames (3 s at 30 fps)."""
     closed = np.zeros(num_frames)
     for frame in np.flatnonzero(rng.random(num_frames) < 1 / 90):
         shape = np.array([0.5, 1, 1, 0.5])[: num_frames - frame]

@@ -7,9 +7,9 @@ cheek and the lower lid, AU7 tightens the lids, AU10 raises the upper lip and
 wrinkles the nose side, AU12/AU15 pull the lip corners up/down, AU23/AU24
 tighten/press the lips, AU25 parts them, AU26 drops the jaw.
 
-Face coordinates: x to the right of the picture, y down, the head about 1.4
-wide and 1.9 high around (0, 0). They are turned as points on an ellipsoid
-(yaw, pitch), then rolled, scaled and shifted in the picture.
+In face coordinates, x points to the right of the image and y down, and the
+head is about 1.4 wide and 1.9 high around (0, 0). Points are turned on an
+ellipsoid (yaw, pitch), then rolled, scaled and shifted in the image.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ _IRISES = np.array(
 
 @dataclass
 class Identity:
-    """What stays the same in all pictures of one person.
+    """What stays the same in all images of one person.
 
     Geometry values are factors around 1 or offsets around 0 in face
-    coordinates; colours are (3,) arrays blue, green, red in [0, 255]. The
-    resting brow tilt and mouth curve make some people look sad, angry or
-    amused at rest, which one frame alone cannot tell from an expression.
+    coordinates; colors are (3,) arrays of blue, green and red in [0, 255].
+    The resting brow tilt and mouth curve make some people look sad, angry or
+    amused at rest, which a single frame cannot tell from an expression.
     """
 
     skin: np.ndarray
@@ -132,22 +132,22 @@ class Identity:
 
 @dataclass
 class Conditions:
-    """How the picture was taken.
+    """How the image was taken.
 
     Args:
         yaw, pitch, roll: Head pose in radians.
-        scale: Head size, 1 = the usual crop.
-        shift: Offset in face coordinates.
-        light: Relative brightness gained from left to
-            right and from top to bottom.
+        scale: Size of the head; 1 fills the image.
+        shift: Offset (x, y) in face coordinates.
+        light: Relative gain in brightness from left to right and from top
+            to bottom.
         brightness: Factor on all pixels.
-        contrast: Factor around mid grey.
+        contrast: Factor around mid gray.
         tint: Factor per channel (B, G, R).
-        background: B, G, R in [0, 255].
-        blur: Sigma of a Gaussian in pixels, 0 = sharp.
-        noise: Standard deviation of pixel noise in grey levels.
-        occluder: Centre x, y,
-            radius and angle of a hand or object in face coordinates.
+        background: Color (B, G, R) in [0, 255].
+        blur: Sigma of a Gaussian blur in pixels; 0 is sharp.
+        noise: Std of the pixel noise in gray levels.
+        occluder: Center x and y, radius and angle (rad) of a hand or an
+            object in face coordinates.
     """
 
     yaw: float = 0.0
@@ -166,7 +166,7 @@ class Conditions:
 
     @classmethod
     def sample(cls, spread: float, rng: np.random.Generator) -> Conditions:
-        """Draw a picture's conditions; ``spread`` scales all variation."""
+        """Draw the conditions of an image; ``spread`` scales all variation."""
         normal = rng.standard_normal(12) * spread
         return cls(
             yaw=float(np.clip(0.2 * normal[0], -0.6, 0.6)),
@@ -188,7 +188,7 @@ class Conditions:
 
 
 def sample_occluder(rng: np.random.Generator) -> tuple:
-    """Place a hand or an object over some part of the lower or upper face."""
+    """Draw the place of a hand or an object in front of the face."""
     return (
         float(rng.uniform(-0.6, 0.6)),
         float(rng.uniform(-0.5, 0.9)),
@@ -209,12 +209,12 @@ def render_face(
     Args:
         action: What the face does.
         identity: Who it is.
-        conditions: How the picture is taken.
-        size: Side of the square picture in pixels.
+        conditions: How the image is taken.
+        size: Side of the square image in pixels.
         rng: Source of the pixel noise.
 
     Returns:
-        uint8, shape (size, size, 3), channels B, G, R.
+        Image (size, size, 3), uint8, channels B, G, R.
     """
     canvas = _Canvas(size * _SUPER_SAMPLING, conditions)
     _Face(action, identity).draw(canvas)
@@ -227,23 +227,28 @@ def render_face(
 
 
 class _Canvas:
-    """A picture that takes polygons and lines in face coordinates."""
+    """An image to draw on in face coordinates."""
 
     def __init__(self, size: int, conditions: Conditions) -> None:
         self.image = np.empty((size, size, 3), np.uint8)
         self.image[:] = conditions.background
-        # the head (about 2 high) fills the picture at scale 1
+        # the head (about 2 high) fills the image at scale 1
         self.zoom = 0.5 * size * conditions.scale
         self._turn = (conditions.yaw, conditions.pitch)
         cos, sin = np.cos(conditions.roll), np.sin(conditions.roll)
         self._roll = self.zoom * np.array([[cos, sin], [-sin, cos]])
-        self._centre = 0.5 * size + self.zoom * np.array(conditions.shift)
+        self._center = 0.5 * size + self.zoom * np.array(conditions.shift)
 
     def pixels(self, points: np.ndarray, flat: bool) -> np.ndarray:
-        """Fixed-point pixel coordinates, int32, shape (n, 2)."""
+        """Convert points (n, 2) to fixed-point pixel coordinates, int32.
+
+        Args:
+            points: Face coordinates.
+            flat: Skip yaw and pitch.
+        """
         if not flat:
             points = self._turned(points)
-        pixels = points @ self._roll + self._centre
+        pixels = points @ self._roll + self._center
         return np.rint(pixels * (1 << _SHIFT)).astype(np.int32)
 
     def _turned(self, points: np.ndarray) -> np.ndarray:
@@ -259,12 +264,12 @@ class _Canvas:
         )
 
     def polygon(
-        self, points: np.ndarray, colour: np.ndarray, flat: bool = False
+        self, points: np.ndarray, color: np.ndarray, flat: bool = False
     ) -> None:
         cv2.fillPoly(
             self.image,
             [self.pixels(points, flat)],
-            colour.tolist(),
+            color.tolist(),
             cv2.LINE_AA,
             _SHIFT,
         )
@@ -272,16 +277,16 @@ class _Canvas:
     def line(
         self,
         points: np.ndarray,
-        colour: np.ndarray,
+        color: np.ndarray,
         width: float,
         closed: bool = False,
     ) -> None:
-        """``width`` in face coordinates."""
+        """Draw a line whose width is in face coordinates."""
         cv2.polylines(
             self.image,
             [self.pixels(points, False)],
             closed,
-            colour.tolist(),
+            color.tolist(),
             max(1, round(width * self.zoom)),
             cv2.LINE_AA,
             _SHIFT,
@@ -289,7 +294,7 @@ class _Canvas:
 
 
 def _curve(start: tuple, middle: tuple, end: tuple) -> np.ndarray:
-    """Quadratic curve through three points, shape (9, 2)."""
+    """Return a quadratic curve (9, 2) through three points."""
     start, middle, end = np.array([start, middle, end])
     control = 2 * middle - 0.5 * (start + end)
     t = _BEZIER_T
@@ -301,7 +306,7 @@ _CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
 
 
 def _ellipse(x: float, y: float, width: float, height: float) -> np.ndarray:
-    """Outline around (x, y), shape (28, 2)."""
+    """Return the outline (28, 2) of an ellipse around (x, y)."""
     return _CIRCLE * (width, height) + (x, y)
 
 
@@ -313,7 +318,7 @@ class _Face:
         self.blink = action.blink
         strength = action.action_units / MAX_INTENSITY
         side = np.clip(1 + action.asymmetry * np.array([-1, 1]), 0, 1)
-        # (12, 2): left and right side of the picture
+        # (12, 2): left and right side of the image
         (
             self.inner_up,
             self.outer_up,
@@ -328,7 +333,7 @@ class _Face:
             self.lips_part,
             self.jaw_drop,
         ) = strength[:, None] * side
-        # the jaw and the parting of the lips have no sides
+        # jaw drop and lips part are symmetric
         self.jaw = strength[11]
         self.part = strength[10]
         self.skin = identity.skin
@@ -366,7 +371,7 @@ class _Face:
             canvas.polygon(ear, 0.9 * self.skin, flat=True)
         outline = _CIRCLE * (width, 0.95)
         lower = outline[:, 1] > 0
-        # below the eyes the head narrows to the chin
+        # below the eyes, the head narrows toward the chin
         narrow = 1 - (1 - 0.8 * who.jaw_width) * outline[lower, 1] ** 2
         outline[lower, 0] *= narrow
         outline[lower, 1] *= self.chin / 0.95
@@ -374,8 +379,8 @@ class _Face:
         if who.beard:
             beard = outline[outline[:, 1] > 0.15]
             cheek = _curve(beard[-1], (0, 0.34), beard[0])
-            colour = self.skin + who.beard * (who.hair - self.skin) * 0.8
-            canvas.polygon(np.concatenate([beard, cheek]), colour, flat=True)
+            color = self.skin + who.beard * (who.hair - self.skin) * 0.8
+            canvas.polygon(np.concatenate([beard, cheek]), color, flat=True)
             face = _ellipse(0, 0.18, 0.45, 0.42)
             canvas.polygon(face, self.skin)
         fringe = np.concatenate(
@@ -431,11 +436,11 @@ class _Face:
         canvas.polygon(
             np.concatenate([top, bottom]), np.array([235.0, 238, 240])
         )
-        # the iris, cut by the lids
+        # the lids clip the iris
         radius = 0.072 * who.eye_size
         iris = _ellipse(x, y, radius, radius)
-        share = np.clip(1 - ((iris[:, 0] - x) / half) ** 2, 0, 1)
-        iris[:, 1] = np.clip(iris[:, 1], y - upper * share, y + lower * share)
+        lid = np.clip(1 - ((iris[:, 0] - x) / half) ** 2, 0, 1)
+        iris[:, 1] = np.clip(iris[:, 1], y - upper * lid, y + lower * lid)
         canvas.polygon(iris, who.iris)
         if upper + lower > 0.05:
             canvas.polygon(
@@ -506,7 +511,7 @@ class _Face:
         half = 0.27 * who.mouth_width * narrow
         half = half * (1 + 0.28 * self.corner_up - 0.22 * self.jaw)
         gap = 0.05 * self.part + 0.2 * self.jaw * min(1.0, 3 * self.part)
-        # an open mouth without a smile is an O: the corners sink with the jaw
+        # an open mouth without a smile is an O: its corners sink with the jaw
         corner_y = base + who.mouth_curve + 0.4 * gap
         corner_y = corner_y - 0.14 * self.corner_up + 0.11 * self.corner_down
         left, right = (-half[0], corner_y[0]), (half[1], corner_y[1])
@@ -559,14 +564,14 @@ class _Face:
             canvas.line(dent, self._shade(pressed), 0.03)
 
     def _glasses(self, canvas: _Canvas) -> None:
-        colour = np.array([40.0, 35, 35])
+        color = np.array([40.0, 35, 35])
         for sign in (-1, 1):
             x = sign * 0.33 * self.identity.eye_distance
-            canvas.line(_ellipse(x, -0.1, 0.22, 0.17), colour, 0.03, True)
-        canvas.line(np.array([(-0.11, -0.12), (0.11, -0.12)]), colour, 0.03)
+            canvas.line(_ellipse(x, -0.1, 0.22, 0.17), color, 0.03, True)
+        canvas.line(np.array([(-0.11, -0.12), (0.11, -0.12)]), color, 0.03)
 
     def _shade(self, strength: float) -> np.ndarray:
-        """Skin colour of a fold: the stronger, the darker."""
+        """Return the skin color of a fold: the stronger, the darker."""
         return self.skin + min(1.0, strength) * (self.fold - self.skin)
 
 
@@ -589,18 +594,18 @@ def _draw_hand(canvas: _Canvas, occluder: tuple, skin: np.ndarray) -> None:
 def _expose(
     image: np.ndarray, conditions: Conditions, rng: np.random.Generator
 ) -> np.ndarray:
-    """Apply light, contrast, colour, blur and noise; uint8 as given."""
+    """Apply light, tint, contrast, blur and noise to an image, uint8."""
     size = len(image)
     ramp = np.linspace(-1, 1, size, dtype=np.float32)
     light = (
         1 + conditions.light[0] * ramp + conditions.light[1] * ramp[:, None]
     )
     light = np.clip(light, 0.25, 1.8) * conditions.brightness
-    picture = image * light[..., None]
-    picture *= np.asarray(conditions.tint, dtype=np.float32)
-    picture = (picture - 128) * np.float32(conditions.contrast) + 128
+    exposed = image * light[..., None]
+    exposed *= np.asarray(conditions.tint, dtype=np.float32)
+    exposed = (exposed - 128) * np.float32(conditions.contrast) + 128
     if conditions.blur > 0.2:
-        picture = cv2.GaussianBlur(picture, (0, 0), conditions.blur)
-    noise = rng.standard_normal(picture.shape, dtype=np.float32)
-    picture += np.float32(conditions.noise) * noise
-    return np.clip(picture, 0, 255).astype(np.uint8)
+        exposed = cv2.GaussianBlur(exposed, (0, 0), conditions.blur)
+    noise = rng.standard_normal(exposed.shape, dtype=np.float32)
+    exposed += np.float32(conditions.noise) * noise
+    return np.clip(exposed, 0, 255).astype(np.uint8)

@@ -35,41 +35,41 @@ _FRAMES_HEADER = (
     'arousal',
     *ABAW_ACTION_UNITS,
 )
-# Seeds of the parts of the data set never meet.
+# Parts of the data set; each has its own stream of seeds.
 _LABELED, _VAL, _UNLABELED, _VIDEO, _VOICE = range(5)
 
 
 @dataclass(frozen=True)
 class SyntheticSettings:
-    """What :func:`make_synthetic` makes.
+    """Size and difficulty of the data that :func:`make_synthetic` makes.
 
-    The labeled stills are few, imbalanced and taken under tame conditions of
-    few people; the unlabeled ones are of many people, under the conditions of
+    The labeled stills are few and imbalanced, and show few people under mild
+    conditions. The unlabeled ones show many people under the conditions of
     the videos, and most of them are neutral or happy.
 
     Args:
-        size: Side of the pictures in pixels.
-        labeled: Labeled stills of split=train per class, in the order of
+        size: Side of the images in pixels.
+        labeled: Labeled stills of the train split per class, in the order of
             ``ABAW_EXPRESSIONS``.
-        labeled_people: People in them.
-        val_per_class: Stills of split=val per class.
-        unlabeled: Number of unlabeled stills, each of another person.
-        unlabeled_shares: Class shares among them.
-        videos: Number of videos of split=train and of split=val, one person
-            each.
-        frames: Shortest and longest video.
+        labeled_people: Number of people in them.
+        val_per_class: Stills of the val split per class.
+        unlabeled: Number of unlabeled stills, each of a different person.
+        unlabeled_shares: Fraction of each class among them.
+        videos: Number of videos of the train and of the val split, with one
+            person each.
+        frames: Min and max length of a video in frames.
         min_strength: Expression strength below which a face is neutral.
         labeled_spread: Variation of pose and light in the labeled stills and
-            the videos of split=train.
+            the videos of the train split.
         wild_spread: The same for everything else.
-        labeled_flicker: Variation from frame to frame in the videos of
-            split=train.
-        flicker: The same in those of split=val, by which single frames are
-            ambiguous and neighbours help.
-        missing: Share of frames without a detected face.
-        unannotated: Share of frames without an expression label.
-        sound: Whether videos have a sound track, 30 frames to the second. It
-            changes nothing else.
+        labeled_flicker: Variation between frames in the videos of the train
+            split.
+        flicker: The same in the val split, where it makes single frames
+            ambiguous, so that neighboring frames help.
+        missing: Fraction of frames without a detected face.
+        unannotated: Fraction of frames without an expression label.
+        sound: Whether videos have a sound track, at 30 fps. It does not
+            change anything else.
     """
 
     size: int = 48
@@ -100,7 +100,7 @@ class SyntheticSettings:
 
     @classmethod
     def tiny(cls) -> SyntheticSettings:
-        """A set for tests: 100 pictures, made in a second."""
+        """Return settings for tests: 100 images, made in a second."""
         return cls(
             size=24,
             labeled=(4, 2, 2, 2, 3, 2, 2, 2),
@@ -120,25 +120,25 @@ def make_synthetic(
 ) -> bool:
     """Write a data root of synthetic faces and videos.
 
-    ``labels.csv``, ``unlabeled.csv`` with ``images/``, and ``frames.csv``
-    with ``frames/`` and ``sounds/<video>.wav``. The files depend on settings
-    and seed alone, not on the number of processes.
+    Writes ``labels.csv`` and ``unlabeled.csv`` with ``images/``, and
+    ``frames.csv`` with ``frames/`` and ``sounds/<video>.wav``. The files
+    depend only on the settings and the seed, not on the number of processes.
 
     Args:
-        out: Folder to make. Synthetic data of other settings in it are
-            replaced; any other content is refused.
-        settings: Sizes and difficulty.
-        seed: Non-negative.
-        processes: Processes that render.
+        out: Folder to write to. Synthetic data with other settings are
+            replaced; any other content is an error.
+        settings: Size and difficulty. Defaults to those of the demo.
+        seed: Non-negative seed.
+        processes: Number of worker processes; 1 uses none.
 
     Returns:
-        Whether anything was made; ``False`` where the folder already holds
-        the finished data of these settings and this seed.
+        Whether anything was written; ``False`` if the folder already holds
+        the complete data for these settings and this seed.
 
     Raises:
-        FileExistsError: ``out`` holds something else.
+        FileExistsError: ``out`` holds other files.
         OSError: A file cannot be written; ``filename`` names it.
-        ValueError: ``out`` cannot be written to.
+        ValueError: ``out`` is not writable.
     """
     out = Path(out)
     settings = settings or SyntheticSettings()
@@ -148,7 +148,7 @@ def make_synthetic(
         return False
     if out.exists() and any(out.iterdir()) and not marker.exists():
         raise FileExistsError(
-            f'{out} holds files that are not synthetic data: name another '
+            f'{out} holds files that are not synthetic data. Choose another '
             'folder.'
         )
     make_folder(out)
@@ -183,7 +183,7 @@ def make_synthetic(
 
 
 def _still_jobs(settings: SyntheticSettings) -> Iterator[tuple]:
-    """(part, number, split, expression) of every still."""
+    """Yield (part, number, split, expression) of every still."""
     number = 0
     for expression, count in zip(ABAW_EXPRESSIONS, settings.labeled):
         for _ in range(count):
@@ -246,9 +246,10 @@ def _make_video(
     rng: np.random.Generator,
     voice: np.random.Generator,
 ) -> list[tuple]:
-    """Render one video of one person.
+    """Render one video of one person and return its CSV rows.
 
-    Randomness of the sound is its own: the pictures are the same without it.
+    The sound has a random generator of its own, so that the images are the
+    same without it.
     """
     video = f'{split}_{number:03d}'
     num_frames = int(rng.integers(settings.frames[0], settings.frames[1] + 1))
@@ -263,7 +264,7 @@ def _make_video(
         sound = speak(timeline.arousal, voice)
         write_sound(out / 'sounds' / f'{video}.wav', sound)
     identity = Identity.sample(rng)
-    # Annotated videos are as tame as the labeled stills.
+    # Training videos are as mild as the labeled stills.
     spread, flicker = settings.wild_spread, settings.flicker
     if split == 'train':
         spread = settings.labeled_spread
@@ -316,7 +317,7 @@ def _flickering(
     flicker: float,
     rng: np.random.Generator,
 ) -> Conditions:
-    """Conditions of one frame: the video's, slow pose, fast noise."""
+    """Add slow pose and fast noise to the conditions of a video."""
     jitter = flicker * rng.standard_normal(8)
     x, y = base.shift
     return replace(
@@ -326,7 +327,7 @@ def _flickering(
         roll=float(base.roll + 0.6 * pose[2] + 0.03 * jitter[2]),
         shift=(x + 0.03 * jitter[3], y + 0.03 * jitter[4]),
         brightness=base.brightness * float(np.exp(0.12 * jitter[5])),
-        # Motion: every few frames one is badly blurred.
+        # Motion blur: every few frames, one is badly blurred.
         blur=base.blur + max(0.0, 0.9 * float(jitter[6])),
         noise=base.noise + abs(5 * float(jitter[7])),
         occluder=occluder,
@@ -334,11 +335,11 @@ def _flickering(
 
 
 def _runs(
-    length: int, share: float, mean: int, rng: np.random.Generator
+    length: int, fraction: float, mean: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Boolean (length,): runs of about ``mean`` frames, ``share`` in all."""
+    """Draw a mask (length,) of runs of about ``mean`` frames."""
     mask = np.zeros(length, dtype=bool)
-    for start in np.flatnonzero(rng.random(length) < share / mean):
+    for start in np.flatnonzero(rng.random(length) < fraction / mean):
         mask[start : start + int(rng.integers(1, 2 * mean))] = True
     return mask
 

@@ -1,6 +1,6 @@
-"""A voice whose prosody follows arousal.
+"""Synthesize a voice whose prosody follows arousal.
 
-In aroused speech pitch, its variation, loudness and tempo rise, and energy
+In aroused speech, pitch, its variation, loudness and tempo rise, and energy
 moves to high frequencies: Scherer, "Vocal communication of emotion" (2003);
 Juslin and Laukka, "Communication of emotions in vocal expression and music
 performance" (2003).
@@ -19,23 +19,23 @@ from .expressions import smooth_noise
 SAMPLE_RATE = 16000
 FRAME_RATE = 30
 _HARMONICS = 24
-_HIGHEST = 7000.0  # Hz; harmonics above are left out
+_HIGHEST = 7000.0  # in Hz; higher harmonics are left out
 
 
 def speak(arousal: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Sound of a person who talks with pauses, over background noise.
+    """Synthesize a person who talks with pauses, over background noise.
 
-    Between arousal 0 and 1 the pitch rises by 8 semitones, the loudness by
-    10 dB and the tempo from 4 to 6 syllables per second. How high and how
-    loud somebody speaks at rest differs between people, and all of it wavers,
-    so that a moment alone tells little.
+    From arousal 0 to 1, the pitch rises by 8 semitones, the loudness by 10 dB
+    and the tempo from 4 to 6 syllables per second. Pitch and loudness at rest
+    differ between people, and everything fluctuates, so that a short moment
+    tells little.
 
     Args:
-        arousal: In [-1, 1], of each video frame, (T,).
+        arousal: Arousal of each video frame, (T,), in [-1, 1].
         rng: Source of randomness.
 
     Returns:
-        Float32 (T * SAMPLE_RATE / FRAME_RATE,), in [-1, 1].
+        Samples (T * SAMPLE_RATE / FRAME_RATE,), float32, in [-1, 1].
     """
     num_frames = len(arousal)
     pitch = rng.uniform(np.log2(95), np.log2(230))
@@ -49,7 +49,7 @@ def speak(arousal: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
     per_sample = (
         np.arange(num_frames * SAMPLE_RATE // FRAME_RATE) / SAMPLE_RATE
-    ) * FRAME_RATE - 0.5  # time in frames, from the middle of the first
+    ) * FRAME_RATE - 0.5  # time in frames, from the center of the first
 
     def smooth(values: np.ndarray) -> np.ndarray:
         return np.interp(per_sample, np.arange(num_frames), values)
@@ -71,7 +71,7 @@ def _harmonics(
     tilt: np.ndarray,
     vowel: np.ndarray,
 ) -> np.ndarray:
-    """Voiced sound of unit power (n,), stronger around the vowel's formant."""
+    """Sum the harmonics (n,) at unit power, boosted near the formant."""
     sound = np.zeros(len(phase))
     power = np.zeros(len(phase))
     for number in range(1, _HARMONICS + 1):
@@ -85,7 +85,7 @@ def _harmonics(
 
 
 def write_sound(path: Path, sound: np.ndarray) -> None:
-    """Write sound (n,) in [-1, 1] as a mono WAV file of 16 bits."""
+    """Write samples (n,) in [-1, 1] to a 16-bit mono WAV file."""
     whole = np.round(32767 * sound).astype('<i2')
     with (
         whole_file(path, 'wb', sync=False) as file,
