@@ -5,8 +5,9 @@
 # 1 GPU. The paper's own result on Aff-Wild2 (validation): 40.57 macro-F1.
 _base_ = [
     '_base_/default_runtime.py',
-    '_base_/fer_224.py',
-    '_base_/resnet50.py',
+    '_base_/models/resnet50.py',
+    '_base_/datasets/fer_224.py',
+    '_base_/schedules/teacher_student_sgd.py',
 ]
 
 model = dict(
@@ -17,7 +18,6 @@ model = dict(
 
 max_iters = 100000
 train_cfg = dict(
-    type='MetaPseudoLabelLoop',
     max_iters=max_iters,
     val_interval=5000,
     unlabeled_dataloader=_base_.unlabeled_dataloader,
@@ -26,27 +26,12 @@ train_cfg = dict(
     feedback='dot',
     consistency=dict(weight=1.0, temperature=1.0, threshold=0.0),
 )
-val_cfg = dict()
-test_cfg = dict()
 val_evaluator = [
     dict(type='MacroF1Metric', prefix='student'),
     dict(type='MacroF1Metric', prefix='teacher', network='teacher'),
 ]
 test_evaluator = val_evaluator
 
-optim_wrapper = dict(
-    constructor='MultiOptimWrapperConstructor',
-    teacher=dict(
-        type='OptimWrapper',
-        optimizer=dict(type='SGD', lr=1e-2, momentum=0.9, weight_decay=5e-4),
-    ),
-    student=dict(
-        type='OptimWrapper',
-        optimizer=dict(type='SGD', lr=1e-3, momentum=0.9, weight_decay=5e-4),
-    ),
-)
-cosine = dict(type='CosineAnnealingLR', by_epoch=False)
-param_scheduler = dict(teacher=cosine, student=cosine)
 custom_hooks = [
     dict(type='FeedbackLossHook', weight=1.0),
     dict(type='PseudoLabelCollapseHook'),
@@ -56,5 +41,3 @@ default_hooks = dict(
         interval=5000, save_best='student/macro_f1', rule='greater'
     )
 )
-# Two optimizers step two networks: each needs a reducer of its own.
-model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel')

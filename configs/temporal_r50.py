@@ -9,22 +9,18 @@
 # and the pipeline of extract_dataloader inside LoadClipFrames. 1 GPU.
 # The paper's own results on Aff-Wild2 (validation): 42.77 macro-F1, 44.43 with
 # post-processing. Depth, width and schedule are not in the paper.
-_base_ = ['_base_/default_runtime.py', '_base_/temporal_clips.py']
+_base_ = [
+    '_base_/default_runtime.py',
+    '_base_/models/temporal_transformer.py',
+    '_base_/datasets/abaw_expressions.py',
+    '_base_/datasets/temporal_clips.py',
+    '_base_/schedules/adamw_warmup_cosine.py',
+]
 default_scope = 'mmaction'
 
 data_root = '{{$FER_SSL_DATA:data}}'
 student_checkpoint = '{{$FER_SSL_STUDENT:work_dirs/spatial_r50/student.pth}}'
 feature_store = '{{$FER_SSL_FEATURES:work_dirs/temporal_r50/features}}'
-classes = (
-    'neutral',
-    'anger',
-    'disgust',
-    'fear',
-    'happiness',
-    'sadness',
-    'surprise',
-    'other',
-)
 
 model = dict(
     backbone=dict(type='mmpretrain.ResNet', depth=50),
@@ -40,7 +36,7 @@ files = dict(
     ann_file='Aff-Wild2',
     data_prefix=dict(img_path='Aff-Wild2'),
     reader=dict(type='AffWild2Reader', track='EXPR'),
-    metainfo=dict(classes=classes),
+    metainfo=dict(classes=_base_.classes),
 )
 store = dict(**files, feature_store=feature_store)
 train_dataloader = dict(
@@ -62,11 +58,7 @@ extract_dataloader = dict(
 )
 
 train_cfg = dict(max_iters=20000, val_interval=1000)
-optim_wrapper = dict(
-    type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=1e-4, weight_decay=0.05),
-    clip_grad=dict(max_norm=1.0),
-)
+optim_wrapper = dict(optimizer=dict(lr=1e-4))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=500),
     dict(type='CosineAnnealingLR', by_epoch=False, begin=500),

@@ -239,6 +239,18 @@ def test_formatting_once_still_needed(monkeypatch):
     assert len(texts) == 2
 
 
+def test_variables_as_text_still_needed(tmp_path):
+    file = tmp_path / 'x.py'
+    file.write_text("a = '{{$FER_X:b}}'\n")
+    done = python(
+        'import os\n'
+        'from mmengine.config import Config\n'
+        'os.environ["FER_X"] = "it\'s"\n'
+        f'Config.fromfile({str(file)!r})'
+    )
+    assert 'SyntaxError' in done.stderr
+
+
 def test_parent_locations_still_needed():
     done = python(
         'import sys\n'

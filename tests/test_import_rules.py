@@ -1,11 +1,13 @@
 """Who may import whom: data move forward, see docs/architecture.md."""
 
 import ast
+import re
 from pathlib import Path
 
 import fer_ssl
 
 ROOT = Path(fer_ssl.__file__).parent
+PAGE = Path(__file__).parents[1] / 'docs/architecture.md'
 #: Modules on the first level and folders, and what each may import.
 MAY_IMPORT = {
     '__init__': 'compat missing_mmcv version',
@@ -26,7 +28,8 @@ MAY_IMPORT = {
     'engine': 'datasets evaluation models utils visualization',
     'apis': 'evaluation face_detection launch media models utils '
     'visualization',
-    'experiments': 'evaluation labels launch models utils visualization',
+    'experiments': 'datasets evaluation labels launch models utils '
+    'visualization',
     'benchmarks': 'data_preparation datasets engine evaluation experiments '
     'features labels models utils',
 }
@@ -60,3 +63,11 @@ def test_imports_go_one_way():
         allowed = {room, *MAY_IMPORT[room].split()}
         found = set(imports_of(path))
         assert found <= allowed, (path, found - allowed)
+
+
+def test_the_page_has_the_same_table():
+    text = PAGE.read_text('utf-8').partition('## Who may import whom')[2]
+    rows = re.findall(r'^\| `(\w+)` \| (.*) \|$', text, re.MULTILINE)
+    assert {part: re.findall(r'`(\w+)`', names) for part, names in rows} == {
+        part: names.split() for part, names in MAY_IMPORT.items()
+    }

@@ -58,6 +58,16 @@ def test_what_the_config_refuses(parse, monkeypatch):
             launch.load_config(parse(config=config))
 
 
+def test_folder_with_a_quote_in_its_name(parse, monkeypatch, tmp_path):
+    folder = f"{tmp_path}/Ann's faces"
+    monkeypatch.setenv('FER_SSL_FACES', folder)
+    cfg = launch.load_config(parse(config='faces_supervised_r18.py'))
+    assert cfg.train_dataloader.dataset.data_root == folder
+    cfg.dump(tmp_path / 'saved.py')
+    saved = Config.fromfile(tmp_path / 'saved.py')
+    assert saved.to_dict() == cfg.to_dict()
+
+
 def test_data_root_reaches_the_datasets(parse, tmp_path):
     config = tmp_path / 'with_data.py'
     config.write_text(

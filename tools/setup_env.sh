@@ -1,6 +1,5 @@
-# Sourced by run_tests.sh, quickstart.sh and demo_paper_b.sh: makes .venv in
-# the checkout, with fer_ssl and the versions of requirements/constraints.txt
-# installed in it.
+# Sourced by run_tests.sh and quickstart.sh: makes .venv in the checkout, with
+# fer_ssl and the versions of requirements/constraints.txt installed in it.
 # A second call takes seconds: only fer_ssl itself is installed again.
 #   setup_env [requirements files]
 
@@ -46,10 +45,4 @@ setup_env() {
     fi
     python -m pip install -q --no-deps --no-build-isolation \
         --force-reinstall . || return
-}
-
-# Prints a command and runs it; what it prints goes to the file $log.
-run() {
-    echo "\$ $*" | tee -a "$log"
-    "$@" >> "$log" 2>&1 || { tail -n 30 "$log" >&2; exit 1; }
 }

@@ -3,7 +3,12 @@
 #   FER_SSL_STUDENT=STUDENT.pth FER_SSL_FEATURES=DIR \
 #       mim train fer_ssl configs/demo/demo_b_au.py
 # Half a minute on 2 cores.
-_base_ = '../_base_/demo_b_clips.py'
+_base_ = [
+    '../_base_/models/demo_b_temporal.py',
+    '../_base_/datasets/demo_b_clips.py',
+    '../_base_/schedules/demo_b_iters.py',
+]
+default_scope = 'mmaction'
 
 classes = tuple(f'AU{i}' for i in (1, 2, 4, 6, 7, 10, 12, 15, 23, 24, 25, 26))
 task = dict(

@@ -3,21 +3,17 @@
 #   FER_SSL_STUDENT=STUDENT.pth FER_SSL_FEATURES=DIR \
 #       mim train fer_ssl configs/demo/demo_b_expr.py
 # Half a minute on 2 cores.
-_base_ = '../_base_/demo_b_clips.py'
+_base_ = [
+    '../_base_/models/demo_b_temporal.py',
+    '../_base_/datasets/abaw_expressions.py',
+    '../_base_/datasets/demo_b_clips.py',
+    '../_base_/schedules/demo_b_iters.py',
+]
+default_scope = 'mmaction'
 
-classes = (
-    'neutral',
-    'anger',
-    'disgust',
-    'fear',
-    'happiness',
-    'sadness',
-    'surprise',
-    'other',
-)
 task = dict(
     reader=dict(type='FramesCSVReader', tasks='EXPR'),
-    metainfo=dict(classes=classes),
+    metainfo=dict(classes=_base_.classes),
 )
 model = dict(
     cls_head=dict(num_classes=8, task=dict(type='ExpressionTask')),

@@ -3,7 +3,12 @@
 #   FER_SSL_STUDENT=STUDENT.pth FER_SSL_FEATURES=DIR \
 #       mim train fer_ssl configs/demo/demo_b_va.py
 # Half a minute on 2 cores.
-_base_ = '../_base_/demo_b_clips.py'
+_base_ = [
+    '../_base_/models/demo_b_temporal.py',
+    '../_base_/datasets/demo_b_clips.py',
+    '../_base_/schedules/demo_b_iters.py',
+]
+default_scope = 'mmaction'
 
 classes = ('valence', 'arousal')
 task = dict(

@@ -4,8 +4,8 @@
 # Six minutes on one core.
 _base_ = [
     '../_base_/default_runtime.py',
-    '../_base_/demo_data.py',
-    '../_base_/demo_vit.py',
+    '../_base_/models/demo_vit.py',
+    '../_base_/datasets/demo_data.py',
 ]
 
 model = dict(

@@ -6,8 +6,9 @@
 #   --cfg-options model.backbone.init_cfg=None
 _base_ = [
     '../_base_/default_runtime.py',
-    '../_base_/demo_data.py',
-    '../_base_/demo_vit.py',
+    '../_base_/models/demo_vit.py',
+    '../_base_/datasets/demo_data.py',
+    '../_base_/schedules/adamw_warmup_cosine.py',
 ]
 
 pretrained = '{{$FER_SSL_MAE:work_dirs/demo_mae/iter_3500.pth}}'
@@ -72,20 +73,12 @@ test_dataloader = dict(
 )
 
 max_iters = 450
-train_cfg = dict(
-    type='ResumableTrainLoop', max_iters=max_iters, val_interval=max_iters
-)
-val_cfg = dict()
-test_cfg = dict()
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 val_evaluator = dict(type='MacroF1Metric')
 test_evaluator = dict(
     type='MacroF1Metric', out_file='work_dirs/demo_mae_finetune/frames.csv'
 )
-optim_wrapper = dict(
-    type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
-    clip_grad=dict(max_norm=1.0),
-)
+optim_wrapper = dict(optimizer=dict(lr=2e-3))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=100),
     dict(type='CosineAnnealingLR', by_epoch=False, begin=100),

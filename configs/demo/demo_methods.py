@@ -1,7 +1,7 @@
 # One network on the synthetic faces, from the weights of demo_baseline.py
 # (FER_SSL_BASELINE names their file), with as many steps as demo_spatial.py.
 # FER_SSL_METHOD chooses the method: supervised, pseudo_label, uda, fixmatch,
-# flexmatch, dash, ada_cm. Those of two networks: demo_meta.py.
+# flexmatch, dash, ada_cm. demo_meta.py has the methods with two networks.
 #   FER_SSL_METHOD=fixmatch mim train fer_ssl configs/demo/demo_methods.py
 # CPU, a few minutes. Results, with 900 steps: docs/results.md.
 _base_ = ['demo_baseline.py']

@@ -1,9 +1,14 @@
 # Paper A, spatial phase, on the synthetic faces. Both networks start from the
-# weights of demo_baseline.py: so short a run has no time to spare for pseudo-
-# labels of an untrained teacher (FER_SSL_BASELINE names their file).
+# weights of demo_baseline.py (FER_SSL_BASELINE names their file): so short a
+# run has no time for the pseudo-labels of an untrained teacher.
 #   mim train fer_ssl configs/demo/demo_spatial.py
 # About four minutes on 2 cores.
-_base_ = ['../_base_/default_runtime.py', '../_base_/demo_data.py']
+_base_ = [
+    '../_base_/default_runtime.py',
+    '../_base_/models/demo_resnet18.py',
+    '../_base_/datasets/demo_data.py',
+    '../_base_/schedules/teacher_student_short.py',
+]
 
 baseline = '{{$FER_SSL_BASELINE:work_dirs/demo_baseline/iter_1200.pth}}'
 model = dict(
@@ -17,7 +22,6 @@ model = dict(
 
 max_iters = 1800
 train_cfg = dict(
-    type='MetaPseudoLabelLoop',
     max_iters=max_iters,
     val_interval=900,
     unlabeled_dataloader=_base_.unlabeled_dataloader,
@@ -26,8 +30,6 @@ train_cfg = dict(
     logit_adjustment=1.0,
     consistency=dict(temperature=0.5, threshold=0.7),
 )
-val_cfg = dict()
-test_cfg = dict()
 val_evaluator = [
     dict(type='MacroF1Metric', prefix='student'),
     dict(type='MacroF1Metric', prefix='teacher', network='teacher'),
@@ -41,14 +43,6 @@ test_evaluator = [
     dict(type='MacroF1Metric', prefix='teacher', network='teacher'),
 ]
 
-sgd = dict(type='SGD', lr=0.03, momentum=0.9, nesterov=True, weight_decay=5e-4)
-optim_wrapper = dict(
-    constructor='MultiOptimWrapperConstructor',
-    teacher=dict(type='OptimWrapper', optimizer=sgd),
-    student=dict(type='OptimWrapper', optimizer=sgd),
-)
-cosine = dict(type='CosineAnnealingLR', by_epoch=False)
-param_scheduler = dict(teacher=cosine, student=cosine)
 custom_hooks = [
     dict(type='FeedbackLossHook'),
     dict(type='PseudoLabelCollapseHook', interval=100),
@@ -56,4 +50,3 @@ custom_hooks = [
 default_hooks = dict(
     checkpoint=dict(interval=900, save_best='student/macro_f1', rule='greater')
 )
-model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel')

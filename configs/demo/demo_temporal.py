@@ -4,7 +4,13 @@
 #   FER_SSL_STUDENT=STUDENT.pth FER_SSL_FEATURES=DIR \
 #       mim train fer_ssl configs/demo/demo_temporal.py
 # About a minute on 2 cores.
-_base_ = ['../_base_/default_runtime.py', '../_base_/temporal_clips.py']
+_base_ = [
+    '../_base_/default_runtime.py',
+    '../_base_/models/temporal_transformer.py',
+    '../_base_/datasets/abaw_expressions.py',
+    '../_base_/datasets/temporal_clips.py',
+    '../_base_/schedules/adamw_warmup_cosine.py',
+]
 default_scope = 'mmaction'
 
 data_root = '{{$FER_SSL_DEMO:data/synthetic}}'
@@ -12,16 +18,6 @@ student_checkpoint = (
     '{{$FER_SSL_STUDENT:work_dirs/demo_spatial/iter_1800.pth}}'
 )
 feature_store = '{{$FER_SSL_FEATURES:work_dirs/demo_temporal/features}}'
-classes = (
-    'neutral',
-    'anger',
-    'disgust',
-    'fear',
-    'happiness',
-    'sadness',
-    'surprise',
-    'other',
-)
 
 model = dict(
     backbone=dict(
@@ -47,7 +43,7 @@ model = dict(
     ),
 )
 
-files = dict(data_root=data_root, metainfo=dict(classes=classes))
+files = dict(data_root=data_root, metainfo=dict(classes=_base_.classes))
 store = dict(**files, feature_store=feature_store)
 train_dataloader = dict(
     batch_size=16, num_workers=0, dataset=dict(**store, stride=32)
@@ -80,14 +76,5 @@ test_evaluator = [
         post_process=_base_.majority,
         out_file='work_dirs/demo_temporal/smoothed.csv',
     ),
-]
-optim_wrapper = dict(
-    type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.05),
-    clip_grad=dict(max_norm=1.0),
-)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=40),
-    dict(type='CosineAnnealingLR', by_epoch=False, begin=40),
 ]
 default_hooks = dict(checkpoint=dict(interval=200))

@@ -2,11 +2,11 @@
 # 60 labeled faces per class, as faces_spatial_r18.py, from the same weights.
 #   FER_SSL_FACES=DIR mim train fer_ssl configs/faces/faces_ada_cm_r18.py
 # CPU or GPU. Result with a quarter of the channels: docs/results.md.
-_base_ = ['../_base_/methods_faces_r18.py']
+_base_ = ['faces_fixmatch_r18.py']
 
 pipeline = _base_.train_cfg.unlabeled_dataloader.dataset.pipeline
 pipeline[-2].num_views = [2, 1]  # two weak views
 train_cfg = dict(
     unlabeled_dataloader=dict(dataset=dict(pipeline=pipeline)),
-    method=dict(type='AdaCM'),
+    method=dict(_delete_=True, type='AdaCM'),
 )

@@ -2,6 +2,6 @@
 # 60 labeled faces per class, as faces_spatial_r18.py, from the same weights.
 #   FER_SSL_FACES=DIR mim train fer_ssl configs/faces/faces_flexmatch_r18.py
 # CPU or GPU. Result with a quarter of the channels: docs/results.md.
-_base_ = ['../_base_/methods_faces_r18.py']
+_base_ = ['faces_fixmatch_r18.py']
 
-train_cfg = dict(method=dict(type='FlexMatch', threshold=0.95))
+train_cfg = dict(method=dict(_delete_=True, type='FlexMatch', threshold=0.95))

@@ -5,8 +5,9 @@
 #   FER_SSL_FACES=DIR mim train fer_ssl configs/faces/faces_spatial_r18.py
 _base_ = [
     '../_base_/default_runtime.py',
-    '../_base_/faces_64.py',
-    '../_base_/resnet18_64.py',
+    '../_base_/models/resnet18_64.py',
+    '../_base_/datasets/faces_64.py',
+    '../_base_/schedules/teacher_student_short.py',
 ]
 
 baseline = '{{$FER_SSL_BASELINE:work_dirs/faces_supervised_r18/iter_400.pth}}'
@@ -21,7 +22,6 @@ model = dict(
 
 max_iters = 400
 train_cfg = dict(
-    type='MetaPseudoLabelLoop',
     max_iters=max_iters,
     val_interval=200,
     unlabeled_dataloader=_base_.unlabeled_dataloader,
@@ -30,22 +30,12 @@ train_cfg = dict(
     logit_adjustment=1.0,
     consistency=dict(temperature=0.5, threshold=0.7),
 )
-val_cfg = dict()
-test_cfg = dict()
 val_evaluator = [
     dict(type='MacroF1Metric', prefix='student'),
     dict(type='MacroF1Metric', prefix='teacher', network='teacher'),
 ]
 test_evaluator = val_evaluator
 
-sgd = dict(type='SGD', lr=0.03, momentum=0.9, nesterov=True, weight_decay=5e-4)
-optim_wrapper = dict(
-    constructor='MultiOptimWrapperConstructor',
-    teacher=dict(type='OptimWrapper', optimizer=sgd),
-    student=dict(type='OptimWrapper', optimizer=sgd),
-)
-cosine = dict(type='CosineAnnealingLR', by_epoch=False)
-param_scheduler = dict(teacher=cosine, student=cosine)
 custom_hooks = [
     dict(type='FeedbackLossHook'),
     dict(type='PseudoLabelCollapseHook', interval=100),
@@ -53,4 +43,3 @@ custom_hooks = [
 default_hooks = dict(
     checkpoint=dict(interval=200, save_best='student/macro_f1', rule='greater')
 )
-model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel')

@@ -1,12 +1,16 @@
 # The classifier that comes with the package (its card:
 # projects/fer_ssl/checkpoints/README.md): ResNet-18 with half of its channels,
-# 64 pixels, on all labeled faces of split=train, balanced by class, in grey:
-# there 64 % of the sad faces are in colour and 7 % of the others, so a network
-# would learn that colour means sadness, and split=val (71 %, .3 %) agree.
+# 64 pixels, on all labeled faces of split=train, balanced by class, in gray:
+# there 64 % of the sad faces are in color and 7 % of the others, so a network
+# would learn that color means sadness, and split=val (71 %, .3 %) would agree.
 #   FER_SSL_FACES=DIR mim train fer_ssl configs/faces/faces_starter.py
 # About 20 minutes on one busy core. Our own result on split=val, one training:
 # macro-F1 63.95, UAR 67.31, accuracy 86.90.
-_base_ = ['../_base_/default_runtime.py', '../_base_/faces_64.py']
+_base_ = [
+    '../_base_/default_runtime.py',
+    '../_base_/datasets/faces_64.py',
+    '../_base_/schedules/sgd_cosine.py',
+]
 
 model = dict(
     type='ImageClassifier',
@@ -55,20 +59,11 @@ test_dataloader = val_dataloader
 face_crop = dict(size=112, margin=0.0)
 
 max_iters = 4000
-train_cfg = dict(
-    type='ResumableTrainLoop', max_iters=max_iters, val_interval=1000
-)
-val_cfg = dict()
-test_cfg = dict()
+train_cfg = dict(max_iters=max_iters, val_interval=1000)
 val_evaluator = dict(type='MacroF1Metric')
 test_evaluator = val_evaluator
 
-optim_wrapper = dict(
-    type='OptimWrapper',
-    optimizer=dict(
-        type='SGD', lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4
-    ),
-)
+optim_wrapper = dict(optimizer=dict(lr=0.1, nesterov=True))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=200),
     dict(type='CosineAnnealingLR', by_epoch=False, begin=200),

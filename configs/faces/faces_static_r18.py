@@ -1,15 +1,17 @@
 # The student of faces_spatial_r18.py frame by frame on the sequences of
 # tools/dataset/make_sequences.py, raw and smoothed: the comparison for
 # faces_temporal_r18.py.
-#   FER_SSL_SEQUENCES=DIR mim test fer_ssl configs/faces/faces_static_r18.py \
+#   mim test fer_ssl configs/faces/faces_static_r18.py \
 #       --checkpoint work_dirs/faces_spatial_r18/iter_400.pth
+# Reads data/sequences; for another folder, add
+# --cfg-options test_dataloader.dataset.data_root=DIR.
 _base_ = ['faces_spatial_r18.py']
 
 test_dataloader = dict(
     dataset=dict(
         _delete_=True,
         type='VideoFrameDataset',
-        data_root='{{$FER_SSL_SEQUENCES:data/sequences}}',
+        data_root='data/sequences',
         ann_file='frames.csv',
         metainfo=dict(classes=_base_.classes),
         split='val',

@@ -1,12 +1,19 @@
 # Temporal phase on sequences of real stills (tools/dataset/make_sequences.py),
 # with cached features of the student of faces_spatial_r18.py.
-#   export FER_SSL_SEQUENCES=DIR FER_SSL_STUDENT=STUDENT.pth FER_SSL_FEATURES=F
+#   export FER_SSL_STUDENT=STUDENT.pth FER_SSL_FEATURES=F
 #   mim run fer_ssl extract_features faces_temporal_r18.py STUDENT.pth --out F
 #   mim train fer_ssl configs/faces/faces_temporal_r18.py
-_base_ = ['../_base_/default_runtime.py', '../_base_/temporal_clips.py']
+# Reads data/sequences; for another folder, add --cfg-options data_root=DIR to
+# both commands.
+_base_ = [
+    '../_base_/default_runtime.py',
+    '../_base_/models/temporal_transformer.py',
+    '../_base_/datasets/temporal_clips.py',
+    '../_base_/schedules/adamw_warmup_cosine.py',
+]
 default_scope = 'mmaction'
 
-data_root = '{{$FER_SSL_SEQUENCES:data/sequences}}'
+data_root = 'data/sequences'
 student_checkpoint = (
     '{{$FER_SSL_STUDENT:work_dirs/faces_spatial_r18/iter_400.pth}}'
 )
@@ -43,13 +50,4 @@ extract_dataloader = dict(
 )
 
 train_cfg = dict(max_iters=400, val_interval=200)
-optim_wrapper = dict(
-    type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.05),
-    clip_grad=dict(max_norm=1.0),
-)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=40),
-    dict(type='CosineAnnealingLR', by_epoch=False, begin=40),
-]
 default_hooks = dict(checkpoint=dict(interval=200))

@@ -5,7 +5,7 @@
 #   FER_SSL_MAE=WEIGHTS.pth bash tools/dist_train.sh \
 #       configs/mae/finetune_vit_base_expr.py 4
 # 4 GPUs of 64 faces.
-_base_ = ['../_base_/default_runtime.py', '../_base_/fer_224.py']
+_base_ = ['../_base_/default_runtime.py', '../_base_/datasets/fer_224.py']
 
 pretrained = '{{$FER_SSL_MAE:work_dirs/mae_vit_base_faces/epoch_500.pth}}'
 model = dict(

@@ -4,7 +4,10 @@
 # augmentation: these are the masked autoencoder's own.
 #   bash tools/dist_train.sh configs/mae/mae_vit_base_faces.py 8
 # 8 GPUs of 128 faces; for another batch auto_scale_lr.enable=True scales lr.
-_base_ = ['../_base_/default_runtime.py', '../_base_/mae_faces_224.py']
+_base_ = [
+    '../_base_/default_runtime.py',
+    '../_base_/datasets/mae_faces_224.py',
+]
 
 model = dict(
     type='MAE',

@@ -1,8 +1,10 @@
 # Dash (arXiv 2109.00650): a threshold that rises with the steps,
 # on the data, network and number of steps of spatial_r50.py.
 #   mim train fer_ssl configs/methods/dash_r50.py
-# 1 GPU; time and result: not measured yet. Nobody has published one on these
-# data. The method: docs/methods.md.
-_base_ = ['../_base_/methods_r50.py']
+# 1 GPU; time and result: not measured yet. Nobody has published a result on
+# these data. The method is described in docs/methods.md.
+_base_ = ['fixmatch_r50.py']
 
-train_cfg = dict(method=dict(type='Dash', gamma=1.27, rho_min=0.05))
+train_cfg = dict(
+    method=dict(_delete_=True, type='Dash', gamma=1.27, rho_min=0.05)
+)

@@ -1,8 +1,8 @@
 # FlexMatch (arXiv 2110.08263): a threshold for each class that grows,
 # on the data, network and number of steps of spatial_r50.py.
 #   mim train fer_ssl configs/methods/flexmatch_r50.py
-# 1 GPU; time and result: not measured yet. Nobody has published one on these
-# data. The method: docs/methods.md.
-_base_ = ['../_base_/methods_r50.py']
+# 1 GPU; time and result: not measured yet. Nobody has published a result on
+# these data. The method is described in docs/methods.md.
+_base_ = ['fixmatch_r50.py']
 
-train_cfg = dict(method=dict(type='FlexMatch', threshold=0.95))
+train_cfg = dict(method=dict(_delete_=True, type='FlexMatch', threshold=0.95))

@@ -7,7 +7,12 @@
 #   mim test fer_ssl configs/paper_b/au_paper.py --checkpoint WEIGHTS.pth
 # STUDENT.pth is the ViT-B/16 fine-tuned on EXPR of Aff-Wild2. 1 GPU.
 # The paper's own result (official validation set): 57.62 mean F1.
-_base_ = '../_base_/paper_b_clips.py'
+_base_ = [
+    '../_base_/models/paper_b_temporal.py',
+    '../_base_/datasets/paper_b_clips.py',
+    '../_base_/schedules/paper_b_epochs.py',
+]
+default_scope = 'mmaction'
 
 feature_store = '{{$FER_SSL_FEATURES:work_dirs/paper_b/features_au}}'
 classes = (

@@ -4,7 +4,12 @@
 # Its predictions are smoothed by the majority of 40 frames.
 # Commands are those of expr_paper.py. 1 GPU. The paper's own result is there;
 # which of the two forms it is of, the paper does not say.
-_base_ = ['expr_paper.py', '../_base_/paper_b_code.py']
+_base_ = [
+    'expr_paper.py',
+    '../_base_/models/paper_b_code_head.py',
+    '../_base_/datasets/paper_b_code_windows.py',
+    '../_base_/schedules/paper_b_code_schedule.py',
+]
 
 model = dict(cls_head=_base_.code_head)
 test_dataloader = dict(dataset=_base_.code_test)

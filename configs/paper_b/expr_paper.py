@@ -7,22 +7,18 @@
 #   mim test fer_ssl configs/paper_b/expr_paper.py --checkpoint WEIGHTS.pth
 # STUDENT.pth is the ViT-B/16 fine-tuned on EXPR of Aff-Wild2. 1 GPU.
 # The paper's own result (official validation set): 45.61 macro-F1.
-_base_ = '../_base_/paper_b_clips.py'
+_base_ = [
+    '../_base_/models/paper_b_temporal.py',
+    '../_base_/datasets/abaw_expressions.py',
+    '../_base_/datasets/paper_b_clips.py',
+    '../_base_/schedules/paper_b_epochs.py',
+]
+default_scope = 'mmaction'
 
 feature_store = '{{$FER_SSL_FEATURES:work_dirs/paper_b/features_expr}}'
-classes = (
-    'neutral',
-    'anger',
-    'disgust',
-    'fear',
-    'happiness',
-    'sadness',
-    'surprise',
-    'other',
-)
 task = dict(
     reader=dict(type='AffWild2Reader', track='EXPR'),
-    metainfo=dict(classes=classes),
+    metainfo=dict(classes=_base_.classes),
 )
 
 model = dict(

@@ -8,7 +8,12 @@
 # STUDENT.pth is the ViT-B/16 fine-tuned on EXPR of Aff-Wild2. 1 GPU.
 # The paper's own result (official validation set): CCC .5385 (valence) and
 # .6224 (arousal).
-_base_ = '../_base_/paper_b_clips.py'
+_base_ = [
+    '../_base_/models/paper_b_temporal.py',
+    '../_base_/datasets/paper_b_clips.py',
+    '../_base_/schedules/paper_b_epochs.py',
+]
+default_scope = 'mmaction'
 
 feature_store = '{{$FER_SSL_FEATURES:work_dirs/paper_b/features_va}}'
 classes = ('valence', 'arousal')

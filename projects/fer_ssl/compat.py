@@ -24,6 +24,7 @@ from mmengine.fileio.handlers import yaml_handler
 from mmengine.registry import Registry
 from mmengine.utils import digit_version
 
+from .utils.environment import fill_file
 from .utils.files import whole_path
 from .utils.saved_config import (
     check_component,
@@ -36,6 +37,7 @@ def apply_repairs() -> None:
     """Arrange all repairs; a second call changes nothing."""
     import_parent_locations()
     when_imported('mmengine.config.config', format_configs_once)
+    when_imported('mmengine.config.config', fill_in_variables_as_text)
     hold_registries_to_components()
     read_yaml_as_data()
     when_imported('mmengine.runner.checkpoint', load_checkpoints_safely)
@@ -211,6 +213,35 @@ def format_configs_once(config: types.ModuleType) -> None:
         return formatted[text]
 
     config.FormatCode = format_once
+
+
+def fill_in_variables_as_text(config: types.ModuleType) -> None:
+    """Put environment variables into configs whatever characters they have.
+
+    Symptom: ``'{{$NAME:default}}'`` with a quote in the value is a
+    ``SyntaxError`` in a temporary file, and a backslash is lost or an escape:
+    the value is pasted into the text of the config.
+    Upstream: ``Config._substitute_env_variables``, all versions up to 0.11.
+
+    Args:
+        config: The module ``mmengine.config.config``.
+    """
+    fill = config.Config._substitute_env_variables
+    if hasattr(fill, '__wrapped__'):
+        return
+
+    @functools.wraps(fill)
+    def substitute(filename: str, temp_config_name: str) -> dict:
+        used = fill_file(filename, temp_config_name)
+        for name, value in used.items():
+            config.print_log(
+                f'Using env variable `{name}` with value of {value} to '
+                'replace item in config.',
+                logger='current',
+            )
+        return used
+
+    config.Config._substitute_env_variables = staticmethod(substitute)
 
 
 # --------------------------------------------------------------------------

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 
 def pipeline(size=24):
     """Weak and strong view of the config, of small images."""
-    config = Config.fromfile(ROOT / 'configs/_base_/fer_224.py')
+    config = Config.fromfile(ROOT / 'configs/_base_/datasets/fer_224.py')
     steps = unlabeled_pipeline(config)
     steps[1]['scale'] = (size + 4, size + 4)
     for view in steps[2]['transforms']:

@@ -1,3 +1,4 @@
+import ast
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +15,21 @@ def test_base_names_are_unique():
     names = Counter(path.name for path in CONFIGS)
     assert len(EXPERIMENTS) >= 8
     assert max(names.values()) == 1
+
+
+def test_bases_inherit_bases_only():
+    root = Path(__file__).parents[2] / 'configs/_base_'
+    folders = {'models', 'datasets', 'schedules'}
+    for path in root.rglob('*.py'):
+        place = path.relative_to(root)
+        assert place.parts[0] in {*folders, 'default_runtime.py'}, place
+        code = ast.parse(path.read_text()).body
+        for node in code:
+            if isinstance(node, ast.Assign) and node.targets[0].id == '_base_':
+                names = ast.literal_eval(node.value)
+                for name in [names] if isinstance(names, str) else names:
+                    base = (path.parent / name).resolve()
+                    assert base.is_relative_to(root.resolve()), place
 
 
 def drop_weights(config):

@@ -14,7 +14,7 @@ CONFIGS = Path(__file__).parents[2] / 'configs' / 'faces'
 NAMES = sorted(
     path.name
     for path in CONFIGS.glob('*.py')
-    if 'FER_SSL_SEQUENCES' not in path.read_text()
+    if 'data/sequences' not in path.read_text()
 )
 CLASSES = (
     'neutral',

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fer_ssl.experiments.study import Study, read_config
+from fer_ssl.experiments.plan import read_config
+from fer_ssl.experiments.study import Study
 
 CONFIG = """
 start = '{{$FER_SSL_BASELINE:nothing}}'
@@ -129,7 +130,11 @@ def test_a_variable_of_the_shell_counts(study, monkeypatch):
 @pytest.mark.parametrize(
     'place, value, message',
     [
-        ('sedes', [1], r'study\.yml: sedes: unknown key; did you mean seeds'),
+        (
+            'sedes',
+            [1],
+            r'study\.yml: sedes: unknown key \(did you mean seeds\?\)\.',
+        ),
         ('differences', 'below', 'differences: must be above or last'),
         ('seeds', 3, 'seeds: must be a list'),
         ('rows', {}, 'rows: must map at least one name'),
@@ -137,7 +142,7 @@ def test_a_variable_of_the_shell_counts(study, monkeypatch):
         (
             'rows.before.stpe',
             'a',
-            r'rows.before.stpe: no step has {stpe}; did you mean step\?',
+            r'rows.before.stpe: no step has {stpe} \(did you mean step\?',
         ),
         ('rows.before.a', 1, 'rows.before.a: names a step or the seed'),
         ('steps.a.cfg_option', {}, 'steps.a.cfg_option: .*mean cfg_options?'),
@@ -145,7 +150,11 @@ def test_a_variable_of_the_shell_counts(study, monkeypatch):
         ('steps.a.checkpoint', 'x', 'steps.a.checkpoint: a test and an'),
         ('steps.test_a.checkpoint', '{A}', 'steps.test_a.checkpoint: {A} is'),
         ('steps.b.env.X', '{test_b}', 'steps.test_b: needs its own result'),
-        ('rows.before.step', 'test_c', "no step 'test_c'; did you mean test_"),
+        (
+            'rows.before.step',
+            'test_c',
+            r"no step 'test_c' \(did you mean test_",
+        ),
         ('columns.F1', {}, "row 'before', column 'F1': .* gives 'score'"),
         ('steps.b.env.X', '{widht}', 'steps.b.env.X: {widht} is no step.*'),
         (
@@ -235,5 +244,7 @@ def test_missing_files(study, tmp_path):
     (tmp_path / 'broken.yml').write_text('steps: [')
     with pytest.raises(ValueError, match=r'broken\.yml: no valid YAML'):
         Study(str(tmp_path / 'broken.yml'))
-    with pytest.raises(ValueError, match="no row 'x'; there are before, af"):
+    with pytest.raises(
+        ValueError, match="no row 'x'; the rows are before, af"
+    ):
         study().plan(only=['x'])

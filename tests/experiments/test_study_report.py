@@ -7,8 +7,8 @@ import math
 import pytest
 from mmengine.config import Config
 
-from fer_ssl.experiments.study import Cell, Plan, Step
-from fer_ssl.experiments.study_queue import StepQueue
+from fer_ssl.experiments.plan import Cell, Plan, Step
+from fer_ssl.experiments.step_queue import StepQueue
 from fer_ssl.experiments.study_report import (
     cost_rows,
     cost_table,
@@ -114,7 +114,7 @@ def test_scores_of_the_logs(queue):
     assert math.isnan(score_rows(plan, queue)[2]['value'])
     assert list(queue.failed.values()) == [
         f'no such score in {queue.folder(queue.steps[plan.cells[0].step])}; '
-        'there are: macro_f1'
+        'there are: macro_f1.'
     ]
 
 

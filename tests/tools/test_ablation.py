@@ -15,7 +15,8 @@ from mmengine.registry import DATASETS, MODELS, init_default_scope
 
 from fer_ssl.evaluation import VideoPredictions
 from fer_ssl.evaluation.functional.classification_scores import macro_f1
-from fer_ssl.experiments.study import Study, read_config
+from fer_ssl.experiments.plan import read_config
+from fer_ssl.experiments.study import Study
 
 ROOT = Path(__file__).parents[2]
 STUDIES = sorted((ROOT / 'configs/ablations').glob('*.yml'))

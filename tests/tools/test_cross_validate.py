@@ -1,6 +1,7 @@
 """tools/cross_validate.py with trainings of a few iterations."""
 
 import csv
+import statistics
 
 import pytest
 
@@ -77,31 +78,47 @@ def files(folder, write_videos):
 def test_folds_and_ensemble(call, files):
     command = (
         'python {tools}/cross_validate.py frames_b.py --folds folds.csv '
-        '--work-dir cv --test-split train'
+        '--work-dir cv --test-split train --jobs 2'
     )
     output = call(command)
-    table = [line.split(' | ') for line in output.splitlines()[:3]]
-    assert table[0] == ['| score', '0', '1', 'mean', 'std |']
-    assert table[2][0] == '| macro_f1'
-    assert '| smoothed/macro_f1 |' in output
+    table = [
+        x.strip('| ').split(' | ')
+        for x in output.splitlines()
+        if x.startswith('| ')
+    ]
+    assert table[0] == ['fold 0', 'fold 1', 'mean ± std']
+    names = [line[0] for line in table[2:]]
+    assert names[0] == 'macro_f1' and 'smoothed/macro_f1' in names
+    with open(files / 'cv/folds.csv', newline='') as file:
+        rows = list(csv.DictReader(file))
+    own = [float(x['value']) for x in rows if x['row'] == 'macro_f1']
+    assert table[2][1:] == [
+        *(f'{x:.2f}' for x in own),
+        f'{statistics.mean(own):.2f} ± {statistics.stdev(own):.2f}',
+    ]
 
     members = []
     for fold in '01':
-        out = files / f'cv/fold_{fold}'
-        own = VideoPredictions.from_csv(str(out / 'test/predictions.csv'))
-        assert {v.name for v in own} == {v for v in FOLDS if FOLDS[v] == fold}
-        every = out / 'train/predictions.csv'
+        (tested,) = files.glob(f'cv/seed_0/test_fold_{fold}-*/predictions.csv')
+        videos = VideoPredictions.from_csv(str(tested))
+        names = {video.name for video in videos}
+        assert names == {v for v in FOLDS if FOLDS[v] == fold}
+        (every,) = files.glob(
+            f'cv/seed_0/predict_fold_{fold}-*/predictions.csv'
+        )
         members.append(VideoPredictions.from_csv(str(every)))
     mean = VideoPredictions.from_csv(str(files / 'cv/ensemble_train.csv'))
     for video in mean:
         scores = (members[0][video.name].scores, members[1][video.name].scores)
         assert abs(video.scores - sum(scores) / 2).max() < 1e-6
 
-    logs = sorted((files / 'cv').rglob('*.txt'))
+    logs = sorted((files / 'cv').rglob('log.txt'))
     assert len(logs) == 6
     times = [log.stat().st_mtime_ns for log in logs]
-    assert call(command).splitlines()[:3] == output.splitlines()[:3]
-    assert [log.stat().st_mtime_ns for log in logs] == times, 'done again'
+    again = call(command)
+    assert again.startswith('0 steps to run, 6 finished before')
+    assert again.split('\n', 1)[1] in output
+    assert [log.stat().st_mtime_ns for log in logs] == times, 'repeated'
 
 
 def test_failed_training_names_its_log(call, files):
@@ -110,4 +127,11 @@ def test_failed_training_names_its_log(call, files):
         '--work-dir failed --cfg-options model.type=Missing',
         status=1,
     )
-    assert 'failed, see failed/fold_0/train.txt' in output.splitlines()[-1]
+    for fold in '01':
+        (line,) = (
+            x
+            for x in output.splitlines()
+            if f'] seed_0/train_fold_{fold}-' in x
+        )
+        log = files / line.split('failed, see ')[1]
+        assert 'Missing is not in' in log.read_text()

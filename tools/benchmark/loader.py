@@ -3,11 +3,11 @@
     python tools/benchmark/loader.py
     python tools/benchmark/loader.py --images PHOTOS --workers 4
 
-Weak and strong views of configs/_base_/fer_224.py (or of any config with a
-variable `unlabeled_dataloader`) beside the same operations in torchvision on
-PIL images. All ways take turns; the table gives the median, the least and the
-greatest rate and ratio of the rounds. The images stay in the page cache: this
-measures the processor, not the disk.
+Weak and strong views of configs/_base_/datasets/fer_224.py (or of any config
+with a variable `unlabeled_dataloader`) beside the same operations in
+torchvision on PIL images. All variants take turns; the table gives the median,
+the minimum and the maximum of rate and ratio over the rounds. The images stay
+in the page cache: this measures the processor, not the disk.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from fer_ssl.benchmarks.loader import (
 from fer_ssl.benchmarks.timing import describe
 from fer_ssl.launch import run
 
-CONFIG = Path(__file__).parents[2] / 'configs/_base_/fer_224.py'
+CONFIG = Path(__file__).parents[2] / 'configs/_base_/datasets/fer_224.py'
 
 
 def parse_args() -> argparse.Namespace:

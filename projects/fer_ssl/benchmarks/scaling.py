@@ -25,7 +25,7 @@ from torch import distributed
 
 from ..utils.tables import markdown_table
 
-#: Weights of ResNet-50 with 8 classes (configs/_base_/resnet50.py).
+#: Weights of ResNet-50 with 8 classes (configs/_base_/models/resnet50.py).
 RESNET50_WEIGHTS = 23_524_424
 #: Reductions of all gradients of a network in one step, by estimator: one of
 #: the student's step, one of the teacher's, and what the estimator adds.

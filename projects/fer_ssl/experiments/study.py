@@ -1,110 +1,32 @@
-"""Ablations as a file: steps, and which of their scores make a table."""
+"""Experiments as YAML files: steps, and which of their scores make a table."""
 
 from __future__ import annotations
 
 import difflib
-import hashlib
-import json
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from mmengine.config import Config, DictAction
-
-from ..launch import find_config, replace_data_root, warn_of_new_key
+from ..launch import find_config, warn_of_new_key
 from ..utils.data_files import read_data_file
+from .plan import REFERENCE, Cell, Plan, Step, read_config
 
 KINDS = ('train', 'test', 'extract')
 STUDY_KEYS = ('seeds', 'differences', 'columns', 'rows', 'steps')
 STEP_KEYS = (*KINDS, 'checkpoint', 'cfg_options', 'env')
 DIFFERENCES = (None, 'above', 'last')
-REFERENCE = re.compile(r'\{([^{}]+)\}')
-
-
-@dataclass
-class Step:
-    """One training, test or extraction of features with one seed.
-
-    In ``checkpoint``, ``options`` and ``env`` the key of another step in
-    braces stands for what that step gives: of a training its last checkpoint,
-    of an extraction the store; ``{folder}`` stands for the step's own folder.
-
-    Args:
-        name: Its name in the file.
-        labels: Values of the variables that it and the steps before it use.
-        seed: Of the training.
-        kind: ``'train'``, ``'test'`` or ``'extract'``.
-        config: Path of the config.
-        checkpoint: What is tested or extracts.
-        options: For ``--cfg-options``, by dotted name.
-        env: Environment variables.
-        digest: Changes with all of these, with what the config says and with
-            the digests of the steps before it.
-        after: Keys of the steps before it.
-    """
-
-    name: str
-    labels: list[str]
-    seed: int
-    kind: str
-    config: str
-    checkpoint: str | None
-    options: dict[str, Any]
-    env: dict[str, str]
-    digest: str
-    after: list[str]
-
-    @property
-    def key(self) -> str:
-        """Its folder below that of the study."""
-        return f'seed_{self.seed}/{self.title}-{self.digest}'
-
-    @property
-    def title(self) -> str:
-        """Its name and what distinguishes it from others of that name."""
-        return '_'.join([self.name, *self.labels])
-
-
-@dataclass
-class Cell:
-    """A number of the table: the score of a step with one seed."""
-
-    row: str
-    column: str
-    seed: int
-    step: str
-    score: str
-
-
-@dataclass
-class Plan:
-    """What a study runs and shows.
-
-    Args:
-        differences: ``'above'`` or ``'last'``: the row that each row is
-            compared with, or None.
-        steps: By their keys, each after those that it needs.
-        cells: Row by row.
-    """
-
-    differences: str | None = None
-    steps: dict[str, Step] = field(default_factory=dict)
-    cells: list[Cell] = field(default_factory=list)
 
 
 class Study:
-    """An ablation, declared in a YAML file; see ``docs/ablation.md``.
+    """An experiment declared in a YAML file; see ``docs/ablation.md``.
 
     Args:
-        path: The file, or the name of one of the package.
+        path: The file, or the name of a study of the package.
 
     Raises:
-        FileNotFoundError: There is no such file, or a config is missing.
-        ValueError: It is faulty; the message names file and key.
+        FileNotFoundError: The file or one of its configs is missing.
+        ValueError: The file is faulty; the message names file and key.
     """
 
     def __init__(self, path: str) -> None:
@@ -133,10 +55,10 @@ class Study:
         )
         self._check_steps()
         self._check_variables()
-        self._named: set[tuple[Path, str]] = set()
+        self._checked: set[str] = set()
 
-    def _refuse(self, where: str, problem: str) -> None:
-        raise ValueError(f'{self.path}: {where}: {problem}')
+    def _refuse(self, where: str, problem: str) -> NoReturn:
+        raise ValueError(f'{self.path}: {where}: {problem}.')
 
     def _check_keys(
         self,
@@ -154,10 +76,11 @@ class Study:
 
     def _unknown(
         self, where: str, problem: str, name: str, known: Iterable[str]
-    ) -> None:
+    ) -> NoReturn:
+        known = list(dict.fromkeys(known))
         near = difflib.get_close_matches(name, known, 1)
-        hint = f'did you mean {near[0]}?' if near else f'of {", ".join(known)}'
-        self._refuse(where, f'{problem}; {hint}')
+        hint = f'did you mean {near[0]}?' if near else ', '.join(known)
+        self._refuse(where, f'{problem} ({hint})')
 
     def _check_steps(self) -> None:
         for name, step in self.steps.items():
@@ -171,14 +94,15 @@ class Study:
                     f'{where}checkpoint',
                     'a test and an extraction have one, a training none',
                 )
-            self.find(f'{where}{kinds[0]}', step[kinds[0]])
+            if not REFERENCE.search(str(step[kinds[0]])):
+                self.find(f'{where}{kinds[0]}', step[kinds[0]])
 
     def _check_variables(self) -> None:
-        """Refuse a variable that is used nowhere: it is misspelt."""
-        used = set(_references(self.steps))
+        """Refuse a variable that is used nowhere: it is misspelled."""
+        groups = [self.steps, self.rows, self.columns]
+        known = [*_references(groups), 'step', 'score']
         for group in ('rows', 'columns'):
             own = getattr(self, group)
-            known = [*used, *_references(own), 'step', 'score']
             for name, variables in own.items():
                 for key in variables:
                     if key not in known:
@@ -194,16 +118,16 @@ class Study:
     def warn_of_new_keys(
         self, path: Path, env: Mapping[str, str], options: Mapping
     ) -> None:
-        """Say once which options are unknown to a config, likely typos."""
-        new = [key for key in options if (path, key) not in self._named]
+        """Report once which options a config does not have: likely typos."""
+        new = [key for key in options if key not in self._checked]
         if new:
             config = read_config(path, env, {})
             for key in new:
                 warn_of_new_key(config, key)
-        self._named.update((path, key) for key in new)
+        self._checked.update(new)
 
     def find(self, where: str, name: str) -> Path:
-        """Config beside this file, or else by path or name."""
+        """Find a config beside this file, or else by path or name."""
         path = self.path.parent / name
         try:
             return path if path.is_file() else find_config(name)
@@ -215,21 +139,22 @@ class Study:
         seeds: Sequence[int] | None = None,
         only: Sequence[str] | None = None,
     ) -> Plan:
-        """All steps in order, each once, and the cells of the table.
+        """Plan all steps in order, each once, and the cells of the table.
 
         Args:
-            seeds: In place of those of the file.
-            only: Rows to take.
+            seeds: Seeds that replace those of the file.
+            only: Names of the rows to include; all by default.
 
         Raises:
-            ValueError: There is no such row, step or variable, or a config
-                does not take its options.
+            ValueError: A row, step or variable does not exist, or a config
+                does not accept its options.
         """
         for name in only or ():
             if name not in self.rows:
                 rows = ', '.join(self.rows)
                 raise ValueError(
-                    f'{self.path}: no row {name!r}; there are {rows}'
+                    f'{self.path}: there is no row {name!r}; the rows are '
+                    f'{rows}.'
                 )
         plan = Plan(self.differences)
         for seed in seeds or self.seeds:
@@ -250,7 +175,11 @@ class Study:
         for key in ('step', 'score'):
             if key not in variables:
                 self._refuse(where, f'neither of the two gives {key!r}')
-        step, score = variables.pop('step'), variables.pop('score')
+        # Both may name variables: `step: 'test_{network}'`.
+        step, score = (
+            self._fill(f'{where}, {key}', variables.pop(key), variables)
+            for key in ('step', 'score')
+        )
         if step not in self.steps:
             self._unknown(where, f'no step {step!r}', step, self.steps)
         branch = _Branch(self, plan, variables, labels, seed)
@@ -258,9 +187,17 @@ class Study:
             Cell(row, column, seed, branch.step(step).key, score)
         )
 
+    def _fill(self, where: str, text: str, variables: Mapping) -> str:
+        """Replace the names of variables in braces."""
+        for name in REFERENCE.findall(text):
+            if name not in variables:
+                problem = f'{{{name}}} is no variable'
+                self._unknown(where, problem, name, variables)
+        return REFERENCE.sub(lambda x: str(variables[x[1]]), text)
+
 
 class _Branch:
-    """The steps of one cell: names in braces are replaced."""
+    """The steps of one cell, with the names in braces replaced."""
 
     def __init__(
         self,
@@ -277,7 +214,7 @@ class _Branch:
         self.known: dict[str, Step | None] = {}
 
     def step(self, name: str) -> Step:
-        """A step and those that it needs, added to the plan."""
+        """Add a step, and the steps that it needs, to the plan."""
         if name in self.known:
             if self.known[name] is None:
                 self.study._refuse(f'steps.{name}', 'needs its own result')
@@ -294,49 +231,29 @@ class _Branch:
             return self.expand(given.get(key), place, used, after)
 
         options = dict(_flat(expand('cfg_options') or {}))
-        if kind == 'train':
-            options['randomness.seed'] = self.variables['seed']
         env = {k: str(v) for k, v in (expand('env') or {}).items()}
         checkpoint = expand('checkpoint')
-        for key, value in options.items():
-            if DictAction._parse_iterable(option_text(value)) != value:
-                self.study._refuse(
-                    f'{where}.cfg_options.{key}',
-                    f'{value!r} cannot be handed on by --cfg-options: write '
-                    'it into a config of your own, which inherits this one',
-                )
-        path = self.study.find(f'{where}.{kind}', given[kind])
-        config = read_config(path, env, options, f'{self.study.path}: {where}')
-        self.study.warn_of_new_keys(path, env, options)
-        evaluator = dict(train='val_evaluator', test='test_evaluator').get(
-            kind
-        )
-        options.update(_own_files(evaluator, config.get(evaluator)))
-        recipe = [kind, config.to_dict(), checkpoint, options, env]
-        text = json.dumps(recipe, default=str, sort_keys=True)
-        before = dict.fromkeys(
-            label for key in after for label in self.plan.steps[key].labels
-        )
-        labels = [*before, *(x for x in used.values() if x not in before)]
-        step = Step(
+        path = self.study.find(f'{where}.{kind}', expand(kind))
+        step = self.plan.add_step(
+            f'{self.study.path}: {where}',
             name,
-            labels,
-            self.variables['seed'],
             kind,
-            str(path.resolve()),
+            path,
+            self.variables['seed'],
+            list(used.values()),
             checkpoint,
             options,
             env,
-            hashlib.sha256(text.encode()).hexdigest()[:8],
             after,
         )
-        self.known[name] = self.plan.steps.setdefault(step.key, step)
+        self.study.warn_of_new_keys(path, env, step.options)
+        self.known[name] = step
         return step
 
     def expand(
         self, value: Any, where: str, used: dict[str, str], after: list[str]
     ) -> Any:
-        """Put variables in, and keys of steps in the place of their names."""
+        """Replace variables by values and names of steps by their keys."""
         if isinstance(value, dict):
             return {
                 key: self.expand(x, f'{where}.{key}', used, after)
@@ -368,40 +285,8 @@ class _Branch:
         return REFERENCE.sub(lambda x: str(replace(x[1])), value)
 
 
-def read_config(
-    path: Path, env: Mapping[str, str], options: Mapping, where: str = ''
-) -> Config:
-    """Config as a process with these variables and options sees it.
-
-    Raises:
-        ValueError: The config refuses a variable, or an option does not fit;
-            the message begins with ``where``.
-    """
-    try:
-        with _environment(env):
-            config = Config.fromfile(path, import_custom_modules=False)
-    except ValueError as error:
-        raise ValueError(f'{where}: {path}: {error}') from None
-    data_root = config.get('data_root')
-    try:
-        config.merge_from_dict(dict(options))
-    except (AssertionError, KeyError, TypeError) as error:
-        message = f'{where}: cfg_options: {error.args[0]}'
-        raise ValueError(message) from None
-    if 'data_root' in options:
-        replace_data_root(config, data_root, config.data_root)
-    return config
-
-
-def option_text(value: Any) -> str:
-    """A value as ``--cfg-options`` reads it."""
-    if isinstance(value, (list, tuple)):
-        return f'[{",".join(map(option_text, value))}]'
-    return str(value)
-
-
 def _references(value: Any) -> Iterator[str]:
-    """Names in braces, of all texts in a value."""
+    """Yield the names in braces in all strings of a value."""
     if isinstance(value, str):
         yield from REFERENCE.findall(value)
     elif isinstance(value, (dict, list)):
@@ -409,20 +294,8 @@ def _references(value: Any) -> Iterator[str]:
             yield from _references(part)
 
 
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Environment variables, for a while."""
-    before = dict(os.environ)
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
 def _flat(options: Mapping, prefix: str = '') -> Iterator[tuple[str, Any]]:
-    """Options by dotted name, of mappings in one another."""
+    """Yield nested options by their dotted names."""
     for key, value in options.items():
         if isinstance(value, dict):
             yield from _flat(value, f'{prefix}{key}.')
@@ -431,20 +304,5 @@ def _flat(options: Mapping, prefix: str = '') -> Iterator[tuple[str, Any]]:
 
 
 def _slug(value: Any) -> str:
-    """Short text for the name of a folder."""
+    """Shorten a value to a text that fits into the name of a folder."""
     return re.sub(r'[^\w.+-]+', '_', str(value)).strip('_')[-40:]
-
-
-def _own_files(key: str | None, evaluators: Any) -> Iterator[tuple[str, str]]:
-    """Options that keep predictions in the step's own folder.
-
-    Two steps of one config would write the same file at once.
-    """
-    several = isinstance(evaluators, (list, tuple))
-    for number, evaluator in enumerate(
-        evaluators if several else [evaluators]
-    ):
-        if evaluator is not None and evaluator.get('out_file'):
-            place = f'{key}.{number}' if several else key
-            name = Path(evaluator['out_file']).name
-            yield f'{place}.out_file', f'{{folder}}/{name}'

@@ -1,4 +1,4 @@
-"""Tables of what the steps of an ablation have logged."""
+"""Tables and plots of what the steps of an experiment have logged."""
 
 from __future__ import annotations
 
@@ -6,25 +6,24 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 from mmengine.utils import import_modules_from_strings
 
 from ..utils.files import save_figure, write_text
 from ..utils.tables import markdown_table, mean_and_std, write_csv
 from ..visualization import plot_methods, plot_pseudo_label_quality
-from .study import Plan, read_config
-from .study_queue import StepQueue
+from .plan import Plan, read_config
+from .step_queue import StepQueue
 from .training_runs import log_lines, scores_of_test
 
 NAN = float('nan')
 
 
 def score_rows(plan: Plan, queue: StepQueue) -> list[dict]:
-    """One row for each cell and seed of the table.
+    """Collect one row for each cell and seed of the table.
 
     Returns:
         Rows with ``row``, ``column``, ``seed``, ``score`` (its name),
-        ``value`` (NaN where there is none) and ``folder``. What is missing is
+        ``value`` (NaN where there is none) and ``folder``. A missing score is
         added to ``queue.failed``.
     """
     rows = []
@@ -35,13 +34,13 @@ def score_rows(plan: Plan, queue: StepQueue) -> list[dict]:
         if queue.is_done(step):
             if step.kind == 'test':
                 scores = scores_of_test(folder)
-            for line in log_lines(folder, resumed=True):  # of a training
+            for line in log_lines(folder):  # of a training
                 if 'iter' not in line:
                     scores.update(line)
             if scores.get(cell.score) is None:
                 known = ', '.join(scores) or 'none'
                 queue.failed[f'{step.key}: {cell.score}'] = (
-                    f'no such score in {folder}; there are: {known}'
+                    f'no such score in {folder}; there are: {known}.'
                 )
         value = scores.get(cell.score)
         rows.append(
@@ -58,52 +57,55 @@ def score_rows(plan: Plan, queue: StepQueue) -> list[dict]:
 
 
 def score_table(rows: Sequence[dict], differences: str | None = None) -> str:
-    """Markdown table: mean ± standard deviation (n - 1) over the seeds.
+    """Make a Markdown table: mean ± standard deviation (n - 1) over the seeds.
 
     Args:
-        rows: See :func:`score_rows`.
-        differences: Adds to each cell the difference to the row ``'above'``
-            or to the ``'last'`` one, taken within each seed.
+        rows: Rows with ``row``, ``column``, ``seed`` and ``value``.
+        differences: ``'above'`` or ``'last'`` adds to each cell the
+            difference to the row above or to the last row, taken within each
+            seed.
     """
     names = list(dict.fromkeys(row['row'] for row in rows))
     columns = list(dict.fromkeys(row['column'] for row in rows))
-    seeds = list(dict.fromkeys(row['seed'] for row in rows))
-    values = {(x['row'], x['column'], x['seed']): x['value'] for x in rows}
-
-    def of(name: str, column: str) -> np.ndarray:
-        return np.array([values[name, column, seed] for seed in seeds])
+    values: dict[tuple[str, str], dict] = {
+        (name, column): {} for name in names for column in columns
+    }
+    for row in rows:
+        values[row['row'], row['column']][row['seed']] = row['value']
 
     lines = []
     for number, name in enumerate(names):
         line = [name]
         for column in columns:
-            every = [values[x, column, seed] for x in names for seed in seeds]
+            cell = values[name, column]
+            every = [x for n in names for x in values[n, column].values()]
             largest = max((abs(x) for x in every if x == x), default=0)
             digits = 2 if largest > 1 else 3
-            cell = mean_and_std(of(name, column), digits)
+            text = mean_and_std(list(cell.values()), digits)
             other = None
             if differences == 'above' and number:
                 other = names[number - 1]
             elif differences == 'last' and name != names[-1]:
                 other = names[-1]
             if other is not None:
-                change = of(name, column) - of(other, column)
-                cell += f' ({mean_and_std(change, digits, "+")})'
-            line.append(cell)
+                other_cell = values[other, column]
+                change = [cell[seed] - other_cell[seed] for seed in cell]
+                text += f' ({mean_and_std(change, digits, "+")})'
+            line.append(text)
         lines.append(line)
     return markdown_table(['', *columns], lines)
 
 
 def pseudo_label_rows(plan: Plan, queue: StepQueue) -> list[dict]:
-    """Quality of the pseudo-labels, one row for each line of the logs.
+    """Collect the quality of the pseudo-labels, one row per line of the logs.
 
-    Only of trainings that know the truth of their unlabeled faces.
+    Only trainings whose unlabeled faces have a known ground truth log it.
 
     Returns:
         Rows with ``step``, ``seed``, ``iter``, ``accuracy``, ``confidence``
-        and ``coverage`` (share of the faces that count) in [0, 1], and
-        ``recall_NAME`` of each class, NaN where the truth has none; of the
-        methods that log it ``accuracy_of_these`` that count.
+        and ``coverage`` (fraction of the faces that count) in [0, 1], and
+        ``recall_NAME`` of each class, NaN where the ground truth has none;
+        ``accuracy_of_these`` that count, where the method logs it.
     """
     rows = []
     for step in plan.steps.values():
@@ -133,13 +135,13 @@ def pseudo_label_rows(plan: Plan, queue: StepQueue) -> list[dict]:
 
 
 def _hit_rate(own: Mapping[str, float], pattern: str) -> float:
-    """Share of rightly labeled faces among those with known truth."""
+    """Fraction of correct pseudo-labels among the faces of known class."""
     known = own.get(pattern.format('known'), 0)
     return own[pattern.format('hits')] / known if known else NAN
 
 
 def cost_rows(plan: Plan, queue: StepQueue) -> list[dict]:
-    """What each training costs, one row for all its seeds.
+    """Collect the cost of each training, one row for all its seeds.
 
     Returns:
         Rows with ``step``, ``parameters`` and ``trained`` (of these) in
@@ -183,8 +185,8 @@ def cost_rows(plan: Plan, queue: StepQueue) -> list[dict]:
 
 
 def _iterations(folder: Path) -> dict[int, dict]:
-    """Lines of the log; what an interruption has repeated, once."""
-    lines = log_lines(folder, resumed=True)
+    """Lines of the log by iteration; repeated iterations count once."""
+    lines = log_lines(folder)
     return {x['iter']: x for x in lines if 'iter' in x}
 
 
@@ -192,8 +194,8 @@ def _times(folder: Path, total: int) -> dict:
     """Time and memory of the iterations of one training.
 
     Args:
-        total: Iterations; those after the last line of the log took as long
-            as those before it.
+        total: Number of iterations; those after the last line of the log are
+            assumed to have taken as long as those before it.
     """
     lines = {n: x for n, x in _iterations(folder).items() if 'time' in x}
     seconds = last = 0
@@ -213,7 +215,7 @@ def _times(folder: Path, total: int) -> dict:
 
 
 def cost_table(rows: Sequence[dict]) -> str:
-    """Markdown table of :func:`cost_rows`."""
+    """Make a Markdown table of :func:`cost_rows`."""
     titles = dict(
         step='training',
         parameters='parameters, M',
@@ -242,16 +244,17 @@ def write_report(
 ) -> str:
     """Write the tables and plots of a study into its folder.
 
-    ``NAME.md``, ``NAME.csv`` (every seed) and ``NAME.png``; of trainings with
-    pseudo-labels of known truth ``NAME_pseudo_labels.csv`` and ``.png``; with
-    ``cost`` also ``NAME_cost.csv``.
+    These are ``NAME.md``, ``NAME.csv`` (every seed) and ``NAME.png``; for
+    trainings with pseudo-labels of known ground truth also
+    ``NAME_pseudo_labels.csv`` and ``.png``; with ``cost`` also
+    ``NAME_cost.csv``.
 
     Args:
-        name: Of the study: several may have one folder.
-        cost: Build the models and count.
+        name: Name of the study; several studies may share one folder.
+        cost: Whether to build the models and count their operations.
 
     Returns:
-        What stands in ``NAME.md``.
+        The content of ``NAME.md``.
     """
     out = queue.work_dir
     rows = score_rows(plan, queue)
@@ -279,7 +282,8 @@ def write_report(
             out / f'{name}_pseudo_labels.png',
         )
         text.append(
-            f'![Pseudo-labels against the truth]({name}_pseudo_labels.png)'
+            f'![Pseudo-labels against the ground truth]'
+            f'({name}_pseudo_labels.png)'
         )
     if queue.failed:
         lines = [f'- {key}: {why}' for key, why in queue.failed.items()]
@@ -295,7 +299,7 @@ def write_report(
 
 
 def _plot(rows: Sequence[dict]):
-    """The table as a figure: every seed, mean and spread."""
+    """Draw the table: every seed, the mean and the standard deviation."""
     merged: dict[tuple, dict] = {}
     for row in rows:
         place = row['row'], row['seed']

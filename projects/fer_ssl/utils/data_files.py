@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 import yaml
+
+from .environment import fill_variables
 
 YAML = ('.yml', '.yaml')
 #: Form of a whole number from 0 on that int64 holds, see :func:`check_form`.
@@ -23,7 +24,6 @@ _NPY_HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
-_VARIABLE = re.compile(r'\{\{[\'"]?\s*\$(\w+)\s*:\s*(\S*?)\s*[\'"]?\}\}')
 
 
 def read_data_file(path: str | Path) -> dict:
@@ -52,7 +52,11 @@ def _read_with_bases(path: Path, above: tuple[Path, ...]) -> dict:
             f'{path}: data are read from YAML or JSON (.yml, .yaml, .json), '
             'never from code. Write the same content into such a file.'
         )
-    text = _VARIABLE.sub(lambda x: _variable(path, *x.groups()), _text(path))
+    text = _text(path)
+    try:
+        text, _ = fill_variables(text, path.suffix)
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from None
     parse = parse_yaml if path.suffix in YAML else parse_json
     own = parse(path, text)
     if not isinstance(own, dict) or not all(isinstance(x, str) for x in own):
@@ -68,16 +72,6 @@ def _read_with_bases(path: Path, above: tuple[Path, ...]) -> dict:
             raise ValueError(f'{path}: two files of _base_ give {twice}.')
         inherited.update(base)
     return _merged(path, inherited, own)
-
-
-def _variable(path: Path, name: str, default: str) -> str:
-    value = os.environ.get(name, default)
-    if not value:
-        raise ValueError(
-            f'{path}: the environment variable {name} is not set and has no '
-            f'default. Set it.'
-        )
-    return value
 
 
 def _merged(path: Path, base: dict, own: dict) -> dict:

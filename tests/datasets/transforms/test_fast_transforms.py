@@ -195,7 +195,7 @@ def test_flip_keeps_the_rest():
 
 def policies():
     root = Path(__file__).parents[3]
-    config = Config.fromfile(root / 'configs/_base_/fer_224.py')
+    config = Config.fromfile(root / 'configs/_base_/datasets/fer_224.py')
     (augment,) = [
         step for step in config.strong_view if 'RandAug' in step['type']
     ]

@@ -5,26 +5,18 @@
 #                 mim run fer_ssl dataset:build_split DIR/split \
 #                     --recipe configs/split_paper_a.yml
 # 256 pixels, cropped to 224 (section 4.2). See docs/data_preparation.md.
+_base_ = 'abaw_expressions.py'
+
 data_root = '{{$FER_SSL_DATA:data}}'
-classes = (
-    'neutral',
-    'anger',
-    'disgust',
-    'fear',
-    'happiness',
-    'sadness',
-    'surprise',
-    'other',
-)
-num_classes = len(classes)
-metainfo = dict(classes=classes)
+num_classes = len(_base_.classes)
+metainfo = dict(classes=_base_.classes)
 
 load = [
     dict(type='LoadImageFromFile'),
     dict(type='CropFace', required=False),  # ExpW: photographs with boxes
     dict(type='Resize', scale=(256, 256)),
 ]
-# Flip and colour jitter (section 3.2.2). No hue: mmcv's hue fails on NumPy 2.
+# Flip and color jitter (section 3.2.2). No hue: mmcv's hue fails on NumPy 2.
 # The transforms named Fast... do what those of mmpretrain do, in less time.
 weak_view = [
     dict(type='FastRandomCrop', crop_size=224),

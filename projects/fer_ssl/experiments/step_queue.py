@@ -1,40 +1,58 @@
-"""The steps of an ablation as processes, several at once."""
+"""Runs the steps of an experiment as processes, several at a time."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import re
+import shlex
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.progress import TaskID
+
+from ..launch import find_config
 from ..utils.files import make_folder, write_json
-from .study import REFERENCE, Step, option_text
+from ..utils.progress import ProgressBars
+from .plan import REFERENCE, Step, option_text
+from .step_progress import read_progress
 from .training_runs import start_logged
 
 SCRIPTS = dict(train='train.py', test='test.py', extract='extract_features.py')
+_SECONDS_BETWEEN_READINGS = 1.0
+
+
+@dataclass
+class _Running:
+    """What belongs to the process of a step."""
+
+    step: Step
+    slot: str | None
+    bar: TaskID
+    start: float
 
 
 class StepQueue:
-    """Runs steps in the order of their needs, as many as there are slots.
+    """Runs steps in the order of their needs, as many at a time as slots.
 
-    A finished step is not repeated, and an interrupted training goes on from
-    its latest checkpoint. If a step fails, the steps that need it are left
-    out and all others go on.
+    A finished step is not repeated, and an interrupted training continues
+    from its latest checkpoint. If a step fails, the steps that need it are
+    left out and all others go on.
 
     Args:
-        steps: By key, each after those that it needs.
-        work_dir: Each step has a folder in it, named by its key.
-        tools: The folder of the scripts.
-        slots: One entry for each process at a time: a GPU, or None for the
-            choice of the script.
+        steps: Steps by key, each after the steps that it needs.
+        work_dir: Folder with one folder per step, named by the step's key.
+        tools: Folder of the scripts.
+        slots: One entry per process at a time: a GPU, or None to leave the
+            choice to the script.
         say: Called with each message.
 
     Attributes:
-        failed: Why a step has no result, by its key.
+        failed: Why a step has no result, by the step's key.
     """
 
     def __init__(
@@ -48,7 +66,7 @@ class StepQueue:
         if re.search(r'[\s,]', str(work_dir)):
             raise ValueError(
                 f'--work-dir {work_dir}: --cfg-options cannot hold a path '
-                'with a space or a comma'
+                'with a space or a comma.'
             )
         self.steps = steps
         self.work_dir = work_dir
@@ -61,14 +79,15 @@ class StepQueue:
         return self.work_dir / step.key
 
     def is_done(self, step: Step) -> bool:
+        """Tell whether a step is finished: the one rule for all of them."""
         return (self.folder(step) / 'step.json').exists()
 
     def log(self, step: Step) -> Path:
-        """What the step has printed."""
+        """File of what the step prints."""
         return self.folder(step) / 'log.txt'
 
     def filled(self, step: Step, value: Any) -> Any:
-        """Paths in the place of the keys of steps."""
+        """Replace the keys of steps by the paths of their results."""
         if not isinstance(value, str):
             return value
         return REFERENCE.sub(lambda x: str(self._result(step, x[1])), value)
@@ -88,25 +107,41 @@ class StepQueue:
         return {k: self.filled(step, v) for k, v in step.env.items()}
 
     def options(self, step: Step) -> dict[str, Any]:
-        """For ``--cfg-options``."""
+        """Values for ``--cfg-options``, by dotted name."""
         return {k: self.filled(step, v) for k, v in step.options.items()}
 
-    def command(self, step: Step) -> list[str]:
-        """Script and arguments."""
+    def arguments(self, step: Step) -> list[str]:
+        """Arguments of the step's script that follow the config."""
         folder = self.folder(step)
-        words = [str(self.tools / SCRIPTS[step.kind]), step.config]
         if step.kind == 'train':
-            words += [f'--work-dir={folder}', '--resume']
+            words = [f'--work-dir={folder}', '--resume']
         elif step.kind == 'test':
-            words += [self.filled(step, step.checkpoint)]
+            words = [self.filled(step, step.checkpoint)]
             words += [f'--work-dir={folder}']
         else:
-            words += [self.filled(step, step.checkpoint)]
+            words = [self.filled(step, step.checkpoint)]
             words += [f'--out={folder / "features"}']
         options = [
             f'{k}={option_text(v)}' for k, v in self.options(step).items()
         ]
         return words + ['--cfg-options', *options] * bool(options)
+
+    def mim_command(self, step: Step) -> str:
+        """The command that does the same when a user types it."""
+        config = step.config
+        try:
+            if find_config(Path(config).name).samefile(config):
+                config = Path(config).name  # mim finds it by name
+        except FileNotFoundError:
+            pass
+        words = self.arguments(step)
+        if step.kind == 'test':  # mim takes the checkpoint as an option
+            words[0] = f'--checkpoint={words[0]}'
+        script = dict(extract=['run', 'fer_ssl', 'extract_features']).get(
+            step.kind, [step.kind, 'fer_ssl']
+        )
+        variables = [f'{k}={v}' for k, v in self.variables(step).items()]
+        return shlex.join([*variables, 'mim', *script, config, *words])
 
     def run(self) -> None:
         """Run all steps that are not finished.
@@ -121,18 +156,20 @@ class StepQueue:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise ValueError(
-                    f'{self.work_dir}: an ablation, or a step that one has '
-                    'started, is running there: wait for it or end it'
+                    f'{self.work_dir}: an experiment, or a step that one has '
+                    'started, is running there: wait for it or end it.'
                 ) from None
-            self._run(lock.fileno())
+            with ProgressBars() as bars:
+                self._run(lock.fileno(), bars)
 
-    def _run(self, lock: int) -> None:
+    def _run(self, lock: int, bars: ProgressBars) -> None:
         waiting = [x for x in self.steps.values() if not self.is_done(x)]
-        number, total = 0, len(waiting)
+        count, total = 0, len(waiting)
         kept = len(self.steps) - total
         self.say(f'{total} steps to run, {kept} finished before')
-        running: dict[subprocess.Popen, tuple[Step, str | None, float]] = {}
+        running: dict[subprocess.Popen, _Running] = {}
         free = list(self.slots)
+        last_reading = time.monotonic()
         try:
             while waiting or running:
                 for step in [x for x in waiting if self._is_decided(x)]:
@@ -141,32 +178,47 @@ class StepQueue:
                         self.failed[step.key] = f'needs {broken[0]}'
                     elif free:
                         slot = free.pop(0)
+                        self.say(f'$ {self.mim_command(step)}')
                         process = self._start(step, slot, lock)
-                        running[process] = step, slot, time.monotonic()
+                        bar = bars.add(f'{step.title}, seed {step.seed}')
+                        running[process] = _Running(
+                            step, slot, bar, time.monotonic()
+                        )
                     else:
                         continue
                     waiting.remove(step)
                 time.sleep(0.1)
+                if time.monotonic() > last_reading + _SECONDS_BETWEEN_READINGS:
+                    last_reading = time.monotonic()
+                    self._show(running.values(), bars)
                 for process in [x for x in running if x.poll() is not None]:
-                    step, slot, start = running.pop(process)
-                    free.append(slot)
-                    number += 1
-                    taken = f'{time.monotonic() - start:.0f} s'
+                    ended = running.pop(process)
+                    bars.remove(ended.bar)
+                    free.append(ended.slot)
+                    count += 1
+                    key = ended.step.key
+                    seconds = f'{time.monotonic() - ended.start:.0f} s'
                     if process.returncode == 0:
-                        self._finish(step)
-                        self.say(f'[{number}/{total}] {step.key}, {taken}')
+                        self._finish(ended.step)
+                        self.say(f'[{count}/{total}] {key}, {seconds}')
                     else:
-                        why = f'failed, see {self.log(step)}'
-                        self.failed[step.key] = why
-                        self.say(f'[{number}/{total}] {step.key} {why}')
+                        why = f'failed, see {self.log(ended.step)}'
+                        self.failed[key] = why
+                        self.say(f'[{count}/{total}] {key} {why}')
         finally:
             for process in running:
                 process.terminate()
             for process in running:
                 process.wait()
 
+    def _show(self, running: Iterable[_Running], bars: ProgressBars) -> None:
+        for x in running:
+            progress = read_progress(x.step.kind, self.log(x.step))
+            if progress is not None:
+                bars.set(x.bar, *progress)
+
     def _is_decided(self, step: Step) -> bool:
-        """Whether all that a step needs is there, or will never be."""
+        """Tell whether all that a step needs exists, or never will."""
         return all(
             key in self.failed or self.is_done(self.steps[key])
             for key in step.after
@@ -178,15 +230,19 @@ class StepQueue:
         variables = self.variables(step)
         if slot is not None:
             variables['CUDA_VISIBLE_DEVICES'] = slot
-        if len(self.slots) > 1:  # or each process takes all processors
+        if len(self.slots) > 1:  # otherwise each process takes all cores
             threads = max((os.cpu_count() or 1) // len(self.slots), 1)
             threads = os.environ.get('OMP_NUM_THREADS', str(threads))
             variables['OMP_NUM_THREADS'] = threads
+        script = str(self.tools / SCRIPTS[step.kind])
         # A process that outlives this one keeps the lock.
         return start_logged(
-            self.command(step), self.log(step), variables, pass_fds=[lock]
+            [script, step.config, *self.arguments(step)],
+            self.log(step),
+            variables,
+            pass_fds=[lock],
         )
 
     def _finish(self, step: Step) -> None:
-        """Mark a step as done, with what it was."""
+        """Mark a step as finished, with what it was."""
         write_json(self.folder(step) / 'step.json', vars(step))

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from fer_ssl.experiments.study import Step
-from fer_ssl.experiments.study_queue import StepQueue
+from fer_ssl.experiments.plan import Step
+from fer_ssl.experiments.step_queue import StepQueue
 
 SCRIPT = """
 import json, os, sys, time
@@ -135,8 +135,8 @@ def test_failure_stops_only_what_needs_it(tools):
 CALL = """
 import sys
 from pathlib import Path
-from fer_ssl.experiments.study import Step
-from fer_ssl.experiments.study_queue import StepQueue
+from fer_ssl.experiments.plan import Step
+from fer_ssl.experiments.step_queue import StepQueue
 step = Step(
     'slow', [], 0, 'train', 'c.py', None, dict(sleep=60), {}, 'd', []
 )

@@ -1,0 +1,6 @@
+# teacher_student_sgd.py for runs of some hundred steps: one larger learning
+# rate for both networks, with Nesterov momentum.
+_base_ = 'teacher_student_sgd.py'
+
+sgd = dict(type='SGD', lr=0.03, momentum=0.9, nesterov=True, weight_decay=5e-4)
+optim_wrapper = dict(teacher=dict(optimizer=sgd), student=dict(optimizer=sgd))

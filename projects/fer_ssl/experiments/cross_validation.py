@@ -1,0 +1,196 @@
+"""Cross-validation: one model for each fold, and the mean of the models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, DictAction
+from mmengine.registry import METRICS, init_default_scope
+
+from ..datasets.videos.video_folds import read_folds
+from ..evaluation import VideoPredictions
+from ..evaluation.ensemble import average_predictions
+from ..launch import find_config
+from ..utils.files import write_text
+from ..utils.tables import write_csv
+from .plan import Plan, Step
+from .step_queue import StepQueue
+from .study_report import score_table
+from .training_runs import scores_of_test
+
+
+class CrossValidation:
+    """Train a model for each fold on all others, and test it on the fold.
+
+    The last checkpoint of each training is tested; none is chosen on the fold
+    that it is scored on.
+
+    Args:
+        config: Config of a model of whole videos, by path or name.
+        folds: CSV file ``video,fold``.
+        seeds: Seeds of the trainings.
+        options: Values for ``--cfg-options``, by dotted name.
+        test_split: Split of the data set that every model also predicts.
+
+    Attributes:
+        plan: The steps to run.
+
+    Raises:
+        FileNotFoundError: There is no such config or file of folds.
+        ValueError: A file is faulty, or the config does not accept an option.
+    """
+
+    def __init__(
+        self,
+        config: str,
+        folds: str,
+        seeds: Sequence[int] = (0,),
+        options: Mapping[str, Any] = {},
+        test_split: str | None = None,
+    ) -> None:
+        path = find_config(config)
+        self.config = Config.fromfile(path, import_custom_modules=False)
+        self.plan = Plan()
+        self.test_split = test_split
+        self._tests: list[tuple[str, Step]] = []
+        self._predictions: list[Step] = []
+        file = str(Path(folds).resolve())
+        names = sorted(set(read_folds(file).values()))
+        for seed in seeds:
+            for name in names:
+                others = [x for x in names if x != name]
+                self._add_fold(path, file, name, others, seed, options)
+
+    def _add_fold(
+        self,
+        path: Path,
+        file: str,
+        name: str,
+        others: list[str],
+        seed: int,
+        options: Mapping[str, Any],
+    ) -> None:
+        def split(loader: str, names: list[str]) -> dict:
+            place = f'{loader}_dataloader.dataset'
+            # As --cfg-options reads them: a fold named 0 is a number.
+            values = [DictAction._parse_iterable(x) for x in names]
+            return {f'{place}.folds': file, f'{place}.split': values}
+
+        train = self.plan.add_step(
+            str(path),
+            f'train_fold_{name}',
+            'train',
+            path,
+            seed,
+            options={
+                **options,
+                **split('train', others),
+                **split('val', [name]),
+            },
+        )
+        test = self._add_test(
+            path, f'test_fold_{name}', train, options, split('test', [name])
+        )
+        self._tests.append((name, test))
+        if self.test_split:
+            whole = {'test_dataloader.dataset.split': self.test_split}
+            self._predictions.append(
+                self._add_test(
+                    path, f'predict_fold_{name}', train, options, whole
+                )
+            )
+
+    def _add_test(
+        self,
+        path: Path,
+        name: str,
+        train: Step,
+        options: Mapping[str, Any],
+        own: Mapping[str, Any],
+    ) -> Step:
+        several = isinstance(self.config.test_evaluator, (list, tuple))
+        evaluator = 'test_evaluator' + '.0' * several
+        return self.plan.add_step(
+            str(path),
+            name,
+            'test',
+            path,
+            train.seed,
+            checkpoint=f'{{{train.key}}}',
+            options={
+                **options,
+                **own,
+                f'{evaluator}.out_file': '{folder}/predictions.csv',
+            },
+            after=[train.key],
+        )
+
+    def write_report(self, queue: StepQueue) -> str:
+        """Write ``folds.md`` and ``folds.csv`` into the queue's folder.
+
+        Args:
+            queue: The queue that has run the plan.
+
+        Returns:
+            The Markdown table: a line for each score, a column for each fold
+            and one for the mean ± standard deviation over all of them.
+        """
+        rows = []
+        for fold, step in self._tests:
+            folder = queue.folder(step)
+            done = queue.is_done(step)
+            for name, value in (
+                scores_of_test(folder) if done else {}
+            ).items():
+                rows.append(
+                    dict(
+                        row=name,
+                        column=f'fold {fold}',
+                        seed=step.seed,
+                        value=value,
+                        folder=str(folder),
+                    )
+                )
+        if not rows:
+            return ''
+        write_csv(queue.work_dir / 'folds.csv', rows)
+        every = [
+            dict(x, column='mean ± std', seed=(x['seed'], x['column']))
+            for x in rows
+        ]
+        table = score_table(rows + every)
+        write_text(queue.work_dir / 'folds.md', f'{table}\n')
+        return table
+
+    def write_ensemble(
+        self, queue: StepQueue
+    ) -> tuple[Path, dict[str, float]]:
+        """Write the mean of all models' predictions for the test split.
+
+        Args:
+            queue: The queue that has run the plan without a failure.
+
+        Returns:
+            The CSV file, and its scores by the test evaluators of the config;
+            no scores where the split has no labels.
+        """
+        mean = average_predictions(
+            [
+                VideoPredictions.from_csv(
+                    str(queue.folder(step) / 'predictions.csv')
+                )
+                for step in self._predictions
+            ]
+        )
+        out = queue.work_dir / f'ensemble_{self.test_split}.csv'
+        mean.to_csv(str(out))
+        init_default_scope(self.config.default_scope)
+        evaluators = self.config.test_evaluator
+        if not isinstance(evaluators, (list, tuple)):
+            evaluators = [evaluators]
+        scores: dict[str, float] = {}
+        for evaluator in evaluators:
+            scores.update(METRICS.build(evaluator).score(mean))
+        return out, scores
