@@ -1,14 +1,19 @@
+import subprocess
+import sys
 from unittest.mock import patch
 
 import numpy as np
 import pytest
 
+import fer_ssl.datasets  # noqa: F401  (its classes register taxonomies)
 from fer_ssl.labels import (
     ABAW_EXPRESSIONS,
     ALIASES,
+    FIRST_CODES,
     TAXONOMIES,
     canonical_name,
     label_mapping,
+    register_taxonomy,
 )
 
 QUIET = dict(contempt='drop', none='drop', uncertain='drop', no_face='drop')
@@ -46,6 +51,31 @@ def test_every_taxonomy_maps_to_itself(log):
         mapping = label_mapping(name, classes)
         np.testing.assert_array_equal(mapping, np.arange(len(classes)))
     log.assert_not_called()
+
+
+def test_data_sets_register_their_taxonomies():
+    """A lookup by name imports them where nothing else did."""
+    code = (
+        'from fer_ssl.labels import label_mapping\n'
+        "print(label_mapping('raf_db', ('neutral', 'fear'), drop=("
+        "'surprise', 'disgust', 'happiness', 'sadness', 'anger')))"
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True
+    )
+    assert done.stdout == '[-1  1 -1 -1 -1 -1  0]\n', done.stderr
+    assert {name: x for name, x in FIRST_CODES.items() if x} == dict(
+        dfew=1, raf_db=1
+    )
+
+
+def test_taxonomies_of_the_same_name():
+    with patch.dict(TAXONOMIES), patch.dict(FIRST_CODES):
+        assert register_taxonomy('own', ('fear', 'anger'), 1) == 'own'
+        assert register_taxonomy('own', ['fear', 'anger'], 1) == 'own'
+        for classes, first in ((('anger',), 1), (('fear', 'anger'), 0)):
+            with pytest.raises(ValueError, match="'own' exists already"):
+                register_taxonomy('own', classes, first)
 
 
 def test_contempt_as_other(log):

@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from mmengine.runner.checkpoint import save_checkpoint
 
 from fer_ssl.features.extract_features import extract_features
-from tests.helpers.aff_wild2_files import write_aff_wild2
+from tests.datasets.videos.aff_wild2_files import write_aff_wild2
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 FILES = {path.stem: path for path in CONFIGS.glob('paper_b/*.py')}

@@ -13,8 +13,9 @@ from fer_ssl.data_preparation.split_builder import (
     read_recipe,
 )
 from fer_ssl.labels import ABAW_EXPRESSIONS
-from tests.helpers.aff_wild2_files import write_aff_wild2
-from tests.helpers.face_sets import EXPW, write_affectnet_2021, write_expw
+from tests.datasets.faces.affectnet_files import write_affectnet_2021
+from tests.datasets.faces.expw_files import EXPW, write_expw
+from tests.datasets.videos.aff_wild2_files import write_aff_wild2
 from tests.helpers.record_io_files import write_ms1m
 
 CONFIGS = Path(__file__).parents[2] / 'configs'

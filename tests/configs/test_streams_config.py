@@ -14,7 +14,7 @@ from fer_ssl.features.extract_audio import extract_audio
 from fer_ssl.features.extract_features import extract_features
 from fer_ssl.features.stream_store import build_video_dataset, video_lengths
 from fer_ssl.models.heads import MultiTaskFrameHead, TemporalFrameHead
-from tests.helpers.aff_wild2_files import write_aff_wild2
+from tests.datasets.videos.aff_wild2_files import write_aff_wild2
 from tests.helpers.sound_files import tone, write_wav
 
 CONFIGS = Path(__file__).parents[2] / 'configs'

@@ -25,12 +25,10 @@ from fer_ssl.data_preparation.split_builder import (
     read_source_faces,
 )
 from fer_ssl.datasets import FaceDataset
-from tests.helpers import aff_wild2_files
-from tests.helpers.face_sets import (
-    write_affectnet_2021,
-    write_dfew,
-    write_expw,
-)
+from tests.datasets.faces.affectnet_files import write_affectnet_2021
+from tests.datasets.faces.expw_files import write_expw
+from tests.datasets.videos import aff_wild2_files
+from tests.datasets.videos.dfew_files import write_dfew
 from tests.helpers.forked_script import run_script
 
 TOOLS = Path(__file__).parents[2] / 'tools/dataset'

@@ -15,7 +15,7 @@ from fer_ssl.datasets.videos.abaw_annotation import (
 )
 from fer_ssl.datasets.videos.frames_csv import read_frames_csv
 from fer_ssl.labels import ABAW_TRACKS
-from tests.helpers.aff_wild2_files import (
+from tests.datasets.videos.aff_wild2_files import (
     TRACK_FOLDERS,
     Video,
     frames,

@@ -10,15 +10,15 @@ from mmengine.registry import DATASETS, init_default_scope
 from torch.utils.data import DataLoader
 
 from fer_ssl.datasets import ClassBalancedSampler
-from tests.helpers.face_sets import (
+from tests.datasets.faces.affectnet_files import (
     write_affectnet_2017,
     write_affectnet_2021,
-    write_dfew,
-    write_expw,
-    write_fer_plus,
-    write_image_folder,
-    write_raf_db,
 )
+from tests.datasets.faces.expw_files import write_expw
+from tests.datasets.faces.fer_plus_files import write_fer_plus
+from tests.datasets.faces.image_folder_files import write_image_folder
+from tests.datasets.faces.raf_db_files import write_raf_db
+from tests.datasets.videos.dfew_files import write_dfew
 
 LOAD = dict(type='LoadImageFromFile')
 RESIZE = dict(type='Resize', scale=(16, 16))

@@ -1,7 +1,10 @@
 """The code of docs/extending.md runs as it stands there."""
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -124,7 +127,7 @@ def test_data_set(load, tmp_path):
     for person in ('KA', 'YM'):
         for code in ('NE', 'AN', 'DI', 'FE', 'HA', 'SA', 'SU'):
             pixels = rng.integers(0, 256, (80, 80), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / f'{person}.{code}1.7.tiff')
+            Image.fromarray(pixels).save(folder / f'{person}.{code}1.39.tiff')
     config = load('jaffe_supervised.py')
     scores, runner = train(config)
     assert 0 <= scores['macro_f1'] <= 100
@@ -135,8 +138,23 @@ def test_data_set(load, tmp_path):
         assert sorted(loader.dataset.get_gt_labels()) == list(range(7))
         names = [Path(x['img_path']).name for x in items(loader.dataset)]
         assert {name[:2] for name in names} == {person}
+    check = subprocess.run(
+        [
+            sys.executable,
+            str(ROOT / 'tools/dataset/check.py'),
+            'data',
+            '--import=jaffe_dataset',
+        ],
+        env=dict(os.environ, PYTHONPATH='.'),
+        capture_output=True,
+        text=True,
+    )
+    assert check.returncode == 0, check.stderr
+    assert f'JAFFE   {folder}\n  all: 14 faces' in check.stdout
+    assert 'images: 14 checked, 0 with a problem' in check.stdout
     (folder / 'KA.XX1.7.tiff').touch()
-    with pytest.raises(ValueError, match=r"KA\.XX1.*'XX1' is no expression"):
+    message = r"KA\.XX1.*'XX1' is not an expression"
+    with pytest.raises(ValueError, match=message):
         load('jaffe_supervised.py') and train(config)
 
 

@@ -17,7 +17,7 @@ from fer_ssl.datasets.videos.submission_frames import (
 from fer_ssl.evaluation import VideoPrediction, VideoPredictions
 from fer_ssl.evaluation.submission import check_submission, write_submission
 from fer_ssl.labels import ABAW_TRACKS
-from tests.helpers.aff_wild2_files import (
+from tests.datasets.videos.aff_wild2_files import (
     EXAMPLE_VALUES,
     TRACK_FOLDERS,
     example_header,

@@ -9,7 +9,7 @@ from mmengine.registry import MODELS, init_default_scope
 from fer_ssl.datasets import VideoClipDataset
 from fer_ssl.datasets.videos.feature_store import FeatureStoreWriter
 from fer_ssl.features.extract_features import extract_features
-from tests.helpers.aff_wild2_files import (
+from tests.datasets.videos.aff_wild2_files import (
     CROPS,
     scene,
     write_aff_wild2,

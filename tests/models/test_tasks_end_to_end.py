@@ -13,7 +13,7 @@ from fer_ssl.datasets import VideoClipDataset
 from fer_ssl.evaluation import VideoPredictions
 from fer_ssl.features.extract_features import extract_features
 from fer_ssl.labels import ABAW_TRACKS
-from tests.helpers.aff_wild2_files import write_aff_wild2
+from tests.datasets.videos.aff_wild2_files import write_aff_wild2
 
 DIM = 16
 # The smallest relative of paper B's ViT-B/16.

@@ -6,7 +6,7 @@ import pytest
 from fer_ssl.datasets.videos.video_folds import read_folds, source_video
 from fer_ssl.evaluation import VideoPrediction, VideoPredictions
 from fer_ssl.labels import ABAW_EXPRESSIONS
-from tests.helpers.aff_wild2_files import scene, write_aff_wild2
+from tests.datasets.videos.aff_wild2_files import scene, write_aff_wild2
 
 
 @pytest.fixture(scope='module')

@@ -34,16 +34,16 @@ from fer_ssl.datasets import (
     FaceDataset,
     RecordIODataset,
 )
-from tests.helpers import aff_wild2_files
-from tests.helpers.face_sets import (
+from tests.datasets.faces.affectnet_files import (
     write_affectnet_2017,
     write_affectnet_2021,
-    write_dfew,
-    write_expw,
-    write_fer_plus,
-    write_image_folder,
-    write_raf_db,
 )
+from tests.datasets.faces.expw_files import write_expw
+from tests.datasets.faces.fer_plus_files import write_fer_plus
+from tests.datasets.faces.image_folder_files import write_image_folder
+from tests.datasets.faces.raf_db_files import write_raf_db
+from tests.datasets.videos import aff_wild2_files
+from tests.datasets.videos.dfew_files import write_dfew
 from tests.helpers.forked_script import run_script
 from tests.helpers.record_io_files import jpeg, write_ms1m
 
@@ -520,6 +520,40 @@ def test_tool(tmp_path):
     none = run_tool(tmp_path / 'none', cwd=tmp_path)
     assert none.returncode == 1
     assert none.stderr.startswith('error: ') and 'Traceback' not in none.stderr
+
+
+OWN = """
+from mmengine.registry import DATASETS
+from fer_ssl.datasets import ExpWDataset, FolderLayout, RAFDBDataset
+
+@DATASETS.register_module()
+class OwnDataset(RAFDBDataset):
+    layouts = (
+        FolderLayout('Own set', dataset='OwnDataset', markers=('own.txt',)),
+    )
+
+@DATASETS.register_module()
+class ChangedExpW(ExpWDataset):
+    '''Reads no layout of its own: the one of ExpW is not its.'''
+"""
+
+
+def test_tool_finds_a_data_set_of_the_user(tmp_path):
+    write_raf_db(tmp_path / 'data/own')
+    (tmp_path / 'data/own/own.txt').touch()
+    (tmp_path / 'own_dataset.py').write_text(OWN)
+    env = dict(os.environ, PYTHONPATH=str(tmp_path))
+    args = (tmp_path / 'data', '--import=own_dataset')
+    done = run_tool(*args, cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    assert f'Own set   {tmp_path}/data/own\n  all: 3 faces' in done.stdout
+    assert done.stdout.count('ExpW ') == 1
+    none = run_tool(tmp_path, '--import=no_such_module', cwd=tmp_path)
+    assert none.returncode == 1
+    assert none.stderr == (
+        "error: --import no_such_module: No module named 'no_such_module'. "
+        'Put the folder that holds it on PYTHONPATH.\n'
+    )
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGKILL])

@@ -13,14 +13,14 @@ from fer_ssl.datasets.faces.affectnet_dataset import (
     read_csv_release,
     read_npy_release,
 )
-from tests.helpers.annotation_fuzz import REPEATABLE, check_parser, damaged
-from tests.helpers.face_sets import (
+from tests.datasets.faces.affectnet_files import (
     AFFECTNET_2021,
     AFFECTNET_HEADER,
-    pixels,
     write_affectnet_2017,
     write_affectnet_2021,
 )
+from tests.helpers.annotation_fuzz import REPEATABLE, check_parser, damaged
+from tests.helpers.image_files import pixels
 
 WARN = 'fer_ssl.datasets.faces.base_face_dataset.print_log'
 

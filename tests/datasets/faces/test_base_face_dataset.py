@@ -9,7 +9,7 @@ from mmengine.registry import init_default_scope
 
 from fer_ssl.datasets import BaseFaceDataset, FaceDataset, FaceTable
 from fer_ssl.datasets.faces.base_face_dataset import is_readable
-from tests.helpers.face_sets import pixels, save_image
+from tests.helpers.image_files import pixels, save_image
 
 CLASSES = ('neutral', 'anger')
 

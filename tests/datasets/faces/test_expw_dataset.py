@@ -5,8 +5,9 @@ import pytest
 from mmengine.registry import DATASETS, init_default_scope
 
 from fer_ssl.datasets.faces.expw_dataset import read_label_list
+from tests.datasets.faces.expw_files import EXPW, write_expw
 from tests.helpers.annotation_fuzz import check_parser
-from tests.helpers.face_sets import EXPW, pixels, write_expw
+from tests.helpers.image_files import pixels
 
 
 @pytest.fixture

@@ -13,8 +13,12 @@ from fer_ssl.datasets.faces.fer_plus_dataset import (
     read_pixel_paths,
     read_votes,
 )
+from tests.datasets.faces.fer_plus_files import (
+    FER_PLUS,
+    fer2013_pixels,
+    write_fer_plus,
+)
 from tests.helpers.annotation_fuzz import REPEATABLE, check_parser
-from tests.helpers.face_sets import FER_PLUS, fer2013_pixels, write_fer_plus
 
 LOAD = [dict(type='LoadImageFromFile')]
 USAGES = [usage for usage, _, _ in FER_PLUS]

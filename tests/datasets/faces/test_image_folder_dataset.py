@@ -4,7 +4,8 @@ import pytest
 from mmengine.registry import DATASETS
 
 from fer_ssl.labels import ABAW_EXPRESSIONS
-from tests.helpers.face_sets import save_image, write_image_folder
+from tests.datasets.faces.image_folder_files import write_image_folder
+from tests.helpers.image_files import save_image
 
 EIGHT = dict(type='ImageFolderDataset')
 

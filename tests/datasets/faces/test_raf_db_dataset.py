@@ -2,8 +2,8 @@ import pytest
 from mmengine.registry import DATASETS, init_default_scope
 
 from fer_ssl.datasets.faces.raf_db_dataset import read_partition_list
+from tests.datasets.faces.raf_db_files import write_raf_db
 from tests.helpers.annotation_fuzz import check_parser
-from tests.helpers.face_sets import write_raf_db
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from mmengine.registry import TRANSFORMS
 from fer_ssl.data_preparation.split_builder import WHOLE_IMAGE
 from fer_ssl.datasets import CropFace
 from fer_ssl.datasets.transforms.crop_face import FaceOutsideImageError
-from tests.helpers.face_sets import HEIGHT, WIDTH, pixels
+from tests.helpers.image_files import HEIGHT, WIDTH, pixels
 
 
 def crop(box, margin=0.0, img=None):

@@ -11,7 +11,7 @@ from fer_ssl.datasets.videos.abaw_annotation import (
     read_annotation,
 )
 from fer_ssl.utils.text_rows import read_lines
-from tests.helpers.aff_wild2_files import (
+from tests.datasets.videos.aff_wild2_files import (
     HEADERS,
     annotation_lines,
     random_labels,

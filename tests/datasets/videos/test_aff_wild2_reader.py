@@ -16,7 +16,7 @@ from fer_ssl.datasets import (
 )
 from fer_ssl.datasets.videos.aff_wild2_reader import find_folders, list_crops
 from fer_ssl.labels import ABAW_EXPRESSIONS, ABAW_TRACKS
-from tests.helpers.aff_wild2_files import (
+from tests.datasets.videos.aff_wild2_files import (
     CROPS,
     TRACK_FOLDERS,
     Video,

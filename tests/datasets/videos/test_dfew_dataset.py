@@ -9,8 +9,9 @@ from fer_ssl.datasets.videos.dfew_dataset import (
     list_frames,
     read_split,
 )
+from tests.datasets.videos.dfew_files import DFEW_TRAIN, write_dfew
 from tests.helpers.annotation_fuzz import check_parser
-from tests.helpers.face_sets import DFEW_TRAIN, save_image, write_dfew
+from tests.helpers.image_files import save_image
 
 
 @pytest.mark.parametrize('official', [False, True])

@@ -9,7 +9,7 @@ from fer_ssl.datasets.videos.submission_frames import (
     FrameList,
     read_frame_list,
 )
-from tests.helpers.aff_wild2_files import example_header, write_example
+from tests.datasets.videos.aff_wild2_files import example_header, write_example
 
 FUZZ = settings(
     deadline=None,
