@@ -33,8 +33,8 @@ from fer_ssl.media.video_file import VideoFile  # noqa: E402
 from tests.helpers.video_files import (  # noqa: E402
     LOSSLESS,
     TURN_RIGHT,
-    grey,
-    write_pictures,
+    gray,
+    write_frames,
 )
 
 BOX_HEADER = 'frame,left,top,right,bottom\n'
@@ -54,7 +54,7 @@ def clip(tmp_path, faces):
     """Two people: one moves to the right, one comes later; then nobody."""
     pictures, boxes = [], []
     for t in range(30):
-        picture = grey(120, (64, 128))
+        picture = gray(120, (64, 128))
         places = []
         if t < 24:
             places.append((2 + 2 * t, 4))
@@ -65,7 +65,7 @@ def clip(tmp_path, faces):
             boxes.append((t + 1, x, y, x + 32, y + 32))
         pictures.append(picture)
     times = np.arange(30) / 12.5
-    path = write_pictures(tmp_path / 'clip.mp4', pictures, times)
+    path = write_frames(tmp_path / 'clip.mp4', pictures, times)
     table = tmp_path / 'boxes.csv'
     lines = [','.join(map(str, box)) for box in boxes]
     table.write_text(BOX_HEADER + '\n'.join(lines) + '\n')
@@ -199,7 +199,7 @@ def test_both_phases_as_the_data_set_does_it(tmp_path, write_videos):
         for path in (tmp_path / 'frames/clip').iterdir()
     }
     pictures = [images[t + 1] for t in range(len(kinds))]
-    video = write_pictures(tmp_path / 'a.mkv', pictures, codec=LOSSLESS)
+    video = write_frames(tmp_path / 'a.mkv', pictures, codec=LOSSLESS)
     result = inferencer(video, return_datasamples=True, batch_size=5)
     (found,) = result['predictions']
 
@@ -250,9 +250,9 @@ def test_folder_without_permission(tmp_path, clip):
 def test_upright_pictures(tmp_path, faces):
     """Boxes are those of the picture as it is seen."""
     side = np.rot90(faces[0])  # what a phone records, lying on its side
-    picture = grey(120, (64, 128))
+    picture = gray(120, (64, 128))
     picture[10:42, 20:52] = side
-    path = write_pictures(tmp_path / 'a.mp4', [picture] * 6, matrix=TURN_RIGHT)
+    path = write_frames(tmp_path / 'a.mp4', [picture] * 6, matrix=TURN_RIGHT)
     # (x, y) is seen at (63 - y, x)
     boxes = tmp_path / 'boxes.csv'
     boxes.write_text(
@@ -293,7 +293,7 @@ def test_damaged_video_keeps_what_was_read(tmp_path, faces):
     rng = np.random.default_rng(0)
     shots = rng.integers(0, 256, (40, 64, 96, 3), dtype=np.uint8)
     path = tmp_path / 'cut.mkv'
-    write_pictures(path, shots, g='5')
+    write_frames(path, shots, g='5')
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     boxes = tmp_path / 'boxes.csv'
@@ -310,7 +310,7 @@ def test_damaged_video_keeps_what_was_read(tmp_path, faces):
 
 
 def test_video_without_a_face(tmp_path):
-    path = write_pictures(tmp_path / 'a.mp4', [grey(50)] * 5)
+    path = write_frames(tmp_path / 'a.mp4', [gray(50)] * 5)
     boxes = tmp_path / 'boxes.csv'
     boxes.write_text(BOX_HEADER)
     inferencer, _ = make(tmp_path, classifier(), str(boxes))
@@ -323,7 +323,7 @@ def test_video_without_a_face(tmp_path):
 
 
 def test_false_alarms_are_left_out(tmp_path):
-    path = write_pictures(tmp_path / 'a.mp4', [grey(50)] * 12)
+    path = write_frames(tmp_path / 'a.mp4', [gray(50)] * 12)
     boxes = tmp_path / 'boxes.csv'
     lines = [f'{t},5,5,30,30\n' for t in range(1, 9)]
     lines += [f'{t},60,30,90,60\n' for t in (4, 5)]
@@ -463,7 +463,7 @@ torch.set_num_threads(1); cv2.setNumThreads(1)
 from pathlib import Path
 from tests.helpers.tiny_networks import (
     classifier, recognizer, write_checkpoint)
-from tests.helpers.video_files import grey, write_pictures
+from tests.helpers.video_files import gray, write_frames
 from fer_ssl.apis import ExpressionInferencer
 
 folder = Path(sys.argv[2])
@@ -479,8 +479,8 @@ inferencer = ExpressionInferencer(
 def peak(count):
     video = folder / f'{count}.mp4'
     if not video.exists():
-        pictures = (grey(t % 200, (240, 320)) for t in range(count))
-        write_pictures(video, pictures)
+        pictures = (gray(t % 200, (240, 320)) for t in range(count))
+        write_frames(video, pictures)
     (found,) = inferencer(str(video), out_dir=str(folder / 'out'))[
         'predictions']
     assert found['faces'][0]['frames'] == count

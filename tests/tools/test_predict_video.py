@@ -6,14 +6,14 @@ from tests.helpers.tiny_networks import classifier, write_checkpoint
 
 pytest.importorskip('av')
 
-from tests.helpers.video_files import grey, write_pictures  # noqa: E402
+from tests.helpers.video_files import gray, write_frames  # noqa: E402
 
 TOOL = 'python {tools}/predict_video.py'
 
 
 @pytest.fixture(scope='module')
 def files(folder):
-    write_pictures(folder / 'clip.mp4', [grey(50)] * 8)
+    write_frames(folder / 'clip.mp4', [gray(50)] * 8)
     write_checkpoint(folder / 'tiny.pth', classifier())
     rows = ''.join(f'{t},5,5,40,40\n' for t in range(1, 9))
     (folder / 'boxes.csv').write_text('frame,left,top,right,bottom\n' + rows)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fer_ssl.evaluation.face_predictions import FACE, FacePredictions
-from fer_ssl.media.video_file import Picture
+from fer_ssl.media.video_file import VideoFrame
 from fer_ssl.visualization import (
     FaceOverlay,
     class_colors,
@@ -11,8 +11,8 @@ from fer_ssl.visualization import (
 
 CLASSES = ('neutral', 'anger', 'happiness')
 BGR = [
-    tuple(round(255 * x) for x in reversed(colour))
-    for colour in class_colors(CLASSES)
+    tuple(round(255 * x) for x in reversed(color))
+    for color in class_colors(CLASSES)
 ]
 
 
@@ -31,11 +31,11 @@ def predictions(entries, num_frames=40, times=None):
 
 
 def picture(number, size=(360, 480)):
-    return Picture(number, 0.0, np.full((*size, 3), 90, np.uint8))
+    return VideoFrame(number, 0.0, np.full((*size, 3), 90, np.uint8))
 
 
-def count(image, colour):
-    return int((image == colour).all(axis=2).sum())
+def count(image, color):
+    return int((image == color).all(axis=2).sum())
 
 
 def test_overlay_of_a_face():
@@ -47,7 +47,7 @@ def test_overlay_of_a_face():
     assert tuple(shot.image[150, 150]) == (90, 90, 90)  # the face is free
     assert count(shot.image[80:99, 100:300], BGR[2]) > 500  # the label
     bar = shot.image[205, 100:200]
-    widths = [int((bar == colour).all(axis=1).sum()) for colour in BGR]
+    widths = [int((bar == color).all(axis=1).sum()) for color in BGR]
     assert widths == [10, 30, 60]
 
 
@@ -59,8 +59,8 @@ def test_overlay_without_a_face():
     corner = empty.image[8:20, 8:60]
     assert count(corner, (30, 30, 30)) > 200
     legend = empty.image[-1, :]
-    for colour in BGR:
-        assert (legend == colour).all(axis=1).sum() > 30
+    for color in BGR:
+        assert (legend == color).all(axis=1).sum() > 30
 
 
 @pytest.mark.parametrize(
@@ -102,15 +102,15 @@ def test_timeline_has_a_row_per_face():
     labels = [x.get_text() for x in figure.axes[0].get_yticklabels()]
     assert labels == ['face 1', 'face 2']
     raw, smooth, _, second = bands(figure)
-    colours = np.array(class_colors(CLASSES))
+    colors = np.array(class_colors(CLASSES))
     half = len(smooth) // 2
-    assert np.allclose(smooth[:half], colours[1])
+    assert np.allclose(smooth[:half], colors[1])
     assert np.allclose(smooth[half:], 1)  # not seen any more
     assert np.allclose(second[: half // 2], 1)
-    assert np.allclose(second[half // 2 :], colours[2])
+    assert np.allclose(second[half // 2 :], colors[2])
     step = len(raw) // 40
     middles = raw[step // 2 : half : step]
-    assert np.allclose(middles, colours[[1, 0] * 10])
+    assert np.allclose(middles, colors[[1, 0] * 10])
     assert render(figure).std() > 0
 
 
@@ -120,8 +120,8 @@ def test_timeline_goes_by_seconds_and_not_by_pictures():
     entries = [(t + 1, 1, box, np.eye(3)[t], t) for t in range(3)]
     figure = plot_face_timeline(predictions(entries, 3, times=[0, 0.5, 9.5]))
     (_, smooth) = bands(figure)
-    colours = np.array(class_colors(CLASSES))
-    share = [np.isclose(smooth, c).all(axis=1).mean() for c in colours]
+    colors = np.array(class_colors(CLASSES))
+    share = [np.isclose(smooth, c).all(axis=1).mean() for c in colors]
     end = 9.5 + 9.5 / 2  # the last one lasts as long as the mean
     np.testing.assert_allclose(
         share, np.array([0.5, 9, end - 9.5]) / end, atol=1e-3

@@ -36,10 +36,10 @@ def predictions():
     return VideoPredictions(videos, ABAW_EXPRESSIONS)
 
 
-def test_colours_are_distinct_and_stable():
-    colours = class_colors((*ABAW_EXPRESSIONS, 'contempt', 'boredom'))
-    assert len(set(colours)) == 10
-    assert class_colors(['fear']) == [colours[3]]
+def test_colors_are_distinct_and_stable():
+    colors = class_colors((*ABAW_EXPRESSIONS, 'contempt', 'boredom'))
+    assert len(set(colors)) == 10
+    assert class_colors(['fear']) == [colors[3]]
 
 
 def test_timeline_shows_every_band(tmp_path):
@@ -55,9 +55,9 @@ def test_timeline_shows_every_band(tmp_path):
     assert captions[3] == 'no face'
     truth = figure.axes[0].images[0].get_array()
     labels = raw['a'].labels
-    colours = np.array(class_colors(raw.classes))
+    colors = np.array(class_colors(raw.classes))
     np.testing.assert_allclose(
-        truth[0][labels >= 0], colours[labels[labels >= 0]]
+        truth[0][labels >= 0], colors[labels[labels >= 0]]
     )
     figure.savefig(tmp_path / 'timeline.png')
     assert matplotlib.image.imread(tmp_path / 'timeline.png').std() > 0.05

@@ -19,9 +19,9 @@ import sys
 from fer_ssl.evaluation import VideoPredictions
 from fer_ssl.evaluation.thresholds import (
     best_thresholds,
-    frames_of,
     held_out_f1,
     mean_f1,
+    stack_frames,
 )
 from fer_ssl.launch import describe_error, run
 from fer_ssl.utils.files import write_text
@@ -43,7 +43,7 @@ def main() -> None:
     args = parse_args()
     try:
         sets = [VideoPredictions.from_csv(path) for path in args.predictions]
-        truth, scores = frames_of(sets)
+        truth, scores = stack_frames(sets)
         thresholds = best_thresholds(truth, scores)
         held_out = held_out_f1(sets) if len(sets) > 1 else []
     except (FileNotFoundError, ValueError) as error:
@@ -59,7 +59,7 @@ def main() -> None:
     tuned = mean_f1(truth, scores, thresholds)
     print(f'mean F1 tuned: {tuned:.2f}, on the frames it is tuned on')
     for i, (path, f1) in enumerate(zip(args.predictions, held_out)):
-        before = mean_f1(*frames_of([sets[i]]), 0.5)
+        before = mean_f1(*stack_frames([sets[i]]), 0.5)
         print(
             f'mean F1 of {path}: {before:.2f} at 0.5, {f1:.2f} tuned on the '
             'other files'

@@ -21,7 +21,7 @@ from ..evaluation.post_processing.post_processor import (
 from ..face_detection import FaceDetector
 from ..face_detection.iou_tracker import IoUTracker
 from ..launch import find_config
-from ..media.video_file import Picture, VideoFile, list_videos
+from ..media.video_file import VideoFrame, VideoFile, list_videos
 from ..media.video_writer import VideoWriter, record_camera
 from ..models.frame_recognizer import FrameRecognizer
 from ..models.teacher_student import TeacherStudent
@@ -238,7 +238,7 @@ class ExpressionInferencer(BaseInferencer):
     @contextmanager
     def _progress(
         self, video: VideoFile, what: str
-    ) -> Iterator[Iterable[Picture]]:
+    ) -> Iterator[Iterable[VideoFrame]]:
         with ProgressBar(
             f'{video.name}: {what}', video.num_frames, show=self.show_progress
         ) as progress:

@@ -21,7 +21,7 @@ _FACES_AT_ONCE = 64
 
 
 class FaceNetwork:
-    """Base: normalises the faces and passes them through a network.
+    """Base: normalizes the faces and passes them through a network.
 
     Args:
         model: Network in eval mode, on its device.
@@ -65,7 +65,7 @@ class FaceNetwork:
         return np.concatenate(parts)
 
     def run_images(self, images: torch.Tensor) -> torch.Tensor:
-        """The same of normalised images (b, 3, H, W)."""
+        """The same of normalized images (b, 3, H, W)."""
         raise NotImplementedError
 
 

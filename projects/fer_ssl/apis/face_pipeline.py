@@ -12,7 +12,7 @@ from ..evaluation.face_predictions import FACE
 from ..face_detection import FaceDetector
 from ..face_detection.cut_out import cut_out
 from ..face_detection.iou_tracker import IoUTracker
-from ..media.video_file import Picture
+from ..media.video_file import VideoFrame
 
 # What reads the image, cuts the face out and packs: done here.
 _NOT_NEEDED = ('LoadImageFromFile', 'CropFace', 'PackInputs', 'FastPackInputs')
@@ -71,7 +71,7 @@ class FacePipeline:
         self.video = video
         self.tracker.reset()
 
-    def __call__(self, picture: Picture) -> dict:
+    def __call__(self, frame: VideoFrame) -> dict:
         """Number and time of a picture, its n faces and their pixels.
 
         Returns:

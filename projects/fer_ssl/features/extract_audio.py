@@ -154,8 +154,8 @@ def frame_spectra(
         Log-mel spectra float32 (T, M), and which are valid, bool (T,).
     """
     middle = (np.arange(num_frames) + 0.5) / fps
-    centres = np.floor(middle * log_mel.sample_rate).astype(np.int64)
-    return log_mel(sound, centres)
+    centers = np.floor(middle * log_mel.sample_rate).astype(np.int64)
+    return log_mel(sound, centers)
 
 
 def _frame_spectra(

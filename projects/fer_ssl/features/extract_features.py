@@ -107,7 +107,7 @@ def extract_features(
         writer.create(len(dataset.labels), dim)
     broadcast_object_list(todo)
     if todo[0]:
-        # Neighbouring rows: every process writes one stretch of the file.
+        # Neighboring rows: every process writes one stretch of the file.
         share = np.array_split(np.arange(len(dataset)), world_size)[rank]
         _write_share(model, dataset, share, writer, loader_cfg, batch_size)
         barrier()

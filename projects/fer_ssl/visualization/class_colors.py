@@ -1,4 +1,4 @@
-"""One colour per class, the same in every picture."""
+"""One color per class, the same in every picture."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 
-#: Told apart by hue and by lightness, so that prints and colour-blind readers
+#: Told apart by hue and by lightness, so that prints and color-blind readers
 #: keep most of it.
-EXPRESSION_COLOURS = {
+EXPRESSION_COLORS = {
     'neutral': '#b8c4ce',
     'anger': '#c8323c',
     'disgust': '#7a9a3a',
@@ -27,8 +27,8 @@ def class_colors(
     """RGB in [0, 1] of each class; names not known take the next of tab20."""
     spare = iter(range(len(classes)))
     return [
-        to_rgb(EXPRESSION_COLOURS[name])
-        if name in EXPRESSION_COLOURS
+        to_rgb(EXPRESSION_COLORS[name])
+        if name in EXPRESSION_COLORS
         else to_rgb(colormaps['tab20'](next(spare) % 20))
         for name in classes
     ]

@@ -13,7 +13,7 @@ from ..evaluation import macro_f1
 def plot_confusion_matrix(
     confusion: np.ndarray, classes: Sequence[str]
 ) -> Figure:
-    """Draw shares of each true class (colour, per cent) and the counts.
+    """Draw shares of each true class (color, per cent) and the counts.
 
     Args:
         confusion: Counts, (C, C); row = truth.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-_COLOURS = ('#9ecae1', '#3182bd')
+_COLORS = ('#9ecae1', '#3182bd')
 
 
 def plot_estimators(rows: Sequence[dict]) -> Figure:
@@ -27,13 +27,13 @@ def plot_estimators(rows: Sequence[dict]) -> Figure:
     figure.set_layout_engine('constrained')
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     places = np.arange(len(rows))[::-1]
-    for offset, key, label, colour in (
-        (-0.2, 'cosine_single_draw', 'one draw (mean)', _COLOURS[0]),
-        (0.2, 'cosine_expectation', 'expectation', _COLOURS[1]),
+    for offset, key, label, color in (
+        (-0.2, 'cosine_single_draw', 'one draw (mean)', _COLORS[0]),
+        (0.2, 'cosine_expectation', 'expectation', _COLORS[1]),
     ):
         values = [row[key] for row in rows]
         bars = left.barh(
-            places + offset, values, 0.38, color=colour, label=label
+            places + offset, values, 0.38, color=color, label=label
         )
         left.bar_label(bars, fmt='%.2f', padding=3, fontsize=8)
     left.set_yticks(places, [row['estimator'] for row in rows])

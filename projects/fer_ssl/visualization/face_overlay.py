@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from ..evaluation.face_predictions import FacePredictions
-from ..media.video_file import Picture
+from ..media.video_file import VideoFrame
 from .class_colors import class_colors
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -16,10 +16,10 @@ _DARK, _LIGHT = (30, 30, 30), (245, 245, 245)
 class FaceOverlay:
     """Draws what is known of the faces of a video.
 
-    Around each face a box in the colour of its smoothed class; above it its
+    Around each face a box in the color of its smoothed class; above it its
     number, that class and its probability in this picture; below it a bar
     whose parts are the probabilities of all classes. At the bottom the
-    colours; at the top whether there is no face.
+    colors; at the top whether there is no face.
 
     Args:
         predictions: Of the video.
@@ -27,12 +27,12 @@ class FaceOverlay:
 
     def __init__(self, predictions: FacePredictions) -> None:
         self.predictions = predictions
-        self._colours = [
-            tuple(round(255 * x) for x in reversed(colour))
-            for colour in class_colors(predictions.classes)
+        self._colors = [
+            tuple(round(255 * x) for x in reversed(color))
+            for color in class_colors(predictions.classes)
         ]
 
-    def draw(self, picture: Picture) -> None:
+    def draw(self, frame: VideoFrame) -> None:
         """Draw into ``picture.image``, BGR uint8 (H, W, 3)."""
         image = picture.image
         unit = max(min(image.shape[:2]) / 360, 0.4)  # of sizes
@@ -49,13 +49,13 @@ class FaceOverlay:
     ) -> None:
         faces, scores = self.predictions.faces, self.predictions.scores
         label = int(self.predictions.smoothed[row])
-        colour = self._colours[label]
+        color = self._colors[label]
         left, top, right, bottom = (round(float(x)) for x in faces['box'][row])
         thick = max(round(2 * unit), 1)
         bar = max(round(7 * unit), 3)
         y = min(bottom + thick, floor - bar)
         end = right, min(bottom, y)
-        cv2.rectangle(image, (left, top), end, colour, thick)
+        cv2.rectangle(image, (left, top), end, color, thick)
         self._draw_bar(image, left, y, max(right - left, 1), bar, scores[row])
         text = _Text(
             f'{faces["face"][row]} {self.predictions.classes[label]} '
@@ -66,7 +66,7 @@ class FaceOverlay:
         y = top - text.height
         if y < 0:  # no room above
             y = max(top, 0)
-        text.draw(image, (x, y), colour)
+        text.draw(image, (x, y), color)
 
     def _draw_bar(
         self,
@@ -79,26 +79,26 @@ class FaceOverlay:
     ) -> None:
         ends = np.concatenate([[0], scores.cumsum() / scores.sum()])
         ends = (left + np.round(width * ends)).astype(int).tolist()
-        for begin, end, colour in zip(ends, ends[1:], self._colours):
+        for begin, end, color in zip(ends, ends[1:], self._colors):
             if end > begin:
                 box = (begin, top), (end - 1, top + height - 1)
-                cv2.rectangle(image, *box, colour, cv2.FILLED)
+                cv2.rectangle(image, *box, color, cv2.FILLED)
 
     def _draw_legend(self, image: np.ndarray, unit: float) -> int:
-        """Names on their colours, in one line at the bottom; its top."""
+        """Names on their colors, in one line at the bottom; its top."""
         names = self.predictions.classes
         total = sum(_Text(name, unit).width for name in names)
         unit = min(unit, unit * image.shape[1] / total)  # as there is room
         x, y = 0, image.shape[0] - _Text(names[0], unit).height
-        for name, colour in zip(names, self._colours):
+        for name, color in zip(names, self._colors):
             text = _Text(name, unit)
-            text.draw(image, (x, y), colour)
+            text.draw(image, (x, y), color)
             x += text.width
         return y
 
 
 class _Text:
-    """A text on a coloured ground; ``unit`` scales it."""
+    """A text on a colored ground; ``unit`` scales it."""
 
     def __init__(self, text: str, unit: float) -> None:
         self._text = text

@@ -31,7 +31,7 @@ def plot_face_timeline(predictions: FacePredictions) -> Figure:
         The figure; ``figure.savefig(path)`` writes it.
     """
     classes = predictions.classes
-    colours = np.array([*class_colors(classes), (1, 1, 1)])
+    colors = np.array([*class_colors(classes), (1, 1, 1)])
     shown = _longest_faces(predictions)
     frames, times = predictions.frames, predictions.times
     end = float(times[-1] + np.diff(times).mean()) if len(times) > 1 else 1.0
@@ -42,7 +42,7 @@ def plot_face_timeline(predictions: FacePredictions) -> Figure:
     # The picture that is on the screen at each moment.
     moments = (np.arange(_MOMENTS) + 0.5) / _MOMENTS * end
     seen = frames[np.searchsorted(times, moments, side='right') - 1]
-    top, centres = 0.0, []
+    top, centers = 0.0, []
     for face in shown:
         rows = np.flatnonzero(predictions.faces['face'] == face)
         own = predictions.faces['frame'][rows]
@@ -55,7 +55,7 @@ def plot_face_timeline(predictions: FacePredictions) -> Figure:
         ):
             label = np.where(is_there, labels[rows[at]], len(classes))
             axes.imshow(
-                colours[label][None],
+                colors[label][None],
                 aspect='auto',
                 extent=(0, end, top + height, top),
                 interpolation='nearest',
@@ -63,11 +63,11 @@ def plot_face_timeline(predictions: FacePredictions) -> Figure:
             top += height
         lines = begin, begin + _RAW, top
         axes.hlines(lines, 0, end, color=_LINES, linewidth=_WIDTHS)
-        centres.append((begin + top) / 2)
+        centers.append((begin + top) / 2)
         top += _GAP
     axes.set_xlim(0, end)
     axes.set_ylim(max(top - _GAP, 1) + 0.02, -0.02)
-    axes.set_yticks(centres, [f'face {face}' for face in shown])
+    axes.set_yticks(centers, [f'face {face}' for face in shown])
     axes.tick_params(axis='y', length=0)
     axes.set_xlabel('seconds')
     title = predictions.video
@@ -79,7 +79,7 @@ def plot_face_timeline(predictions: FacePredictions) -> Figure:
     axes.set_title('thin: raw, thick: smoothed', loc='right', fontsize=9)
     axes.spines[:].set_visible(False)
     figure.legend(
-        handles=[Patch(color=c, label=n) for c, n in zip(colours, classes)],
+        handles=[Patch(color=c, label=n) for c, n in zip(colors, classes)],
         loc='outside lower center',
         ncols=min(len(classes), 9),
         frameon=False,

@@ -23,7 +23,7 @@ def plot_pseudo_label_quality(rows: Sequence[dict]) -> Figure:
         The figure; ``figure.savefig(path)`` writes it.
     """
     steps = list(dict.fromkeys(row['step'] for row in rows))
-    colours = dict(zip(steps, colormaps['tab10'].colors * len(steps)))
+    colors = dict(zip(steps, colormaps['tab10'].colors * len(steps)))
     figure = Figure(figsize=(11, 3.6), dpi=150)
     figure.set_layout_engine('constrained')
     accuracy, coverage, recall = figure.subplots(
@@ -38,7 +38,7 @@ def plot_pseudo_label_quality(rows: Sequence[dict]) -> Figure:
             axes.plot(
                 [point['iter'] for point in points],
                 [100 * point[key] for point in points],
-                color=colours[step],
+                color=colors[step],
                 linewidth=1,
                 label=None if step in labeled else step,
             )
@@ -55,9 +55,9 @@ def plot_pseudo_label_quality(rows: Sequence[dict]) -> Figure:
         places = np.arange(len(classes)) + width * (number + 0.5) - 0.4
         known = ~np.isnan(values)
         means = np.where(known, values, 0).sum(0) / known.sum(0).clip(1)
-        recall.bar(places, means, width, color=colours[step], alpha=0.6)
+        recall.bar(places, means, width, color=colors[step], alpha=0.6)
         for one in values:
-            recall.plot(places, one, '.', color=colours[step], markersize=4)
+            recall.plot(places, one, '.', color=colors[step], markersize=4)
     recall.set_xticks(range(len(classes)), classes, rotation=40, ha='right')
     recall.set_title('last recall of each class, %', fontsize='medium')
     for axes in (accuracy, coverage, recall):

@@ -19,7 +19,7 @@ def reconstruct(
 
     Args:
         model: In eval mode.
-        images: Normalised faces, (B, 3, H, H).
+        images: Normalized faces, (B, 3, H, H).
 
     Returns:
         Faces with the predicted patches in the masked places, (B, 3, H, H),
@@ -44,8 +44,8 @@ def plot_reconstructions(
 
     Args:
         model: In eval mode.
-        images: Normalised faces, (B, 3, H, H).
-        pixels: Mean and standard deviation of the normalisation, RGB in 0 to
+        images: Normalized faces, (B, 3, H, H).
+        pixels: Mean and standard deviation of the normalization, RGB in 0 to
             255, (2, 3).
     """
     faces, mask = reconstruct(model, images)
@@ -54,10 +54,10 @@ def plot_reconstructions(
     def shown(x: torch.Tensor) -> torch.Tensor:
         return ((x * std + mean) / 255).clamp(0, 1)
 
-    grey = torch.full_like(images, 0.5)
+    gray = torch.full_like(images, 0.5)
     rows = {
         'face': shown(images),
-        'seen': torch.where(mask > 0, grey, shown(images)),
+        'seen': torch.where(mask > 0, gray, shown(images)),
         'reconstructed': shown(faces),
     }
     count = len(images)

@@ -13,11 +13,11 @@ from matplotlib.ticker import MaxNLocator
 from ..evaluation import VideoPrediction
 from ..labels import IGNORE_LABEL, IGNORE_VALENCE_AROUSAL
 
-TRUTH_COLOUR = '#1c2733'
-PREDICTED_COLOUR = '#3573b1'
-NO_FACE_COLOUR = '#e3e8ed'
-INACTIVE_COLOUR = '#eef1f4'
-NO_TRUTH_COLOUR = '#ffffff'
+TRUTH_COLOR = '#1c2733'
+PREDICTED_COLOR = '#3573b1'
+NO_FACE_COLOR = '#e3e8ed'
+INACTIVE_COLOR = '#eef1f4'
+NO_TRUTH_COLOR = '#ffffff'
 
 
 def plot_valence_arousal(
@@ -25,7 +25,7 @@ def plot_valence_arousal(
 ) -> Figure:
     """Truth and prediction of every frame as curves, a panel per column.
 
-    Frames without a face have a grey ground. The truth has a gap where a
+    Frames without a face have a gray ground. The truth has a gap where a
     frame is not annotated.
 
     Args:
@@ -43,7 +43,7 @@ def plot_valence_arousal(
             1,
             where=~video.has_face,
             step='mid',
-            color=NO_FACE_COLOUR,
+            color=NO_FACE_COLOR,
             linewidth=0,
             label='no face',
         )
@@ -55,12 +55,12 @@ def plot_valence_arousal(
                 video.labels[:, column],
             )
             axes.plot(
-                frames, truth, color=TRUTH_COLOUR, linewidth=1.4, label='truth'
+                frames, truth, color=TRUTH_COLOR, linewidth=1.4, label='truth'
             )
         axes.plot(
             frames,
             video.scores[:, column],
-            color=PREDICTED_COLOUR,
+            color=PREDICTED_COLOR,
             linewidth=1.4,
             label='predicted',
         )
@@ -104,12 +104,12 @@ def plot_action_units(
         threshold: A unit with a larger score is active.
     """
     inactive, truth, predicted, unknown = (
-        np.array(to_rgb(colour))
-        for colour in (
-            INACTIVE_COLOUR,
-            TRUTH_COLOUR,
-            PREDICTED_COLOUR,
-            NO_TRUTH_COLOUR,
+        np.array(to_rgb(color))
+        for color in (
+            INACTIVE_COLOR,
+            TRUTH_COLOR,
+            PREDICTED_COLOR,
+            NO_TRUTH_COLOR,
         )
     )
     size = video.num_frames

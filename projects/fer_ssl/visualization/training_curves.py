@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from .class_colors import class_colors
 
-LINE_COLOURS = ('#3573b1', '#c8323c', '#7a9a3a', '#6b4c9a', '#f2b825')
+LINE_COLORS = ('#3573b1', '#c8323c', '#7a9a3a', '#6b4c9a', '#f2b825')
 SHARE = 'pseudo_label/share_'
 #: Curves that are smoothed: an iteration alone says little.
 SMOOTH_FROM = 40  # points
@@ -97,15 +97,15 @@ def plot_feedback(lines: Sequence[Mapping]) -> Figure | None:
         mean[:, 0],
         mean[:, 1] - spread[:, 1],
         mean[:, 1] + spread[:, 1],
-        color=LINE_COLOURS[0],
+        color=LINE_COLORS[0],
         alpha=0.15,
         linewidth=0,
         label='± running spread',
     )
     left.axhline(0, color='#8a96a3', linewidth=0.8)
-    _draw(left, mean, LINE_COLOURS[0], 'mean of the batch')
+    _draw(left, mean, LINE_COLORS[0], 'mean of the batch')
     left.set_title('Feedback coefficient', loc='left')
-    _draw(right, found['feedback/positive'], LINE_COLOURS[0], 'share')
+    _draw(right, found['feedback/positive'], LINE_COLORS[0], 'share')
     right.axhline(0.5, color='#8a96a3', linewidth=0.8)
     right.set_ylim(0, 1)
     right.set_title('Share of positive coefficients', loc='left')
@@ -125,16 +125,16 @@ def plot_pseudo_labels(lines: Sequence[Mapping]) -> Figure | None:
         confident='above the threshold',
         confidence='mean confidence',
     )
-    for (key, caption), colour in zip(captions.items(), LINE_COLOURS):
+    for (key, caption), color in zip(captions.items(), LINE_COLORS):
         if f'pseudo_label/{key}' in found:
-            _draw(left, found[f'pseudo_label/{key}'], colour, caption)
+            _draw(left, found[f'pseudo_label/{key}'], color, caption)
     left.set_ylim(0, 1)
     left.set_title('Pseudo-labels', loc='left')
     classes = [key.removeprefix(SHARE) for key in shares]
-    for name, points, colour in zip(
+    for name, points, color in zip(
         classes, shares.values(), class_colors(classes)
     ):
-        _draw(right, points, colour, name)
+        _draw(right, points, color, name)
     right.set_ylim(bottom=0)
     right.set_title('Share of each class among them', loc='left')
     _legend(left)
@@ -159,16 +159,16 @@ def plot_losses(
         return None
     known = {key: found[key] for key in scores if key in found}
     figure, panels = _panels(1 + bool(known), lines)
-    for (key, points), colour in zip(losses.items(), LINE_COLOURS):
+    for (key, points), color in zip(losses.items(), LINE_COLORS):
         caption = key.replace('/loss_', ', ').replace('/loss', '')
-        _draw(panels[0], points, colour, caption)
+        _draw(panels[0], points, color, caption)
     panels[0].set_title('Losses', loc='left')
     _legend(panels[0])
     if known:
-        for (key, points), colour in zip(known.items(), LINE_COLOURS):
+        for (key, points), color in zip(known.items(), LINE_COLORS):
             panels[1].plot(
                 *points.T,
-                color=colour,
+                color=color,
                 marker='o',
                 markersize=3.5,
                 label=key,
@@ -195,17 +195,17 @@ def _panels(number: int, lines: Sequence[Mapping]) -> tuple[Figure, Sequence]:
     return figure, panels[:number]
 
 
-def _draw(axes, points: np.ndarray, colour, caption: str) -> None:
+def _draw(axes, points: np.ndarray, color, caption: str) -> None:
     """A curve; of many points also their moving average."""
     steps, values = points.T
     if len(points) < SMOOTH_FROM:
-        axes.plot(steps, values, color=colour, linewidth=1.6, label=caption)
+        axes.plot(steps, values, color=color, linewidth=1.6, label=caption)
         return
-    axes.plot(steps, values, color=colour, linewidth=0.7, alpha=0.3)
+    axes.plot(steps, values, color=color, linewidth=0.7, alpha=0.3)
     width = len(points) // 20 * 2 + 1
     padded = np.pad(values, width // 2, mode='edge')
     smooth = np.convolve(padded, np.full(width, 1 / width), mode='valid')
-    axes.plot(steps, smooth, color=colour, linewidth=1.6, label=caption)
+    axes.plot(steps, smooth, color=color, linewidth=1.6, label=caption)
 
 
 def _legend(axes) -> None:

@@ -216,7 +216,7 @@ def test_without_labels_there_is_no_truth(tmp_path, track):
     page = write(tmp_path / 'report.html', metrics, scores)
     check_self_contained(page)
     assert 'The set has no labels, so there is no truth' in page.text
-    assert 'The longest videos' in page.text and len(page.pictures) == 2
+    assert 'The longest videos' in page.text and len(page.figures) == 2
 
 
 def test_one_video_has_no_interval(tmp_path):
@@ -287,7 +287,7 @@ def test_curves_of_feedback_and_pseudo_labels(tmp_path):
         meta=dict(experiment_name=f'x_{start}', iter=60),
     )
     assert f'iteration 60, by the training started at {start}' in page.text
-    drawn = ' '.join(page.pictures)
+    drawn = ' '.join(page.figures)
     for text in (
         'Feedback coefficient',
         'Share of positive coefficients',
@@ -346,6 +346,6 @@ def test_a_browser_shows_it(tmp_path, track, width):
     )
     assert numbers, done.stdout[-2000:] + done.stderr[-2000:]
     found, broken, wide, inner = map(int, numbers[0])
-    assert (found, broken, inner) == (len(page.pictures), 0, width)
+    assert (found, broken, inner) == (len(page.figures), 0, width)
     assert found >= 4
     assert wide <= 0

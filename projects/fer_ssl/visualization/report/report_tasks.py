@@ -20,7 +20,7 @@ from ...evaluation.metrics.frame_prediction_metric import FramePredictionMetric
 from ..class_colors import class_colors
 from ..confusion_matrix import plot_confusion_matrix
 from ..target_plots import (
-    PREDICTED_COLOUR,
+    PREDICTED_COLOR,
     plot_action_units,
     plot_density,
     plot_valence_arousal,
@@ -66,7 +66,7 @@ class ExpressionReport:
             [np.diagonal(total), total.sum(axis=0), total.sum(axis=1)], axis=1
         )
 
-    def colours(self) -> Sequence[str]:
+    def colors(self) -> Sequence[str]:
         return [to_hex(c) for c in class_colors(self.metric.classes)]
 
     def table(
@@ -74,8 +74,8 @@ class ExpressionReport:
     ) -> dict:
         """Precision, recall, F1 and support of each class, as bars."""
         rows = []
-        for name, colour, (hits, predicted, support) in zip(
-            self.metric.classes, self.colours(), self.counts(total).tolist()
+        for name, color, (hits, predicted, support) in zip(
+            self.metric.classes, self.colors(), self.counts(total).tolist()
         ):
             key = f'f1_{name}'
             bars = [
@@ -89,7 +89,7 @@ class ExpressionReport:
                 dict(value=scores[key], interval=intervals.get(key), key=key)
             )
             rows.append(
-                dict(name=name, colour=colour, bars=bars, support=support)
+                dict(name=name, color=color, bars=bars, support=support)
             )
         return dict(bars=('Precision', 'Recall', 'F1'), rows=rows)
 
@@ -118,8 +118,8 @@ class ActionUnitReport(ExpressionReport):
         hits, false_alarms, misses = total.T
         return np.stack([hits, hits + false_alarms, hits + misses], axis=1)
 
-    def colours(self) -> Sequence[str]:
-        return [PREDICTED_COLOUR] * len(self.metric.classes)
+    def colors(self) -> Sequence[str]:
+        return [PREDICTED_COLOR] * len(self.metric.classes)
 
 
 class ValenceArousalReport(ExpressionReport):
