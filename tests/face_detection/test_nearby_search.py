@@ -63,9 +63,7 @@ def test_a_face_that_moves():
 def test_at_the_border():
     search = NearbySearch(WhiteSquares(), every=9)
     for number, corner in enumerate([(3, 2), (0, 0), (2, 4)], start=1):
-        assert boxes(search.find(frame(number, corner), 'a')) == [
-            at(*corner)
-        ]
+        assert boxes(search.find(frame(number, corner), 'a')) == [at(*corner)]
     for number, corner in enumerate([(130, 95), (140, 100)], start=4):
         search.find(frame(number, corner), 'b')
     assert boxes(search._faces) == [at(140, 100)]

@@ -59,7 +59,7 @@ def value(name, shape):
 
 
 def write_red_face_detector(path, stride=32, side=64):
-    """Write a detector of faces of ``side`` pixels at red cells of ``stride``."""
+    """Write a detector of faces of ``side`` pixels at red ``stride`` cells."""
     nodes, tensors, outputs = [], [], []
     for s in (8, 16, 32):
         nodes.append(

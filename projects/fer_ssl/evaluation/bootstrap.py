@@ -47,7 +47,9 @@ def bootstrap(
     """
     num_units = len(sums)
     if num_units < 2:
-        raise ValueError(f'{num_units} units cannot be resampled: 2 are needed.')
+        raise ValueError(
+            f'{num_units} units cannot be resampled: 2 are needed.'
+        )
     # Products of float64 are fast, and exact for counts.
     flat = sums.reshape(num_units, -1).astype(np.float64)
     rng = np.random.default_rng(seed)

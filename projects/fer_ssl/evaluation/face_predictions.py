@@ -139,7 +139,7 @@ class FacePredictions:
         return range(*bounds.tolist())
 
     def summary(self) -> list[dict]:
-        """Describe each face: first and last second, frames, smoothed classes."""
+        """Describe each face: begin, end, frames and smoothed classes."""
         entries = []
         for face in range(1, self.num_faces + 1):
             rows = self.faces['face'] == face

@@ -196,7 +196,7 @@ def _lengths_of(locations: Sequence[str], names: FrameList) -> FrameList:
 def _check_locations(
     locations: Sequence[str], expected: FrameList
 ) -> list[Problem]:
-    """Find rows that are missing, extra, misnamed, repeated or out of order."""
+    """Find missing, extra, misnamed, repeated and out-of-order rows."""
     due = expected.locations()
     place = {location: i for i, location in enumerate(due)}
     misnamed, extra = Problem('misnamed'), Problem('extra')

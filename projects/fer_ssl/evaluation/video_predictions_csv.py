@@ -291,7 +291,9 @@ def _parse_video(
         return VideoPrediction(name, scores, labels=truth, has_face=has_face)
     label, truth = names
     _check_cells(path, lines, label, classes, 'label {} is not a column.')
-    _check_cells(path, lines, truth, ('', *classes), 'truth {} is not a column.')
+    _check_cells(
+        path, lines, truth, ('', *classes), 'truth {} is not a column.'
+    )
     index = {class_name: i for i, class_name in enumerate(classes)}
     predicted = np.array([index[cell] for cell in label])
     wrong = predicted != scores.argmax(axis=1)

@@ -1,4 +1,4 @@
-"""One color per class, the same in every picture."""
+"""One color per class, the same in every figure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 
-#: Told apart by hue and by lightness, so that prints and color-blind readers
-#: keep most of it.
+#: Distinct in hue and in lightness, so that most classes can be told apart in
+#: gray prints and by color-blind readers.
 EXPRESSION_COLORS = {
     'neutral': '#b8c4ce',
     'anger': '#c8323c',
@@ -24,7 +24,10 @@ EXPRESSION_COLORS = {
 def class_colors(
     classes: Sequence[str],
 ) -> list[tuple[float, float, float]]:
-    """RGB in [0, 1] of each class; names not known take the next of tab20."""
+    """Return the RGB color in [0, 1] of each class.
+
+    Unknown class names take the next color of ``tab20``.
+    """
     spare = iter(range(len(classes)))
     return [
         to_rgb(EXPRESSION_COLORS[name])

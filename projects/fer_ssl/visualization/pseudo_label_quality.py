@@ -1,4 +1,4 @@
-"""Pseudo-labels against the truth, over a training."""
+"""Plot of pseudo-labels against the ground truth during training."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from matplotlib.figure import Figure
 
 
 def plot_pseudo_label_quality(rows: Sequence[dict]) -> Figure:
-    """Draw accuracy and coverage over the iterations, and the last recalls.
+    """Plot accuracy and coverage over the iterations, and the final recalls.
 
-    A thin line is a seed; the bars are the means over the seeds, the dots the
+    Each thin line is a seed; bars are means over the seeds, and dots are
     seeds.
 
     Args:
-        rows: What
-            :func:`fer_ssl.experiments.study_report.pseudo_label_rows` gives.
+        rows: Result of
+            :func:`fer_ssl.experiments.study_report.pseudo_label_rows`.
 
     Returns:
         The figure; ``figure.savefig(path)`` writes it.
@@ -59,7 +59,7 @@ def plot_pseudo_label_quality(rows: Sequence[dict]) -> Figure:
         for one in values:
             recall.plot(places, one, '.', color=colors[step], markersize=4)
     recall.set_xticks(range(len(classes)), classes, rotation=40, ha='right')
-    recall.set_title('last recall of each class, %', fontsize='medium')
+    recall.set_title('final recall of each class, %', fontsize='medium')
     for axes in (accuracy, coverage, recall):
         axes.set_ylim(0, 102)
         axes.grid(axis='y', color='#dddddd')

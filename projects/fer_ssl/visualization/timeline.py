@@ -1,4 +1,4 @@
-"""Timeline of one video: truth and predictions of every frame."""
+"""Timeline of one video, with truth and predictions of every frame."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ BAND, FACE_BAND, GAP = 1.0, 0.22, 0.16  # heights
 def plot_timeline(
     predictions: Mapping[str, VideoPrediction], classes: Sequence[str]
 ) -> Figure:
-    """Draw one colored band for the truth and one per prediction.
+    """Plot one colored band for the truth and one per prediction.
 
-    Frames without a face are pale in the predictions, which had to be filled
-    in there, and dark in the thin band at the bottom. Frames that are not
+    Frames without a face are pale in the predictions, which are filled in
+    there, and dark in the thin band at the bottom. Frames that are not
     annotated are blank in the truth.
 
     Args:
-        predictions: The same video by name of the prediction, from top to
+        predictions: Predictions for the same video by name, from top to
             bottom, such as ``{'raw': ..., 'smoothed': ...}``.
-        classes: C class names.
+        classes: Names of the C classes.
 
     Returns:
         The figure; ``figure.savefig(path)`` writes it.
@@ -42,9 +42,9 @@ def plot_timeline(
     axes = figure.add_subplot()
 
     bands = []  # (caption, RGB (T, 3), height)
-    if first.labels is not None:  # -1 takes the last color, white
+    if first.labels is not None:  # label -1 indexes the last color, white
         image = np.append(colors, [[1, 1, 1]], axis=0)[first.labels]
-        bands.append(('truth', image, BAND))
+        bands.append(('ground truth', image, BAND))
     for name, video in predictions.items():
         image = colors[video.predicted]
         image[~video.has_face] = 0.4 * image[~video.has_face] + 0.6
@@ -90,11 +90,13 @@ def plot_timeline(
 
 
 def most_changed_video(raw: VideoPredictions, new: VideoPredictions) -> str:
-    """Name of the video with most frames whose label differs; ties: longest.
+    """Return the name of the video with the most changed frames.
+
+    Among videos with equally many changed frames, the longest is taken.
 
     Args:
         raw: Predictions.
-        new: Predictions for the same videos, such as ``raw`` smoothed.
+        new: Other predictions for the same videos, such as ``raw`` smoothed.
     """
     return max(
         raw,
@@ -106,18 +108,18 @@ def most_changed_video(raw: VideoPredictions, new: VideoPredictions) -> str:
 
 
 def _caption(name: str, video: VideoPrediction) -> str:
-    """Name of a band and how many of the annotated frames it has right."""
+    """Return the name of a band, with its accuracy on annotated frames."""
     if video.labels is None:
         return name
     labeled = video.labels != IGNORE_LABEL
     if not labeled.any():
         return name
-    right = (video.predicted == video.labels)[labeled].mean()
-    return f'{name}\n{right:.0%} right'
+    accuracy = (video.predicted == video.labels)[labeled].mean()
+    return f'{name}\n{accuracy:.0%} correct'
 
 
 def _outline(
     left: float, right: float, bottom: float, top: float
 ) -> tuple[list[float], list[float]]:
-    """x and y of the rectangle's outline."""
+    """Return x and y of the outline of a rectangle."""
     return [left, right, right, left, left], [top, top, bottom, bottom, top]

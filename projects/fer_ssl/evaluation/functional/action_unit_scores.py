@@ -1,4 +1,4 @@
-"""F1 of action units, from counts that add up exactly over batches and ranks."""
+"""F1 of action units, from counts that add up exactly over all ranks."""
 
 from __future__ import annotations
 

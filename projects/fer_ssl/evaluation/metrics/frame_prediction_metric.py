@@ -207,7 +207,7 @@ class FramePredictionMetric(BaseMetric):
 
     @abstractmethod
     def labeled(self, labels: np.ndarray) -> np.ndarray:
-        """Return which frames of a video, or images, have a label; bool (T,)."""
+        """Return which frames or images have a label, bool (T,)."""
 
     def labeled_images(self, entries: list) -> np.ndarray:
         """Return which images have a label; bool (N,)."""
@@ -215,7 +215,7 @@ class FramePredictionMetric(BaseMetric):
         return self.labeled(np.array([truth for truth, _ in entries]))
 
     def video_sums(self, video: VideoPrediction) -> np.ndarray:
-        """Compute :meth:`sums` of all frames and of those with a face, (2, ...)."""
+        """Compute :meth:`sums` of all frames and those with a face, (2, ...)."""
         face = video.has_face
         return np.stack(
             [
@@ -271,7 +271,9 @@ class FramePredictionMetric(BaseMetric):
         ).apply(self.post_process)
         if self.out_file is not None:
             predictions.to_csv(self.out_file)
-            print_log(f'The predictions are in {self.out_file}.', logger='current')
+            print_log(
+                f'The predictions are in {self.out_file}.', logger='current'
+            )
         if self.keeps_scored:
             self.scored = predictions
         known = [(v.has_face, self.labeled(v.labels)) for v in predictions]

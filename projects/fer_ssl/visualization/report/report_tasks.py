@@ -1,4 +1,4 @@
-"""What a report shows of each task: its table, pictures and timelines."""
+"""Contents of a report for each task: table, figures and timelines."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ..timeline import plot_timeline
 
 
 class ExpressionReport:
-    """Of one class per frame."""
+    """Report of expressions, one class per frame."""
 
     title = 'Expression'
     headline = 'macro_f1'
@@ -40,8 +40,8 @@ class ExpressionReport:
         uar='UAR, the mean recall',
         accuracy='Accuracy',
     )
-    picture_title = 'Confusion matrix'
-    picture_kind = 'square'
+    figure_title = 'Confusion matrix'
+    figure_class = 'square'  # in report.css
     table_title = 'Classes'
     title_of_row = 'Class'
     has_swatches = True
@@ -57,11 +57,11 @@ class ExpressionReport:
     def timeline(self, video: VideoPrediction) -> Figure:
         return plot_timeline({'predicted': video}, self.metric.classes)
 
-    def picture(self, total: np.ndarray) -> Figure:
+    def figure(self, total: np.ndarray) -> Figure:
         return plot_confusion_matrix(total, self.metric.classes)
 
     def counts(self, total: np.ndarray) -> np.ndarray:
-        """Hits, predictions and support of each class, (C, 3)."""
+        """Return true positives, predictions and support per class, (C, 3)."""
         return np.stack(
             [np.diagonal(total), total.sum(axis=0), total.sum(axis=1)], axis=1
         )
@@ -72,7 +72,7 @@ class ExpressionReport:
     def table(
         self, total: np.ndarray, scores: Mapping, intervals: Mapping
     ) -> dict:
-        """Precision, recall, F1 and support of each class, as bars."""
+        """Build the table of precision, recall, F1 (as bars) and support."""
         rows = []
         for name, color, (hits, predicted, support) in zip(
             self.metric.classes, self.colors(), self.counts(total).tolist()
@@ -95,12 +95,12 @@ class ExpressionReport:
 
 
 class ActionUnitReport(ExpressionReport):
-    """Of action units, of which any number is active."""
+    """Report of action units, any number of which may be active."""
 
     title = 'Action units'
     headline = 'au_f1'
-    names = dict(au_f1='F1, the mean of the units')
-    picture_title = None
+    names = dict(au_f1='Mean F1 of the units')
+    figure_title = None
     table_title = 'Units'
     title_of_row = 'Unit'
     has_swatches = False
@@ -123,7 +123,7 @@ class ActionUnitReport(ExpressionReport):
 
 
 class ValenceArousalReport(ExpressionReport):
-    """Of valence and arousal."""
+    """Report of valence and arousal."""
 
     title = 'Valence and arousal'
     headline = 'ccc'
@@ -134,8 +134,8 @@ class ValenceArousalReport(ExpressionReport):
         ccc_valence='CCC of valence',
         ccc_arousal='CCC of arousal',
     )
-    picture_title = 'Truth and prediction'
-    picture_kind = 'panels'
+    figure_title = 'Ground truth and prediction'
+    figure_class = 'panels'
     table_title = 'Errors'
     video_score = 'Root mean square error'
     small_is_good = True
@@ -146,7 +146,7 @@ class ValenceArousalReport(ExpressionReport):
     def timeline(self, video: VideoPrediction) -> Figure:
         return plot_valence_arousal(video, self.metric.classes)
 
-    def picture(self, total: np.ndarray) -> Figure:
+    def figure(self, total: np.ndarray) -> Figure:
         truth, scores = _pairs(self.metric)
         known = self.metric.labeled(truth)
         return plot_density(truth[known], scores[known], self.metric.classes)
@@ -154,15 +154,15 @@ class ValenceArousalReport(ExpressionReport):
     def table(
         self, total: np.ndarray, scores: Mapping, intervals: Mapping
     ) -> dict:
-        """Correlation, error, means and spreads of each column."""
+        """Build the table of correlation, error, mean and std per column."""
         statistics = _statistics(total)
         columns = dict(
             correlation='Pearson correlation',
             error='Root mean square error',
-            mean_truth='Mean of the truth',
-            mean_predicted='Mean predicted',
-            spread_truth='Spread of the truth',
-            spread_predicted='Spread predicted',
+            mean_truth='Mean, ground truth',
+            mean_predicted='Mean, predicted',
+            std_truth='Std, ground truth',
+            std_predicted='Std, predicted',
         )
         rows = [
             dict(name=name, cells=[float(statistics[k][i]) for k in columns])
@@ -183,23 +183,23 @@ def _percent(part: float, whole: float) -> float | None:
 
 
 def _statistics(sums: np.ndarray) -> dict[str, np.ndarray]:
-    """Of the sums that the concordance is made of, (C, 6); each (C,)."""
+    """Compute statistics, (C,) each, from concordance sums (C, 6)."""
     t, p, tt, pp, tp = (sums[:, 1:] / sums[:, :1]).T
-    spread_truth = np.sqrt(np.maximum(tt - t**2, 0))
-    spread_predicted = np.sqrt(np.maximum(pp - p**2, 0))
-    scale = spread_truth * spread_predicted
+    std_truth = np.sqrt(np.maximum(tt - t**2, 0))
+    std_predicted = np.sqrt(np.maximum(pp - p**2, 0))
+    scale = std_truth * std_predicted
     return dict(
         correlation=(tp - t * p) / np.where(scale > 0, scale, np.nan),
         error=np.sqrt(np.maximum(tt + pp - 2 * tp, 0)),
         mean_truth=t,
         mean_predicted=p,
-        spread_truth=spread_truth,
-        spread_predicted=spread_predicted,
+        std_truth=std_truth,
+        std_predicted=std_predicted,
     )
 
 
 def _pairs(metric: FramePredictionMetric) -> tuple[np.ndarray, np.ndarray]:
-    """Truth and scores of all frames or images, (N, C) each."""
+    """Return truth and scores of all frames or images, (N, C) each."""
     if isinstance(metric.scored, VideoPredictions):
         return (
             np.concatenate([video.labels for video in metric.scored]),

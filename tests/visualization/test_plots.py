@@ -49,7 +49,7 @@ def test_timeline_shows_every_band(tmp_path):
         {'raw': raw['a'], 'smoothed': smoothed['a']}, raw.classes
     )
     captions = [t.get_text() for t in figure.axes[0].get_yticklabels()]
-    assert captions[0] == 'truth'
+    assert captions[0] == 'ground truth'
     assert captions[1].startswith('raw\n')
     assert captions[2].startswith('smoothed\n')
     assert captions[3] == 'no face'
@@ -70,7 +70,7 @@ def test_timeline_without_truth():
     assert captions == ['raw']
 
 
-def test_confusion_matrix_shows_shares_and_counts():
+def test_confusion_matrix_shows_fractions_and_counts():
     confusion = np.array([[30, 10, 0], [0, 5, 0], [0, 0, 0]])
     figure = plot_confusion_matrix(confusion, ('x', 'y', 'z'))
     axes = figure.axes[0]
@@ -95,7 +95,7 @@ def test_most_changed_video():
 
 
 def run(tool, *args):
-    # the package under test, whether it is installed or not
+    # The package under test, whether it is installed or not.
     package = Path(fer_ssl.__file__).parents[1]
     return subprocess.run(
         [sys.executable, TOOLS / tool, *map(str, args)],
