@@ -40,7 +40,8 @@ def parse_args() -> argparse.Namespace:
         '--window',
         type=int,
         default=1024,
-        help='samples per spectrum, at 16,000 per second; default: %(default)s',
+        help='samples per spectrum, at 16,000 per second; '
+        'default: %(default)s',
     )
     parser.add_argument(
         '--types',

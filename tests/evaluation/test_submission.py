@@ -307,9 +307,9 @@ def test_report_names_lines_and_counts(check):
         '    in 2 videos: 2-30-640x360 (1 of 4 frames), 112 (1 of 2 frames)',
         'wrong order: 2',
         '    line 6: video92_left/00002.jpg where video92_left/00001.jpg is '
-        'due',
+        'expected',
         '    line 7: video92_left/00001.jpg where video92_left/00002.jpg is '
-        'due',
+        'expected',
         'NOT VALID',
     ]
 

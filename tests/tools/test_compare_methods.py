@@ -27,7 +27,7 @@ def compare(call, synthetic_root, monkeypatch):
     return compare
 
 
-def test_table_scores_and_picture(compare, folder):
+def test_table_scores_and_plot(compare, folder):
     options = (
         f'--baseline {DEMO}/demo_baseline.py --seeds 0 1 --jobs 2 '
         '--work-dir compared --cfg-options default_hooks.logger.interval=1 '
@@ -48,8 +48,8 @@ def test_table_scores_and_picture(compare, folder):
     scores = [float(row['uar']) for row in rows[2:4]]
     assert table[3].split(' | ')[2].startswith(f'{sum(scores) / 2:.2f} ± ')
     assert all(float(row['ms_per_step']) > 0 for row in rows)
-    picture = matplotlib.image.imread(folder / 'compared/methods.png')
-    assert picture.shape[1] == 1200
+    image = matplotlib.image.imread(folder / 'compared/methods.png')
+    assert image.shape[1] == 1200
     assert (folder / 'compared/methods.md').read_text().splitlines() == table
 
     logs = list((folder / 'compared').rglob('log.txt'))

@@ -65,5 +65,5 @@ def test_plot(model, tmp_path):
     figure = plot_reconstructions(model, torch.randn(5, 3, 16, 16), pixels)
     assert len(figure.axes) == 15
     labels = [axes.get_ylabel() for axes in figure.axes]
-    assert labels[::5] == ['face', 'seen', 'reconstructed']
+    assert labels[::5] == ['face', 'visible', 'reconstructed']
     figure.savefig(tmp_path / 'x.png')

@@ -30,8 +30,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'smoothed',
         nargs='?',
-        help='CSV file of the same predictions after post-processing, used for '
-        'the confusion matrix',
+        help='CSV file of the same predictions after post-processing, used '
+        'for the confusion matrix',
     )
     parser.add_argument(
         '--video',

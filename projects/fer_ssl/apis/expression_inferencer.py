@@ -105,7 +105,7 @@ class ExpressionInferencer(BaseInferencer):
         self._checkpoint = _load_checkpoint(weights, map_location='cpu')
         if model is None:
             cfg = saved_config(self._checkpoint, weights)
-            # Names inside a checkpoint must not run code.
+            # A config inside a checkpoint must not run arbitrary code.
             building: AbstractContextManager = components_of_data(weights)
         else:
             cfg = _config_of(model)

@@ -80,7 +80,7 @@ def extract_audio(
         num_mels=log_mel.num_mels,
     )
     if is_up_to_date(out, recipe):
-        print(f'{out}: up to date, left as it is.')
+        print(f'{out}: up to date, nothing to do.')
         return FeatureStore(out)
     rates = frame_rates(files, lengths, fps)
     jobs = [
@@ -132,9 +132,9 @@ def frame_rates(
     if unequal:
         raise ValueError(
             'The number of frames differs from the annotation in the files of '
-            f'{name_videos(unequal)}. Are these the videos that the frames were '
-            'taken from? If the frames were taken at another rate, give it '
-            'by --fps.'
+            f'{name_videos(unequal)}. Are these the videos from which the '
+            'frames were taken? If they were taken at another rate, give it by '
+            '--fps.'
         )
     return rates
 

@@ -115,7 +115,7 @@ def extract_features(
             writer.finish(dict(recipe=recipe, videos=_videos(dataset)))
         barrier()
     if rank == 0:
-        what = 'extracted' if todo[0] else 'up to date, left as it is'
+        what = 'extracted' if todo[0] else 'up to date, nothing to do'
         print(f'{out}: {len(dataset)} faces, {what}.')
     return FeatureStore(out)
 

@@ -90,7 +90,7 @@ def import_features(
         interpolation=interpolation,
     )
     if is_up_to_date(out, recipe):
-        print(f'{out}: up to date, left as it is.')
+        print(f'{out}: up to date, nothing to do.')
         return FeatureStore(out)
     rows_per_frame = {
         name: rate / rates[name] if rate is not None else None

@@ -215,7 +215,7 @@ class FramePredictionMetric(BaseMetric):
         return self.labeled(np.array([truth for truth, _ in entries]))
 
     def video_sums(self, video: VideoPrediction) -> np.ndarray:
-        """Compute :meth:`sums` of all frames and those with a face, (2, ...)."""
+        """Compute :meth:`sums` of all frames and of those with a face."""
         face = video.has_face
         return np.stack(
             [

@@ -114,7 +114,7 @@ class MetricSection:
         )
 
     def difference_to(self, other: MetricSection) -> dict | None:
-        """Compare the main score, if both share the units and the task."""
+        """Compare the main scores; None if units or tasks differ."""
         key = self.report.headline
         if (
             type(self.metric) is not type(other.metric)

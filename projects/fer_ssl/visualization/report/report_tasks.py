@@ -37,7 +37,7 @@ class ExpressionReport:
     unit = ' %'
     names = dict(
         macro_f1='Macro-F1',
-        uar='UAR, the mean recall',
+        uar='UAR, mean recall',
         accuracy='Accuracy',
     )
     figure_title = 'Confusion matrix'
@@ -99,7 +99,7 @@ class ActionUnitReport(ExpressionReport):
 
     title = 'Action units'
     headline = 'au_f1'
-    names = dict(au_f1='Mean F1 of the units')
+    names = dict(au_f1='Mean F1, over all units')
     figure_title = None
     table_title = 'Units'
     title_of_row = 'Unit'
@@ -130,7 +130,7 @@ class ValenceArousalReport(ExpressionReport):
     digits = 3
     unit = ''
     names = dict(
-        ccc='CCC, the mean of both',
+        ccc='CCC, mean of both',
         ccc_valence='CCC of valence',
         ccc_arousal='CCC of arousal',
     )
