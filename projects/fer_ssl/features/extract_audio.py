@@ -133,8 +133,8 @@ def frame_rates(
         raise ValueError(
             'The number of frames differs from the annotation in the files of '
             f'{name_videos(unequal)}. Are these the videos from which the '
-            'frames were taken? If they were taken at another rate, give it by '
-            '--fps.'
+            'frames were taken? If they were taken at another rate, give it '
+            'by --fps.'
         )
     return rates
 
