@@ -1,4 +1,4 @@
-"""Log-mel spectra of the sound, a stream for the temporal phase.
+"""Extract log-mel spectra of the sound as a stream for the temporal phase.
 
 python tools/extract_audio.py CONFIG MEDIA --out DIR
 """
@@ -11,46 +11,53 @@ from fer_ssl.launch import add_launch_arguments, load_config, run
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Write log-mel spectra of the sound of all videos, one '
-        'for each frame, into a store'
+        'per frame, to a feature store.'
     )
     parser.add_argument('config', help='config of the temporal phase')
     parser.add_argument(
-        'media', help='folder with a video or a sound file per video'
+        'media', help='folder with one video or sound file per video'
     )
     parser.add_argument('--out', required=True, help='folder of the store')
     parser.add_argument(
         '--split',
         nargs='+',
-        help='splits of the annotation file; default: what '
-        'extract_dataloader.dataset.split says, else all',
+        help='splits of the annotation file; default: '
+        'extract_dataloader.dataset.split of the config, else all',
     )
     parser.add_argument(
         '--fps',
         type=float,
-        help='frames per second of the frames that are annotated; default: '
-        'what each video file says',
+        help='frames per second of the annotated frames; default: the '
+        'frame rate of each video file',
     )
     parser.add_argument(
-        '--mels', type=int, default=64, help='number of mel bands'
+        '--mels',
+        type=int,
+        default=64,
+        help='number of mel bands; default: %(default)s',
     )
     parser.add_argument(
         '--window',
         type=int,
         default=1024,
-        help='samples of a spectrum, at 16,000 per second',
+        help='samples per spectrum, at 16,000 per second; '
+        'default: %(default)s',
     )
     parser.add_argument(
         '--types',
         nargs='+',
-        help='file name extensions to look for; default: videos and sounds',
+        help='file name extensions to search for; default: videos and sounds',
     )
     parser.add_argument(
         '--allow-missing',
         action='store_true',
-        help='take a video without a file as one without sound',
+        help='treat a video without a file as one without sound',
     )
     parser.add_argument(
-        '--threads', type=int, default=2, help='threads that decode'
+        '--threads',
+        type=int,
+        default=2,
+        help='decoding threads; default: %(default)s',
     )
     add_launch_arguments(parser)
     return parser.parse_args()

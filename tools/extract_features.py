@@ -13,7 +13,7 @@ from fer_ssl.launch import add_launch_arguments, load_config, run
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Write the student's features of all frames into a store "
-        'on which the temporal phase trains and tests'
+        'on which the temporal phase trains and tests.'
     )
     parser.add_argument('config', help='config of the temporal phase')
     parser.add_argument('checkpoint', help="the student's checkpoint")
@@ -21,10 +21,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--split',
         nargs='+',
-        help='splits of the annotation file; default: what '
-        'extract_dataloader.dataset.split says, else all',
+        help='splits of the annotation file; default: '
+        'extract_dataloader.dataset.split of the config, else all',
     )
-    parser.add_argument('--batch-size', type=int, help='faces per pass')
+    parser.add_argument(
+        '--batch-size',
+        type=int,
+        help='faces per batch; default: from the config',
+    )
     add_launch_arguments(parser)
     return parser.parse_args()
 

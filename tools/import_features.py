@@ -1,4 +1,4 @@
-"""Features that another program made, as a stream for the temporal phase.
+"""Import features of another program as a stream for the temporal phase.
 
 python tools/import_features.py CONFIG FEATURES --out DIR --rate 50 --fps 30
 """
@@ -10,19 +10,20 @@ from fer_ssl.launch import add_launch_arguments, load_config, run
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Write features of one .npy file per video (of wav2vec '
-        '2.0, VGGish, ...) into a store, one row for each video frame'
+        description='Write features from one .npy file per video (of wav2vec '
+        '2.0, VGGish, ...) to a feature store, one row per video frame.'
     )
     parser.add_argument('config', help='config of the temporal phase')
     parser.add_argument(
-        'features', help='folder of <video>.npy, arrays (rows, features)'
+        'features',
+        help='folder of <video>.npy, arrays of shape (rows, features)',
     )
     parser.add_argument('--out', required=True, help='folder of the store')
     parser.add_argument(
         '--split',
         nargs='+',
-        help='splits of the annotation file; default: what '
-        'extract_dataloader.dataset.split says, else all',
+        help='splits of the annotation file; default: '
+        'extract_dataloader.dataset.split of the config, else all',
     )
     parser.add_argument(
         '--rate',
@@ -34,15 +35,18 @@ def parse_args() -> argparse.Namespace:
         '--fps', type=float, help='frames per second of all videos'
     )
     parser.add_argument(
-        '--media', help='folder of the videos, to read their frame rates from'
+        '--media', help='folder of the videos, whose frame rates are read'
     )
     parser.add_argument(
-        '--interpolation', choices=('nearest', 'linear'), default='linear'
+        '--interpolation',
+        choices=('nearest', 'linear'),
+        default='linear',
+        help='how rows are resampled; default: %(default)s',
     )
     parser.add_argument(
         '--allow-missing',
         action='store_true',
-        help='take a video without a file as one without this stream',
+        help='treat a video without a file as one without this stream',
     )
     add_launch_arguments(parser)
     return parser.parse_args()

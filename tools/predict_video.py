@@ -1,10 +1,10 @@
-"""Expressions of the people in a video of one's own.
+"""Predict the expressions of the people in a video.
 
     python tools/predict_video.py VIDEO --checkpoint WEIGHTS.pth --out-dir OUT
 
 VIDEO is a video file, a folder of videos or the number of a webcam. Writes
-OUT/predictions.csv, OUT/timeline.png and OUT/overlay.mp4; of several videos,
-each into a folder of its own.
+OUT/predictions.csv, OUT/timeline.png and OUT/overlay.mp4; if there are several
+videos, each gets a subfolder.
 """
 
 from __future__ import annotations
@@ -39,61 +39,69 @@ def parse_args() -> argparse.Namespace:
         '--min-score',
         type=float,
         default=0.6,
-        help='of a face; default: %(default)s',
+        help='minimum score of a face; default: %(default)s',
     )
     parser.add_argument(
         '--detect-size',
         type=int,
         default=640,
-        help='longer side of the picture that the detector sees; '
+        help='longer side in pixels of the frame that the detector sees; '
         'default: %(default)s',
     )
     parser.add_argument(
         '--search-every',
         type=int,
         metavar='N',
-        help='look everywhere in every N-th picture and in between only '
-        'where the faces were; default: 5 with a cascade, 1 with YuNet',
+        help='search the full frame every N frames, and in between only near '
+        'the previous faces; default: 5 with a cascade, 1 with YuNet',
     )
     parser.add_argument(
         '--boxes',
-        help='CSV file frame,left,top,right,bottom[,video] in place of a '
-        'detector',
+        help='CSV file with columns frame,left,top,right,bottom[,video] to '
+        'use in place of a detector',
     )
     parser.add_argument(
         '--min-faces',
         type=int,
         default=5,
-        help='faces in fewer pictures are left out; default: %(default)s',
+        help='leave out faces with fewer frames; default: %(default)s',
     )
     parser.add_argument(
         '--margin',
         type=float,
-        help='added to every side of a face, as a share of it; default: what '
-        'the config says, else 0.2',
+        help='added to every side of a face, as a fraction of its longer '
+        'side; default: from the config, else 0.2',
     )
     parser.add_argument(
         '--crop-size',
         type=int,
         help='side of the faces in pixels before the transforms of the '
-        'config; default: what the config says, else as they are',
+        'config; default: from the config, else the resolution of the video',
     )
     parser.add_argument(
         '--window',
         type=int,
         default=30,
-        help='pictures of the majority that smooths, 0: none; '
+        help='frames per window of the majority smoothing, 0 for none; '
         'default: %(default)s',
     )
     parser.add_argument(
         '--seconds',
         type=float,
-        help='how long to record a webcam; default: until Ctrl-C',
+        help='seconds to record a webcam; default: until Ctrl-C',
     )
-    parser.add_argument('--batch-size', type=int, default=32)
-    parser.add_argument('--device', help='default: a GPU where there is one')
     parser.add_argument(
-        '--no-overlay', action='store_true', help='write no video'
+        '--batch-size',
+        type=int,
+        default=32,
+        help='frames per batch; default: %(default)s',
+    )
+    parser.add_argument(
+        '--device',
+        help='device of the network; default: a GPU if there is one',
+    )
+    parser.add_argument(
+        '--no-overlay', action='store_true', help='do not write overlay.mp4'
     )
     return parser.parse_args()
 
@@ -106,8 +114,8 @@ def face_detector(args: argparse.Namespace) -> dict:
         detector.update(type='HaarDetector')
     else:
         is_cascade = args.face_model.lower().endswith('.xml')
-        kind = 'HaarDetector' if is_cascade else 'YuNetDetector'
-        detector.update(type=kind, model=args.face_model)
+        detector_type = 'HaarDetector' if is_cascade else 'YuNetDetector'
+        detector.update(type=detector_type, model=args.face_model)
     every = args.search_every
     if every is None:
         every = 5 if detector['type'] == 'HaarDetector' else 1
@@ -151,17 +159,17 @@ def main() -> None:
 
 def report(video: dict) -> None:
     print(
-        f'{video["video"]}: {video["frames"]} pictures, '
+        f'{video["video"]}: {video["frames"]} frames, '
         f'{len(video["faces"])} faces'
     )
     for face in video['faces']:
         labels = sorted(face['labels'].items(), key=lambda x: -x[1])
-        shares = ', '.join(
+        fractions = ', '.join(
             f'{name} {count / face["frames"]:.0%}' for name, count in labels
         )
         print(
             f'  face {face["face"]}, {face["begin"]:.1f} to '
-            f'{face["end"]:.1f} s: {shares}'
+            f'{face["end"]:.1f} s: {fractions}'
         )
 
 

@@ -1,4 +1,4 @@
-"""Make a small file for inference of a training's checkpoint.
+"""Make a small checkpoint for inference from that of a training.
 
 python tools/publish_checkpoint.py work_dirs/RUN/iter_4000.pth OUT.pth --half
 """
@@ -12,12 +12,12 @@ from fer_ssl.launch import run
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Keep the weights, the config and the classes of a '
-        'checkpoint; leave out optimizers and logs'
+        'checkpoint, and drop optimizers and logs.'
     )
-    parser.add_argument('checkpoint')
-    parser.add_argument('out')
+    parser.add_argument('checkpoint', help='checkpoint of a training')
+    parser.add_argument('out', help='file to write')
     parser.add_argument(
-        '--half', action='store_true', help='weights as float16'
+        '--half', action='store_true', help='store the weights as float16'
     )
     return parser.parse_args()
 

@@ -33,8 +33,8 @@ from fer_ssl.media.video_file import VideoFile  # noqa: E402
 from tests.helpers.video_files import (  # noqa: E402
     LOSSLESS,
     TURN_RIGHT,
-    grey,
-    write_pictures,
+    gray,
+    write_frames,
 )
 
 BOX_HEADER = 'frame,left,top,right,bottom\n'
@@ -51,21 +51,21 @@ def faces(synthetic_root):
 
 @pytest.fixture
 def clip(tmp_path, faces):
-    """Two people: one moves to the right, one comes later; then nobody."""
-    pictures, boxes = [], []
+    """Two people: one moves to the right, one appears later; then nobody."""
+    images, boxes = [], []
     for t in range(30):
-        picture = grey(120, (64, 128))
+        image = gray(120, (64, 128))
         places = []
         if t < 24:
             places.append((2 + 2 * t, 4))
         if 8 <= t < 20:
             places.append((90, 30))
         for i, (x, y) in enumerate(places):
-            picture[y : y + 32, x : x + 32] = faces[(t + 7 * i) % len(faces)]
+            image[y : y + 32, x : x + 32] = faces[(t + 7 * i) % len(faces)]
             boxes.append((t + 1, x, y, x + 32, y + 32))
-        pictures.append(picture)
+        images.append(image)
     times = np.arange(30) / 12.5
-    path = write_pictures(tmp_path / 'clip.mp4', pictures, times)
+    path = write_frames(tmp_path / 'clip.mp4', images, times)
     table = tmp_path / 'boxes.csv'
     lines = [','.join(map(str, box)) for box in boxes]
     table.write_text(BOX_HEADER + '\n'.join(lines) + '\n')
@@ -97,7 +97,7 @@ def test_scores_are_those_of_the_network_on_the_crops(tmp_path, clip, cfg):
     inferencer, model = make(tmp_path, cfg, table)
     result = inferencer(path, return_datasamples=True, batch_size=7)
     (found,) = result['predictions']
-    images = [picture.image for picture in VideoFile(path)]
+    images = [frame.image for frame in VideoFile(path)]
     assert len(found.faces) == len(boxes)
     rows = {
         (int(f), int(box[0])): s
@@ -135,7 +135,7 @@ def test_files(tmp_path, clip):
     assert rows[-1]['time'] == f'{29 / 12.5:.3f}'
     assert {row['label'] for row in rows[:-6]} <= set(CLASSES)
     overlay = list(VideoFile(str(out / 'overlay.mp4')))
-    times = [picture.time for picture in overlay]
+    times = [frame.time for frame in overlay]
     np.testing.assert_allclose(times, np.arange(30) / 12.5, atol=1e-3)
     assert overlay[0].image.shape == (64, 128, 3)
     assert cv2.imread(str(out / 'timeline.png')).std() > 0
@@ -198,8 +198,8 @@ def test_both_phases_as_the_data_set_does_it(tmp_path, write_videos):
         int(path.stem): cv2.imread(str(path))[..., ::-1]
         for path in (tmp_path / 'frames/clip').iterdir()
     }
-    pictures = [images[t + 1] for t in range(len(kinds))]
-    video = write_pictures(tmp_path / 'a.mkv', pictures, codec=LOSSLESS)
+    ordered = [images[t + 1] for t in range(len(kinds))]
+    video = write_frames(tmp_path / 'a.mkv', ordered, codec=LOSSLESS)
     result = inferencer(video, return_datasamples=True, batch_size=5)
     (found,) = result['predictions']
 
@@ -237,7 +237,7 @@ def test_the_video_itself_is_not_written_over(tmp_path, clip):
     path.parent.mkdir()
     shutil.copy(clip[0], path)
     before = path.read_bytes()
-    with pytest.raises(ValueError, match='written over this video'):
+    with pytest.raises(ValueError, match='overwrite this video'):
         ExpressionInferencer()(str(path), out_dir=str(path.parent))
     assert path.read_bytes() == before
 
@@ -247,12 +247,12 @@ def test_folder_without_permission(tmp_path, clip):
         ExpressionInferencer()(clip[0], out_dir='/proc')
 
 
-def test_upright_pictures(tmp_path, faces):
-    """Boxes are those of the picture as it is seen."""
+def test_upright_frames(tmp_path, faces):
+    """Boxes are in pixels of the frame as it is shown."""
     side = np.rot90(faces[0])  # what a phone records, lying on its side
-    picture = grey(120, (64, 128))
-    picture[10:42, 20:52] = side
-    path = write_pictures(tmp_path / 'a.mp4', [picture] * 6, matrix=TURN_RIGHT)
+    image = gray(120, (64, 128))
+    image[10:42, 20:52] = side
+    path = write_frames(tmp_path / 'a.mp4', [image] * 6, matrix=TURN_RIGHT)
     # (x, y) is seen at (63 - y, x)
     boxes = tmp_path / 'boxes.csv'
     boxes.write_text(
@@ -293,7 +293,7 @@ def test_damaged_video_keeps_what_was_read(tmp_path, faces):
     rng = np.random.default_rng(0)
     shots = rng.integers(0, 256, (40, 64, 96, 3), dtype=np.uint8)
     path = tmp_path / 'cut.mkv'
-    write_pictures(path, shots, g='5')
+    write_frames(path, shots, g='5')
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     boxes = tmp_path / 'boxes.csv'
@@ -310,7 +310,7 @@ def test_damaged_video_keeps_what_was_read(tmp_path, faces):
 
 
 def test_video_without_a_face(tmp_path):
-    path = write_pictures(tmp_path / 'a.mp4', [grey(50)] * 5)
+    path = write_frames(tmp_path / 'a.mp4', [gray(50)] * 5)
     boxes = tmp_path / 'boxes.csv'
     boxes.write_text(BOX_HEADER)
     inferencer, _ = make(tmp_path, classifier(), str(boxes))
@@ -323,7 +323,7 @@ def test_video_without_a_face(tmp_path):
 
 
 def test_false_alarms_are_left_out(tmp_path):
-    path = write_pictures(tmp_path / 'a.mp4', [grey(50)] * 12)
+    path = write_frames(tmp_path / 'a.mp4', [gray(50)] * 12)
     boxes = tmp_path / 'boxes.csv'
     lines = [f'{t},5,5,30,30\n' for t in range(1, 9)]
     lines += [f'{t},60,30,90,60\n' for t in (4, 5)]
@@ -346,7 +346,7 @@ def test_webcam(tmp_path, clip, monkeypatch):
     module = sys.modules[ExpressionInferencer.__module__]
     monkeypatch.setattr(module, 'record_camera', record)
     inferencer, _ = make(tmp_path, classifier(), table)
-    with pytest.raises(ValueError, match='name out_dir'):
+    with pytest.raises(ValueError, match='give out_dir'):
         inferencer(2)
     out = str(tmp_path / 'out')
     (video,) = inferencer(2, out_dir=out, seconds=3.0)['predictions']
@@ -369,7 +369,7 @@ def test_face_crop_of_the_config(tmp_path):
     boxes = tmp_path / 'boxes.csv'
     boxes.write_text(BOX_HEADER)
     fixed = image_loader([PIPELINE[0], PIPELINE[-1]])
-    with pytest.raises(ValueError, match='name their side .* --crop-size'):
+    with pytest.raises(ValueError, match='give their side .* --crop-size'):
         make(tmp_path, classifier(test_dataloader=fixed), str(boxes))
     cfg = classifier(
         test_dataloader=fixed, face_crop=dict(size=24, margin=0.1)
@@ -385,7 +385,7 @@ def test_face_crop_of_the_config(tmp_path):
 class Nobody(FaceDetector):
     """A part of one's own that finds no faces."""
 
-    def find(self, picture, video):
+    def find(self, frame, video):
         return []
 
 
@@ -395,14 +395,16 @@ def test_checkpoint_that_does_not_fit(tmp_path):
     other = classifier()
     other.model.head = wide
     path, _ = write_checkpoint(tmp_path / 'a.pth', other)
-    with pytest.raises(ValueError, match=r'a\.pth: of another arch.*\n.*head'):
+    with pytest.raises(
+        ValueError, match=r'a\.pth: the arch.* differs.*\n.*head'
+    ):
         load(classifier(), path)
     with pytest.raises(
         ValueError, match='predicts 5 classes, but the config names 3: neu'
     ):
         load(None, path)
     path, _ = write_checkpoint(tmp_path / 'b.pth', teacher_student())
-    with pytest.raises(ValueError, match=r'b\.pth: of another architecture'):
+    with pytest.raises(ValueError, match=r'b\.pth: the architecture differs'):
         load(classifier(), path)
 
 
@@ -463,7 +465,7 @@ torch.set_num_threads(1); cv2.setNumThreads(1)
 from pathlib import Path
 from tests.helpers.tiny_networks import (
     classifier, recognizer, write_checkpoint)
-from tests.helpers.video_files import grey, write_pictures
+from tests.helpers.video_files import gray, write_frames
 from fer_ssl.apis import ExpressionInferencer
 
 folder = Path(sys.argv[2])
@@ -479,8 +481,8 @@ inferencer = ExpressionInferencer(
 def peak(count):
     video = folder / f'{count}.mp4'
     if not video.exists():
-        pictures = (grey(t % 200, (240, 320)) for t in range(count))
-        write_pictures(video, pictures)
+        images = (gray(t % 200, (240, 320)) for t in range(count))
+        write_frames(video, images)
     (found,) = inferencer(str(video), out_dir=str(folder / 'out'))[
         'predictions']
     assert found['faces'][0]['frames'] == count

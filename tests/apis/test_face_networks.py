@@ -126,7 +126,7 @@ def test_memory_does_not_grow_with_the_video():
     net, _ = network(8, 4)
     faces = np.zeros(1, FACE)
     for frame in range(1, 1000):
-        number = 1 + frame // 100  # someone else every hundred pictures
+        number = 1 + frame // 100  # someone else every hundred frames
         faces['frame'], faces['face'] = frame, number
         net.add([image(1)], faces, {number})
         assert list(net._tracks) == [number]

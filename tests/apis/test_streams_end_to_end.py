@@ -62,7 +62,7 @@ def cfg(write_videos, tmp_path):
                             dict(
                                 in_channels=20,
                                 encoder=ENCODER,
-                                standardise=True,
+                                standardize=True,
                             ),
                         ],
                         fusion='concat',
@@ -126,7 +126,7 @@ def test_extract_train_and_test(cfg, tmp_path):
         has_face = [kind != '.' for kind in frames]
         assert predictions[name].has_face.tolist() == has_face
     # 'short': two frames of sound alone at the beginning, each its own
-    # score; frame 11 has nothing and lies between its neighbours.
+    # score; frame 11 has nothing and lies between its neighbors.
     short = predictions['short'].scores
     assert np.abs(short[0] - short[1]).max() > 1e-5
     np.testing.assert_allclose(

@@ -40,7 +40,7 @@ def test_of_student_and_teacher(
     assert 'FaceDataset, split val' in page.text
     # of the six iterations, those up to the checkpoint
     assert 'Logged up to iteration 3' in page.text
-    drawn = ' '.join(page.pictures)
+    drawn = ' '.join(page.figures)
     assert 'Feedback coefficient' in drawn and 'Pseudo-labels' in drawn
     assert "type='TeacherStudent'" in page.text
 

@@ -31,8 +31,8 @@ def test_mean_of_every_frame():
 @pytest.mark.parametrize(
     'other, message',
     [
-        (predictions(dict(x=3)), 'video x: missing .* of another length'),
-        (predictions(dict(x=2, z=2)), 'video z: missing'),
+        (predictions(dict(x=3)), 'video x: it is missing .* length differs'),
+        (predictions(dict(x=2, z=2)), 'video z: it is missing'),
         (predictions(dict(x=2), classes=('b', 'a')), 'cannot be averaged'),
     ],
 )

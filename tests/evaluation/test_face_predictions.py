@@ -59,7 +59,7 @@ def test_short_faces_are_left_out():
 
 
 def test_smoothing_is_that_of_the_package_for_each_face_alone():
-    """A gap counts as in a video: filled in between its neighbours."""
+    """A gap counts as in a video: filled in between its neighbors."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, (2, 20))
     gap = {8, 9, 10}

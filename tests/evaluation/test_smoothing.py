@@ -18,7 +18,7 @@ def random_scores(num_frames, num_classes=4, seed=0):
 
 
 def window_of(frame, window, num_frames):
-    """Frames of the centred window, cut at the ends of the video."""
+    """Frames of the centered window, cut at the ends of the video."""
     first = frame - window // 2
     return slice(max(first, 0), min(first + window, num_frames))
 
@@ -122,8 +122,8 @@ def test_registered_and_chained():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match="'sliding' or 'block', got centre"):
-        MajoritySmoothing(mode='centre')
+    with pytest.raises(ValueError, match="'sliding' or 'block', got center"):
+        MajoritySmoothing(mode='center')
     for smoothing in (MajoritySmoothing, ProbabilitySmoothing):
         for window in (0, -3, 2.5):
             with pytest.raises(ValueError, match='number of frames'):

@@ -90,7 +90,7 @@ def test_every_frame_in_the_order_of_the_example(tmp_path, example, track):
     predictions = predict(track, lengths)
     path = tmp_path / 'new' / 'submission.txt'
     notes = write_submission(predictions, example(track), str(path))
-    assert notes == ['1 videos that are not in the list: left out']
+    assert notes == ['1 videos are not in the list: left out.']
     header, rows = parse(path, track)
     assert header == example_header(track)
     assert list(rows) == [
@@ -151,16 +151,16 @@ def test_thresholds(tmp_path, example):
 
 
 def test_one_frame_more_or_less(tmp_path, example):
-    """The organisers' count differs by one: the last frame is repeated."""
+    """The organizers' count differs by one: the last frame is repeated."""
     predictions = predict('VA', [(n, t - 1) for n, t in LENGTHS])
     path = tmp_path / 'submission.txt'
     notes = write_submission(predictions, example('VA'), str(path))
-    assert notes[0] == '2-30-640x360: frame 3 repeated up to frame 4'
+    assert notes[0] == '2-30-640x360: frame 3 is repeated up to frame 4.'
     _, rows = parse(path, 'VA')
     assert rows['112/00001.jpg'] == rows['112/00002.jpg']
     longer = predict('VA', [(n, t + 1) for n, t in LENGTHS])
     notes = write_submission(longer, example('VA'), str(path))
-    assert notes[2] == '112: frames after 2 left out'
+    assert notes[2] == '112: frames after 2 are left out.'
     assert check_submission(str(path), example('VA')).is_valid
     path.unlink()
     for change in (2, -2):
@@ -307,9 +307,9 @@ def test_report_names_lines_and_counts(check):
         '    in 2 videos: 2-30-640x360 (1 of 4 frames), 112 (1 of 2 frames)',
         'wrong order: 2',
         '    line 6: video92_left/00002.jpg where video92_left/00001.jpg is '
-        'due',
+        'expected',
         '    line 7: video92_left/00001.jpg where video92_left/00002.jpg is '
-        'due',
+        'expected',
         'NOT VALID',
     ]
 

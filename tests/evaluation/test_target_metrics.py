@@ -320,7 +320,7 @@ def test_expressions_are_logged_the_same_way(monkeypatch):
     ]
     meta = dict(classes=('neutral', 'anger'), videos=dict(a=labels))
     evaluate(MacroF1Metric(), samples, meta)
-    assert lines == ['scored: 3 labeled frames, 2 of them with a face']
+    assert lines == ['Scored 3 labeled frames, 2 of them with a face.']
 
 
 # ----------------------------------------------------------------------- CSV
@@ -335,7 +335,7 @@ def test_one_form_in_one_file(tmp_path):
         ],
         ('valence', 'arousal'),
     )
-    with pytest.raises(ValueError, match='cannot stand in one'):
+    with pytest.raises(ValueError, match='cannot be in one'):
         mixed.to_csv(str(tmp_path / 'p.csv'))
     with pytest.raises(ValueError, match=r'labels must be \(2, 2\), got'):
         VideoPrediction('a', scores, labels=np.zeros((2, 3)))
@@ -357,7 +357,7 @@ GOOD = [
         (1, 'video,frame,face,truth_a,truth_v,v,a', 'the header must be'),
         (1, 'video,frame,face,v,a', 'the header must be'),
         (2, 'a,1,1,0.3,-1,0.25', '6 cells, but the header has 7'),
-        (3, 'a,3,0,-5,-5,-0.25,1', "frame is '3' where 2 is due"),
+        (3, 'a,3,0,-5,-5,-0.25,1', "frame is '3' where 2 is expected"),
         (3, 'a,2,0,-5,,-0.25,1', 'not all scores are numbers'),
         (3, 'a,2,0,-5,-5,-0.25,1e39', 'a score is not finite'),
         (3, 'a,2,0,-5,-5,-0.25,1_0', 'not all scores are numbers'),

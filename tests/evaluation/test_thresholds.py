@@ -11,9 +11,9 @@ from sklearn.metrics import f1_score
 from fer_ssl.evaluation import VideoPrediction, VideoPredictions
 from fer_ssl.evaluation.thresholds import (
     best_thresholds,
-    frames_of,
     held_out_f1,
     mean_f1,
+    stack_frames,
 )
 from fer_ssl.labels import ABAW_ACTION_UNITS
 
@@ -89,11 +89,11 @@ def predictions(name, truth, scores, classes=ABAW_ACTION_UNITS):
 def test_predictions_that_cannot_be_used():
     truth, scores = random_set(5, np.random.default_rng(0))
     with pytest.raises(ValueError, match='video a: .* no truth of action uni'):
-        frames_of([predictions('a', None, scores)])
+        stack_frames([predictions('a', None, scores)])
     one = predictions('a', truth, scores)
     other = predictions('a', truth, scores, ABAW_ACTION_UNITS[::-1])
     with pytest.raises(ValueError, match='of different action units'):
-        frames_of([one, other])
+        stack_frames([one, other])
 
 
 def call(tool, *args):

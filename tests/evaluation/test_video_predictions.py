@@ -40,7 +40,7 @@ def test_overlaps_are_averaged():
     assert video.has_face.all()
 
 
-def test_triangular_weights_favour_the_centre():
+def test_triangular_weights_favour_the_center():
     first, second = dirichlet(4, seed=1), dirichlet(4, seed=2)
     windows = [
         dict(video='a', start=0, scores=first),
@@ -201,15 +201,15 @@ def test_csv_form(tmp_path):
         (1, 'video,frame,face,label,truth,x,x', 'two columns'),
         (2, 'a,1,1,x,x,0.75', '6 cells, but the header has 7'),
         (2, '', '0 cells, but the header has 7'),
-        (2, 'a,0,1,x,x,0.75,0.25', "frame is '0' where 1 is due"),
-        (3, 'a,3,1,x,x,0.75,0.25', "frame is '3' where 2 is due"),
+        (2, 'a,0,1,x,x,0.75,0.25', "frame is '0' where 1 is expected"),
+        (3, 'a,3,1,x,x,0.75,0.25', "frame is '3' where 2 is expected"),
         (3, 'a,2,yes,x,x,0.75,0.25', "face must be 0 or 1, got 'yes'"),
-        (3, 'a,2,1,joy,x,0.75,0.25', "label 'joy' is no column"),
-        (3, 'a,2,1,x,joy,0.75,0.25', "truth 'joy' is no column"),
+        (3, 'a,2,1,joy,x,0.75,0.25', "label 'joy' is not a column"),
+        (3, 'a,2,1,x,joy,0.75,0.25', "truth 'joy' is not a column"),
         (3, 'a,2,1,x,x,0.75,high', 'not all scores are numbers'),
         (3, 'a,2,1,x,x,0.75,nan', 'a score is not finite'),
         (3, 'a,2,1,y,x,0.75,0.25', "label 'y' is not the class with the"),
-        (5, 'a,3,1,x,x,0.75,0.25', 'video a goes on here'),
+        (5, 'a,3,1,x,x,0.75,0.25', 'video a continues here'),
     ],
 )
 def test_malformed_csv_is_refused(tmp_path, line, text, problem):

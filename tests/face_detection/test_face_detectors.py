@@ -4,18 +4,18 @@ from mmengine.registry import TASK_UTILS
 
 import fer_ssl  # noqa: F401
 from fer_ssl.face_detection import BoxesFromCSV, HaarDetector
-from fer_ssl.media.video_file import Picture
+from fer_ssl.media.video_file import VideoFrame
 from tests.helpers.tiny_detector import write_red_face_detector
 
 HEADER = 'frame,left,top,right,bottom\n'
 
 
-def picture(number=1, size=(240, 320)):
-    return Picture(number, 0.0, np.full((*size, 3), 90, np.uint8))
+def frame(number=1, size=(240, 320)):
+    return VideoFrame(number, 0.0, np.full((*size, 3), 90, np.uint8))
 
 
 def boxes_of(detector, number, video='a'):
-    return [face.box for face in detector.find(picture(number), video)]
+    return [face.box for face in detector.find(frame(number), video)]
 
 
 def test_boxes_from_csv(tmp_path):
@@ -65,12 +65,12 @@ def test_missing_csv(tmp_path):
 
 
 def test_yunet_by_its_name(tmp_path):
-    """The picture is made smaller, the boxes are as large as it was."""
+    """The frame is downscaled, but boxes are in pixels of the frame."""
     model = write_red_face_detector(tmp_path / 'red.onnx')
     detector = TASK_UTILS.build(
         dict(type='YuNetDetector', model=model, detect_size=320)
     )
-    large = picture(size=(480, 640))
+    large = frame(size=(480, 640))
     large.image[128:192, 192:256] = (0, 0, 255)
     (face,) = detector.find(large, 'a')
     np.testing.assert_allclose(face.box, (160, 96, 288, 224), atol=1)

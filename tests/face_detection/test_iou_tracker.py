@@ -11,9 +11,10 @@ def box(x, y=50, side=20):
 
 
 def follow(paths, step=0.04, seed=0, **settings):
-    """Numbers (T,) of each path: positions by time, None where not seen.
+    """Track paths, and return the track IDs (T,) of each.
 
-    The detector's order changes from picture to picture.
+    A path has the position at each time, None where the face is not seen. The
+    order of the boxes changes from frame to frame, as with a detector.
     """
     tracker = IoUTracker(**settings)
     rng = np.random.default_rng(seed)
@@ -22,20 +23,20 @@ def follow(paths, step=0.04, seed=0, **settings):
         seen = [i for i, place in enumerate(places) if place is not None]
         seen = rng.permutation(seen).astype(int).tolist()
         boxes = [box(*np.atleast_1d(places[i])) for i in seen]
-        numbers = dict(zip(seen, tracker.update(boxes, t * step)))
+        track_ids = dict(zip(seen, tracker.update(boxes, t * step)))
         for i, path in enumerate(found):
-            path.append(numbers.get(i))
+            path.append(track_ids.get(i))
     return found
 
 
-def test_two_faces_keep_their_numbers():
+def test_two_faces_keep_their_track_ids():
     a, b = follow([range(20, 60), range(100, 140)])
     assert len(set(a)) == len(set(b)) == 1 and a[0] != b[0]
 
 
 @pytest.mark.parametrize('height', [0, 4])
 def test_faces_that_cross(height):
-    """They lie on each other in the middle; only the speed tells."""
+    """They overlap in the middle; only the speed tells them apart."""
     right = [(20 + 2 * t, 50) for t in range(50)]
     left = [(119 - 2 * t, 50 + height) for t in range(50)]
     a, b = follow([right, left])
@@ -51,28 +52,28 @@ def test_one_face_hidden_while_they_cross():
 
 def test_gap():
     path = [50] * 5 + [None] * 10 + [50] * 5
-    (numbers,) = follow([path], max_gap=0.5)
-    assert numbers == [1] * 5 + [None] * 10 + [1] * 5
-    (numbers,) = follow([path], max_gap=0.3)
-    assert numbers == [1] * 5 + [None] * 10 + [2] * 5
+    (track_ids,) = follow([path], max_gap=0.5)
+    assert track_ids == [1] * 5 + [None] * 10 + [1] * 5
+    (track_ids,) = follow([path], max_gap=0.3)
+    assert track_ids == [1] * 5 + [None] * 10 + [2] * 5
 
 
-def test_pictures_further_apart_than_the_gap():
-    (numbers,) = follow([[50] * 4], step=2.0)
-    assert numbers == [1] * 4
-    (numbers,) = follow([[50, None, 50]], step=2.0)
-    assert numbers == [1, None, 2]
+def test_frames_further_apart_than_the_gap():
+    (track_ids,) = follow([[50] * 4], step=2.0)
+    assert track_ids == [1] * 4
+    (track_ids,) = follow([[50, None, 50]], step=2.0)
+    assert track_ids == [1, None, 2]
 
 
-def test_a_moving_face_goes_on_behind_something():
+def test_a_moving_face_continues_behind_an_obstacle():
     path = [20 + 4 * t if not 10 <= t < 16 else None for t in range(30)]
-    (numbers,) = follow([path])
-    assert set(numbers) == {1, None}
+    (track_ids,) = follow([path])
+    assert set(track_ids) == {1, None}
 
 
 def test_far_jump_is_another_face():
-    (numbers,) = follow([[20] * 3 + [90] * 3])
-    assert numbers == [1, 1, 1, 2, 2, 2]
+    (track_ids,) = follow([[20] * 3 + [90] * 3])
+    assert track_ids == [1, 1, 1, 2, 2, 2]
 
 
 def test_best_of_all_and_not_the_first_that_fits():

@@ -67,7 +67,7 @@ def test_a_spectrum_per_frame(cfg, media, tmp_path, capsys):
     assert not store.features[~store.valid].any()
     output = capsys.readouterr().out
     assert '42 of 70 frames are valid' in output
-    assert 'No frame of 1 video (c) is' in output
+    assert 'No frame is valid in 1 video (c).' in output
 
 
 def test_frames_are_where_the_sound_is():

@@ -137,9 +137,12 @@ def test_frame_rates_of_the_videos(cfg, save, tmp_path):
     ('array', 'message'),
     [
         (rows(4, 2), 'b.npy: rows of 2 features, but .*a.npy has rows of 3'),
-        (rows(4)[0], r'b.npy: one array \(rows, features\).*shape \(3,\)'),
-        (np.array([['x']]), 'b.npy: one array .* of numbers'),
-        (np.zeros((0, 3)), r'of shape \(0, 3\)'),
+        (
+            rows(4)[0],
+            r'b.npy: expected a .* \(rows, features\), got shape \(3,\)',
+        ),
+        (np.array([['x']]), 'b.npy: expected a numeric array'),
+        (np.zeros((0, 3)), r'got shape \(0, 3\)'),
         (rows(4) * 1e6, 'b.npy: values beyond 65504'),
         (np.full((4, 3), np.inf), 'b.npy: values beyond 65504'),
         (np.array([[None]]), 'b.npy: not an array that numpy.save wrote'),

@@ -1,4 +1,4 @@
-"""Reads an HTML page strictly."""
+"""Strict reader of an HTML page."""
 
 import base64
 import re
@@ -10,14 +10,14 @@ SOURCES = ('src', 'href', 'srcset', 'data', 'poster', 'action')
 
 
 class Page(HTMLParser):
-    """A page, whose tags must be closed in order.
+    """An HTML page, whose tags must be closed in order.
 
     Attributes:
         scores: Text of each ``<data>`` in a cell with ``data-key``.
         values: Its ``value``, as a number.
         text: All text, without style.
-        sources: What the page refers to.
-        pictures: The SVG pictures in it, as text.
+        sources: Everything that the page refers to.
+        figures: The SVG figures in it, as text.
     """
 
     def __init__(self, path):
@@ -31,13 +31,13 @@ class Page(HTMLParser):
         assert self.open == [], f'not closed: {self.open}'
         self.text = re.sub(r'\s+', ' ', ' '.join(self.texts))
         prefix = 'data:image/svg+xml;base64,'
-        self.pictures = [
+        self.figures = [
             base64.b64decode(x.removeprefix(prefix)).decode()
             for x in self.sources
             if x.startswith(prefix)
         ]
-        for picture in self.pictures:
-            for element in ElementTree.fromstring(picture).iter():
+        for figure in self.figures:
+            for element in ElementTree.fromstring(figure).iter():
                 self.sources += [
                     value
                     for name, value in element.attrib.items()

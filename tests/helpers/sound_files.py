@@ -1,4 +1,4 @@
-"""Small sound and video files, written by the standard library and PyAV."""
+"""Writes small sound and video files with the wave module and PyAV."""
 
 import wave
 
@@ -12,7 +12,7 @@ def tone(seconds, rate=16000, frequency=440.0, amplitude=0.3):
 
 
 def write_wav(path, samples, rate=16000):
-    """Mono (n,) or (channels, n) in [-1, 1], as 16 bits."""
+    """Write mono (n,) or (channels, n) sound in [-1, 1] as 16 bits."""
     samples = np.atleast_2d(samples)
     path.parent.mkdir(parents=True, exist_ok=True)
     with wave.open(str(path), 'wb') as file:
@@ -26,10 +26,10 @@ def write_wav(path, samples, rate=16000):
 def write_video(
     path, num_frames, fps=25, sound=None, rate=16000, starts=((0, 0),)
 ):
-    """Black pictures, with sound (n,) that is in the file as it is.
+    """Write black frames, with uncompressed sound (n,).
 
-    ``starts`` are pairs of the sample from which on the sound moves in time,
-    and of the sample's number in the file.
+    ``starts`` are pairs (first sample of a shifted segment, time stamp that
+    this sample gets in the file).
     """
     import av
 
@@ -61,7 +61,7 @@ def write_video(
 
 
 def write_aac(path, samples, rate=16000):
-    """Mono (n,) in [-1, 1], compressed, in an MP4 without pictures."""
+    """Write mono sound (n,) in [-1, 1] as AAC in an MP4 without video."""
     import av
 
     with av.open(str(path), 'w') as media:

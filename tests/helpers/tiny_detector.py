@@ -1,7 +1,7 @@
-"""A face detector for tests: a tiny network in the form of YuNet.
+"""A face detector for tests: a tiny network with the outputs of YuNet.
 
-It takes what is red for a face. Written as ONNX by hand, as the package
-``onnx`` is no dependency and no model may be downloaded.
+It takes red areas for faces. The ONNX file is written by hand, since the
+package ``onnx`` is not a dependency and no model may be downloaded.
 """
 
 import math
@@ -19,7 +19,7 @@ def varint(number):
 
 
 def message(*pairs):
-    """Protocol buffer of (number of the field, value) pairs."""
+    """Encode (field number, value) pairs as a protocol buffer."""
     data = b''
     for number, value in pairs:
         if isinstance(value, int):
@@ -30,8 +30,8 @@ def message(*pairs):
     return data
 
 
-def node(kind, inputs, output, **attributes):
-    fields = [(1, name) for name in inputs] + [(2, output), (4, kind)]
+def node(op_type, inputs, output, **attributes):
+    fields = [(1, name) for name in inputs] + [(2, output), (4, op_type)]
     for name, value in attributes.items():
         parts = [(1, name)]
         if isinstance(value, int):
@@ -42,11 +42,11 @@ def node(kind, inputs, output, **attributes):
     return message(*fields)
 
 
-def tensor(name, shape, values, kind=FLOAT):
-    code = 'f' if kind == FLOAT else 'q'
+def tensor(name, shape, values, data_type=FLOAT):
+    code = 'f' if data_type == FLOAT else 'q'
     data = struct.pack(f'<{len(values)}{code}', *values)
     sizes = [(1, size) for size in shape]
-    return message(*sizes, (2, kind), (8, name), (9, data))
+    return message(*sizes, (2, data_type), (8, name), (9, data))
 
 
 def value(name, shape):
@@ -54,12 +54,12 @@ def value(name, shape):
         (1, message((1, size) if isinstance(size, int) else (2, size)))
         for size in shape
     ]
-    kind = message((1, FLOAT), (2, message(*sizes)))
-    return message((1, name), (2, message((1, kind))))
+    tensor_type = message((1, FLOAT), (2, message(*sizes)))
+    return message((1, name), (2, message((1, tensor_type))))
 
 
 def write_red_face_detector(path, stride=32, side=64):
-    """A face of ``side`` pixels at every cell of ``stride`` that is red."""
+    """Write a detector of faces of ``side`` pixels at red ``stride`` cells."""
     nodes, tensors, outputs = [], [], []
     for s in (8, 16, 32):
         nodes.append(

@@ -1,4 +1,4 @@
-"""Videos for tests, written by PyAV, with times and display matrix."""
+"""Writes videos for tests with PyAV, with times and a display matrix."""
 
 from fractions import Fraction
 
@@ -7,24 +7,24 @@ import numpy as np
 # Places of pixels on the screen, as a container writes them (16.16 and 2.30).
 IDENTITY = (1, 0, 0, 0, 1, 0, 0, 0, 16384)
 LOSSLESS = ('ffv1', 'bgr0')
-#: Phones held upright write this: the picture is turned to the right.
+#: Written by phones held upright: the image is shown turned to the right.
 TURN_RIGHT = (0, 1, 0, -1, 0, 0, 0, 0, 16384)
 TURN_LEFT = (0, -1, 0, 1, 0, 0, 0, 0, 16384)
 TURN_AROUND = (-1, 0, 0, 0, -1, 0, 0, 0, 16384)
 MIRROR = (-1, 0, 0, 0, 1, 0, 0, 0, 16384)
 
 
-def write_pictures(
+def write_frames(
     path,
-    pictures,
+    images,
     times=None,
     matrix=None,
     codec=('libx264', 'yuv420p'),
     **options,
 ):
-    """RGB pictures (H, W, 3), at 10 per second or at ``times``; even sides.
+    """Write RGB images (H, W, 3) with even sides, at 10 fps or at ``times``.
 
-    ``options`` are those of the encoder, such as ``g='5'``.
+    ``options`` are passed to the encoder, such as ``g='5'``.
     """
     import av
 
@@ -33,11 +33,11 @@ def write_pictures(
         stream = media.add_stream(codec[0], rate=10)
         stream.options = dict(dict(crf='10', preset='ultrafast'), **options)
         stream.codec_context.time_base = Fraction(1, 1000)
-        for i, picture in enumerate(pictures):
+        for i, image in enumerate(images):
             if i == 0:
-                stream.height, stream.width = picture.shape[:2]
+                stream.height, stream.width = image.shape[:2]
                 stream.pix_fmt = codec[1]
-            frame = av.VideoFrame.from_ndarray(picture, format='rgb24')
+            frame = av.VideoFrame.from_ndarray(image, format='rgb24')
             seconds = i / 10 if times is None else times[i]
             frame.pts, frame.time_base = (
                 round(1000 * seconds),
@@ -59,15 +59,15 @@ def set_matrix(path, matrix):
     path.write_bytes(data)
 
 
-def grey(level, size=(64, 96)):
+def gray(level, size=(64, 96)):
     return np.full((*size, 3), level, np.uint8)
 
 
 def corners(size=(64, 96)):
-    """Red at the upper left, green at the upper right, blue below left."""
-    picture = grey(40, size)
+    """Red at the top left, green at the top right, blue at the bottom left."""
+    image = gray(40, size)
     side = min(size) // 4
-    picture[:side, :side] = (255, 0, 0)
-    picture[:side, -side:] = (0, 255, 0)
-    picture[-side:, :side] = (0, 0, 255)
-    return picture
+    image[:side, :side] = (255, 0, 0)
+    image[:side, -side:] = (0, 255, 0)
+    image[-side:, :side] = (0, 0, 255)
+    return image

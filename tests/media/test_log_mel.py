@@ -10,9 +10,9 @@ def test_spectra_are_those_of_librosa():
     """
     n = np.arange(4000)
     sound = 0.3 * np.sin(2 * np.pi * (200 + 0.05 * n) * n / 16000)
-    centres = np.array([0, 2500, 3500])
+    centers = np.array([0, 2500, 3500])
     spectra, valid = LogMel(window=512, num_mels=8)(
-        sound.astype(np.float32), centres
+        sound.astype(np.float32), centers
     )
     expected = [
         [7.3827, 4.5694, 1.0447, -0.6404, -1.9407, -3.0036, -3.8494, -4.4049],
@@ -35,8 +35,8 @@ def test_spectra_equal_their_definition():
     spectra, valid = log_mel(sound, np.array([500, 2000]))
     n = np.arange(256)
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * n / 256)
-    for spectrum, centre in zip(spectra, (500, 2000)):
-        window = hann * sound[centre - 128 : centre + 128]
+    for spectrum, center in zip(spectra, (500, 2000)):
+        window = hann * sound[center - 128 : center + 128]
         power = [
             abs(np.sum(window * np.exp(-2j * np.pi * k * n / 256))) ** 2
             for k in range(129)
@@ -48,8 +48,8 @@ def test_spectra_equal_their_definition():
 def test_only_moments_with_sound_are_valid():
     sound = np.ones(1000, np.float32)
     sound[400:500] = np.nan
-    centres = np.array([-1, 0, 272, 273, 627, 628, 999, 1000])
-    spectra, valid = LogMel(window=256, num_mels=8)(sound, centres)
+    centers = np.array([-1, 0, 272, 273, 627, 628, 999, 1000])
+    spectra, valid = LogMel(window=256, num_mels=8)(sound, centers)
     assert valid.tolist() == [0, 1, 1, 0, 0, 1, 1, 0]
     assert not spectra[~valid].any() and np.isfinite(spectra).all()
 
@@ -64,9 +64,9 @@ def test_sound_shorter_than_half_a_window(length):
 def test_more_moments_than_fit_in_one_pass():
     sound = np.random.default_rng(0).normal(size=9000).astype(np.float32)
     log_mel = LogMel(window=256, num_mels=8)
-    centres = np.arange(0, 9000, 2)
-    spectra, valid = log_mel(sound, centres)
-    alone, _ = log_mel(sound, centres[-5:])
+    centers = np.arange(0, 9000, 2)
+    spectra, valid = log_mel(sound, centers)
+    alone, _ = log_mel(sound, centers[-5:])
     np.testing.assert_allclose(spectra[-5:], alone, rtol=1e-6)
     assert valid.all()
 

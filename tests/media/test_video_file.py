@@ -14,63 +14,63 @@ from tests.helpers.video_files import (  # noqa: E402
     TURN_LEFT,
     TURN_RIGHT,
     corners,
-    grey,
-    write_pictures,
+    gray,
+    write_frames,
 )
 
 
 def noise(count, size=(64, 96)):
-    """Pictures that cannot be compressed, so that damage hits some."""
+    """Frames that cannot be compressed, so that damage hits some."""
     rng = np.random.default_rng(0)
     for _ in range(count):
         yield rng.integers(0, 256, (*size, 3), dtype=np.uint8)
 
 
-def test_all_pictures_in_order_twice(tmp_path):
-    path = write_pictures(
-        tmp_path / 'a.b.mp4', [grey(20 * i) for i in range(10)]
+def test_all_frames_in_order_twice(tmp_path):
+    path = write_frames(
+        tmp_path / 'a.b.mp4', [gray(20 * i) for i in range(10)]
     )
     video = VideoFile(path)
     assert (video.name, video.num_frames) == ('a.b', 10)
     for _ in range(2):
-        pictures = list(video)
-        assert [x.number for x in pictures] == list(range(1, 11))
-        levels = [x.image.mean() for x in pictures]
+        frames = list(video)
+        assert [x.number for x in frames] == list(range(1, 11))
+        levels = [x.image.mean() for x in frames]
         np.testing.assert_allclose(levels, np.arange(0, 200, 20), atol=3)
         np.testing.assert_allclose(
-            [x.time for x in pictures], np.arange(10) / 10, atol=1e-3
+            [x.time for x in frames], np.arange(10) / 10, atol=1e-3
         )
         assert video.problems == []
 
 
 def test_times_of_a_variable_frame_rate(tmp_path):
     times = [0.0, 0.04, 0.5, 0.52, 2.0, 2.033, 2.9]
-    path = write_pictures(tmp_path / 'a.mkv', [grey(9)] * 7, times)
+    path = write_frames(tmp_path / 'a.mkv', [gray(9)] * 7, times)
     np.testing.assert_allclose([x.time for x in VideoFile(path)], times)
 
 
 def test_times_that_jump_back(tmp_path):
-    """As in files that were put together."""
+    """As in concatenated files."""
     times = [0.0, 0.04, 0.08, 0.12]
-    path = Path(write_pictures(tmp_path / 'a.ts', [grey(9)] * 4, times))
+    path = Path(write_frames(tmp_path / 'a.ts', [gray(9)] * 4, times))
     path.write_bytes(path.read_bytes() * 2)
     video = VideoFile(str(path))
     found = [x.time for x in video]
     assert len(found) == 8
     assert (np.diff(found) > 0).all()
-    jumps = [x for x in video.problems if 'jump back at picture 5' in x]
+    jumps = [x for x in video.problems if 'jump back at frame 5' in x]
     assert len(jumps) == 1
 
 
 def test_name_with_a_colon(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write_pictures(tmp_path / '12:30.mp4', [grey(9)] * 3)
+    write_frames(tmp_path / '12:30.mp4', [gray(9)] * 3)
     assert len(list(VideoFile('12:30.mp4'))) == 3
 
 
-def test_times_count_from_the_first_picture(tmp_path):
+def test_times_count_from_the_first_frame(tmp_path):
     times = [1.5, 1.6, 1.8]
-    path = write_pictures(tmp_path / 'a.mkv', [grey(9)] * 3, times)
+    path = write_frames(tmp_path / 'a.mkv', [gray(9)] * 3, times)
     video = VideoFile(path)
     np.testing.assert_allclose([x.time for x in video], [0, 0.1, 0.3])
 
@@ -85,17 +85,17 @@ def test_times_count_from_the_first_picture(tmp_path):
     ],
 )
 def test_display_matrix(tmp_path, matrix, change):
-    path = write_pictures(tmp_path / 'a.mp4', [corners()] * 3, matrix=matrix)
+    path = write_frames(tmp_path / 'a.mp4', [corners()] * 3, matrix=matrix)
     expected = change(corners())[..., ::-1].astype(int)
-    for picture in VideoFile(path):
-        assert picture.image.shape == expected.shape
-        assert picture.image.flags['C_CONTIGUOUS']
-        assert np.abs(picture.image - expected).mean() < 8
+    for frame in VideoFile(path):
+        assert frame.image.shape == expected.shape
+        assert frame.image.flags['C_CONTIGUOUS']
+        assert np.abs(frame.image - expected).mean() < 8
 
 
 def test_rotation_as_pyav_understands_it(tmp_path):
     av = pytest.importorskip('av')
-    path = write_pictures(tmp_path / 'a.mp4', [grey(9)], matrix=TURN_LEFT)
+    path = write_frames(tmp_path / 'a.mp4', [gray(9)], matrix=TURN_LEFT)
     with av.open(path) as media:
         frame = next(media.decode(video=0))
     if not hasattr(frame, 'rotation'):
@@ -103,35 +103,35 @@ def test_rotation_as_pyav_understands_it(tmp_path):
     assert frame.rotation == 90  # counter-clockwise
 
 
-def test_file_that_was_cut_off(tmp_path):
+def test_truncated_file(tmp_path):
     path = tmp_path / 'a.mkv'
-    write_pictures(path, noise(60), g='5')
+    write_frames(path, noise(60), g='5')
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     video = VideoFile(str(path))
-    pictures = list(video)
-    assert 15 < len(pictures) < 45
-    assert [x.number for x in pictures] == list(range(1, len(pictures) + 1))
+    frames = list(video)
+    assert 15 < len(frames) < 45
+    assert [x.number for x in frames] == list(range(1, len(frames) + 1))
     (*_, problem) = video.problems
     assert str(path) in problem and 'of 6.00 seconds' in problem
 
 
 def test_file_damaged_in_the_middle(tmp_path):
     path = tmp_path / 'a.mkv'
-    write_pictures(path, noise(60), g='5')
+    write_frames(path, noise(60), g='5')
     data = bytearray(path.read_bytes())
     begin = len(data) // 2
     data[begin : begin + 2000] = bytes(2000)
     path.write_bytes(data)
     video = VideoFile(str(path))
-    pictures = list(video)
-    assert len(pictures) > 20
+    frames = list(video)
+    assert len(frames) > 20
     assert video.problems and str(path) in video.problems[0]
-    # What follows the damage stands at its own time.
+    # Frames after the damage keep their own times.
     whole = tmp_path / 'b.mkv'
-    write_pictures(whole, noise(60), g='5')
+    write_frames(whole, noise(60), g='5')
     images = {round(x.time, 3): x.image for x in VideoFile(str(whole))}
-    last = pictures[-1]
+    last = frames[-1]
     if last.time > 5:
         assert np.array_equal(images[round(last.time, 3)], last.image)
 
@@ -147,21 +147,21 @@ def test_what_is_no_video(tmp_path):
         VideoFile(str(tmp_path / 'a.wav'))
 
 
-def test_video_without_one_picture(tmp_path):
+def test_video_without_any_frame(tmp_path):
     path = tmp_path / 'a.mp4'
-    write_pictures(path, noise(3))
+    write_frames(path, noise(3))
     data = bytearray(path.read_bytes())
     begin = data.index(b'mdat') + 4
     end = data.index(b'moov') - 4
     data[begin:end] = bytes(end - begin)
     path.write_bytes(data)
-    with pytest.raises(ValueError, match='not one picture can be decoded'):
+    with pytest.raises(ValueError, match='not a single frame can be decoded'):
         list(VideoFile(str(path)))
 
 
 def test_list_videos(tmp_path):
     folder = tmp_path / 'videos'
-    path = write_pictures(folder / 'b.mp4', [grey(9)])
+    path = write_frames(folder / 'b.mp4', [gray(9)])
     shutil.copy(path, folder / 'a.MOV')
     shutil.copy(path, folder / '.hidden.mp4')
     shutil.copy(path, folder / 'killed.part.mp4')
@@ -172,7 +172,7 @@ def test_list_videos(tmp_path):
 
 
 def test_a_folder_may_be_named_by_digits(tmp_path, monkeypatch):
-    write_pictures(tmp_path / '2024/a.mp4', [grey(9)])
+    write_frames(tmp_path / '2024/a.mp4', [gray(9)])
     monkeypatch.chdir(tmp_path)
     assert list_videos('2024') == [str(Path('2024', 'a.mp4'))]
 
@@ -182,5 +182,5 @@ def test_list_videos_refuses(tmp_path):
         list_videos(str(tmp_path / 'none'))
     with pytest.raises(ValueError, match=r'no video \(avi, .* in this folder'):
         list_videos(str(tmp_path))
-    with pytest.raises(ValueError, match='addresses are not opened'):
+    with pytest.raises(ValueError, match='URLs are not supported'):
         list_videos('https://example.org/a.mp4')

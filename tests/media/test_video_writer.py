@@ -10,41 +10,41 @@ from fer_ssl.media.video_writer import (  # noqa: E402
     VideoWriter,
     record_camera,
 )
-from tests.helpers.video_files import corners, grey  # noqa: E402
+from tests.helpers.video_files import corners, gray  # noqa: E402
 
 
-def test_pictures_and_times_come_back(tmp_path):
+def test_frames_and_times_come_back(tmp_path):
     path = str(tmp_path / 'sub/a.mp4')
     times = [0, 0.04, 0.5, 0.52, 2.0]
     image = np.ascontiguousarray(corners()[..., ::-1])
     with VideoWriter(path, 12.5) as writer:
         for time in times:
             writer.write(image, time)
-    pictures = list(VideoFile(path))
-    np.testing.assert_allclose([x.time for x in pictures], times, atol=1e-4)
-    for picture in pictures:
-        assert np.abs(picture.image - image.astype(int)).mean() < 8
+    frames = list(VideoFile(path))
+    np.testing.assert_allclose([x.time for x in frames], times, atol=1e-4)
+    for frame in frames:
+        assert np.abs(frame.image - image.astype(int)).mean() < 8
 
 
 def test_equal_times_and_sizes_that_change(tmp_path):
     path = str(tmp_path / 'a.mp4')
     with VideoWriter(path) as writer:
-        writer.write(grey(200, (65, 97)), 0)
-        writer.write(grey(200, (32, 32)), 0)
+        writer.write(gray(200, (65, 97)), 0)
+        writer.write(gray(200, (32, 32)), 0)
     first, second = VideoFile(path)
     assert first.image.shape == second.image.shape == (64, 96, 3)
     assert first.time < second.time < 0.01
     assert abs(second.image.mean() - 200) < 5
 
 
-def test_without_a_picture_there_is_no_file(tmp_path):
+def test_without_a_frame_there_is_no_file(tmp_path):
     with VideoWriter(str(tmp_path / 'a.mp4')):
         pass
     assert not (tmp_path / 'a.mp4').exists()
 
 
 class Camera:
-    """Four pictures, then none; Ctrl-C at the n-th."""
+    """A webcam with four frames; Ctrl-C when ``interrupt`` are left."""
 
     def __init__(self, is_there=True, count=4, interrupt=None):
         self.is_there, self.count, self.interrupt = is_there, count, interrupt
@@ -60,7 +60,7 @@ class Camera:
         if self.interrupt == self.count:
             raise KeyboardInterrupt
         self.count -= 1
-        return self.count >= 0, grey(50)
+        return self.count >= 0, gray(50)
 
     def release(self):
         self.released = True
@@ -101,5 +101,5 @@ def test_no_camera(tmp_path, use):
     with pytest.raises(ValueError, match='webcam 3 cannot be opened'):
         record_camera(3, path)
     use(Camera(count=0))
-    with pytest.raises(ValueError, match='webcam 0 gives no picture'):
+    with pytest.raises(ValueError, match='webcam 0 gives no frames'):
         record_camera(0, path)

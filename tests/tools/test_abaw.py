@@ -33,7 +33,7 @@ def test_make_and_check(call, files):
         f'python {{tools}}/abaw/make_submission.py predictions.csv {EXAMPLE}'
     )
     printed = call(f'{make} --out out/submission.txt')
-    assert 'video92: frame 4 repeated up to frame 5\n' in printed
+    assert 'video92: frame 4 is repeated up to frame 5.\n' in printed
     assert printed.endswith('14 rows, 14 expected\nvalid\n')
     check = 'python {tools}/abaw/check_submission.py'
     assert 'valid' in call(f'{check} out/submission.txt {EXAMPLE}')

@@ -1,4 +1,4 @@
-"""The script tells plainly what is wrong, and finds its own way."""
+"""The script reports errors plainly, and works with its defaults."""
 
 import pytest
 
@@ -6,14 +6,14 @@ from tests.helpers.tiny_networks import classifier, write_checkpoint
 
 pytest.importorskip('av')
 
-from tests.helpers.video_files import grey, write_pictures  # noqa: E402
+from tests.helpers.video_files import gray, write_frames  # noqa: E402
 
 TOOL = 'python {tools}/predict_video.py'
 
 
 @pytest.fixture(scope='module')
 def files(folder):
-    write_pictures(folder / 'clip.mp4', [grey(50)] * 8)
+    write_frames(folder / 'clip.mp4', [gray(50)] * 8)
     write_checkpoint(folder / 'tiny.pth', classifier())
     rows = ''.join(f'{t},5,5,40,40\n' for t in range(1, 9))
     (folder / 'boxes.csv').write_text('frame,left,top,right,bottom\n' + rows)
@@ -24,7 +24,7 @@ def test_a_video(call, files):
     text = call(
         f'{TOOL} clip.mp4 --checkpoint tiny.pth --boxes boxes.csv --out-dir o'
     )
-    assert 'clip: 8 pictures, 1 faces' in text
+    assert 'clip: 8 frames, 1 faces' in text
     assert 'face 1, 0.0 to 0.7 s: ' in text
     for name in ('predictions.csv', 'timeline.png', 'overlay.mp4'):
         assert (files / 'o' / name).stat().st_size
@@ -32,9 +32,9 @@ def test_a_video(call, files):
 
 
 def test_what_comes_with_the_package(call, files):
-    """No file is named: the package has a network and a face detector."""
+    """No file is given: the package has a network and a face detector."""
     text = call(f'{TOOL} clip.mp4 --out-dir own --no-overlay')
-    assert 'clip: 8 pictures, 0 faces' in text
+    assert 'clip: 8 frames, 0 faces' in text
     head, *rows = (files / 'own/predictions.csv').read_text().splitlines()
     assert 'neutral,anger,happiness,sadness,surprise' in head
     assert len(rows) == 9 and rows[-1] == ''  # which marks the end

@@ -60,10 +60,10 @@ def test_perfect_decoder_gives_the_faces(model, monkeypatch, norm_pix):
     torch.testing.assert_close(faces, images)
 
 
-def test_picture(model, tmp_path):
+def test_plot(model, tmp_path):
     pixels = torch.tensor([[128.0] * 3, [64.0] * 3])
     figure = plot_reconstructions(model, torch.randn(5, 3, 16, 16), pixels)
     assert len(figure.axes) == 15
     labels = [axes.get_ylabel() for axes in figure.axes]
-    assert labels[::5] == ['face', 'seen', 'reconstructed']
+    assert labels[::5] == ['face', 'visible', 'reconstructed']
     figure.savefig(tmp_path / 'x.png')

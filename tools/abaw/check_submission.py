@@ -5,7 +5,7 @@ Against the official example file, or a list of the videos (with --track)::
     python tools/abaw/check_submission.py submission.txt \
         CVPR_6th_ABAW_Expr_test_set_example.txt
 
-Exit status: 0 valid, 1 not valid, 2 nothing could be checked.
+Exit status: 0 = valid, 1 = not valid, 2 = nothing could be checked.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('submission', help='text file to check')
     parser.add_argument(
         'expected',
-        help='official example file; or a text file with a line <video> or '
+        help='official example file, or a text file with one line <video> or '
         '<video>,<frames> per video',
     )
     parser.add_argument(
-        '--track', choices=ABAW_TRACKS, help='needed with a list of videos'
+        '--track', choices=ABAW_TRACKS, help='required with a list of videos'
     )
     return parser.parse_args()
 

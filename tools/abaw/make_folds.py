@@ -1,7 +1,8 @@
-"""Folds for cross-validation on videos, grouped by source video.
+"""Make folds for cross-validation on videos, grouped by source video.
 
-People and clips of one video stay together; classes are spread as evenly as
-that allows. Writes `video,fold`, which the data sets take as `folds`::
+People and clips of one video stay together; within that constraint, classes
+are distributed as evenly as possible. Writes a CSV file `video,fold` for the
+option `folds` of the data sets::
 
     python tools/abaw/make_folds.py data/Aff-Wild2 --track EXPR \
         --out data/Aff-Wild2/folds_expr.csv
@@ -39,7 +40,10 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--out', required=True, help='CSV file to write')
     parser.add_argument(
-        '--track', choices=ABAW_TRACKS, default='EXPR', help='of Aff-Wild2'
+        '--track',
+        choices=ABAW_TRACKS,
+        default='EXPR',
+        help='track of Aff-Wild2',
     )
     parser.add_argument(
         '--classes',
@@ -48,15 +52,15 @@ def parse_args() -> argparse.Namespace:
         help='class names in a frames CSV',
     )
     parser.add_argument(
-        '--split', nargs='+', help='splits to take; default: all annotated'
+        '--split', nargs='+', help='splits to use; default: all annotated'
     )
-    parser.add_argument('--folds', type=int, default=5)
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--folds', type=int, default=5, help='number of folds')
+    parser.add_argument('--seed', type=int, default=0, help='random seed')
     return parser.parse_args()
 
 
 def read_labels(args: argparse.Namespace) -> dict[str, np.ndarray]:
-    """Labels of each video."""
+    """Read the labels of each video."""
     if os.path.isdir(args.annotations):
         reader = AffWild2Reader(args.track)
         return reader.read_labels(args.annotations, args.split)

@@ -1,6 +1,6 @@
-"""Submission to an ABAW challenge, from predictions of its test set.
+"""Make a submission to an ABAW challenge from predictions for its test set.
 
-Reads the CSV file that the metric's `out_file` names, and the official example
+Reads the CSV file written by the metric's `out_file`, and the official example
 file (or a list of videos, with --track)::
 
     python tools/abaw/make_submission.py predictions.csv \
@@ -29,30 +29,31 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('predictions', help='CSV file of predictions')
     parser.add_argument(
         'expected',
-        help='official example file; or a text file with a line <video> or '
+        help='official example file, or a text file with one line <video> or '
         '<video>,<frames> per video',
     )
     parser.add_argument('--out', required=True, help='file to write')
     parser.add_argument(
-        '--track', choices=ABAW_TRACKS, help='needed with a list of videos'
+        '--track', choices=ABAW_TRACKS, help='required with a list of videos'
     )
     parser.add_argument(
         '--tolerance',
         type=int,
         default=1,
         help='frames by which the predictions of a video may be too short '
-        '(the last one is repeated) or too long; default: 1',
+        '(the last one is repeated) or too long; default: %(default)s',
     )
     parser.add_argument(
         '--threshold',
         type=float,
         nargs='+',
         default=[0.5],
-        help='probability above which an action unit is active: one, or 12',
+        help='probability above which an action unit is active, one value or '
+        '12; default: 0.5',
     )
     args = parser.parse_args()
     if len(args.threshold) not in (1, len(ABAW_TRACKS['AU'])):
-        parser.error('--threshold needs one number, or 12')
+        parser.error('--threshold needs one number, or 12.')
     return args
 
 

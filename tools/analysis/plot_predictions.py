@@ -1,9 +1,9 @@
-"""Draw the timeline of one video and the confusion matrix of all.
+"""Plot the timeline of one video and the confusion matrix of all.
 
-Reads the CSV files that ``MacroF1Metric(out_file=...)`` writes::
+Reads CSV files written by ``MacroF1Metric(out_file=...)``::
 
     python tools/analysis/plot_predictions.py raw.csv smoothed.csv \
-        --out-dir work_dirs/pictures
+        --out-dir work_dirs/plots
 """
 
 from __future__ import annotations
@@ -30,15 +30,17 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'smoothed',
         nargs='?',
-        help='CSV file of the same predictions after post-processing; the '
-        'confusion matrix is of these',
+        help='CSV file of the same predictions after post-processing, used '
+        'for the confusion matrix',
     )
     parser.add_argument(
         '--video',
-        help='video of the timeline (default: the one that smoothing changes '
-        'most, or the longest)',
+        help='video of the timeline; default: the one that smoothing changes '
+        'most, or the longest',
     )
-    parser.add_argument('--out-dir', default='.', type=Path)
+    parser.add_argument(
+        '--out-dir', default='.', type=Path, help='folder to write to'
+    )
     return parser.parse_args()
 
 
@@ -51,11 +53,12 @@ def main() -> None:
     video = args.video or most_changed_video(raw, last)
     if video not in raw or video not in last:
         raise SystemExit(
-            f'video {video} is not in the file; there are: '
+            f'video {video} is not in the file. It contains '
             + ', '.join(v.name for v in raw)
+            + '.'
         )
     args.out_dir.mkdir(parents=True, exist_ok=True)
-    # names of videos may hold folders
+    # Names of videos may contain folders.
     timeline = args.out_dir / f'timeline_{video.replace("/", "_")}.png'
     by_name = {name: videos[video] for name, videos in predictions.items()}
     save_figure(plot_timeline(by_name, raw.classes), timeline)

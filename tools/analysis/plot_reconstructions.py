@@ -1,9 +1,9 @@
-"""Draw what a masked autoencoder makes of faces that it sees in part.
+"""Plot how a masked autoencoder reconstructs partly masked faces.
 
     python tools/analysis/plot_reconstructions.py CONFIG CHECKPOINT --out X.png
 
-The faces are the first of the config's training set, whole and unmirrored,
-or those named by ``--images``.
+The faces are taken from the config's training set at equal distances, without
+augmentation, or given by ``--images``.
 """
 
 from __future__ import annotations
@@ -28,11 +28,17 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('config', help='config of the masked autoencoder')
-    parser.add_argument('checkpoint')
-    parser.add_argument('--images', nargs='+', default=[])
-    parser.add_argument('--count', type=int, default=8)
-    parser.add_argument('--seed', type=int, default=0, help='of the masks')
-    parser.add_argument('--out', default='reconstructions.png')
+    parser.add_argument('checkpoint', help='checkpoint to load')
+    parser.add_argument(
+        '--images', nargs='+', default=[], help='image files to use'
+    )
+    parser.add_argument('--count', type=int, default=8, help='number of faces')
+    parser.add_argument(
+        '--seed', type=int, default=0, help='seed of the masks'
+    )
+    parser.add_argument(
+        '--out', default='reconstructions.png', help='image file to write'
+    )
     return parser.parse_args()
 
 

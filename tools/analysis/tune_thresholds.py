@@ -1,14 +1,14 @@
 """Tune the thresholds of action units on predictions of held-out videos.
 
-Reads the CSV files that ``ActionUnitMetric(out_file=...)`` writes, such as one
-per fold of a cross-validation, each of the videos that its model was not
-trained on; never the set that is to be reported or submitted::
+Reads CSV files written by ``ActionUnitMetric(out_file=...)``, such as one per
+fold of a cross-validation, each with videos that its model was not trained on.
+Never tune on the set that is reported or submitted::
 
     python tools/analysis/tune_thresholds.py fold*.csv --out thresholds.txt
     python tools/abaw/make_submission.py test.csv example.txt \
         --out submission.txt --threshold $(cat thresholds.txt)
 
-The list goes into a config as well: ``ActionUnitMetric(threshold=[...])``.
+The list can also be used in a config: ``ActionUnitMetric(threshold=[...])``.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import sys
 from fer_ssl.evaluation import VideoPredictions
 from fer_ssl.evaluation.thresholds import (
     best_thresholds,
-    frames_of,
     held_out_f1,
     mean_f1,
+    stack_frames,
 )
 from fer_ssl.launch import describe_error, run
 from fer_ssl.utils.files import write_text
@@ -33,9 +33,13 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        'predictions', nargs='+', help='CSV files of predictions with truth'
+        'predictions',
+        nargs='+',
+        help='CSV files of predictions with ground truth',
     )
-    parser.add_argument('--out', help='text file for the thresholds')
+    parser.add_argument(
+        '--out', help='text file to which the thresholds are written'
+    )
     return parser.parse_args()
 
 
@@ -43,13 +47,13 @@ def main() -> None:
     args = parse_args()
     try:
         sets = [VideoPredictions.from_csv(path) for path in args.predictions]
-        truth, scores = frames_of(sets)
+        truth, scores = stack_frames(sets)
         thresholds = best_thresholds(truth, scores)
         held_out = held_out_f1(sets) if len(sets) > 1 else []
     except (FileNotFoundError, ValueError) as error:
         print(f'error: {describe_error(error)}', file=sys.stderr)
         sys.exit(2)
-    # What is written is what is scored.
+    # Score the rounded thresholds, as they are printed and written.
     texts = [f'{threshold:.6g}' for threshold in thresholds]
     thresholds = [float(text) for text in texts]
     for name, text in zip(sets[0].classes, texts):
@@ -57,9 +61,9 @@ def main() -> None:
     print(f'threshold=[{", ".join(texts)}]')
     print(f'mean F1 at 0.5: {mean_f1(truth, scores, 0.5):.2f}')
     tuned = mean_f1(truth, scores, thresholds)
-    print(f'mean F1 tuned: {tuned:.2f}, on the frames it is tuned on')
+    print(f'mean F1 tuned: {tuned:.2f}, on the tuning frames themselves')
     for i, (path, f1) in enumerate(zip(args.predictions, held_out)):
-        before = mean_f1(*frames_of([sets[i]]), 0.5)
+        before = mean_f1(*stack_frames([sets[i]]), 0.5)
         print(
             f'mean F1 of {path}: {before:.2f} at 0.5, {f1:.2f} tuned on the '
             'other files'

@@ -1,4 +1,4 @@
-"""What scripts call. Nothing is imported before it is used."""
+"""Interfaces for users. Imports are deferred until they are needed."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ __all__ = ['ExpressionInferencer']
 
 
 def __getattr__(name: str) -> Any:
-    # `mim train` reads the options of a script without waiting for torch.
+    # Importing torch here would delay every `mim` command.
     if name == 'ExpressionInferencer':
         from .expression_inferencer import ExpressionInferencer
 

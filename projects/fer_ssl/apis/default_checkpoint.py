@@ -2,23 +2,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-#: Comes with the package: a classifier of faces, with its config in it.
+#: The checkpoint in the package: a face classifier, with its config inside.
 DEFAULT_CHECKPOINT = (
     Path(__file__).parents[1] / 'checkpoints' / 'faces_starter.pth'
 )
 
 
 def find_checkpoint(path: str | None = None) -> str:
-    """Path of a checkpoint: the one named, else that of the package.
+    """Return the path of a checkpoint: the given one, or that of the package.
 
     Raises:
-        FileNotFoundError: There is no such file, or none was named and the
-            package comes without one.
+        FileNotFoundError: If there is no such file, or none was given and the
+            package was built without one.
     """
     if path is None and not DEFAULT_CHECKPOINT.is_file():
         raise FileNotFoundError(
-            'no checkpoint was named, and this package comes without one. '
-            'Name one by --checkpoint (weights=...), such as that of '
+            'no checkpoint was given, and this package comes without one. '
+            'Name one by --checkpoint (weights=...), such as the result of '
             '`mim train fer_ssl configs/faces/faces_supervised_r18.py`.'
         )
     if path is not None:
@@ -27,10 +27,11 @@ def find_checkpoint(path: str | None = None) -> str:
 
 
 def check_checkpoint(path: str) -> None:
-    """Refuse the name of a missing file; a URL is not looked at.
+    """Raise an error if a checkpoint is missing; URLs are not checked.
 
     Raises:
-        FileNotFoundError: The message names checkpoints that are near.
+        FileNotFoundError: If there is no such file; the message names the
+            checkpoints in the same folder.
     """
     if '://' in path or Path(path).is_file():
         return
@@ -41,4 +42,4 @@ def check_checkpoint(path: str) -> None:
         text = 'does not exist'
     near = ', '.join(sorted(x.name for x in folder.glob('*.pth')))
     text += f': name one of {near} in {folder}' if near else ''
-    raise FileNotFoundError(f'checkpoint {path} {text}')
+    raise FileNotFoundError(f'checkpoint {path} {text}.')

@@ -21,7 +21,7 @@ from ..evaluation.post_processing.post_processor import (
 from ..face_detection import FaceDetector
 from ..face_detection.iou_tracker import IoUTracker
 from ..launch import find_config
-from ..media.video_file import Picture, VideoFile, list_videos
+from ..media.video_file import VideoFile, VideoFrame, list_videos
 from ..media.video_writer import VideoWriter, record_camera
 from ..models.frame_recognizer import FrameRecognizer
 from ..models.teacher_student import TeacherStudent
@@ -38,44 +38,44 @@ _DETECTOR = dict(type='NearbySearch', detector=dict(type='HaarDetector'))
 
 
 class ExpressionInferencer(BaseInferencer):
-    """Expressions of all people in videos of one's own.
+    """Inferencer for the expressions of all people in a video.
 
-    It finds and follows the faces, predicts every picture, smooths each face
-    on its own and writes, into a folder per video, ``predictions.csv`` (see
+    It detects and tracks the faces, predicts every frame, smooths each track
+    on its own and writes, into one folder per video, ``predictions.csv`` (see
     :meth:`FacePredictions.to_csv`), ``timeline.png`` and ``overlay.mp4``.
 
     The steps are those of MMEngine's inferencers: :meth:`preprocess` decodes,
-    finds faces and gives batches; :meth:`forward` gives the scores of a
-    batch; :meth:`visualize` draws; :meth:`postprocess` packs. Pictures pass
-    through one by one, and the video is decoded a second time to draw, since
-    smoothing looks ahead. What is kept of a picture are the numbers of its
-    faces, about 100 bytes each. ``__call__`` is not the one of the base
-    class, which would put all videos of a folder into one list of
-    predictions; here they are done one after another.
+    detects faces and yields batches; :meth:`forward` computes the scores of a
+    batch; :meth:`visualize` draws; :meth:`postprocess` packs the results.
+    Frames are streamed, and the video is decoded a second time for drawing,
+    since smoothing looks ahead. Memory holds only the results of each face in
+    a frame, about 100 bytes. ``__call__`` differs from the base class, which
+    would put all videos of a folder into one list of predictions; here they
+    are processed one after another.
 
     Args:
-        model: Config, its path or its name; ``None`` takes the one inside the
-            checkpoint.
-        weights: Checkpoint; ``None`` is the one of the package. A classifier,
-            ``TeacherStudent`` (its student predicts) or ``FrameRecognizer``
-            (both phases) with an expression task.
+        model: Config, its path or its name. ``None`` uses the config inside
+            the checkpoint.
+        weights: Checkpoint of a classifier, a ``TeacherStudent`` (whose
+            student predicts) or a ``FrameRecognizer`` (both phases) with an
+            expression task. ``None`` uses the checkpoint of the package.
         detector: ``FaceDetector`` or its config. Defaults to
             :class:`NearbySearch` with the cascade of the package.
         tracker: :class:`IoUTracker` or its config.
         post_process: Config (or list) of the post-processors.
-        margin: Added to every side of a face, as a share of its longer one.
-            Defaults to ``face_crop`` of the config, else 0.2.
+        margin: Added to every side of a face, as a fraction of its longer
+            side. Defaults to ``face_crop`` of the config, else 0.2.
         crop_size: Side of the faces in pixels before the transforms of the
-            config, 0 for the resolution of the video. Defaults to
+            config; 0 keeps the resolution of the video. Defaults to
             ``face_crop`` of the config, else 0.
-        min_faces: Faces in fewer pictures are false alarms of the detector
-            and left out.
-        device: Defaults to a GPU where there is one.
+        min_faces: Tracks of fewer frames count as false alarms of the
+            detector and are left out.
+        device: Device of the network. Defaults to a GPU if there is one.
         show_progress: Show progress bars.
 
     Raises:
-        FileNotFoundError: Config or checkpoint does not exist.
-        ValueError: They do not fit each other, or do not predict expressions.
+        FileNotFoundError: If config or checkpoint does not exist.
+        ValueError: If they do not match, or do not predict expressions.
 
     Example:
         >>> from fer_ssl.apis import ExpressionInferencer
@@ -105,10 +105,11 @@ class ExpressionInferencer(BaseInferencer):
         self._checkpoint = _load_checkpoint(weights, map_location='cpu')
         if model is None:
             cfg = saved_config(self._checkpoint, weights)
-            held: AbstractContextManager = components_of_data(weights)
+            # A config inside a checkpoint must not run arbitrary code.
+            building: AbstractContextManager = components_of_data(weights)
         else:
             cfg = _config_of(model)
-            held = nullcontext()
+            building = nullcontext()
         self.weights = weights
         self.min_faces = min_faces
         self.detector = _build(detector or _DETECTOR)
@@ -116,7 +117,7 @@ class ExpressionInferencer(BaseInferencer):
         self.post_process: PostProcessor | None = build_post_processor(
             post_process
         )
-        with held:
+        with building:
             crop = cfg.get('face_crop') or {}
             self.margin = crop.get('margin', 0.2) if margin is None else margin
             self.crop_size = (
@@ -141,30 +142,30 @@ class ExpressionInferencer(BaseInferencer):
                 list of these.
             return_datasamples: Return :class:`FacePredictions` in place of a
                 summary.
-            batch_size: Pictures per batch.
-            out_dir: Folder to write to; of several videos each gets a folder
-                in it. ``None`` writes nothing.
-            kwargs: ``seconds`` to record a webcam, until Ctrl-C without;
-                ``draw_video=False`` leaves the overlay out.
+            batch_size: Frames per batch.
+            out_dir: Folder to write to. If there are several videos, each
+                gets a subfolder. ``None`` writes nothing.
+            kwargs: ``seconds``, the time to record a webcam (without it,
+                until Ctrl-C), and ``draw_video=False`` for no overlay.
 
         Returns:
             ``predictions``, one entry per video: :class:`FacePredictions`, or
             a dict with ``video``, ``frames``, ``faces``
             (:meth:`FacePredictions.summary`) and ``problems``; and
-            ``visualization``, the paths written, one dict per video. A video
-            of several that cannot be read has an entry with its ``problems``
-            alone.
+            ``visualization``, the written paths, one dict per video. If one
+            of several videos cannot be read, its entry has ``video`` and
+            ``problems`` only.
 
         Raises:
-            FileNotFoundError: There is no such video.
-            ValueError: It cannot be read, and is the only one; or the
-                overlay would be written over it.
+            FileNotFoundError: If there is no such video.
+            ValueError: If the only video cannot be read, or the overlay would
+                overwrite its video.
         """
         preprocess, _, visualize, _ = self._dispatch_kwargs(**kwargs)
         sources = self._inputs_to_list(inputs)
         folders = _folders(sources, out_dir)
         for source, folder in zip(sources, folders):
-            if folder:  # now, not after an hour
+            if folder:  # fail now, not after an hour of prediction
                 make_folder(folder)
                 _keep_source(source, osp.join(folder, 'overlay.mp4'))
         predictions, visualization = [], []
@@ -175,7 +176,7 @@ class ExpressionInferencer(BaseInferencer):
             except ValueError as error:
                 if len(sources) == 1:
                     raise
-                print(f'{source}: left out')
+                print(f'{source}: cannot be read, left out.')
                 predictions.append(
                     dict(video=str(source), problems=[str(error)])
                 )
@@ -192,7 +193,7 @@ class ExpressionInferencer(BaseInferencer):
     def _inputs_to_list(
         self, inputs: str | int | Sequence[str | int]
     ) -> list[str | int]:
-        """Files and numbers of webcams."""
+        """List the files and webcams of all inputs."""
         if not isinstance(inputs, (list, tuple)):
             inputs = [inputs]
         return [video for source in inputs for video in list_videos(source)]
@@ -203,11 +204,11 @@ class ExpressionInferencer(BaseInferencer):
         folder: str | None,
         seconds: float | None = None,
     ) -> VideoFile:
-        """Open a video; a webcam is recorded first, to be read twice."""
+        """Open a video. A webcam is recorded first, since it is read twice."""
         if not isinstance(source, int):
             return VideoFile(source)
         if folder is None:
-            raise ValueError('a webcam is recorded: name out_dir.')
+            raise ValueError('a webcam is recorded to a file: give out_dir.')
         path = osp.join(folder, f'webcam_{source}.mp4')
         record_camera(source, path, seconds)
         return VideoFile(path)
@@ -216,8 +217,8 @@ class ExpressionInferencer(BaseInferencer):
         self.pipeline.begin(video.name)
         self.network.reset()
         windows, frames, times, faces = [], [], [], [np.zeros(0, FACE)]
-        with self._progress(video, 'faces') as pictures:
-            for batch in self.preprocess(pictures, batch_size):
+        with self._progress(video, 'faces') as video_frames:
+            for batch in self.preprocess(video_frames, batch_size):
                 windows += self.forward(batch)
                 frames.append(batch['frames'])
                 times.append(batch['times'])
@@ -238,7 +239,7 @@ class ExpressionInferencer(BaseInferencer):
     @contextmanager
     def _progress(
         self, video: VideoFile, what: str
-    ) -> Iterator[Iterable[Picture]]:
+    ) -> Iterator[Iterable[VideoFrame]]:
         with ProgressBar(
             f'{video.name}: {what}', video.num_frames, show=self.show_progress
         ) as progress:
@@ -246,7 +247,7 @@ class ExpressionInferencer(BaseInferencer):
 
     @torch.no_grad()
     def forward(self, inputs: dict) -> list[dict]:
-        """Windows that a batch completes, see :class:`FaceNetwork`."""
+        """Return the windows that a batch completes."""
         return self.network.add(
             inputs['inputs'], inputs['faces'], inputs['live']
         )
@@ -262,14 +263,14 @@ class ExpressionInferencer(BaseInferencer):
 
         Args:
             inputs: The video, which is decoded again.
-            preds: Of it.
-            out_dir: Folder; ``None`` writes nothing.
-            draw_video: Write ``overlay.mp4``.
+            preds: Its predictions.
+            out_dir: Folder to write to; ``None`` writes nothing.
+            draw_video: Whether to write ``overlay.mp4``.
 
         Returns:
-            Paths of what was written, by ``csv``, ``timeline``, ``overlay``.
+            Written paths, with the keys ``csv``, ``timeline`` and ``overlay``.
         """
-        # Not at the top: matplotlib takes a second.
+        # Imported here, since matplotlib takes a second.
         from ..visualization.face_overlay import FaceOverlay
         from ..visualization.face_timeline import plot_face_timeline
 
@@ -286,10 +287,10 @@ class ExpressionInferencer(BaseInferencer):
             overlay = FaceOverlay(preds)
             rate = (len(preds.times) - 1) / max(preds.times[-1], 1e-3)
             with VideoWriter(written['overlay'], rate or 25.0) as writer:
-                with self._progress(inputs, 'overlay') as pictures:
-                    for picture in pictures:
-                        overlay.draw(picture)
-                        writer.write(picture.image, picture.time)
+                with self._progress(inputs, 'overlay') as video_frames:
+                    for frame in video_frames:
+                        overlay.draw(frame)
+                        writer.write(frame.image, frame.time)
         return written
 
     def postprocess(
@@ -299,7 +300,7 @@ class ExpressionInferencer(BaseInferencer):
         return_datasample: bool = False,
         problems: Sequence[str] = (),
     ) -> dict:
-        """Entry of one video in the result of a call."""
+        """Build the entry of one video in the result of a call."""
         if not return_datasample:
             preds = dict(
                 video=preds.video,
@@ -314,10 +315,12 @@ class ExpressionInferencer(BaseInferencer):
     ) -> nn.Module:
         init_default_scope(cfg.get('default_scope') or 'mmpretrain')
         if cfg.model.get('student_checkpoint') is not None:
-            cfg.model.student_checkpoint = None  # it is in the checkpoint
+            cfg.model.student_checkpoint = None  # already in the checkpoint
         model = MODELS.build(cfg.model)
         checkpoint = self._checkpoint
-        del self._checkpoint  # an optimizer is several times the network
+        del (
+            self._checkpoint
+        )  # frees the optimizer state, several networks large
         self._load_weights_to_model(model, checkpoint, cfg)
         model.to(device).eval()
         self.network = _network_of(model, cfg)
@@ -333,7 +336,7 @@ class ExpressionInferencer(BaseInferencer):
     def _load_weights_to_model(
         self, model: nn.Module, checkpoint: dict, cfg: Config
     ) -> None:
-        """Load all weights or none; MMEngine's goes on with random ones."""
+        """Load all weights or raise; MMEngine would keep random ones."""
         weights = checkpoint.get('state_dict', checkpoint)
         try:
             model.load_state_dict(weights)
@@ -341,7 +344,7 @@ class ExpressionInferencer(BaseInferencer):
             lines = [x for x in str(error).splitlines()[1:] if x.strip()]
             details = [textwrap.shorten(x, 200) for x in lines[:6]]
             raise ValueError(
-                f'{self.weights}: of another architecture than the model of '
+                f'{self.weights}: the architecture differs from the model of '
                 'the config:\n  ' + '\n  '.join(details)
             ) from None
 
@@ -354,7 +357,7 @@ class ExpressionInferencer(BaseInferencer):
         return collate_faces
 
     def _init_visualizer(self, cfg: Config) -> None:
-        """None: that of the config would open logs of a training."""
+        """Build no visualizer: that of the config would open training logs."""
 
 
 def _build(part: object) -> object:
@@ -362,7 +365,7 @@ def _build(part: object) -> object:
 
 
 def _config_of(model: Config | dict | str) -> Config:
-    """The config that was named."""
+    """Load or copy the given config."""
     if isinstance(model, str):
         return Config.fromfile(find_config(model))
     return Config(dict(model)) if isinstance(model, dict) else model.copy()
@@ -374,15 +377,15 @@ def _network_of(model: nn.Module, cfg: Config) -> FaceNetwork:
     if not isinstance(model, FrameRecognizer):
         if not hasattr(getattr(model, 'head', None), 'num_classes'):
             raise ValueError(
-                f'{type(model).__name__} is no classifier of images, no '
-                'TeacherStudent and no FrameRecognizer.'
+                f'{type(model).__name__} is neither an image classifier, nor '
+                'a TeacherStudent or a FrameRecognizer.'
             )
         return FrameByFrame(model)
     encoder = model.cls_head.temporal_encoder
     if getattr(encoder, 'num_streams', 0):
         raise ValueError(
-            'this network reads several streams, such as sound; here are '
-            'only faces.'
+            'this network reads several streams, such as sound, but only '
+            'faces are available here.'
         )
     dataset = cfg.test_dataloader.dataset
     window = dataset.get('window', 64)
@@ -390,7 +393,7 @@ def _network_of(model: nn.Module, cfg: Config) -> FaceNetwork:
 
 
 def _classes_of(cfg: Config, checkpoint: dict) -> tuple[str, ...]:
-    """Names of the classes, of the config or else of the checkpoint."""
+    """Return the class names of the config, or else of the checkpoint."""
     dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
     classes = (dataset.get('metainfo') or {}).get('classes')
     if classes is None:
@@ -405,12 +408,12 @@ def _classes_of(cfg: Config, checkpoint: dict) -> tuple[str, ...]:
 
 
 def _keep_source(source: str | int, overlay: str) -> None:
-    """Refuse to write the overlay into the video that it is drawn from."""
+    """Raise a ValueError if the overlay would overwrite its own video."""
     if isinstance(source, int) or not osp.isfile(source):
         return
     if osp.exists(overlay) and osp.samefile(source, overlay):
         raise ValueError(
-            f'{source}: the overlay would be written over this video. Name '
+            f'{source}: the overlay would overwrite this video. Choose '
             'another folder for the results.'
         )
 
@@ -418,7 +421,7 @@ def _keep_source(source: str | int, overlay: str) -> None:
 def _folders(
     sources: Sequence[str | int], out_dir: str | None
 ) -> list[str | None]:
-    """Folder of each video; another one for each."""
+    """Choose the output folder of each video, all different."""
     if out_dir is None or len(sources) == 1:
         return [out_dir] * len(sources)
     names: list[str] = []

@@ -1,7 +1,7 @@
-"""Networks of the two phases, applied to the faces of a video as they come.
+"""Networks of the two phases, applied to the streamed faces of a video.
 
-Both give windows for :meth:`FacePredictions.from_windows`: the scores of a
-stretch of pictures of one face.
+Both return windows for :meth:`FacePredictions.from_windows`: the scores of
+consecutive frames of one track.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from ..evaluation.metrics.frame_prediction_metric import to_numpy
 from ..models.frame_recognizer import FrameRecognizer
 from ..models.heads import ExpressionTask
 
-# Faces per pass, whatever the number of people in a batch of pictures.
-_FACES_AT_ONCE = 64
+# Faces per forward pass; bounds memory for frames with many people.
+_MAX_FACES = 64
 
 
 class FaceNetwork:
-    """Base: normalises the faces and passes them through a network.
+    """Base of networks that predict the faces of a video.
 
     Args:
         model: Network in eval mode, on its device.
@@ -39,25 +39,29 @@ class FaceNetwork:
         faces: np.ndarray,
         live: set[int],
     ) -> list[dict]:
-        """Windows that are complete after some more pictures.
+        """Add the faces of some frames, and return completed windows.
 
         Args:
-            inputs: n faces, uint8 (3, H, W).
-            faces: Of which picture and which person each is, (n,).
-            live: Tracks that may go on.
+            inputs: n faces, uint8 (3, H, W) each.
+            faces: Frame and track ID of each face, (n,).
+            live: IDs of the tracks that may continue.
+
+        Returns:
+            Windows as in :meth:`VideoPredictions.from_windows`, with the track
+            ID as ``video``.
         """
         raise NotImplementedError
 
     def finish(self) -> list[dict]:
-        """Windows that the end of the video completes."""
+        """Return the windows that the end of the video completes."""
         return []
 
     def run(self, inputs: Sequence[torch.Tensor]) -> np.ndarray:
-        """Output of the network, float32 (n, ...), of n faces."""
+        """Run the network on n faces; the output is float32 (n, ...)."""
         parts = []
-        for first in range(0, len(inputs), _FACES_AT_ONCE):
+        for first in range(0, len(inputs), _MAX_FACES):
             batch = dict(
-                inputs=list(inputs[first : first + _FACES_AT_ONCE]),
+                inputs=list(inputs[first : first + _MAX_FACES]),
                 data_samples=None,
             )
             images = self.model.data_preprocessor(batch)['inputs']
@@ -65,14 +69,23 @@ class FaceNetwork:
         return np.concatenate(parts)
 
     def run_images(self, images: torch.Tensor) -> torch.Tensor:
-        """The same of normalised images (b, 3, H, W)."""
+        """Run the network on normalized images (b, 3, H, W)."""
         raise NotImplementedError
 
 
-def stretch(
+def to_window(
     frames: np.ndarray, values: np.ndarray
 ) -> tuple[int, np.ndarray, np.ndarray]:
-    """Values (n, D) of n pictures -> first one, (w, D), valid (w,)."""
+    """Place values of n frames into a window without gaps.
+
+    Args:
+        frames: Frame of each row, (n,).
+        values: Values of the frames, (n, D).
+
+    Returns:
+        The first frame, the values (w, D) from the first frame to the last,
+        zero where there are none, and whether each is valid, bool (w,).
+    """
     start = int(frames.min())
     valid = np.zeros(int(frames.max()) - start + 1, bool)
     valid[frames - start] = True
@@ -82,10 +95,10 @@ def stretch(
 
 
 class FrameByFrame(FaceNetwork):
-    """A classifier of images: every picture on its own.
+    """Image classifier that predicts every frame on its own.
 
     Args:
-        model: Its data preprocessor is used.
+        model: Model whose data preprocessor is used.
         classifier: Network with ``predict``, such as the student of
             ``model``; ``None`` is the model itself.
     """
@@ -114,26 +127,26 @@ class FrameByFrame(FaceNetwork):
             return []
         scores = self.run(inputs)
         windows = []
-        for number in np.unique(faces['face']).tolist():
-            own = faces['face'] == number
-            start, filled, valid = stretch(faces['frame'][own], scores[own])
+        for track_id in np.unique(faces['face']).tolist():
+            own = faces['face'] == track_id
+            start, filled, valid = to_window(faces['frame'][own], scores[own])
             windows.append(
-                dict(video=number, start=start, scores=filled, valid=valid)
+                dict(video=track_id, start=start, scores=filled, valid=valid)
             )
         return windows
 
 
 class WindowByWindow(FaceNetwork):
-    """Both phases: features of every picture once, then windows over them.
+    """Network of both phases: features of every frame, then windows over them.
 
-    The windows over a face are those of ``VideoClipDataset`` in a test, over
-    its pictures from first to last; those without it are not valid. A face
-    that is gone needs no memory any more.
+    The windows over a track are those of ``VideoClipDataset`` in a test, from
+    its first frame to its last; frames without the face are not valid. Tracks
+    that have ended use no memory.
 
     Args:
-        model: With an expression task.
-        window: Pictures per window.
-        stride: Pictures between the starts of windows.
+        model: Recognizer with an expression task.
+        window: Frames per window.
+        stride: Frames between the starts of windows.
     """
 
     def __init__(
@@ -150,7 +163,7 @@ class WindowByWindow(FaceNetwork):
         return self._task.num_outputs
 
     def reset(self) -> None:
-        self._tracks: dict[int, _Waiting] = {}
+        self._tracks: dict[int, _FeatureBuffer] = {}
 
     def run_images(self, images: torch.Tensor) -> torch.Tensor:
         return self.model.student_features(images)
@@ -163,28 +176,32 @@ class WindowByWindow(FaceNetwork):
     ) -> list[dict]:
         windows = []
         features = self.run(inputs) if inputs else None
-        for number in np.unique(faces['face']).tolist():
-            own = faces['face'] == number
-            part = stretch(faces['frame'][own], features[own])
-            track = self._tracks.setdefault(number, _Waiting(part[0]))
+        for track_id in np.unique(faces['face']).tolist():
+            own = faces['face'] == track_id
+            part = to_window(faces['frame'][own], features[own])
+            track = self._tracks.setdefault(track_id, _FeatureBuffer(part[0]))
             track.append(*part)
             for window in track.complete(self.window, self.stride):
-                windows.append(self._predict(number, *window))
-        for number in self._tracks.keys() - live:
-            windows += self._end(number)
+                windows.append(self._predict(track_id, *window))
+        for track_id in self._tracks.keys() - live:
+            windows += self._end(track_id)
         return windows
 
     def finish(self) -> list[dict]:
-        return [x for number in list(self._tracks) for x in self._end(number)]
+        return [x for i in list(self._tracks) for x in self._end(i)]
 
-    def _end(self, number: int) -> list[dict]:
-        last = self._tracks.pop(number).last(self.window)
-        return [] if last is None else [self._predict(number, *last)]
+    def _end(self, track_id: int) -> list[dict]:
+        last = self._tracks.pop(track_id).last(self.window)
+        return [] if last is None else [self._predict(track_id, *last)]
 
     def _predict(
-        self, number: int, start: int, features: np.ndarray, valid: np.ndarray
+        self,
+        track_id: int,
+        start: int,
+        features: np.ndarray,
+        valid: np.ndarray,
     ) -> dict:
-        """Window of at most w pictures, padded to w as in training."""
+        """Predict a window of at most w frames, padded to w as in training."""
         device = self.model.student_digest.device
         x = np.zeros((1, self.window, features.shape[1]), np.float32)
         mask = np.zeros((1, self.window), bool)
@@ -195,17 +212,20 @@ class WindowByWindow(FaceNetwork):
         if isinstance(logits, dict):
             logits = logits['EXPR']
         scores = to_numpy(self._task.predict(logits))[0, : len(valid)]
-        # Copies, as a view would keep the tensor behind it to the end.
+        # Copies, since views would keep the whole arrays alive.
         return dict(
-            video=number, start=start, scores=scores.copy(), valid=valid.copy()
+            video=track_id,
+            start=start,
+            scores=scores.copy(),
+            valid=valid.copy(),
         )
 
 
 def expression_task(model: FrameRecognizer) -> ExpressionTask:
-    """What of a recognizer predicts expressions.
+    """Return the task of a recognizer that predicts expressions.
 
     Raises:
-        ValueError: Nothing does.
+        ValueError: If there is no such task.
     """
     head = model.cls_head
     tasks = getattr(head, 'tasks', None)
@@ -218,11 +238,12 @@ def expression_task(model: FrameRecognizer) -> ExpressionTask:
     return task
 
 
-class _Waiting:
-    """Features of a face of which a coming window may need the last ones."""
+class _FeatureBuffer:
+    """Features of a track that later windows may need."""
 
     def __init__(self, first: int) -> None:
-        self._begin = self._next = first  # of the features; next window
+        self._begin = first  # frame of the first feature
+        self._next = first  # start of the next window
         self._done = first  # end of the last window
         self._features: np.ndarray | None = None
         self._valid = np.zeros(0, bool)
@@ -245,7 +266,7 @@ class _Waiting:
     def complete(
         self, window: int, stride: int
     ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """Windows at every stride; what no later one needs is let go."""
+        """Yield windows at every stride; drop features no longer needed."""
         while self._next + window <= self._end:
             part = slice(
                 self._next - self._begin, self._next - self._begin + window
@@ -260,7 +281,7 @@ class _Waiting:
         self._begin += keep
 
     def last(self, window: int) -> tuple[int, np.ndarray, np.ndarray] | None:
-        """Window that ends with the face, if the others leave a tail."""
+        """Return the window at the end, if any frames are left over."""
         if self._done == self._end:
             return None
         start = max(self._end - window, self._begin)

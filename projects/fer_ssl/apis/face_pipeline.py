@@ -12,26 +12,27 @@ from ..evaluation.face_predictions import FACE
 from ..face_detection import FaceDetector
 from ..face_detection.cut_out import cut_out
 from ..face_detection.iou_tracker import IoUTracker
-from ..media.video_file import Picture
+from ..media.video_file import VideoFrame
 
-# What reads the image, cuts the face out and packs: done here.
-_NOT_NEEDED = ('LoadImageFromFile', 'CropFace', 'PackInputs', 'FastPackInputs')
+# Transforms replaced by this pipeline: they read, crop or pack.
+_REPLACED = ('LoadImageFromFile', 'CropFace', 'PackInputs', 'FastPackInputs')
 
 
 class FacePipeline:
-    """From a picture to the faces in it, as the network was tested on them.
+    """Pipeline from a frame to its faces, transformed as in the test.
 
     Args:
         cfg: Config of the network.
         detector: Finds the faces.
-        tracker: Says which are the same person's.
-        margin: Added to every side of a face, as a share of its longer one.
-        size: Side of the square faces, in pixels, before the transforms of
-            the config; 0 keeps the resolution.
+        tracker: Links the faces of successive frames.
+        margin: Added to every side of a face, as a fraction of its longer
+            side.
+        size: Side of the square faces in pixels before the transforms of the
+            config; 0 keeps the resolution.
 
     Raises:
-        ValueError: The config has no pipeline for faces, or one that takes
-            images of a size that nobody has named.
+        ValueError: If the config has no pipeline for faces, or one that does
+            not resize while no size is given.
     """
 
     def __init__(
@@ -53,14 +54,14 @@ class FacePipeline:
         steps = [
             step
             for step in faces_pipeline(cfg)
-            if step['type'].split('.')[-1] not in _NOT_NEEDED
+            if step['type'].split('.')[-1] not in _REPLACED
         ]
         if not size and not any('Resize' in step['type'] for step in steps):
             raise ValueError(
-                'the pipeline of this config takes images as large as those '
-                'of its data set, and does not say how large: name their side '
-                'in pixels by --crop-size, or by face_crop=dict(size=...) in '
-                'the config.'
+                'the pipeline of this config does not resize, so it expects '
+                'images of the size of its data set: give their side in '
+                'pixels by --crop-size, or by face_crop=dict(size=...) in the '
+                'config.'
             )
         with DefaultScope.overwrite_default_scope('mmpretrain'):
             self.transforms = Compose(steps)
@@ -71,15 +72,17 @@ class FacePipeline:
         self.video = video
         self.tracker.reset()
 
-    def __call__(self, picture: Picture) -> dict:
-        """Number and time of a picture, its n faces and their pixels.
+    def __call__(self, frame: VideoFrame) -> dict:
+        """Detect, track and transform the faces of a frame.
 
         Returns:
-            ``frame``, ``time``, ``faces`` (n,), ``inputs`` (n times uint8
-            (3, H, W)) and ``live``, the tracks that may go on.
+            A dict of ``frame`` and ``time``, the number and time of the frame;
+            ``faces`` (n,); ``inputs``, n images uint8 (3, H, W); and ``live``,
+            the IDs of the tracks that may continue.
         """
-        found = self.detector.find(picture, self.video)
-        height, width = picture.image.shape[:2]
+        found = self.detector.find(frame, self.video)
+        height, width = frame.image.shape[:2]
+        # Boxes outside the frame are dropped.
         boxes = [
             face.box
             for face in found
@@ -87,14 +90,14 @@ class FacePipeline:
             and min(face.box[3], height) > max(face.box[1], 0)
         ]
         faces = np.zeros(len(boxes), FACE)
-        faces['frame'] = picture.number
-        faces['face'] = self.tracker.update(boxes, picture.time)
+        faces['frame'] = frame.number
+        faces['face'] = self.tracker.update(boxes, frame.time)
         faces['box'] = np.reshape(boxes, (-1, 4))
         return dict(
-            frame=picture.number,
-            time=picture.time,
+            frame=frame.number,
+            time=frame.time,
             faces=faces,
-            inputs=[self._crop(picture.image, box) for box in boxes],
+            inputs=[self._crop(frame.image, box) for box in boxes],
             live=self.tracker.live,
         )
 
@@ -106,22 +109,22 @@ class FacePipeline:
         return torch.from_numpy(np.ascontiguousarray(face.transpose(2, 0, 1)))
 
 
-def collate_faces(pictures: Sequence[dict]) -> dict:
-    """Batch of what :class:`FacePipeline` returns."""
+def collate_faces(results: Sequence[dict]) -> dict:
+    """Collate results of :class:`FacePipeline` into a batch."""
     return dict(
-        frames=np.array([x['frame'] for x in pictures], np.int64),
-        times=np.array([x['time'] for x in pictures], np.float64),
-        faces=np.concatenate([x['faces'] for x in pictures]),
-        inputs=[face for x in pictures for face in x['inputs']],
-        live=pictures[-1]['live'],
+        frames=np.array([x['frame'] for x in results], np.int64),
+        times=np.array([x['time'] for x in results], np.float64),
+        faces=np.concatenate([x['faces'] for x in results]),
+        inputs=[face for x in results for face in x['inputs']],
+        live=results[-1]['live'],
     )
 
 
 def faces_pipeline(cfg: Config) -> list[dict]:
-    """Transforms of an image by which the network is tested.
+    """Return the transforms of an image in the test of the network.
 
     Raises:
-        ValueError: The config names none.
+        ValueError: If the config has none.
     """
     for loader in ('extract_dataloader', 'test_dataloader', 'val_dataloader'):
         dataset = (cfg.get(loader) or {}).get('dataset') or {}
@@ -133,5 +136,5 @@ def faces_pipeline(cfg: Config) -> list[dict]:
                 return pipeline
     raise ValueError(
         'the config has no extract_dataloader or test_dataloader that reads '
-        'images, so it is not known how the network wants its faces.'
+        'images, so the transforms of the faces are unknown.'
     )

@@ -15,27 +15,27 @@ from ..utils.saved_config import dump_literals, parse_saved_config
 #: What is needed to build the network and to name its outputs.
 KEPT_META = ('cfg', 'dataset_meta')
 _REMEDY = (
-    'What is published carries no code: train with a config whose modules '
-    'all come from fer_ssl and the OpenMMLab packages.'
+    'A published checkpoint contains no code: train with a config whose '
+    'modules all come from fer_ssl and the OpenMMLab packages.'
 )
 
 
 def publish_checkpoint(source: str, target: str, half: bool = False) -> None:
-    """Write what inference needs of a checkpoint, and nothing else.
+    """Write a checkpoint that contains only what inference needs.
 
-    That is the weights (the mean ones, if the training had ``EMAHook``), the
-    text of the config and what is known of the data, such as the classes;
-    not the optimizers, the logs and the other set of weights.
+    It keeps the weights (the averaged ones, if the training had ``EMAHook``),
+    the text of the config and the metainfo of the data, such as the classes.
+    Optimizers, logs and the other set of weights are dropped.
 
     Args:
-        source: A training's checkpoint.
-        target: File to write. Folders are made.
-        half: Store the weights as float16, in half of the space. Loading
-            turns them into the network's own float32.
+        source: Checkpoint of a training.
+        target: File to write; missing folders are created.
+        half: Store the weights as float16, which halves the file. Loading
+            converts them to the float32 of the network.
 
     Raises:
-        FileNotFoundError: There is no ``source``.
-        ValueError: It has no weights or no config, or a weight is too large
+        FileNotFoundError: If there is no ``source``.
+        ValueError: If it has no weights or no config, or a weight is too large
             for float16.
     """
     if not os.path.isfile(source):
@@ -46,16 +46,16 @@ def publish_checkpoint(source: str, target: str, half: bool = False) -> None:
     missing = [key for key in KEPT_META if key not in meta]
     if 'state_dict' not in checkpoint or missing:
         raise ValueError(
-            f'{source}: no {", ".join(missing) or "weights"} in it: give a '
-            'checkpoint that a training of fer_ssl or MMEngine has written.'
+            f'{source}: no {", ".join(missing) or "weights"} in it. Give a '
+            'checkpoint written by a training with fer_ssl or MMEngine.'
         )
     weights = checkpoint['state_dict']
     strange = [k for k, v in weights.items() if not isinstance(v, Tensor)]
     if strange:
         raise ValueError(
-            f'{source}: {strange[0]} in its weights is no tensor.'
+            f'{source}: {strange[0]} in its weights is not a tensor.'
         )
-    # Written anew from its values: nothing else of the text goes on.
+    # Regenerated from its values, so no other text of the config is kept.
     kept = dict(
         cfg=dump_literals(parse_saved_config(meta['cfg'], source, _REMEDY)),
         dataset_meta=_plain(meta['dataset_meta'], source),
@@ -64,14 +64,14 @@ def publish_checkpoint(source: str, target: str, half: bool = False) -> None:
         weights = {
             key: _to_half(key, value, source) for key, value in weights.items()
         }
-    buffer = io.BytesIO()  # torch does not tell a full disk from other faults
+    buffer = io.BytesIO()  # torch.save does not report a full disk
     torch.save(dict(meta=kept, state_dict=dict(weights)), buffer)
     with whole_file(target, 'wb') as file:
         file.write(buffer.getbuffer())
 
 
 def _plain(value: Any, source: str) -> Any:
-    """Text, numbers and containers of these; anything else is refused."""
+    """Return text, numbers and containers of these; refuse anything else."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, dict):
@@ -82,7 +82,8 @@ def _plain(value: Any, source: str) -> Any:
         return value
     raise ValueError(
         f'{source}: dataset_meta holds {type(value).__name__}, which is not '
-        'passed on: keep text and numbers in the metainfo of the data set.'
+        'published: keep only text and numbers in the metainfo of the data '
+        'set.'
     )
 
 

@@ -1,9 +1,9 @@
 """Confidence intervals of scores, by resampling videos, people or images.
 
 Frames of one video are far from independent, so whole videos are drawn: each
-resample is as many videos as the set has, drawn with replacement, and is
-scored like the set itself. The interval is that of the percentiles (Efron and
-Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3).
+resample has as many videos as the set, drawn with replacement, and is scored
+like the set itself. Intervals are percentile intervals (Efron and Tibshirani,
+An Introduction to the Bootstrap, 1993, section 13.3).
 """
 
 from __future__ import annotations
@@ -27,27 +27,30 @@ def bootstrap(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> dict[str, np.ndarray]:
-    """Scores of resampled sets.
+    """Compute the scores of resampled sets.
 
-    Equal numbers of units and equal seeds give the same draws: the scores of
-    two models on one set are then paired.
+    The same number of units and the same seed give the same draws, so the
+    scores of two models on one set are paired.
 
     Args:
-        sums: What is added over the units to be scored, (U, ...), U >= 2.
-        scores: Scores of a sum over units.
-        resamples: R.
-        seed: Of the draws.
+        sums: Sums of each unit, (U, ...), U >= 2; a set is scored by their
+            total.
+        scores: Computes the scores from a total.
+        resamples: Number of resamples R.
+        seed: Seed of the draws.
 
     Returns:
         Scores of the R resamples by name, (R,).
 
     Raises:
-        ValueError: There are fewer than two units.
+        ValueError: If there are fewer than two units.
     """
     num_units = len(sums)
     if num_units < 2:
-        raise ValueError(f'{num_units} units cannot be resampled: 2 are due')
-    # products of float64 are fast, and exact for counts
+        raise ValueError(
+            f'{num_units} units cannot be resampled: 2 are needed.'
+        )
+    # Products of float64 are fast, and exact for counts.
     flat = sums.reshape(num_units, -1).astype(np.float64)
     rng = np.random.default_rng(seed)
     draws = []
@@ -59,7 +62,7 @@ def bootstrap(
 
 
 def interval(draws: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
-    """Percentile interval of the scores of resamples, (R,)."""
+    """Compute the percentile interval of the scores of R resamples, (R,)."""
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
@@ -67,18 +70,18 @@ def interval(draws: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
 def unit_sums(
     metric: FramePredictionMetric, identities: Sequence[str] | None = None
 ) -> tuple[str, np.ndarray]:
-    """Sums of each unit of what ``metric`` has kept in ``scored``.
+    """Compute the sums of each unit of what ``metric`` kept in ``scored``.
 
     Args:
-        metric: After a test with ``keeps_scored``.
-        identities: The person on each image, ``''`` = not known, so that the
-            image stands alone. None: all images stand alone.
+        metric: Metric after a test with ``keeps_scored``.
+        identities: The person on each image; an image with ``''`` (not
+            known) is a unit of its own. None: every image is.
 
     Returns:
-        Name of the units, ``'videos'``, ``'people'`` or ``'images'``; and the
-        sums (U, ...) of those units that have a label, which
-        ``metric.scores_of_videos`` or, of images, ``metric.scores`` turns
-        into scores.
+        Name of the units, ``'videos'``, ``'people'`` or ``'images'``, and the
+        sums (U, ...) of all units that have a label. The scores follow from
+        their total by ``metric.scores_of_videos`` for videos, else by
+        ``metric.scores``.
     """
     scored = metric.scored
     if isinstance(scored, VideoPredictions):

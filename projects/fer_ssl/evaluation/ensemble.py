@@ -1,4 +1,4 @@
-"""Predictions of several models for the same videos, averaged."""
+"""Averaging of the predictions of several models for the same videos."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from .video_predictions import VideoPrediction, VideoPredictions
 def average_predictions(
     members: Sequence[VideoPredictions],
 ) -> VideoPredictions:
-    """Mean of the scores of every frame, over the models.
+    """Average the scores of every frame over the models.
 
     Args:
         members: Predictions of each model for the same videos, in any order.
 
     Returns:
-        Videos in the order of the first model; ``labels`` and ``has_face``
-        are those of the first.
+        Predictions in the order of the first model, with its ``labels`` and
+        ``has_face``.
 
     Raises:
-        ValueError: Two differ in columns, videos or lengths.
+        ValueError: If two models differ in columns, videos or lengths.
     """
     first, *others = members
     for other in others:
         if other.classes != first.classes:
             raise ValueError(
                 f'columns {other.classes} cannot be averaged with '
-                f'{first.classes}'
+                f'{first.classes}.'
             )
         lengths = [{v.name: v.num_frames for v in x} for x in (first, other)]
         if lengths[0] != lengths[1]:
@@ -37,8 +37,8 @@ def average_predictions(
                 name for name, _ in lengths[0].items() ^ lengths[1].items()
             )
             raise ValueError(
-                f'video {differ[0]}: missing in one of the predictions, or '
-                'of another length'
+                f'video {differ[0]}: it is missing in one of the predictions, '
+                'or its length differs.'
             )
     return VideoPredictions(
         (

@@ -1,4 +1,4 @@
-"""Predictions for the faces of one video, several of them at once."""
+"""Predictions for all faces of one video."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .post_processing.post_processor import PostProcessor
 from .video_predictions import VideoPredictions
 from .video_predictions_csv import END
 
-#: One face in one picture: number of the picture, number of the person.
+#: One face in one frame: number of the frame, track ID of the face, box.
 FACE = np.dtype(
     [('frame', np.int64), ('face', np.int64), ('box', np.float32, (4,))]
 )
@@ -24,16 +24,16 @@ AFTER_SCORES = ('label', 'smoothed')
 
 @dataclass
 class FacePredictions:
-    """All faces of all pictures of one video.
+    """Predictions for all faces in all frames of one video.
 
     Attributes:
         video: Name of the video.
-        classes: C names.
-        frames: Numbers of the pictures that could be read, from 1, ascending;
+        classes: Names of the C classes.
+        frames: Numbers of the frames that could be read, from 1, ascending;
             int64 (T,).
-        times: Of these, in seconds after the first; float64 (T,).
-        faces: One entry per face and picture, in the order of the pictures,
-            then of the faces; :data:`FACE` (n,).
+        times: Times of these frames in seconds after the first, float64 (T,).
+        faces: One entry per face and frame, sorted by frame, then by track
+            ID; :data:`FACE` (n,).
         scores: Probabilities, float32 (n, C).
         smoothed: Class after post-processing, int64 (n,).
     """
@@ -60,19 +60,24 @@ class FacePredictions:
     ) -> FacePredictions:
         """Assemble the predictions of windows, face by face.
 
-        Each face is to :class:`VideoPredictions` what a video is elsewhere:
-        it lasts from its first picture to its last, overlapping windows are
-        averaged, and it is post-processed on its own.
+        Each track is assembled by :class:`VideoPredictions` as if it were a
+        video: it lasts from its first frame to its last, overlapping windows
+        are averaged, and it is post-processed on its own.
 
         Args:
-            frames, times, faces: As above.
-            windows: Those of :meth:`VideoPredictions.from_windows`; ``video``
-                is the number of a face, ``start`` that of a picture.
-            post_processor: What smooths the scores of a face.
-            min_length: Faces in fewer pictures count as false alarms and are
-                left out. The others are numbered anew, by their appearance.
+            video: Name of the video.
+            classes: Names of the C classes.
+            frames: Numbers of the frames, int64 (T,).
+            times: Times of the frames in seconds, float64 (T,).
+            faces: One entry per face and frame, :data:`FACE` (n,).
+            windows: Windows as in :meth:`VideoPredictions.from_windows`, with
+                the track ID as ``video`` and the number of the first frame as
+                ``start``.
+            post_processor: Smooths the scores of a track.
+            min_length: Tracks of fewer frames count as false alarms and are
+                left out. The others get new IDs from 1, by first appearance.
         """
-        numbers, first, new, counts = np.unique(
+        track_ids, first, new, counts = np.unique(
             faces['face'],
             return_index=True,
             return_inverse=True,
@@ -80,7 +85,7 @@ class FacePredictions:
         )
         kept = np.flatnonzero(counts >= min_length)
         kept = kept[np.argsort(first[kept], kind='stable')]
-        renumbered = np.zeros(len(numbers), np.int64)
+        renumbered = np.zeros(len(track_ids), np.int64)
         renumbered[kept] = np.arange(1, len(kept) + 1)
         faces = faces.copy()
         faces['face'] = renumbered[new]
@@ -92,20 +97,20 @@ class FacePredictions:
         begin[faces['face'][::-1]] = faces['frame'][::-1]
         end[faces['face']] = faces['frame']
         names = [f'{video}, face {i}' for i in range(len(kept) + 1)]
-        truth = {  # there is none
+        truth = {  # there is none; its length is that of the track
             names[i]: np.full(end[i] - begin[i] + 1, IGNORE_LABEL)
             for i in range(1, len(names))
         }
-        to_new = dict(zip(numbers.tolist(), renumbered.tolist()))
+        to_new = dict(zip(track_ids.tolist(), renumbered.tolist()))
 
-        def moved() -> Iterator[dict]:
+        def kept_windows() -> Iterator[dict]:
             for window in windows:
                 face = to_new[window['video']]
                 if face:
                     start = window['start'] - begin[face]
                     yield dict(window, video=names[face], start=start)
 
-        raw = VideoPredictions.from_windows(moved(), truth, classes)
+        raw = VideoPredictions.from_windows(kept_windows(), truth, classes)
         smooth = raw.apply(post_processor)
         scores = np.zeros((len(faces), len(classes)), np.float32)
         smoothed = np.zeros(len(faces), np.int64)
@@ -125,16 +130,16 @@ class FacePredictions:
 
     @property
     def num_faces(self) -> int:
-        """Number of the last face; they count from 1."""
+        """Number of faces, whose track IDs count from 1."""
         return int(self.faces['face'].max(initial=0))
 
     def rows_of(self, frame: int) -> range:
-        """Entries of ``faces`` that are in a picture."""
+        """Return the entries of ``faces`` that belong to a frame."""
         bounds = np.searchsorted(self.faces['frame'], (frame, frame + 1))
         return range(*bounds.tolist())
 
     def summary(self) -> list[dict]:
-        """Each face: first and last second, pictures, their classes."""
+        """Describe each face: begin, end, frames and smoothed classes."""
         entries = []
         for face in range(1, self.num_faces + 1):
             rows = self.faces['face'] == face
@@ -158,12 +163,12 @@ class FacePredictions:
         return entries
 
     def to_csv(self, path: str) -> None:
-        """Write one row per face and picture; folders are made.
+        """Write one row per face and frame; missing folders are created.
 
-        Columns are ``frame, time, face, left, top, right, bottom``, one per
-        class with its probability, ``label`` and ``smoothed``. A picture
-        without a face has one row, with nothing behind its time. An empty
-        line marks the end.
+        Columns are ``frame, time, face, left, top, right, bottom``, one
+        probability per class, ``label`` and ``smoothed``. A frame without a
+        face has one row, which is empty after its time. An empty line marks
+        the end of the file.
         """
         empty = [''] * (5 + len(self.classes) + 2)
         with whole_file(path) as file:

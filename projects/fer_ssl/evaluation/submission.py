@@ -1,11 +1,11 @@
-"""Submissions to the ABAW challenges: writing and checking them.
+"""Writing and checking of submissions to the ABAW challenges.
 
 A submission has a row for every frame of every video of the test set, with or
 without a face, in the order of the official example::
 
     image_location,Neutral,Anger,...,Other      one class index, 0 to 7
     image_location,valence,arousal              two numbers in [-1, 1]
-    image_location,AU1,AU2,...,AU26             twelve times 0 or 1
+    image_location,AU1,AU2,...,AU26             twelve values, 0 or 1
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _SHOWN = 5
 
 @dataclass
 class Problem:
-    """Rows of a submission with the same kind of fault.
+    """Rows of a submission with the same kind of error.
 
     Attributes:
-        kind: What is wrong with them.
-        count: How many there are.
-        examples: The first few, each with its line.
+        kind: Kind of the error.
+        count: Number of rows.
+        examples: The first few rows, each with its line.
     """
 
     kind: str
@@ -54,14 +54,14 @@ class Problem:
 
 @dataclass
 class SubmissionReport:
-    """What :func:`check_submission` found.
+    """Result of :func:`check_submission`.
 
     Attributes:
         path: The submission.
-        num_rows: Its rows, without the header.
-        num_expected: Rows that it must have; None where this is not known.
-        problems: What is wrong, empty for a valid submission.
-        notes: What could not be checked.
+        num_rows: Number of its rows, without the header.
+        num_expected: Number of rows that it must have; None if not known.
+        problems: Errors found; empty for a valid submission.
+        notes: Notes about what could not be checked.
     """
 
     path: str
@@ -75,7 +75,7 @@ class SubmissionReport:
         return not self.problems
 
     def text(self) -> str:
-        """The report for a reader."""
+        """Format the report for printing."""
         lines = [f'{self.path}: {self.num_rows:,} rows']
         if self.num_expected is not None:
             lines[0] += f', {self.num_expected:,} expected'
@@ -95,16 +95,18 @@ def check_submission(
     """Compare a submission with the example file or with a list of videos.
 
     Any file gives a report. With a list of names alone, the numbers of frames
-    are taken from the submission: frames must then count from 1 without gaps.
+    are taken from the submission, whose frames must then count from 1 without
+    gaps.
 
     Args:
         path: The submission.
-        expected: The frames that it must hold.
-        track: ``'EXPR'``, ``'VA'`` or ``'AU'``, not needed with an example.
+        expected: The frames that it must contain.
+        track: ``'EXPR'``, ``'VA'`` or ``'AU'``; not needed with an example.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: ``expected`` is of another track, or ``track`` is missing.
+        FileNotFoundError: If there is no such file.
+        ValueError: If ``expected`` is of another track, or ``track`` is
+            missing.
     """
     track = track_of(expected, track)
     try:
@@ -123,7 +125,7 @@ def check_submission(
     if not expected.has_lengths:
         notes.append(
             f'{expected.path} has no numbers of frames: the ends of the '
-            'videos are not checked'
+            'videos are not checked.'
         )
         expected = _lengths_of(locations, expected)
     problems += _check_locations(locations, expected)
@@ -138,7 +140,7 @@ def _check_header(header: str, expected: str) -> list[Problem]:
 
 
 def _check_values(values: Sequence[str], track: str) -> list[Problem]:
-    """Values that are malformed, or out of range."""
+    """Find values that are malformed or out of range."""
     problems = Problem('malformed'), Problem('out of range')
     check = _VALUE_CHECKS[track]
     verdicts: dict[str, int | None] = {}
@@ -174,7 +176,7 @@ def _check_action_units(value: str) -> int | None:
     return 1 if all(map(is_number, cells)) else 0
 
 
-# None = as it must be, 0 = malformed, 1 = out of range.
+# Each returns None = valid, 0 = malformed, 1 = out of range.
 _VALUE_CHECKS = {
     'EXPR': _check_expression,
     'VA': _check_valence_arousal,
@@ -183,7 +185,7 @@ _VALUE_CHECKS = {
 
 
 def _lengths_of(locations: Sequence[str], names: FrameList) -> FrameList:
-    """As many frames of each video as the submission has rows of it."""
+    """Set the length of each video to its number of rows in the submission."""
     counts = Counter(
         location.rpartition('/')[0] for location in dict.fromkeys(locations)
     )
@@ -194,13 +196,13 @@ def _lengths_of(locations: Sequence[str], names: FrameList) -> FrameList:
 def _check_locations(
     locations: Sequence[str], expected: FrameList
 ) -> list[Problem]:
-    """Rows that are missing, extra, misnamed, repeated, or out of order."""
+    """Find missing, extra, misnamed, repeated and out-of-order rows."""
     due = expected.locations()
     place = {location: i for i, location in enumerate(due)}
     misnamed, extra = Problem('misnamed'), Problem('extra')
     repeated = Problem('repeated')
     seen = np.zeros(len(due), dtype=bool)
-    found, lines = [], []  # place and line of each row that is expected
+    found, lines = [], []  # place and line of each expected row
     for number, location in enumerate(locations, start=2):
         row = place.get(location)
         if row is None:
@@ -228,7 +230,7 @@ _LIKE_LOCATION = re.compile(r'([^/]+)/0*(\d{1,6})(?:\.\w+)?', re.ASCII)
 
 
 def _correct(location: str) -> str:
-    """What was probably meant by a misnamed location."""
+    """Return what was probably meant by a misnamed location."""
     plain = location.replace('\\', '/').replace(' ', '').strip('"\'\t')
     match = _LIKE_LOCATION.fullmatch('/'.join(plain.split('/')[-2:]))
     return f'{match[1]}/{int(match[2]):05d}.jpg' if match else location
@@ -237,7 +239,7 @@ def _correct(location: str) -> str:
 def _missing(
     rows: np.ndarray, due: Sequence[str], expected: FrameList
 ) -> Problem:
-    """Expected rows that are not there, with the videos that they are of."""
+    """List expected rows that are missing, and the videos they belong to."""
     problem = Problem('missing', len(rows))
     problem.examples = [due[row] for row in rows[:_SHOWN]]
     if len(rows):
@@ -257,14 +259,14 @@ def _missing(
 def _wrong_order(
     places: np.ndarray, lines: Sequence[int], due: Sequence[str]
 ) -> Problem:
-    """Expected rows that stand where another one of them is due."""
+    """List expected rows that stand where another one is expected."""
     in_order = np.sort(places)
     problem = Problem('wrong order')
     wrong = np.flatnonzero(places != in_order)
     for i in wrong[:_SHOWN]:
         problem.add(
             f'line {lines[i]}: {due[places[i]]} where {due[in_order[i]]} is '
-            'due'
+            'expected'
         )
     problem.count = len(wrong)
     return problem
@@ -283,27 +285,28 @@ def write_submission(
 ) -> list[str]:
     """Write a submission with every frame of the list, in its order.
 
-    Predictions have every frame of a video, those without a face filled in
-    (see :meth:`VideoPredictions.from_windows`). Where the list has a frame
-    more, as the organisers' counts often do, the last one is repeated.
+    Predictions cover every frame of a video; frames without a face are filled
+    in (see :meth:`VideoPredictions.from_windows`). Where the list has one
+    frame more, as the organizers' counts often do, the last one is repeated.
 
     Args:
-        predictions: Of all videos of the list; others are left out.
-        expected: The frames to write. Without numbers of frames, those of
-            the predictions.
-        path: The file to write; folders are made.
-        track: ``'EXPR'``, ``'VA'`` or ``'AU'``, not needed with an example.
-        tolerance: By how many frames the predictions of a video may be too
-            short or too long.
-        threshold: An action unit with a larger probability is active. One
-            for all, or 12 of them.
+        predictions: Predictions for all videos of the list; others are left
+            out.
+        expected: The frames to write. If it has no numbers of frames, those
+            of the predictions are used.
+        path: The file to write; missing folders are created.
+        track: ``'EXPR'``, ``'VA'`` or ``'AU'``; not needed with an example.
+        tolerance: Number of frames by which the predictions of a video may be
+            too short or too long.
+        threshold: Probability above which an action unit is active; one for
+            all, or one for each of the 12.
 
     Returns:
-        What was repeated or left out, a line each.
+        A line for each video in which frames were repeated or left out.
 
     Raises:
-        ValueError: The predictions are of another track, lack videos, or
-            have videos of another length.
+        ValueError: If the predictions are of another track, lack videos, or
+            differ in length.
     """
     track = track_of(expected, track)
     columns = ABAW_TRACKS[track]
@@ -311,14 +314,14 @@ def write_submission(
         raise ValueError(
             f'a submission of track {track} needs predictions of '
             f'{", ".join(columns)}, but these are of '
-            f'{", ".join(predictions.classes)}'
+            f'{", ".join(predictions.classes)}.'
         )
     absent = [name for name in expected.videos if name not in predictions]
     if absent:
         raise ValueError(
             f'no prediction of {len(absent)} of {len(expected.videos)} videos '
             f'of {expected.path}: {", ".join(absent[:_SHOWN])}'
-            f'{", ..." if len(absent) > _SHOWN else ""}'
+            f'{", ..." if len(absent) > _SHOWN else "."}'
         )
     if not expected.has_lengths:
         expected = FrameList.from_lengths(
@@ -328,7 +331,7 @@ def write_submission(
     notes = _compare_lengths(predictions, expected, tolerance)
     extra = len(predictions) - len(expected.videos)
     if extra:
-        notes.append(f'{extra} videos that are not in the list: left out')
+        notes.append(f'{extra} videos are not in the list: left out.')
 
     values: list[str] = []
     first, lengths = [], []
@@ -354,17 +357,18 @@ def _values(
     track: str,
     threshold: float | Sequence[float],
 ) -> list[str]:
-    """What stands behind the location of each frame of a video."""
+    """Format the values of each frame of a video."""
     columns, video = ABAW_TRACKS[track], predictions[name]
     if track == 'EXPR':
         index = [str(columns.index(name)) for name in predictions.classes]
         return [index[label] for label in video.predicted.tolist()]
     scores = video.scores[:, [predictions.classes.index(c) for c in columns]]
     if track == 'VA':
-        # one format for all numbers is faster than one for each
+        # Formatting all numbers at once is faster than one by one.
         text = '\n'.join(['%.6f,%.6f'] * len(scores))
         return (text % tuple(scores.clip(-1, 1).ravel().tolist())).split('\n')
     active = (scores > np.asarray(threshold)).astype(np.int64)
+    # Few of the 2^12 combinations occur; each is formatted once.
     _, first, inverse = np.unique(
         active @ 2 ** np.arange(len(columns)),
         return_index=True,
@@ -377,10 +381,11 @@ def _values(
 def _compare_lengths(
     predictions: VideoPredictions, expected: FrameList, tolerance: int
 ) -> list[str]:
-    """What is repeated or left out in which video.
+    """Say in which videos frames are repeated or left out.
 
     Raises:
-        ValueError: It is more than the tolerance in some video.
+        ValueError: If the lengths of a video differ by more than the
+            tolerance.
     """
     notes, wrong = [], []
     for name, length in expected.num_frames().items():
@@ -389,16 +394,16 @@ def _compare_lengths(
             wrong.append(f'{name} ({predicted:,} for {length:,})')
         elif length > predicted:
             notes.append(
-                f'{name}: frame {predicted} repeated up to frame {length}'
+                f'{name}: frame {predicted} is repeated up to frame {length}.'
             )
         elif length < predicted:
-            notes.append(f'{name}: frames after {length} left out')
+            notes.append(f'{name}: frames after {length} are left out.')
     if wrong:
         raise ValueError(
             f'{len(wrong)} videos have predictions of another length than in '
             f'{expected.path}: {", ".join(wrong[:_SHOWN])}'
             f'{", ..." if len(wrong) > _SHOWN else ""}. Predict them with '
-            'this list as `test_set` of AffWild2Reader, or allow more by '
-            '--tolerance'
+            'this list as `test_set` of AffWild2Reader, or allow a larger '
+            'difference by --tolerance.'
         )
     return notes

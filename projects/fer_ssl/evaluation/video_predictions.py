@@ -1,4 +1,4 @@
-"""Predictions for every frame of every video of a set, as one object."""
+"""Predictions for every frame of every video of a set."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class VideoPrediction:
         name: Name of the video.
         scores: Class probabilities, (T, C) float32, finite; or valence and
             arousal, or probabilities of action units.
-        labels: Truth, (T,) int64, -1 = not annotated; None = no annotation.
-            Or one target per column, (T, C) float32: valence and arousal, -5
-            = not annotated, or action units, -1 = not annotated.
-        has_face: (T,) bool; False where there is no face, so that the scores
-            had to be filled in or come from sound alone. None = all True.
+        labels: Ground truth, (T,) int64, -1 = not annotated; None = no
+            annotation. Or one target per column, (T, C) float32: valence and
+            arousal, -5 = not annotated, or action units, -1 = not annotated.
+        has_face: (T,) bool; False for frames without a face, whose scores
+            were filled in or come from the sound alone. None = all True.
     """
 
     name: str
@@ -37,7 +37,7 @@ class VideoPrediction:
         if self.scores.ndim != 2 or not self.scores.size:
             raise ValueError(
                 f'video {self.name}: scores must be (T, C), got '
-                f'{self.scores.shape}'
+                f'{self.scores.shape}.'
             )
         check_finite(self.scores, f'video {self.name}')
         if self.has_face is None:
@@ -56,12 +56,12 @@ class VideoPrediction:
         value = getattr(self, key)
         if value.shape != shape:
             raise ValueError(
-                f'video {self.name}: {key} must be {shape}, got {value.shape}'
+                f'video {self.name}: {key} must be {shape}, got {value.shape}.'
             )
 
     @property
     def num_frames(self) -> int:
-        """T."""
+        """Number of frames T."""
         return len(self.scores)
 
     @property
@@ -74,8 +74,8 @@ class VideoPredictions:
     """An ordered collection of :class:`VideoPrediction`.
 
     Args:
-        videos: One entry per video, names unique.
-        classes: C names, the columns of all scores: classes, or valence and
+        videos: One entry per video, with unique names.
+        classes: Names of the C columns of all scores: classes, or valence and
             arousal, or action units.
     """
 
@@ -86,11 +86,11 @@ class VideoPredictions:
         self._videos: dict[str, VideoPrediction] = {}
         for video in videos:
             if video.name in self._videos:
-                raise ValueError(f'video {video.name} is there twice')
+                raise ValueError(f'video {video.name} is there twice.')
             if video.scores.shape[1] != len(self.classes):
                 raise ValueError(
                     f'video {video.name}: {video.scores.shape[1]} scores per '
-                    f'frame for {len(self.classes)} classes'
+                    f'frame for {len(self.classes)} classes.'
                 )
             self._videos[video.name] = video
 
@@ -119,35 +119,34 @@ class VideoPredictions:
         """Assemble whole videos from the predictions of windows.
 
         Overlapping windows are averaged. Frames that no window covers, or
-        that are not valid in any, count as frames without a face. Their
-        scores are interpolated linearly in time between the neighbours that
-        are predicted, and repeated at both ends of the video. A video without
-        any predicted frame gets ``no_face_score``.
+        that are valid in none, count as frames without a face. Their scores
+        are interpolated linearly over time between the predicted neighbors,
+        and repeated at both ends of the video. A video without any predicted
+        frame gets ``no_face_score``.
 
         Args:
             windows: Mappings with ``video``, ``start`` (0-based frame),
-                ``scores`` (w, C) and, optionally, ``valid`` (w,) bool. A
-                window may pass the end of its video only with frames that
-                are not valid.
+                ``scores`` (w, C) and, optionally, ``valid`` (w,) bool. Only
+                frames that are not valid may lie beyond the end of the video.
             videos: Truth (T,) of every video, -1 = not annotated, or (T, C);
-                see :class:`VideoPrediction`. Also says which videos there
-                are, their order and their length.
-            classes: C names.
+                see :class:`VideoPrediction`. Also defines which videos there
+                are, their order and their lengths.
+            classes: Names of the C columns.
             weights: How overlaps are averaged: ``'uniform'``, or
-                ``'triangular'``, where a frame in the middle of its window
-                (which sees context on both sides) weighs more.
+                ``'triangular'``, which gives more weight to frames in the
+                middle of a window, where there is context on both sides.
             no_face_score: All scores of a video without any predicted frame;
                 ``None`` is 1 / C, the uniform distribution over classes.
-            has_face: Frames (T,) of every video that have a face, where
-                others may be predicted too (from their sound).
+            has_face: Whether each frame of every video has a face, (T,), if
+                frames without one may be predicted too (from their sound).
 
         Raises:
-            ValueError: If a window belongs to no video, leaves it, or holds a
-                score that is not finite.
+            ValueError: If a window belongs to no video, extends beyond it, or
+                holds a score that is not finite.
         """
         if weights not in ('uniform', 'triangular'):
             raise ValueError(
-                "weights must be 'uniform' or 'triangular', got " + weights
+                f"weights must be 'uniform' or 'triangular', got {weights}."
             )
         if no_face_score is None:
             no_face_score = 1 / len(classes)
@@ -159,7 +158,7 @@ class VideoPredictions:
         for window in windows:
             name, start = window['video'], int(window['start'])
             if name not in sums:
-                raise ValueError(f'video {name} is predicted but unknown')
+                raise ValueError(f'video {name} is predicted but unknown.')
             scores = np.asarray(window['scores'], dtype=np.float64)
             size = len(scores)
             weight = np.ones(size)
@@ -178,10 +177,10 @@ class VideoPredictions:
                 raise ValueError(
                     f'video {name} has {len(mass[name])} frames, but a '
                     f'window predicts frames {frames[0] + 1} to '
-                    f'{frames[-1] + 1}'
+                    f'{frames[-1] + 1}.'
                 )
             check_finite(scores, f'video {name}', frames)
-            # a window names each frame once: += needs no np.add.at
+            # Indices within a window are unique, so += needs no np.add.at.
             sums[name][frames] += weight[:, None] * scores
             mass[name][frames] += weight
         known = {name: weight > 0 for name, weight in mass.items()}
@@ -210,7 +209,7 @@ class VideoPredictions:
         )
 
     def confusion_matrix(self, with_face: bool = False) -> np.ndarray:
-        """Counts over all labeled frames of all videos, (C, C).
+        """Count pairs over all labeled frames of all videos, (C, C).
 
         Args:
             with_face: Count only frames in which a face was found.
@@ -228,14 +227,14 @@ class VideoPredictions:
         return total
 
     def to_csv(self, path: str) -> None:
-        """Write one row per frame, see :mod:`.video_predictions_csv`."""
+        """Write one row per frame; see :mod:`.video_predictions_csv`."""
         from .video_predictions_csv import write_video_predictions
 
         write_video_predictions(self, path)
 
     @classmethod
     def from_csv(cls, path: str) -> VideoPredictions:
-        """Read what :meth:`to_csv` wrote; all values are equal bit by bit."""
+        """Read a file of :meth:`to_csv`; all values are equal bit by bit."""
         from .video_predictions_csv import read_video_predictions
 
         return read_video_predictions(path)
@@ -247,7 +246,7 @@ def check_finite(
     """Raise a ValueError that names the first frame with a NaN or infinity.
 
     Args:
-        scores: (n, C).
+        scores: Scores of the frames, (n, C).
         place: What the scores belong to, for the message.
         frames: 0-based frame of each row; None = 0, 1, ...
     """
@@ -258,14 +257,14 @@ def check_finite(
     frame = row if frames is None else int(frames[row])
     raise ValueError(
         f'{place}, frame {frame + 1}: the scores are {scores[row].tolist()}; '
-        'the model has diverged or its checkpoint is damaged'
+        'the model has diverged or its checkpoint is damaged.'
     )
 
 
 def _average_and_fill(
     sums: np.ndarray, mass: np.ndarray, no_face_score: float
 ) -> np.ndarray:
-    """Weighted sums (T, C) and weights (T,) -> scores (T, C) without gaps."""
+    """Turn weighted sums (T, C) and weights (T,) into scores without gaps."""
     num_frames = len(sums)
     known = np.flatnonzero(mass)
     if known.size == 0:

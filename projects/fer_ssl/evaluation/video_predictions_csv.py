@@ -1,6 +1,6 @@
-"""The CSV form of VideoPredictions.
+"""CSV format of VideoPredictions.
 
-One row per frame of every video, frames ascending without gaps. Of classes::
+One row per frame of every video, frames ascending without gaps. For classes::
 
     video,frame,face,label,truth,neutral,anger,...
     a,1,1,neutral,neutral,0.75,0.25,...
@@ -8,17 +8,17 @@ One row per frame of every video, frames ascending without gaps. Of classes::
 
 ``frame`` counts from 1, ``face`` is 1 where a face was found, ``label`` is
 the predicted class, ``truth`` is empty where the frame is not annotated, and
-there is one column of probabilities per class, named after it. With one
-target per column (valence and arousal, action units)::
+each class has a column of probabilities named after it. With one target per
+column (valence and arousal, action units)::
 
     video,frame,face,truth_valence,truth_arousal,valence,arousal
     a,1,1,0.3,-0.1,0.25,0.05
     a,2,0,-5,-5,0.3,0.1
 
-the truth is a number in each of them, -5 or -1 where not annotated.
+the truth of each target is a number, -5 or -1 where not annotated.
 
-An empty line at the end says that the file is whole: one that was cut off
-anywhere is refused. Spreadsheets, pandas and ``csv.DictReader`` skip the line.
+An empty line at the end marks a complete file: a truncated one is refused.
+Spreadsheets, pandas and ``csv.DictReader`` skip the line.
 """
 
 from __future__ import annotations
@@ -39,24 +39,25 @@ from ..utils.text_rows import csv_rows, read_lines
 from .video_predictions import VideoPrediction, VideoPredictions
 
 COLUMNS = ('video', 'frame', 'face', 'label', 'truth')
-#: An empty line.
+#: Marks the end of a complete file.
 END = '\n'
-#: Before the truths and the scores of targets.
+#: Columns before the truths and the scores of targets.
 TARGET_COLUMNS = COLUMNS[:3]
 
 
 def write_video_predictions(predictions: VideoPredictions, path: str) -> None:
-    """Write ``predictions`` to the CSV file ``path``; folders are made.
+    """Write predictions to a CSV file; missing folders are created.
 
     Raises:
-        ValueError: Some videos have a target per column and others do not.
+        ValueError: If some videos have one target per column and others do
+            not.
     """
     classes = predictions.classes
     forms = {_has_targets(video) for video in predictions}
     if len(forms) > 1:
         raise ValueError(
-            f'{path}: videos with one target per column cannot stand in one '
-            'file with others'
+            f'{path}: videos with one target per column cannot be in one '
+            'file with others.'
         )
     if True in forms:
         header = _target_header(classes)
@@ -102,7 +103,7 @@ def _target_rows(video: VideoPrediction, classes: Sequence[str]):
 
 
 def _number_cells(values: np.ndarray):
-    """Rows of cells; 9 significant digits bring every float32 back exactly."""
+    """Format rows of cells; 9 significant digits restore float32 exactly."""
     row_format = ','.join(['%.9g'] * values.shape[1])
     text = '\n'.join([row_format] * len(values))
     lines = (text % tuple(values.ravel().tolist())).split('\n')
@@ -110,22 +111,26 @@ def _number_cells(values: np.ndarray):
 
 
 def read_video_predictions(path: str) -> VideoPredictions:
-    """Read the CSV file ``path``.
+    """Read a CSV file of predictions.
 
-    A video none of whose frames is annotated gets ``labels=None``, unless it
-    has a target per column.
+    A video without any annotated frame gets ``labels=None``, unless it has one
+    target per column.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: Content is wrong; the message names file and line.
+        FileNotFoundError: If there is no such file.
+        ValueError: If the content is wrong; the message names file and line.
     """
-    with _no_search_for_cycles():
+    with _no_garbage_collection():
         return _read(path)
 
 
 @contextlib.contextmanager
-def _no_search_for_cycles() -> Iterator[None]:
-    """Millions of small objects and no cycles: the search takes longer."""
+def _no_garbage_collection() -> Iterator[None]:
+    """Pause the garbage collector.
+
+    Reading creates millions of small objects without reference cycles, and
+    the search for cycles would take longer than the reading.
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -150,8 +155,8 @@ def _read(path: str) -> VideoPredictions:
             _refuse(
                 path,
                 lines[block][0],
-                f'video {name} goes on here, but its rows must be in one '
-                'piece',
+                f'video {name} continues here, but its rows must be '
+                'contiguous.',
             )
         videos[name] = _parse_video(
             path, name, lines[block], cells, classes, has_targets
@@ -161,7 +166,7 @@ def _read(path: str) -> VideoPredictions:
 
 
 def _check_end(path: str, last_line: int) -> None:
-    """Refuse a file that was cut off, even behind a whole row."""
+    """Refuse a truncated file, even one that ends with a complete row."""
     with open(path, 'rb') as file:
         file.seek(-min(4, os.path.getsize(path)), os.SEEK_END)
         end = file.read()
@@ -169,17 +174,17 @@ def _check_end(path: str, last_line: int) -> None:
         _refuse(
             path,
             last_line,
-            'the file ends without the empty line that marks a whole file of '
-            'predictions: it was cut off, or written by another program or an '
-            'earlier version. Write it again, or, if it is known to be '
+            'the file ends without the empty line that marks a complete file '
+            'of predictions: it was truncated, or written by another program '
+            'or an earlier version. Write it again, or, if it is known to be '
             'complete, add an empty line at its end.',
         )
 
 
 def _rows(path: str) -> tuple[Sequence[int], list]:
-    """Line of each row, and the rows: lists of cells.
+    """Return the line number of each row, and the rows as lists of cells.
 
-    Without quotes in the file the rows are left in one piece, for speed.
+    If the file has no quotes, rows are left as unsplit strings, for speed.
     """
     rows = read_lines(path)
     if any('"' in row for row in rows):
@@ -207,17 +212,22 @@ def _split(
     width: int,
     num_text: int,
 ) -> list[Sequence[str]]:
-    """Rows of one video -> columns of text, and last the joined numbers.
+    """Split the rows of one video into columns of text.
+
+    The last column holds all numbers of a row, still joined by commas.
 
     Args:
-        width: Cells of each row.
-        num_text: Those that are no numbers.
+        path: The file, for messages.
+        lines: Line number of each row.
+        rows: The rows.
+        width: Number of cells of each row.
+        num_text: Number of cells that are text, at the start of the row.
     """
     is_text = isinstance(rows[0], str)
     for line, row in zip(lines, rows):
         found = row.count(',') + bool(row) if is_text else len(row)
         if found != width:
-            _refuse(path, line, f'{found} cells, but the header has {width}')
+            _refuse(path, line, f'{found} cells, but the header has {width}.')
     if is_text:
         rows = [row.split(',', num_text) for row in rows]
     else:
@@ -228,7 +238,7 @@ def _split(
 def _parse_header(
     path: str, header: Sequence[str]
 ) -> tuple[tuple[str, ...], bool]:
-    """Names of the scores, and whether there is a truth for each of them."""
+    """Return the names of the scores, and whether each has its own truth."""
     classes = tuple(header[len(COLUMNS) :])
     has_targets = tuple(header[: len(COLUMNS)]) != COLUMNS
     if has_targets:
@@ -241,10 +251,10 @@ def _parse_header(
             1,
             f'the header must be {",".join(COLUMNS)} and then one column per '
             f'class, or {",".join(TARGET_COLUMNS)} and then truth_<name> of '
-            f'each target and <name> of each; it is {",".join(header)!r}',
+            f'each target and <name> of each; it is {",".join(header)!r}.',
         )
     if len(set(classes)) != len(classes):
-        _refuse(path, 1, 'two columns have the same name')
+        _refuse(path, 1, 'two columns have the same name.')
     return classes, has_targets
 
 
@@ -260,7 +270,7 @@ def _parse_video(
     classes: Sequence[str],
     has_targets: bool,
 ) -> VideoPrediction:
-    """What :func:`_split` gives of one video -> VideoPrediction."""
+    """Parse the columns of one video that :func:`_split` returned."""
     _, frame, face, *names, numbers = cells
     expected = list(map(str, range(1, len(lines) + 1)))
     if list(frame) != expected:
@@ -268,10 +278,10 @@ def _parse_video(
         _refuse(
             path,
             lines[i],
-            f'frame is {frame[i]!r} where {expected[i]} is due: every frame '
-            'needs a row, from 1 on, in order',
+            f'frame is {frame[i]!r} where {expected[i]} is expected: every '
+            'frame needs a row, from 1 on, in order.',
         )
-    _check_cells(path, lines, face, ('0', '1'), 'face must be 0 or 1, got {}')
+    _check_cells(path, lines, face, ('0', '1'), 'face must be 0 or 1, got {}.')
     has_face = np.array(face) == '1'
     num_numbers = len(classes) * (1 + has_targets)
     numbers = _numbers(path, lines, numbers, num_numbers)
@@ -280,8 +290,10 @@ def _parse_video(
         truth = numbers[:, : len(classes)]
         return VideoPrediction(name, scores, labels=truth, has_face=has_face)
     label, truth = names
-    _check_cells(path, lines, label, classes, 'label {} is no column')
-    _check_cells(path, lines, truth, ('', *classes), 'truth {} is no column')
+    _check_cells(path, lines, label, classes, 'label {} is not a column.')
+    _check_cells(
+        path, lines, truth, ('', *classes), 'truth {} is not a column.'
+    )
     index = {class_name: i for i, class_name in enumerate(classes)}
     predicted = np.array([index[cell] for cell in label])
     wrong = predicted != scores.argmax(axis=1)
@@ -290,7 +302,7 @@ def _parse_video(
         _refuse(
             path,
             lines[i],
-            f'label {label[i]!r} is not the class with the largest score',
+            f'label {label[i]!r} is not the class with the largest score.',
         )
     labels = None
     if any(truth):
@@ -315,15 +327,15 @@ def _check_cells(
 def _numbers(
     path: str, lines: Sequence[int], rows: Sequence[str], width: int
 ) -> np.ndarray:
-    """T rows of ``width`` numbers each -> float32 (T, width), finite."""
+    """Parse T rows of ``width`` finite numbers each, float32 (T, width)."""
     values = _load(rows, width)
     if values is None:
         for line, row in zip(lines, rows):
             if _load([row], width) is None:
-                _refuse(path, line, f'not all scores are numbers: {row}')
+                _refuse(path, line, f'not all scores are numbers: {row}.')
     finite = np.isfinite(values).all(axis=1)
     if not finite.all():
-        _refuse(path, lines[int(np.argmin(finite))], 'a score is not finite')
+        _refuse(path, lines[int(np.argmin(finite))], 'a score is not finite.')
     return values
 
 

@@ -9,25 +9,24 @@ from ..utils.text_rows import BOX_COLUMNS, csv_rows, read_header
 from .face import Face, FaceDetector
 
 if TYPE_CHECKING:
-    from ..media.video_file import Picture
+    from ..media.video_file import VideoFrame
 
 
 @TASK_UTILS.register_module()
 class BoxesFromCSV(FaceDetector):
-    """Boxes that another program found, in place of a detector.
+    """Boxes found by another program, in place of a detector.
 
     The file has the columns ``frame`` (from 1), ``left``, ``top``, ``right``,
-    ``bottom`` (pixels of the upright picture) and, where it is about several
-    videos, ``video`` (name without extension); others are passed over, and so
-    are rows without a box. ``predictions.csv`` of an earlier run is such a
-    file.
+    ``bottom`` (in pixels of the upright frame) and, if it covers several
+    videos, ``video`` (name without extension). Other columns and rows without
+    a box are ignored. ``predictions.csv`` of an earlier run is such a file.
 
     Args:
         path: The file.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: Content is wrong; the message names file and line.
+        FileNotFoundError: If there is no such file.
+        ValueError: If the content is wrong; the message names file and line.
     """
 
     def __init__(self, path: str) -> None:
@@ -64,20 +63,20 @@ class BoxesFromCSV(FaceDetector):
             ):
                 raise ValueError(
                     f'{path}:{line}: frame {row["frame"]!r} and box {cells} '
-                    'must be a number from 1 on and left, top, right, bottom '
-                    'in pixels, left < right, top < bottom.'
+                    'must be an integer >= 1 and left, top, right, bottom in '
+                    'pixels with left < right and top < bottom.'
                 )
             videos.setdefault(row.get('video', ''), []).append(numbers)
-        # Compact, and in the order of the frames.
+        # Compact arrays, sorted by frame for the binary search in find().
         self._boxes = {
             name: np.array(sorted(boxes)) for name, boxes in videos.items()
         }
 
-    def find(self, picture: Picture, video: str) -> list[Face]:
+    def find(self, frame: VideoFrame, video: str) -> list[Face]:
         boxes = self._boxes.get(video if self._has_video else '')
         if boxes is None:
             return []
-        bounds = picture.number, picture.number + 1
+        bounds = frame.number, frame.number + 1
         first, stop = np.searchsorted(boxes[:, 0], bounds)
         faces = [Face(tuple(row[1:]), 1.0) for row in boxes[first:stop]]
         return sorted(faces, key=lambda face: -face.area)

@@ -9,16 +9,16 @@ import numpy as np
 def cut_out(
     image: np.ndarray, box: Sequence[float], margin: float, size: int
 ) -> np.ndarray:
-    """Square around a face; black where it reaches beyond the image.
+    """Cut out a square around a face, black where it leaves the image.
 
     Args:
-        image: uint8 (H, W, 3).
+        image: Image, uint8 (H, W, 3).
         box: Left, top, right, bottom in pixels.
-        margin: Added to every side, as a share of the longer one.
-        size: Side of the result; 0 keeps the resolution.
+        margin: Added to every side, as a fraction of the longer one.
+        size: Side of the result in pixels; 0 keeps the resolution.
 
     Returns:
-        uint8 (S, S, 3).
+        The square, uint8 (S, S, 3).
     """
     left, top, right, bottom = box
     side = max(round((1 + 2 * margin) * max(right - left, bottom - top)), 1)

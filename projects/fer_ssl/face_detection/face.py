@@ -1,4 +1,4 @@
-"""A face in an image, and what all face detectors have in common."""
+"""Faces in images, and the base classes of face detectors."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..media.video_file import Picture
+    from ..media.video_file import VideoFrame
 
 
 @dataclass(frozen=True)
 class Face:
-    """A face in an image: left, top, right, bottom in pixels, and score."""
+    """Detected face: box (left, top, right, bottom) in pixels, and score."""
 
     box: tuple[float, float, float, float]
     score: float
@@ -27,30 +27,30 @@ class Face:
 
 
 class FaceDetector(ABC):
-    """Base of what finds the faces of a video, picture by picture.
+    """Base of detectors that find the faces of a video frame by frame.
 
-    A subclass registered in ``TASK_UTILS`` can be named in place of those
-    that are here.
+    A subclass registered in ``TASK_UTILS`` can be used by its name wherever a
+    detector is configured.
     """
 
     @abstractmethod
-    def find(self, picture: Picture, video: str) -> list[Face]:
-        """Faces of a picture, the largest first.
+    def find(self, frame: VideoFrame, video: str) -> list[Face]:
+        """Find the faces of a frame, the largest first.
 
         Args:
-            picture: With ``number`` and ``image``.
+            frame: The frame; detectors use its ``number`` and ``image``.
             video: Name of the video.
         """
 
 
 class ImageFaceDetector(FaceDetector):
-    """Base of detectors that look at the image, made smaller before.
+    """Base of detectors that run on a downscaled copy of the frame.
 
-    A subclass gives ``__call__(image, min_size)``: BGR uint8 (H, W, 3) ->
-    faces.
+    A subclass implements ``__call__(image, min_size)``, which finds the faces
+    in a BGR image, uint8 (H, W, 3).
 
     Args:
-        detect_size: Longer side, in pixels, that the detector sees.
+        detect_size: Longer side of the downscaled copy in pixels.
     """
 
     def __init__(self, detect_size: int = 640) -> None:
@@ -58,15 +58,16 @@ class ImageFaceDetector(FaceDetector):
 
     @abstractmethod
     def __call__(self, image: np.ndarray, min_size: float = 0.0) -> list[Face]:
-        """Faces in a BGR image, uint8 (H, W, 3).
+        """Find the faces in a BGR image, uint8 (H, W, 3).
 
         Args:
             image: The image.
-            min_size: Nobody needs those with a shorter side, in pixels.
+            min_size: Minimum side of a face in pixels; smaller faces may be
+                left out.
         """
 
-    def find(self, picture: Picture, video: str) -> list[Face]:
-        return find_faces(self, picture.image, self.detect_size)
+    def find(self, frame: VideoFrame, video: str) -> list[Face]:
+        return find_faces(self, frame.image, self.detect_size)
 
 
 def find_faces(
@@ -75,14 +76,18 @@ def find_faces(
     detect_size: int,
     min_size: float = 0.0,
 ) -> list[Face]:
-    """Faces in an image, found in a smaller copy; the largest comes first.
+    """Find the faces of an image in a downscaled copy, the largest first.
 
     Args:
-        detector: Finds them.
-        image: BGR uint8 (H, W, 3).
-        detect_size: Longer side of the copy.
-        min_size: Nobody needs those with a shorter side, in pixels of the
-            image.
+        detector: Finds the faces in the copy.
+        image: BGR image, uint8 (H, W, 3).
+        detect_size: Longer side of the copy in pixels. Images are never
+            upscaled.
+        min_size: Minimum side of a face in pixels of the image; smaller faces
+            may be left out.
+
+    Returns:
+        Faces in pixels of the image.
     """
     scale = detect_size / max(image.shape[:2])
     small = image

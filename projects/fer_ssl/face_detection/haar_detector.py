@@ -8,23 +8,24 @@ from mmengine.registry import TASK_UTILS
 
 from .face import Face, ImageFaceDetector
 
-#: By Rainer Lienhart, under the license at its head. OpenCV 4 comes with it,
-#: OpenCV 5 without.
+#: Cascade by Rainer Lienhart, under the license at the top of the file. It is
+#: part of OpenCV 4, but no longer of OpenCV 5.
 HAAR_FILE = Path(__file__).with_name('haarcascade_frontalface_default.xml')
 
 
 @TASK_UTILS.register_module()
 class HaarDetector(ImageFaceDetector):
-    """A cascade for frontal faces, which misses those that look aside.
+    """Haar cascade for frontal faces, which misses faces in profile.
 
     Args:
-        min_score: Faces with a lower score are none; it is not bounded.
+        min_score: Minimum score of a face. Scores of a cascade are not
+            bounded.
         model: File of a cascade. Defaults to :data:`HAAR_FILE`.
-        detect_size: Longer side, in pixels, that the cascade sees.
+        detect_size: Longer side in pixels of the image that the cascade sees.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: OpenCV cannot read it.
+        FileNotFoundError: If there is no such file.
+        ValueError: If OpenCV cannot read it.
     """
 
     def __init__(
@@ -46,13 +47,13 @@ class HaarDetector(ImageFaceDetector):
         self._min_score = min_score
 
     def __call__(self, image: np.ndarray, min_size: float = 0.0) -> list[Face]:
-        """See the base class; the smallest faces take the most time."""
-        grey = cv2.equalizeHist(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
+        """See the base class; small faces take most of the time."""
+        gray = cv2.equalizeHist(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
         boxes, _, scores = self._cascade.detectMultiScale3(
-            grey,
+            gray,
             scaleFactor=1.1,
             minNeighbors=5,
-            minSize=(max(min(grey.shape) // 10, 20, int(min_size)),) * 2,
+            minSize=(max(min(gray.shape) // 10, 20, int(min_size)),) * 2,
             outputRejectLevels=True,
         )
         return [

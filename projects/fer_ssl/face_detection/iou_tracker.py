@@ -6,23 +6,23 @@ import numpy as np
 from mmengine.registry import TASK_UTILS
 from scipy.optimize import linear_sum_assignment
 
-# Share of the newest step in the speed of a track.
+# Weight of the newest step in the moving average of a track's speed.
 _NEW_SPEED = 0.5
 
 
 @TASK_UTILS.register_module()
 class IoUTracker:
-    """Says which faces of neighbouring pictures are the same one.
+    """Tracker that links the boxes of successive frames to tracks.
 
-    Boxes are matched so that the sum of their overlaps (intersection over
-    union) with where each track is expected is largest, by the Hungarian
-    method. A track is expected to go on at its speed, which keeps two people
-    apart whose paths cross, and for some time after it was last seen. It does
-    not look at the pictures: after a cut, another face at the same place goes
-    on with the same number.
+    The Hungarian method matches boxes and tracks such that the total overlap
+    (intersection over union) between boxes and expected positions is largest.
+    A track is expected to continue at its current speed, also for some time
+    after it was last seen; this keeps two people apart whose paths cross. The
+    tracker does not look at the pixels: after a cut, another face at the same
+    place continues the track.
 
     Args:
-        min_iou: Smallest overlap of a match.
+        min_iou: Minimum overlap of a match.
         max_gap: Seconds without a face after which a track ends.
     """
 
@@ -36,50 +36,51 @@ class IoUTracker:
         self.reset()
 
     def reset(self) -> None:
-        """Begin a new video; numbers count from 1 again."""
+        """Begin a new video; track IDs start at 1 again."""
         self._next = 1
         self._last = -np.inf
         self._tracks: dict[int, _Track] = {}
 
     @property
     def live(self) -> set[int]:
-        """Numbers of the tracks that may go on."""
+        """IDs of the tracks that may continue."""
         return set(self._tracks)
 
     def update(self, boxes: Sequence[Sequence[float]], time: float) -> list:
-        """Number of each of n faces of the next picture.
+        """Assign a track ID to each of the n faces of the next frame.
 
         Args:
-            boxes: n times left, top, right, bottom.
-            time: Of the picture, in seconds; ascending.
+            boxes: Left, top, right, bottom of each face, (n, 4).
+            time: Time of the frame in seconds; must not decrease.
 
         Returns:
-            n numbers, those of new faces included.
+            Track IDs of the n faces; faces without a match get new ones.
         """
         self._tracks = {
-            number: track
-            for number, track in self._tracks.items()
-            # Pictures may be further apart than the gap.
+            track_id: track
+            for track_id, track in self._tracks.items()
+            # Tracks of the last frame stay even if frames are further apart
+            # than the gap.
             if track.time == self._last or time - track.time <= self.max_gap
         }
         self._last = time
         boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
-        numbers = [0] * len(boxes)
+        track_ids = [0] * len(boxes)
         known = list(self._tracks)
         expected = [self._tracks[x].expected(time) for x in known]
         overlap = iou(boxes, np.reshape(expected, (-1, 4)))
-        # What cannot match must not decide on what can.
+        # Pairs that cannot match must not influence the others.
         overlap[overlap < self.min_iou] = 0.0
         for i, j in zip(*linear_sum_assignment(overlap, maximize=True)):
             if overlap[i, j] > 0:
-                numbers[i] = known[j]
+                track_ids[i] = known[j]
                 self._tracks[known[j]].move(boxes[i], time)
-        for i, number in enumerate(numbers):
-            if not number:
-                numbers[i] = self._next
+        for i, track_id in enumerate(track_ids):
+            if not track_id:
+                track_ids[i] = self._next
                 self._tracks[self._next] = _Track(boxes[i], time)
                 self._next += 1
-        return numbers
+        return track_ids
 
 
 class _Track:
@@ -103,7 +104,7 @@ class _Track:
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Intersection over union of boxes (n, 4) and (m, 4); (n, m)."""
+    """Compute the intersection over union of (n, 4) and (m, 4) boxes."""
     first = np.maximum(a[:, None, :2], b[None, :, :2])
     last = np.minimum(a[:, None, 2:], b[None, :, 2:])
     common = (last - first).clip(0).prod(axis=2)

@@ -9,33 +9,34 @@ from .face import Face, FaceDetector, ImageFaceDetector, find_faces
 from .iou_tracker import iou
 
 if TYPE_CHECKING:
-    from ..media.video_file import Picture
+    from ..media.video_file import VideoFrame
 
-# What is looked at is larger than the face by this share of it on each side.
+# The search region extends beyond the face by this fraction of it per side.
 _AROUND = 0.5
-# Sides of a face do not change by more than this factor in one picture.
+# The sides of a face shrink at most by this factor from frame to frame.
 _SMALLEST = 0.7
-# Overlap (intersection over union) of a face with itself one picture before,
-# and of two faces that may be one.
+# Minimum overlap (intersection over union) of a face with itself one frame
+# earlier, and maximum overlap of two different faces.
 _SAME = 0.3
 
 
 @TASK_UTILS.register_module()
 class NearbySearch(FaceDetector):
-    """Looks for faces where they were in the picture before.
+    """Detector that searches near the faces of the previous frame.
 
-    Everywhere is looked in every ``every``-th picture, where the picture
-    before had no face, and where a face of it is not found again, or two come
-    close to each other. So a new face, beside others, is found up to
-    ``every - 1`` pictures later than by the detector alone; nothing else is
-    lost, and a cascade takes a fraction of the time.
+    The detector runs on the full frame every ``every`` frames, and whenever
+    the previous frame had no face, one of its faces is not found again, or two
+    faces come close to each other. Otherwise it runs only around the previous
+    faces. A new face next to others is thus found up to ``every - 1`` frames
+    later than by the detector alone; nothing else is lost, and a cascade takes
+    a fraction of the time.
 
     Args:
         detector: :class:`ImageFaceDetector` or its config.
-        every: Pictures from one search everywhere to the next.
+        every: Number of frames from one search of the full frame to the next.
 
     Raises:
-        ValueError: ``every`` is not positive.
+        ValueError: If ``every`` is not positive.
     """
 
     def __init__(
@@ -52,28 +53,28 @@ class NearbySearch(FaceDetector):
         self._shape: tuple | None = None
         self._faces: list[Face] = []
 
-    def find(self, picture: Picture, video: str) -> list[Face]:
+    def find(self, frame: VideoFrame, video: str) -> list[Face]:
         """See the base class."""
         faces = None
         if (
             self._faces
-            and picture.number < self._until
-            and self._next == (video, picture.number)
-            and self._shape == picture.image.shape
+            and frame.number < self._until
+            and self._next == (video, frame.number)
+            and self._shape == frame.image.shape
         ):
-            faces = self._near(picture.image)
+            faces = self._search_nearby(frame.image)
         if faces is None:
-            faces = self.detector.find(picture, video)
-            self._until = picture.number + self.every
+            faces = self.detector.find(frame, video)
+            self._until = frame.number + self.every
         self._faces = faces
-        self._shape = picture.image.shape
-        self._next = video, picture.number + 1
+        self._shape = frame.image.shape
+        self._next = video, frame.number + 1
         return faces
 
-    def _near(self, image: np.ndarray) -> list[Face] | None:
-        """Faces where the last ones were, or None if one is not there."""
+    def _search_nearby(self, image: np.ndarray) -> list[Face] | None:
+        """Find all previous faces again, or return None if one is lost."""
         scale = min(self.detector.detect_size / max(image.shape[:2]), 1)
-        faces = [self._again(face, image, scale) for face in self._faces]
+        faces = [self._refind(face, image, scale) for face in self._faces]
         if None in faces:
             return None
         boxes = np.array([face.box for face in faces])
@@ -82,9 +83,17 @@ class NearbySearch(FaceDetector):
             return None
         return sorted(faces, key=lambda face: -face.area)
 
-    def _again(
+    def _refind(
         self, face: Face, image: np.ndarray, scale: float
     ) -> Face | None:
+        """Find a face again in the region around it.
+
+        Args:
+            face: The face in the previous frame.
+            image: The current frame, BGR uint8 (H, W, 3).
+            scale: Factor by which the detector downscales a full frame; the
+                region is downscaled alike.
+        """
         box = np.array(face.box)
         sides = box[2:] - box[:2]
         first = np.maximum(box[:2] - _AROUND * sides, 0).astype(int)

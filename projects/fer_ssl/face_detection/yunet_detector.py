@@ -11,17 +11,17 @@ from .face import Face, ImageFaceDetector
 
 @TASK_UTILS.register_module()
 class YuNetDetector(ImageFaceDetector):
-    """``cv2.FaceDetectorYN`` with a file of the user.
+    """YuNet, run by ``cv2.FaceDetectorYN`` from a model file of the user.
 
     Args:
         model: ONNX file of YuNet (``face_detection_yunet_2023mar.onnx`` of
             the OpenCV model zoo).
-        min_score: Faces with a lower score, in [0, 1], are none.
-        detect_size: Longer side, in pixels, that the network sees.
+        min_score: Minimum score of a face, in [0, 1].
+        detect_size: Longer side in pixels of the image that the network sees.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: OpenCV cannot read it.
+        FileNotFoundError: If there is no such file.
+        ValueError: If OpenCV cannot read it.
     """
 
     def __init__(
@@ -30,8 +30,9 @@ class YuNetDetector(ImageFaceDetector):
         super().__init__(detect_size)
         if not osp.isfile(model):
             raise FileNotFoundError(
-                f'{model}: no such file. face_detection_yunet_2023mar.onnx '
-                'of https://github.com/opencv/opencv_zoo fits.'
+                f'{model}: no such file. Download '
+                'face_detection_yunet_2023mar.onnx from '
+                'https://github.com/opencv/opencv_zoo.'
             )
         try:
             self._detector = cv2.FaceDetectorYN.create(
@@ -44,7 +45,7 @@ class YuNetDetector(ImageFaceDetector):
             ) from None
 
     def __call__(self, image: np.ndarray, min_size: float = 0.0) -> list[Face]:
-        """See the base class; all sizes are found at once."""
+        """See the base class; the network finds all sizes in one pass."""
         self._detector.setInputSize((image.shape[1], image.shape[0]))
         _, rows = self._detector.detect(image)
         rows = () if rows is None else rows

@@ -16,7 +16,7 @@ from .stream_store import (
     check_missing,
     find_files,
     is_up_to_date,
-    some,
+    name_videos,
     stream_recipe,
     video_lengths,
     write_stream,
@@ -40,31 +40,31 @@ def extract_audio(
 
     The videos and their lengths are those of ``cfg.extract_dataloader``.
     Frame i (from 0) covers the time from i / fps to (i + 1) / fps; the window
-    of its spectrum lies around the middle of that. Frames without sound are
-    not valid: all of a video without a sound track, and those after the end
-    of a sound track that is too short. They are not taken for silent.
+    of its spectrum is centered on the middle of that interval. Frames without
+    sound are not valid, rather than silent: all frames of a video without a
+    sound track, and those after the end of a short sound track.
 
-    A finished store of the same files and settings is left as it is; any
-    other is replaced.
+    A finished store of the same files and settings is kept; any other is
+    replaced.
 
     Args:
         cfg: Config of the temporal phase.
         media: Folder with a video or a sound file per video.
         out: Folder of the store.
         splits: Splits to extract. Defaults to the dataset's own choice.
-        fps: Frames per second of all videos. Defaults to what each file says;
-            sound files do not.
-        log_mel: Form of the spectra.
+        fps: Frames per second of all videos. Defaults to the rate in each
+            file, which sound files do not have.
+        log_mel: Computes the spectra.
         types: File name extensions to look for.
-        allow_missing: Take a video without a file as one without sound.
-        threads: Threads that decode.
+        allow_missing: Treat a video without a file as one without sound.
+        threads: Number of decoding threads.
 
     Returns:
         The finished store.
 
     Raises:
-        FileNotFoundError: The folder, or the file of a video, is missing.
-        ValueError: A file cannot be read, or does not fit the annotation.
+        FileNotFoundError: If the folder, or the file of a video, is missing.
+        ValueError: If a file cannot be read or contradicts the annotation.
     """
     log_mel = log_mel or LogMel()
     lengths = video_lengths(build_video_dataset(cfg, splits))
@@ -80,7 +80,7 @@ def extract_audio(
         num_mels=log_mel.num_mels,
     )
     if is_up_to_date(out, recipe):
-        print(f'{out}: up to date, left as it is.')
+        print(f'{out}: up to date, nothing to do.')
         return FeatureStore(out)
     rates = frame_rates(files, lengths, fps)
     jobs = [
@@ -88,7 +88,7 @@ def extract_audio(
         for name, length in lengths.items()
     ]
     spectra = partial(_frame_spectra, log_mel)
-    # FFmpeg and FFT release the lock of the interpreter.
+    # Threads suffice: FFmpeg and the FFT release the GIL.
     with ThreadPool(threads) as pool:
         return write_stream(out, recipe, lengths, pool.imap(spectra, jobs))
 
@@ -96,16 +96,16 @@ def extract_audio(
 def frame_rates(
     files: dict[str, str], lengths: dict[str, int], fps: float | None
 ) -> dict[str, float]:
-    """Frames per second of each video that has a file, by name.
+    """Return the frames per second of each video that has a file, by name.
 
     Args:
         files: File of each video.
         lengths: Number of annotated frames of each video.
-        fps: Frames per second of all videos; ``None`` asks the files, which
-            then have to have as many frames as the annotation.
+        fps: Frames per second of all videos; ``None`` reads them from the
+            files, which must then have as many frames as the annotation.
 
     Raises:
-        ValueError: A file does not say, or has another number of frames.
+        ValueError: If a file has no frame rate, or another number of frames.
     """
     if fps is not None:
         return dict.fromkeys(files, fps)
@@ -116,8 +116,8 @@ def frame_rates(
         if info.fps is None:
             silent.append(path)
         elif info.num_frames is not None:
-            # Headers are off by a few frames at times; another rate of the
-            # crops is off by half or more.
+            # Headers may be off by a few frames, but crops at another rate
+            # differ by half or more.
             difference = abs(info.num_frames - lengths[name])
             if difference > max(5, 0.02 * lengths[name]):
                 unequal.append(
@@ -126,14 +126,14 @@ def frame_rates(
                 )
     if silent:
         raise ValueError(
-            f'No frame rate in the files of {some(silent)}. Give that of '
-            'the frames by --fps.'
+            f'No frame rate in the files of {name_videos(silent)}. Give the '
+            'rate of the frames by --fps.'
         )
     if unequal:
         raise ValueError(
-            'Another number of frames than in the annotation in the files of '
-            f'{some(unequal)}. Are these the videos that the frames were '
-            'taken from? If the frames were taken at another rate, give it '
+            'The number of frames differs from the annotation in the files of '
+            f'{name_videos(unequal)}. Are these the videos from which the '
+            'frames were taken? If they were taken at another rate, give it '
             'by --fps.'
         )
     return rates
@@ -142,20 +142,21 @@ def frame_rates(
 def frame_spectra(
     log_mel: LogMel, sound: np.ndarray, num_frames: int, fps: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Spectra of the T frames of a video.
+    """Compute the spectra of the T frames of a video.
 
     Args:
-        log_mel: Form of the spectra.
-        sound: Float32 (n,), from the beginning of the video.
-        num_frames: T.
+        log_mel: Computes the spectra.
+        sound: Sound from the beginning of the video, float32 (n,).
+        num_frames: Number of frames T.
         fps: Frames per second.
 
     Returns:
-        Log-mel spectra float32 (T, M), and which are valid, bool (T,).
+        Log-mel spectra, float32 (T, M), and whether each is valid, bool (T,).
     """
     middle = (np.arange(num_frames) + 0.5) / fps
-    centres = np.floor(middle * log_mel.sample_rate).astype(np.int64)
-    return log_mel(sound, centres)
+    # The sample at the middle of each frame.
+    centers = np.floor(middle * log_mel.sample_rate).astype(np.int64)
+    return log_mel(sound, centers)
 
 
 def _frame_spectra(

@@ -40,14 +40,14 @@ from ..utils.progress import ProgressBar
 def init_distributed(launcher: str) -> None:
     """Join the processes that ``torchrun`` started, one per GPU if any.
 
-    They only wait for each other, so gloo does on GPUs as well.
+    The processes only synchronize, so the gloo backend is enough on GPUs too.
     """
     if launcher == 'none':
         return
     if launcher != 'pytorch':
         raise ValueError(
-            f'--launcher {launcher}: feature extraction is started by '
-            'torchrun, with --launcher pytorch.'
+            f'--launcher {launcher}: start feature extraction with '
+            'torchrun and --launcher pytorch.'
         )
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ['LOCAL_RANK']))
@@ -66,8 +66,8 @@ def extract_features(
     Reads ``cfg.model`` (a ``FrameRecognizer``) and ``cfg.extract_dataloader``
     (a ``VideoFrameDataset`` with the student's test pipeline, its names looked
     up in scope ``mmpretrain``). A finished store of the same checkpoint,
-    config and annotation is left as it is; any other is replaced. With
-    several processes each writes its share of the rows.
+    config and annotation is kept; any other is replaced. With several
+    processes, each writes its part of the rows.
 
     Args:
         cfg: Config of the temporal phase.
@@ -107,30 +107,30 @@ def extract_features(
         writer.create(len(dataset.labels), dim)
     broadcast_object_list(todo)
     if todo[0]:
-        # Neighbouring rows: every process writes one stretch of the file.
-        share = np.array_split(np.arange(len(dataset)), world_size)[rank]
-        _write_share(model, dataset, share, writer, loader_cfg, batch_size)
+        # Each process writes one contiguous part of the file.
+        items = np.array_split(np.arange(len(dataset)), world_size)[rank]
+        _write_items(model, dataset, items, writer, loader_cfg, batch_size)
         barrier()
         if rank == 0:
             writer.finish(dict(recipe=recipe, videos=_videos(dataset)))
         barrier()
     if rank == 0:
-        what = 'extracted' if todo[0] else 'up to date, left as it is'
+        what = 'extracted' if todo[0] else 'up to date, nothing to do'
         print(f'{out}: {len(dataset)} faces, {what}.')
     return FeatureStore(out)
 
 
-def _write_share(
+def _write_items(
     model: FrameRecognizer,
     dataset: BaseVideoDataset,
-    share: np.ndarray,
+    items: np.ndarray,
     writer: FeatureStoreWriter,
     loader_cfg: dict,
     batch_size: int | None,
 ) -> None:
-    """Extract the items ``share`` of the dataset; rank 0 shows a bar."""
+    """Extract some items of the dataset; rank 0 shows a progress bar."""
     loader = DataLoader(
-        Subset(dataset, share),
+        Subset(dataset, items),
         batch_size or loader_cfg.batch_size,
         num_workers=loader_cfg.get('num_workers', 0),
         collate_fn=pseudo_collate,
@@ -140,31 +140,31 @@ def _write_share(
 
     def write(features: torch.Tensor) -> None:
         nonlocal done
-        items = share[done : done + len(features)]
-        writer.write(dataset.data_list[items], features.cpu().numpy())
+        rows = dataset.data_list[items[done : done + len(features)]]
+        writer.write(rows, features.cpu().numpy())
         done += len(features)
         progress.update(len(features))
 
-    waiting = None
-    with ProgressBar('Frames', len(share), show=get_rank() == 0) as progress:
+    previous = None
+    with ProgressBar('Frames', len(items), show=get_rank() == 0) as progress:
         for batch in loader:
-            # A GPU computes this batch while the one before it is written.
+            # A GPU computes this batch while the previous one is written.
             features = _features(model, batch)
-            if waiting is not None:
-                write(waiting)
-            waiting = features
-        if waiting is not None:
-            write(waiting)
+            if previous is not None:
+                write(previous)
+            previous = features
+        if previous is not None:
+            write(previous)
     writer.flush()
 
 
 def _features(model: FrameRecognizer, batch: dict) -> torch.Tensor:
-    """Features float32 (B, D) of a collated batch of faces, on the device."""
+    """Compute features, float32 (B, D), of a collated batch of faces."""
     return model.student_features(model.data_preprocessor(batch)['inputs'])
 
 
 def _annotation_sha256(dataset: BaseVideoDataset) -> str:
-    """What decides which frames there are: a file, or what was read."""
+    """Hash what determines the frames: the annotation file, or the index."""
     if dataset.reader is None and dataset.folds is None:
         return file_sha256(dataset.ann_file)
     parts = json.dumps([dataset.video_names, dataset.offsets.tolist()])
@@ -174,7 +174,7 @@ def _annotation_sha256(dataset: BaseVideoDataset) -> str:
 
 
 def _videos(dataset: BaseVideoDataset) -> dict[str, dict]:
-    """Where each video's rows are and which images they came from."""
+    """Describe the rows of each video, with a digest of its images."""
     return {
         name: dict(
             offset=int(first),

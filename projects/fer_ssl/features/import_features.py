@@ -32,43 +32,44 @@ def import_features(
     interpolation: str = 'linear',
     allow_missing: bool = False,
 ) -> FeatureStore:
-    """Store features that another program made, one ``.npy`` per video.
+    """Store features that another program computed, one ``.npy`` per video.
 
-    A file holds one array (R, D) of any float type. Its rows are either those
-    of the video frames, or ``rate`` rows per second, as of wav2vec 2.0 (50)
-    or VGGish (1 / 0.96); these are resampled, see :func:`resample_rows`. A
-    row with a NaN is missing: frames that would come from it are not valid.
+    A file holds one array (R, D) of any float type, with one row per video
+    frame or ``rate`` rows per second, as from wav2vec 2.0 (50) or VGGish
+    (1 / 0.96); the latter are resampled, see :func:`resample_rows`. A row with
+    a NaN counts as missing: frames that depend on it are not valid.
 
-    A finished store of the same files and settings is left as it is; any
-    other is replaced.
+    A finished store of the same files and settings is kept; any other is
+    replaced.
 
     Args:
         cfg: Config of the temporal phase.
         features: Folder of the files, ``<video>.npy``.
         out: Folder of the store.
         splits: Splits to import. Defaults to the dataset's own choice.
-        rate: Rows per second. ``None``: one row per video frame.
+        rate: Rows per second. ``None`` means one row per video frame.
         fps: Frames per second of all videos. With ``rate``, this or ``media``
             is needed.
-        media: Folder of the videos, for their frame rates.
+        media: Folder of the videos, from which frame rates are read.
         interpolation: ``'nearest'`` or ``'linear'``.
-        allow_missing: Take a video without a file as one without this stream.
+        allow_missing: Treat a video without a file as one without this
+            stream.
 
     Returns:
         The finished store.
 
     Raises:
-        FileNotFoundError: The folder, or the file of a video, is missing.
-        ValueError: A file does not fit; the message names it.
+        FileNotFoundError: If the folder, or the file of a video, is missing.
+        ValueError: If the content of a file is wrong; the message names it.
     """
     if interpolation not in INTERPOLATIONS:
         raise ValueError(
-            f'interpolation={interpolation!r} is none of {INTERPOLATIONS}.'
+            f'interpolation={interpolation!r} is not one of {INTERPOLATIONS}.'
         )
     if rate is not None and (fps is None) == (media is None):
         raise ValueError(
-            'Rows at a rate of their own need the frame rate of the videos: '
-            'give either --fps, or the folder of the videos by --media.'
+            'With --rate, the frame rate of the videos is needed: give either '
+            '--fps, or the folder of the videos by --media.'
         )
     lengths = video_lengths(build_video_dataset(cfg, splits))
     files = find_files(features, lengths, ('npy',))
@@ -89,7 +90,7 @@ def import_features(
         interpolation=interpolation,
     )
     if is_up_to_date(out, recipe):
-        print(f'{out}: up to date, left as it is.')
+        print(f'{out}: up to date, nothing to do.')
         return FeatureStore(out)
     rows_per_frame = {
         name: rate / rates[name] if rate is not None else None
@@ -105,24 +106,25 @@ def resample_rows(
     rows_per_frame: float,
     interpolation: str,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Features of T video frames from R rows at another rate.
+    """Resample R rows at another rate to T video frames.
 
-    Frame i covers the time from i / fps to (i + 1) / fps, row j that from
-    j / rate to (j + 1) / rate. A frame takes the row that covers its middle,
-    or lies between the two rows whose middles are next to its own.
+    Frame i covers the time from i / fps to (i + 1) / fps, and row j the time
+    from j / rate to (j + 1) / rate. With ``'nearest'``, a frame takes the row
+    that covers its middle; with ``'linear'``, it is interpolated between the
+    two rows whose middles are closest to its own on either side.
 
-    Frames more than half a row after the last one are not valid: programs
-    leave out an unfinished window at the end.
+    Frames more than half a row after the last row are not valid. A shorter
+    excess is allowed, since programs drop an incomplete window at the end.
 
     Args:
-        rows: Float (R, D), NaN where missing.
-        num_frames: T.
+        rows: Features, float (R, D), NaN where missing.
+        num_frames: Number of frames T.
         rows_per_frame: rate / fps.
         interpolation: ``'nearest'`` or ``'linear'``.
 
     Returns:
-        Features float32 (T, D), zero where not valid, and which are valid,
-        bool (T,).
+        Features, float32 (T, D), zero where not valid, and whether each frame
+        is valid, bool (T,).
     """
     middle = (np.arange(num_frames) + 0.5) * rows_per_frame
     last = len(rows) - 1
@@ -149,7 +151,7 @@ def _streams(
     rows_per_frame: Mapping[str, float | None],
     interpolation: str,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Features (T, D) and valid (T,) of every video."""
+    """Yield features (T, D) and validity (T,) of every video."""
     first = next(iter(files.values()))
     dim = _load(first).shape[1]
     for name, length in lengths.items():
@@ -161,25 +163,24 @@ def _streams(
         if rows.shape[1] != dim:
             raise ValueError(
                 f'{path}: rows of {rows.shape[1]} features, but {first} has '
-                f'rows of {dim}. Put the features of one program into the '
+                f'rows of {dim}. Keep the features of a single program in the '
                 'folder.'
             )
         if scale is None and len(rows) != length:
             raise ValueError(
                 f'{path}: {len(rows)} rows, but the video has {length} '
-                'frames. If the rows have a rate of their own, give it by '
-                '--rate.'
+                'frames. If the rows have another rate, give it by --rate.'
             )
         yield resample_rows(rows, length, scale or 1.0, interpolation)
 
 
 def _load(path: str) -> np.ndarray:
-    """The array (R, D) of a file, R > 0, without values beyond float16."""
+    """Load the array (R, D) of a file; R > 0, all values within float16."""
     rows = read_npy(path)
     if rows.dtype.kind not in 'fiu' or rows.ndim != 2 or not rows.size:
         raise ValueError(
-            f'{path}: one array (rows, features) of numbers is expected, not '
-            f'one of shape {rows.shape} and type {rows.dtype}.'
+            f'{path}: expected a numeric array of shape (rows, features), got '
+            f'shape {rows.shape} and type {rows.dtype}.'
         )
     if np.nanmax(np.abs(rows), initial=0) > np.finfo(np.float16).max:
         raise ValueError(

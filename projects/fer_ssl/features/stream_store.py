@@ -1,4 +1,4 @@
-"""What the tools share that make a stream of features beside the student's."""
+"""Common code of the tools that write further streams of features."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from ..datasets.videos.feature_store import (
 from ..datasets.videos.video_folds import source_video
 from ..utils.progress import ProgressBar
 
-_MOST_NAMED = 5
+_MAX_NAMED = 5
 
 
 def build_video_dataset(
     cfg: Config, splits: Sequence[str] | None = None
 ) -> BaseVideoDataset:
-    """The videos of ``cfg.extract_dataloader``.
+    """Build the dataset of ``cfg.extract_dataloader``.
 
     Args:
         cfg: Config of the temporal phase.
@@ -41,7 +41,7 @@ def build_video_dataset(
 
 
 def video_lengths(dataset: BaseVideoDataset) -> dict[str, int]:
-    """Number of frames of each video, by name."""
+    """Return the number of frames of each video, by name."""
     lengths = np.diff(dataset.offsets).tolist()
     return dict(zip(dataset.video_names, lengths))
 
@@ -49,33 +49,33 @@ def video_lengths(dataset: BaseVideoDataset) -> dict[str, int]:
 def find_files(
     folder: str, names: Iterable[str], types: Sequence[str]
 ) -> dict[str, str]:
-    """File of each video, by the name of the video.
+    """Find the file of each video.
 
-    Looked for in the folder and all below it: ``<name>.<type>``, or else that
-    of the source, as ``video5_left`` is a person in ``video5``.
+    Searches the folder and its subfolders for ``<name>.<type>``, or else for
+    the file of the source video: ``video5_left`` is a person in ``video5``.
 
     Args:
         folder: The folder.
-        names: Names of videos, possibly with folders in them.
-        types: File name extensions, lower case, without the dot.
+        names: Names of videos, which may contain folders.
+        types: File name extensions in lower case, without the dot.
 
     Returns:
-        Paths of those that were found.
+        Paths of the files found, by the name of the video.
 
     Raises:
-        FileNotFoundError: There is no such folder.
-        ValueError: A video has several files.
+        FileNotFoundError: If there is no such folder.
+        ValueError: If a video has several files.
     """
     if not osp.isdir(folder):
         raise FileNotFoundError(
-            f'{folder}: no such folder. Name the one that holds a file per '
-            'video.'
+            f'{folder}: no such folder. Name the folder that holds one file '
+            'per video.'
         )
     paths: dict[str, list[str]] = {}
     for home, _, files in sorted(os.walk(folder)):
         for file in sorted(files):
-            stem, kind = osp.splitext(file)
-            if kind[1:].lower() not in types or file.startswith('.'):
+            stem, extension = osp.splitext(file)
+            if extension[1:].lower() not in types or file.startswith('.'):
                 continue
             path = osp.join(home, file)
             inside = osp.splitext(osp.relpath(path, folder))[0]
@@ -92,8 +92,8 @@ def find_files(
             found[name] = candidates[0]
     if several:
         raise ValueError(
-            f'{folder}: several files for {some(several)}. Leave one of them '
-            'in the folder, or name the type to read by --types.'
+            f'{folder}: several files for {name_videos(several)}. Keep one of '
+            'them in the folder, or give the type to read by --types.'
         )
     return found
 
@@ -107,34 +107,34 @@ def check_missing(
     """Raise a FileNotFoundError if a video has no file.
 
     Args:
-        folder: Where the files were looked for.
+        folder: Folder in which the files were searched.
         names: Names of all videos.
         files: File of each video that has one.
-        allow_missing: Whether some may have none. All may never.
+        allow_missing: Whether some videos, but not all, may have no file.
     """
     missing = [name for name in names if name not in files]
     if missing and not (allow_missing and files):
         raise FileNotFoundError(
-            f'{folder}: no file for {some(missing)}. Is it the right folder? '
-            '--allow-missing takes videos without a file as videos without '
-            'this stream, as long as there is any.'
+            f'{folder}: no file for {name_videos(missing)}. Is this the right '
+            'folder? --allow-missing treats videos without a file as videos '
+            'without this stream, if at least one video has a file.'
         )
 
 
-def some(names: Sequence[str]) -> str:
-    """'3 videos (a, b, c)', with the first few of many."""
-    shown = ', '.join(names[:_MOST_NAMED])
-    shown += ', ...' if len(names) > _MOST_NAMED else ''
+def name_videos(names: Sequence[str]) -> str:
+    """Format names for a message: '3 videos (a, b, c)', the first few only."""
+    shown = ', '.join(names[:_MAX_NAMED])
+    shown += ', ...' if len(names) > _MAX_NAMED else ''
     return f'{len(names)} video{"s" * (len(names) != 1)} ({shown})'
 
 
 def stream_recipe(
     tool: str, lengths: Mapping[str, int], files: Mapping[str, str], **settings
 ) -> dict:
-    """All that a stream depends on.
+    """Return everything that a stream depends on.
 
-    Files are told apart by name, size and time of change, not by content:
-    hours of video would have to be read for that.
+    Files are identified by name, size and modification time, since hashing
+    their content would mean reading hours of video.
     """
     stamps = []
     for name, length in lengths.items():
@@ -149,7 +149,7 @@ def stream_recipe(
 
 
 def is_up_to_date(out: str, recipe: dict) -> bool:
-    """Whether a finished store of this recipe is there."""
+    """Return whether there is a finished store with this recipe."""
     return (read_index(out) or {}).get('recipe') == recipe
 
 
@@ -159,20 +159,20 @@ def write_stream(
     lengths: Mapping[str, int],
     streams: Iterable[tuple[np.ndarray, np.ndarray]],
 ) -> FeatureStore:
-    """Write a store, video by video, and print how much of it is valid.
+    """Write a store video by video, and print how many frames are valid.
 
     Args:
         out: Folder of the store.
-        recipe: Of :func:`stream_recipe`.
+        recipe: Result of :func:`stream_recipe`.
         lengths: Number of frames T of each video, by name.
-        streams: For each of them its features (T, D) and which of these are
+        streams: Features (T, D) of each video, and whether each frame is
             valid, bool (T,).
 
     Returns:
         The finished store.
 
     Raises:
-        ValueError: No video has a valid frame.
+        ValueError: If no video has a valid frame.
     """
     writer = FeatureStoreWriter(out)
     num_frames = sum(lengths.values())
@@ -190,12 +190,12 @@ def write_stream(
             num_valid += int(valid.sum())
     if not num_valid:
         raise ValueError(
-            f'{out}: no frame of {some(without)} has this stream, so there '
-            'is nothing to store. Are these the right files?'
+            f'{out}: no frame of {name_videos(without)} has this stream, so '
+            'there is nothing to store. Are these the right files?'
         )
     writer.flush()
     writer.finish(dict(recipe=recipe, videos=videos))
     print(f'{out}: {num_valid:,} of {num_frames:,} frames are valid.')
     if without:
-        print(f'No frame of {some(without)} is.')
+        print(f'No frame is valid in {name_videos(without)}.')
     return FeatureStore(out)

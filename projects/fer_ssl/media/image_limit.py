@@ -1,8 +1,8 @@
 """A limit on the pixels of an image, checked before it is decoded.
 
-A file of some kilobytes can hold an image of gigabytes. mmcv decodes for all
-data sets and pipelines, so its :func:`mmcv.imfrombytes` is where they are
-checked; it costs some microseconds.
+A file of some kilobytes can hold an image of gigabytes. All data sets and
+pipelines decode with mmcv, so the check is part of :func:`mmcv.imfrombytes`;
+it costs some microseconds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import struct
 import mmcv
 from PIL import Image, UnidentifiedImageError
 
-#: Pixels of the largest image, unless the environment says otherwise.
+#: Pixels of the largest image, unless :data:`VARIABLE` sets another limit.
 MAX_PIXELS = 100_000_000
 VARIABLE = 'FER_SSL_MAX_PIXELS'
 _JPEG = b'\xff\xd8\xff'
@@ -30,18 +30,18 @@ _START_OF_SCAN = 0xDA
 
 
 class TooManyPixelsError(OSError, ValueError):
-    """An image is larger than the limit.
+    """Raised for an image that is larger than the limit.
 
-    An ``OSError``, as such a file counts as unreadable; a ``ValueError``, as
-    its content is wrong.
+    It is an ``OSError``, since such a file counts as unreadable, and a
+    ``ValueError``, since its content is wrong.
     """
 
 
 def max_pixels() -> int:
-    """The limit: ``FER_SSL_MAX_PIXELS``, by default 100 million.
+    """Return the limit: ``FER_SSL_MAX_PIXELS``, 100 million by default.
 
     Raises:
-        ValueError: The variable holds something else.
+        ValueError: If the variable is not a number of pixels.
     """
     text = os.environ.get(VARIABLE)
     if not text:
@@ -52,39 +52,41 @@ def max_pixels() -> int:
 
 
 def check_size(width: int, height: int) -> None:
-    """Refuse an image by its size in pixels.
+    """Raise an error if an image of this size is above the limit.
 
     Raises:
-        TooManyPixelsError: It is above the limit.
+        TooManyPixelsError: If it is above the limit.
     """
     limit = max_pixels()
     if width * height > limit:
         raise TooManyPixelsError(
+            # No full stop: callers put the message in parentheses.
             f'{width} x {height} pixels, more than the limit of {limit:,}; '
             f'make the image smaller, or set {VARIABLE} to more pixels'
         )
 
 
 def check_pixels(content: bytes) -> None:
-    """Refuse an encoded image by the size in its header.
+    """Raise an error if the size in the header of an image is above the limit.
 
-    Headers of JPEG, PNG and PGM are read here, as these come by the million;
-    Pillow needs 30 microseconds, as long as small faces take to decode.
+    Headers of JPEG, PNG and PGM are parsed here, since these formats come by
+    the million; Pillow needs 30 microseconds, as long as decoding a small
+    face.
 
     Raises:
-        TooManyPixelsError: It is above the limit.
-        OSError: It is of no known format, so that its size is not known.
+        TooManyPixelsError: If it is above the limit.
+        OSError: If the format, and thus the size, is unknown.
     """
     size = _size_in_header(content)
     if size is not None:
         check_size(*size)
-    # Of a JPEG or PNG without a whole header nothing is decoded.
+    # A JPEG or PNG without a complete header is not decoded anyway.
     elif content and not content.startswith((_JPEG, _PNG)):
         open_image(content).close()
 
 
 def _size_in_header(content: bytes) -> tuple[int, int] | None:
-    """Width and height; None where this is to be asked of Pillow."""
+    """Return width and height, or None if Pillow has to be asked."""
     if content.startswith(_JPEG):
         return _jpeg_size(content)
     if content.startswith(_PNG):
@@ -95,7 +97,7 @@ def _size_in_header(content: bytes) -> tuple[int, int] | None:
 
 
 def _jpeg_size(content: bytes) -> tuple[int, int] | None:
-    """Width and height of a JPEG, by its first frame header."""
+    """Return width and height of a JPEG from its first frame header."""
     place = 2
     while (place := content.find(b'\xff', place)) >= 0:
         head = content[place + 1 : place + 9]
@@ -114,11 +116,11 @@ def _jpeg_size(content: bytes) -> tuple[int, int] | None:
 
 
 def open_image(content: bytes) -> Image.Image:
-    """Open an encoded image by Pillow; nothing is decoded yet.
+    """Open an encoded image with Pillow, without decoding it yet.
 
     Raises:
-        TooManyPixelsError: It is above the limit.
-        OSError: It is no image.
+        TooManyPixelsError: If it is above the limit.
+        OSError: If it is not an image.
     """
     size = _size_in_header(content)
     if size is not None:
@@ -127,16 +129,16 @@ def open_image(content: bytes) -> Image.Image:
         image = Image.open(io.BytesIO(content))
     except UnidentifiedImageError:
         raise OSError('cannot identify its format') from None
-    except Exception as error:  # damaged headers make Pillow raise many kinds
+    except Exception as error:  # Pillow raises many types here
         raise OSError(f'its header is damaged: {error}'[:200]) from None
     check_size(*image.size)
     return image
 
 
 def limit_decoding() -> None:
-    """Let :func:`mmcv.imfrombytes` refuse images above the limit."""
+    """Make :func:`mmcv.imfrombytes` refuse images above the limit."""
     decode = mmcv.imfrombytes
-    # The limit of this module, checked before decoding, takes its place.
+    # The limit of this module replaces the one of Pillow.
     Image.MAX_IMAGE_PIXELS = None
     if hasattr(decode, '__wrapped__'):
         return

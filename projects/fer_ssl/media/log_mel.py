@@ -8,24 +8,24 @@ from scipy.signal import get_window
 
 # Added before the logarithm: about the power of 16-bit rounding noise.
 _FLOOR = 1e-6
-# Windows per pass: bounds memory, however long the video.
+# Windows per pass; bounds the memory for videos of any length.
 _WINDOWS_AT_ONCE = 2048
 
 
 @dataclass(frozen=True)
 class LogMel:
-    """Log-mel spectra at given moments of a sound.
+    """Log-mel spectra around given samples of a sound.
 
-    One spectrum per video frame. At 30 frames per second and 16 kHz a window
-    of 1024 samples is 64 ms long, so that windows overlap by half.
+    There is one spectrum per video frame. At 30 fps and 16 kHz a window of
+    1024 samples is 64 ms long, so windows overlap by half.
 
     Args:
         sample_rate: Samples per second.
-        window: Samples per spectrum, under a Hann window.
+        window: Samples per spectrum, weighted by a Hann window.
         num_mels: Number of mel bands M, from 0 Hz to half the sample rate.
 
     Raises:
-        ValueError: A band is narrower than the spectrum resolves.
+        ValueError: If a band is narrower than the resolution of the spectrum.
     """
 
     sample_rate: int = 16000
@@ -36,12 +36,12 @@ class LogMel:
         if not self.filters().any(axis=1).all():
             raise ValueError(
                 f'{self.num_mels} mel bands are more than a window of '
-                f'{self.window} samples resolves: take fewer bands or a '
+                f'{self.window} samples can resolve: use fewer bands or a '
                 'longer window.'
             )
 
     def filters(self) -> np.ndarray:
-        """Triangular filters with peaks of 1, (M, window / 2 + 1).
+        """Compute triangular filters with peaks of 1, (M, window / 2 + 1).
 
         Their corners are evenly spaced on the mel scale 2595 log10(1 + f /
         700) of O'Shaughnessy, "Speech communication" (1987), as in HTK.
@@ -57,34 +57,35 @@ class LogMel:
         return np.maximum(np.minimum(rise, fall), 0).astype(np.float32)
 
     def __call__(
-        self, samples: np.ndarray, centres: np.ndarray
+        self, samples: np.ndarray, centers: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Spectra around T samples.
+        """Compute the spectra around T samples.
 
-        Both ends of the sound are mirrored for windows that reach beyond.
+        The sound is mirrored at both ends for windows that reach beyond them.
 
         Args:
             samples: Mono sound in [-1, 1], float32 (n,); NaN where nothing
                 was recorded.
-            centres: Indices of samples, (T,).
+            centers: Indices of the center samples, (T,).
 
         Returns:
-            Natural logarithm of the power per band, float32 (T, M), and which
-            of them are valid, bool (T,): those whose centre lies in the sound
-            and whose window holds no NaN. The others are zero.
+            Natural logarithm of the power per band, float32 (T, M), and
+            whether each spectrum is valid, bool (T,): its center lies in the
+            sound and its window has no NaN. Spectra that are not valid are
+            zero.
         """
         half = self.window // 2
-        spectra = np.zeros((len(centres), self.num_mels), np.float32)
-        valid = np.zeros(len(centres), bool)
+        spectra = np.zeros((len(centers), self.num_mels), np.float32)
+        valid = np.zeros(len(centers), bool)
         if len(samples) <= half:
             return spectra, valid
         padded = np.pad(samples, half, mode='reflect')
         shape = get_window('hann', self.window).astype(np.float32)
         filters = self.filters().T
-        inside = np.flatnonzero((centres >= 0) & (centres < len(samples)))
+        inside = np.flatnonzero((centers >= 0) & (centers < len(samples)))
         for start in range(0, len(inside), _WINDOWS_AT_ONCE):
             rows = inside[start : start + _WINDOWS_AT_ONCE]
-            windows = padded[centres[rows, None] + np.arange(self.window)]
+            windows = padded[centers[rows, None] + np.arange(self.window)]
             known = np.isfinite(windows).all(axis=1)
             rows, windows = rows[known], windows[known]
             power = np.abs(fft.rfft(windows * shape)) ** 2

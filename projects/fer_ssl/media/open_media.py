@@ -1,6 +1,6 @@
-"""Video and sound files, opened with PyAV.
+"""Opening of video and sound files with PyAV.
 
-Its wheels carry FFmpeg, so nothing has to be installed beside them.
+Its wheels contain FFmpeg, so nothing else has to be installed.
 """
 
 from __future__ import annotations
@@ -18,43 +18,43 @@ VIDEO_TYPES = ('avi', 'flv', 'm4v', 'mkv', 'mov', 'mp4', 'mpg', 'ts', 'webm')
 
 
 def is_sound_file(path: str) -> bool:
-    """Whether a 'video' in the file would be the picture of a cover."""
+    """Return whether a video stream in the file would be its cover image."""
     return osp.splitext(path)[1][1:].lower() in SOUND_TYPES
 
 
 def import_av() -> ModuleType:
-    """PyAV, or what to do where it is missing.
+    """Import PyAV.
 
     Raises:
-        ImportError: It is not installed.
+        ImportError: If it is not installed; the message says how to.
     """
     try:
         import av
     except ImportError:
         raise ImportError(
-            'Videos and sounds are read with PyAV, which is not installed: '
-            '`pip install av`, or all of requirements/optional.txt.'
+            'Videos and sounds are read with PyAV, which is not installed. '
+            'Run `pip install av`, or install requirements/optional.txt.'
         ) from None
     return av
 
 
-def open_media(path: str, cure: str) -> InputContainer:
+def open_media(path: str, remedy: str) -> InputContainer:
     """Open a video or a sound file.
 
     Args:
         path: The file.
-        cure: What to do where it cannot be read, the end of the message.
+        remedy: What the user can do if it cannot be read; ends the message.
 
     Raises:
-        ImportError: PyAV is not installed.
-        ValueError: It is neither.
+        ImportError: If PyAV is not installed.
+        ValueError: If the file is neither a video nor a sound file.
     """
     av = import_av()
     try:
-        # FFmpeg takes what stands before a colon for a protocol.
+        # FFmpeg would take the part before a colon for a protocol.
         return av.open(osp.abspath(path), metadata_errors='ignore')
     except av.error.FFmpegError as error:
         raise ValueError(
             f'{path}: neither a video nor a sound file that can be read '
-            f'({error.strerror}). {cure}'
+            f'({error.strerror}). {remedy}'
         ) from None

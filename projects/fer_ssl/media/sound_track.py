@@ -1,7 +1,7 @@
-"""Sound tracks of video and sound files, read with PyAV.
+"""Reading of the sound tracks of video and sound files with PyAV.
 
-Its wheels carry FFmpeg, so nothing has to be installed beside them. The
-loader of torchaudio needs an FFmpeg of the system since version 2.9.
+Its wheels contain FFmpeg, so nothing else has to be installed. The loader of
+torchaudio needs an FFmpeg installed on the system since version 2.9.
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ if TYPE_CHECKING:
     from av import Packet
     from av.container import InputContainer
 
-# Time stamps of containers are rounded; more than this is a jump.
+# Time stamps in containers are rounded; a larger difference, in seconds, is a
+# jump.
 _JUMP = 0.05
 
 
 class MediaInfo(NamedTuple):
-    """What the header of a file says.
+    """Information from the header of a media file.
 
     Attributes:
         has_sound: Whether there is a sound track.
         fps: Frames per second of the video; None in a sound file.
-        num_frames: Number of frames of the video, None where not known.
+        num_frames: Number of frames of the video; None if not known.
     """
 
     has_sound: bool
@@ -39,9 +40,9 @@ def media_info(path: str) -> MediaInfo:
     """Read the header of a video or a sound file.
 
     Raises:
-        ValueError: It is neither; the message names the file.
+        ValueError: If it is neither; the message names the file.
     """
-    with open_media(path, _CURE) as media:
+    with open_media(path, _REMEDY) as media:
         has_sound = bool(media.streams.audio)
         if is_sound_file(path) or not media.streams.video:
             return MediaInfo(has_sound)
@@ -51,30 +52,31 @@ def media_info(path: str) -> MediaInfo:
         fps = float(video.average_rate)
         num_frames = video.frames or None
         if num_frames is None and media.duration:
-            # Matroska, for one, does not count frames.
+            # Matroska, for example, stores no number of frames.
             num_frames = round(media.duration / 1e6 * fps)
         return MediaInfo(has_sound, fps, num_frames)
 
 
 def read_sound_track(path: str, sample_rate: int) -> np.ndarray:
-    """Sound of a file, the mean of its channels, on the clock of its video.
+    """Read the sound of a file as mono, aligned to its video.
 
-    Sample i belongs to the time i / sample_rate after the first video frame,
-    by the time stamps of the file: sound that begins late, or that has gaps,
-    stays aligned.
+    Sample i belongs to the time i / sample_rate after the first video frame.
+    The time stamps of the file are respected, so sound that begins late or has
+    gaps stays aligned.
 
     Args:
-        path: Video or sound file. Of several sound tracks the first is read.
+        path: Video or sound file. If it has several sound tracks, the first
+            is read.
         sample_rate: Samples per second of the result.
 
     Returns:
-        Float32 (n,), NaN where nothing was recorded; n = 0 without a sound
-        track, or with an empty one.
+        Mean of the channels, float32 (n,), NaN where nothing was recorded;
+        n = 0 without a sound track, or with an empty one.
 
     Raises:
-        ValueError: The file cannot be read; the message names it.
+        ValueError: If the file cannot be read; the message names it.
     """
-    with open_media(path, _CURE) as media:
+    with open_media(path, _REMEDY) as media:
         if not media.streams.audio:
             return np.zeros(0, np.float32)
         begin = 0.0
@@ -95,8 +97,8 @@ def read_sound_track(path: str, sample_rate: int) -> np.ndarray:
     return sound
 
 
-_CURE = (
-    'Is the file complete? Fetch it again, or convert it by '
+_REMEDY = (
+    'Is the file complete? Fetch it again, or convert it with '
     '`ffmpeg -i FILE -vn -ac 1 -ar 16000 NAME.wav`.'
 )
 
@@ -104,27 +106,31 @@ _CURE = (
 def _decode(
     media: InputContainer, sample_rate: int, path: str
 ) -> list[tuple[float, np.ndarray]]:
-    """(time of the first sample, samples (n,)) of every unbroken stretch."""
+    """Decode segments without gaps: (time of the first sample, samples)."""
     import av
 
     segments: list[tuple[float, list[np.ndarray]]] = []
-    form = resampler = damage = None
+    sound_format = resampler = damage = None
     clock = 0.0
     for packet in _packets(media, path):
         try:
             frames = packet.decode()
         except av.error.FFmpegError as error:
             damage = error
-            continue  # a gap, as the next packet has its time
+            continue  # leaves a gap: the next packet has its own time
         for frame in frames:
             time = clock if frame.time is None else frame.time
-            new_form = frame.sample_rate, frame.layout.name, frame.format.name
-            if new_form != form or abs(time - clock) > _JUMP:
+            new_format = (
+                frame.sample_rate,
+                frame.layout.name,
+                frame.format.name,
+            )
+            if new_format != sound_format or abs(time - clock) > _JUMP:
                 if resampler is not None:
                     segments[-1][1].extend(_mono(resampler.resample(None)))
                 resampler = av.AudioResampler('fltp', rate=sample_rate)
                 segments.append((time, []))
-                form, clock = new_form, time
+                sound_format, clock = new_format, time
             clock += frame.samples / frame.sample_rate
             segments[-1][1].extend(_mono(resampler.resample(frame)))
     if resampler is not None:
@@ -132,7 +138,7 @@ def _decode(
     elif damage is not None:
         raise ValueError(
             f'{path}: its sound track cannot be decoded ({damage.strerror}). '
-            f'{_CURE}'
+            f'{_REMEDY}'
         )
     return [
         (time, np.concatenate(samples))
@@ -148,10 +154,10 @@ def _packets(media: InputContainer, path: str) -> Iterator[Packet]:
         yield from media.demux(media.streams.audio[0])
     except av.error.FFmpegError as error:
         raise ValueError(
-            f'{path}: cannot be read to its end ({error.strerror}). {_CURE}'
+            f'{path}: cannot be read to its end ({error.strerror}). {_REMEDY}'
         ) from None
 
 
 def _mono(frames: list) -> list[np.ndarray]:
-    """Mean of the channels; FFmpeg's own mix of two is 3 dB louder."""
+    """Average the channels; FFmpeg's own mix of two is 3 dB louder."""
     return [frame.to_ndarray().mean(axis=0) for frame in frames]

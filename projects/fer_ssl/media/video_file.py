@@ -1,4 +1,4 @@
-"""Videos of any kind, picture by picture: upright, with their times."""
+"""Decoding of videos frame by frame, upright and with times."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from ..utils.files import is_part
 from .open_media import VIDEO_TYPES, is_sound_file, open_media
 
 if TYPE_CHECKING:
-    from av import VideoFrame
+    import av
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-_CURE = (
-    'Is the file complete? Fetch it again, or repair it by '
+_REMEDY = (
+    'Is the file complete? Fetch it again, or repair it with '
     '`ffmpeg -i FILE -c copy NAME.mkv`.'
 )
 
 
 @dataclass
-class Picture:
-    """One picture of a video.
+class VideoFrame:
+    """One frame of a video.
 
     Attributes:
-        number: From 1, without gaps unless one could not be read.
-        time: Seconds after the first picture.
-        image: BGR, upright, uint8 (H, W, 3).
+        number: Number of the frame, counted from 1 over the frames that can
+            be decoded.
+        time: Seconds after the first frame.
+        image: Upright BGR image, uint8 (H, W, 3).
     """
 
     number: int
@@ -40,26 +41,26 @@ class Picture:
 
 
 class VideoFile:
-    """Pictures of a video file, decoded one after another.
+    """Frames of a video file, decoded one after another.
 
-    Iterating decodes the file anew and gives the same pictures. Only a few of
-    them are in memory at a time. Times are those of the file, so those of a
-    variable frame rate too; a display matrix, as phones write it, has been
-    applied. A damaged file ends where it cannot be read any further;
-    :attr:`problems` then says so.
+    Each iteration decodes the file again and yields the same frames, only a
+    few of which are in memory at a time. Times are read from the file, so a
+    variable frame rate is supported, and the display matrix that phones write
+    is applied. A damaged file ends where it cannot be read any further, which
+    :attr:`problems` then reports.
 
     Args:
         path: The file.
 
     Attributes:
         name: File name without extension.
-        num_frames: Number of pictures as the header has it, which may be off
-            by some; None where it does not say.
-        problems: What was wrong, after an iteration; empty if nothing was.
+        num_frames: Number of frames according to the header, which may be off
+            by a few; None if the header does not say.
+        problems: Messages about what was wrong during the last iteration.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is no video.
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not a video.
     """
 
     def __init__(self, path: str) -> None:
@@ -68,7 +69,7 @@ class VideoFile:
         self.path = path
         self.name = osp.splitext(osp.basename(path))[0]
         self.problems: list[str] = []
-        with open_media(path, _CURE) as media:
+        with open_media(path, _REMEDY) as media:
             if is_sound_file(path) or not media.streams.video:
                 raise ValueError(f'{path}: there is no video in this file.')
             stream = media.streams.video[0]
@@ -78,11 +79,11 @@ class VideoFile:
             if self.num_frames is None and self._duration:
                 self.num_frames = round(self._duration * self._rate)
 
-    def __iter__(self) -> Iterator[Picture]:
+    def __iter__(self) -> Iterator[VideoFrame]:
         self.problems = []
         first = matrix = None
         number, time = 0, -1 / self._rate
-        with open_media(self.path, _CURE) as media:
+        with open_media(self.path, _REMEDY) as media:
             stream = media.streams.video[0]
             for frame in self._decode(media, stream):
                 number += 1
@@ -94,16 +95,16 @@ class VideoFile:
                     first = frame.time if first is None else first
                     if number > 1 and frame.time - first < time:
                         self.problems.append(
-                            f'{self.path}: the times jump back at picture '
-                            f'{number}; it is taken as the next one'
+                            f'{self.path}: the times jump back at frame '
+                            f'{number}; it is taken as the next one.'
                         )
                         first = frame.time - time - 1 / self._rate
                     time = frame.time - first
                 image = frame.to_ndarray(format='bgr24')
-                yield Picture(number, time, _upright(image, matrix))
+                yield VideoFrame(number, time, _upright(image, matrix))
         if not number:
             raise ValueError(
-                f'{self.path}: not one picture can be decoded. {_CURE}'
+                f'{self.path}: not a single frame can be decoded. {_REMEDY}'
             )
         read = time + 1 / self._rate
         if self._duration and self._duration - read > max(
@@ -111,13 +112,13 @@ class VideoFile:
         ):
             self.problems.append(
                 f'{self.path}: ends after {read:.2f} of '
-                f'{self._duration:.2f} seconds'
+                f'{self._duration:.2f} seconds.'
             )
 
     def _decode(
         self, media: InputContainer, stream: VideoStream
-    ) -> Iterator[VideoFrame]:
-        """All frames that can be had, whatever is damaged."""
+    ) -> Iterator[av.VideoFrame]:
+        """Decode all frames that can be decoded, skipping damaged packets."""
         import av
 
         packets, lost, marked = media.demux(stream), 0, 0
@@ -127,13 +128,13 @@ class VideoFile:
             except av.error.FFmpegError as error:
                 self.problems.append(
                     f'{self.path}: cannot be read to its end '
-                    f'({error.strerror})'
+                    f'({error.strerror}).'
                 )
                 packet = None
             try:
                 frames = stream.decode(packet)
             except av.error.EOFError:
-                frames = []  # the end was there before
+                frames = []  # the decoder was flushed before
             except av.error.FFmpegError:
                 frames = []
                 lost += 1
@@ -144,14 +145,14 @@ class VideoFile:
                 break
         for count, what in (
             (lost, 'packets that cannot be decoded'),
-            (marked, 'damaged pictures'),
+            (marked, 'damaged frames'),
         ):
             if count:
-                self.problems.append(f'{self.path}: {count} {what}')
+                self.problems.append(f'{self.path}: {count} {what}.')
 
 
 def _duration(media: InputContainer, stream: VideoStream) -> float | None:
-    """Seconds that the header promises, None where it does not."""
+    """Return the duration in seconds by the header, or None if unknown."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     if media.duration and len(media.streams) == 1:  # sound may be longer
@@ -159,11 +160,11 @@ def _duration(media: InputContainer, stream: VideoStream) -> float | None:
     return None
 
 
-def _display_matrix(frame: VideoFrame) -> list[int] | None:
-    """Display matrix of a frame, row by row, or None.
+def _display_matrix(frame: av.VideoFrame) -> list[int] | None:
+    """Return the display matrix of a frame, row by row, or None.
 
-    To be asked of one frame, not of all: its side data and the frame then
-    refer to each other, so that memory waits for the garbage collector.
+    Call this for one frame only: it makes the frame and its side data refer to
+    each other, so their memory is not freed before garbage collection.
     """
     for i in range(len(frame.side_data)):
         data = frame.side_data[i]
@@ -173,9 +174,9 @@ def _display_matrix(frame: VideoFrame) -> list[int] | None:
 
 
 def _upright(image: np.ndarray, matrix: list[int] | None) -> np.ndarray:
-    """Apply a display matrix, multiples of 90 degrees and mirrors.
+    """Apply a display matrix of rotations by 90 degrees and reflections.
 
-    Pixel (x, y) is shown at (a x + c y, b x + d y), from above left.
+    Pixel (x, y) is shown at (a x + c y, b x + d y), from the top left.
     """
     if matrix is None:
         return image
@@ -191,15 +192,18 @@ def _upright(image: np.ndarray, matrix: list[int] | None) -> np.ndarray:
 
 
 def list_videos(source: str | int) -> list[str | int]:
-    """Videos that a file, a folder or the number of a webcam stands for.
+    """List the videos of a source.
 
     Args:
-        source: A video file; a folder, for each video in it (not below it);
-            or the number of a webcam, left as it is.
+        source: A video file; a folder, which stands for the videos in it but
+            not in its subfolders; or the number of a webcam.
+
+    Returns:
+        Paths of videos, or the number of the webcam.
 
     Raises:
-        FileNotFoundError: There is no such file or folder.
-        ValueError: There is no video in the folder, or it is an address.
+        FileNotFoundError: If there is no such file or folder.
+        ValueError: If there is no video in the folder, or the source is a URL.
     """
     if isinstance(source, int):
         return [source]
@@ -208,15 +212,15 @@ def list_videos(source: str | int) -> list[str | int]:
         return [int(source)]
     if '://' in source:
         raise ValueError(
-            f'{source}: addresses are not opened. Fetch the video first and '
+            f'{source}: URLs are not supported. Download the video first and '
             'name the file.'
         )
     if osp.isfile(source):
         return [source]
     if not osp.isdir(source):
         raise FileNotFoundError(
-            f'{source}: no such file or folder. It takes a video, a folder '
-            'of videos, or the number of a webcam.'
+            f'{source}: no such file or folder. Name a video, a folder of '
+            'videos, or the number of a webcam.'
         )
     videos = [
         osp.join(source, name)

@@ -1,4 +1,4 @@
-"""Writing pictures into a video file."""
+"""Writing of video files."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ _TICKS = 90000  # per second
 
 
 class VideoWriter:
-    """Writes BGR pictures with their times into an MP4 file (H.264).
+    """Writer of BGR frames with their times into an MP4 file (H.264).
 
-    The first picture decides on the size, to which all others are resized.
-    The format holds even sides only. The file appears when it is complete,
-    so not after an exception.
+    The first frame determines the size, to which all others are resized; sides
+    are rounded down to even numbers, as the format requires. The file appears
+    only when it is complete, hence not after an exception.
 
     Args:
-        path: File to write; folders are made.
-        rate: Pictures per second, about; what counts are their times.
+        path: File to write; missing folders are created.
+        rate: Approximate frame rate in fps, for the header; the times of the
+            frames are exact.
 
     Raises:
-        OSError: It cannot be written; ``filename`` is the absolute path.
+        OSError: If it cannot be written; ``filename`` is the absolute path.
     """
 
     def __init__(self, path: str, rate: float = 25.0) -> None:
@@ -40,21 +41,21 @@ class VideoWriter:
         self._last = -1
 
     def write(self, image: np.ndarray, seconds: float) -> None:
-        """Add a picture, BGR uint8 (H, W, 3), ``seconds`` after the first."""
+        """Add a BGR frame, uint8 (H, W, 3), ``seconds`` after the first."""
         if self._media is None:
             self._start(image)
         size = self._stream.width, self._stream.height
         if image.shape[1::-1] != size:
             image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         frame = self._av.VideoFrame.from_ndarray(image, format='bgr24')
-        # Two pictures at one time, as broken files have, are not allowed.
+        # Times must increase, but damaged files have equal ones.
         self._last = max(round(seconds * _TICKS), self._last + 1)
         frame.pts = self._last
         frame.time_base = Fraction(1, _TICKS)
         self._media.mux(self._stream.encode(frame))
 
     def _start(self, image: np.ndarray) -> None:
-        # FFmpeg would take a colon in a relative path for a protocol.
+        # FFmpeg would take the part before a colon for a protocol.
         path = os.path.abspath(self.path)
         part = self._open_files.enter_context(whole_path(path))
         self._media = self._open_files.enter_context(
@@ -66,7 +67,7 @@ class VideoWriter:
         self._stream.width = max(image.shape[1] // 2 * 2, 2)
         self._stream.pix_fmt = 'yuv420p'
         self._stream.codec_context.time_base = Fraction(1, _TICKS)
-        # Few pictures waiting in the encoder, so little memory.
+        # A fast preset buffers few frames in the encoder and saves memory.
         self._stream.options = dict(preset='veryfast', crf='20')
 
     def _flush(self, error: type | None, *_) -> None:
@@ -74,7 +75,7 @@ class VideoWriter:
             self._media.mux(self._stream.encode(None))
 
     def close(self) -> None:
-        """Finish the file. Without a picture there is none."""
+        """Finish the file. Without any frame, no file is written."""
         self.__exit__(None, None, None)
 
     def __enter__(self) -> VideoWriter:
@@ -87,23 +88,24 @@ class VideoWriter:
 def record_camera(
     number: int, path: str, seconds: float | None = None
 ) -> None:
-    """Record a webcam until Ctrl-C, or for some seconds.
+    """Record a webcam until Ctrl-C, or for a given time.
 
     Args:
-        number: 0 is the first one.
+        number: Number of the webcam; 0 is the first one.
         path: File to write.
-        seconds: How long; ``None``: until Ctrl-C.
+        seconds: Duration; ``None`` records until Ctrl-C.
 
     Raises:
-        ValueError: There is no such webcam, or it gives no picture.
+        ValueError: If there is no such webcam, or it gives no frames.
     """
     camera = cv2.VideoCapture(number)
     if not camera.isOpened():
         raise ValueError(
-            f'webcam {number} cannot be opened. Is it there, and free?'
+            f'webcam {number} cannot be opened. Is it connected, and not in '
+            'use by another program?'
         )
     until = f'for {seconds:g} seconds' if seconds else 'until Ctrl-C'
-    print(f'webcam {number}: recording to {path} {until}')
+    print(f'Recording webcam {number} to {path} {until}.')
     start = None
     with VideoWriter(path, camera.get(cv2.CAP_PROP_FPS) or 25.0) as writer:
         try:
@@ -117,8 +119,8 @@ def record_camera(
                 if seconds is not None and now - start >= seconds:
                     break
         except KeyboardInterrupt:
-            print()  # the line of ^C
+            print()  # ends the line with ^C
         finally:
             camera.release()
     if start is None:
-        raise ValueError(f'webcam {number} gives no picture.')
+        raise ValueError(f'webcam {number} gives no frames.')

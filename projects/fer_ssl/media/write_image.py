@@ -12,17 +12,17 @@ from ..utils.files import whole_file
 def write_image(
     path: str | os.PathLike, image: np.ndarray, options: Sequence[int] = ()
 ) -> None:
-    """Write an image that appears whole or not at all; folders are made.
+    """Write an image atomically; missing folders are created.
 
-    ``cv2.imwrite`` tells neither that a disk is full nor the path.
+    ``cv2.imwrite`` reports neither a full disk nor the path.
 
     Args:
-        path: The file; its extension is the format.
-        image: uint8 (H, W, 3), BGR.
-        options: Of ``cv2.imwrite``.
+        path: The file; its extension determines the format.
+        image: BGR image, uint8 (H, W, 3).
+        options: Encoder parameters, as in ``cv2.imwrite``.
 
     Raises:
-        OSError: It cannot be written, or is too large for its format; the
+        OSError: If it cannot be written, or is too large for its format; the
             message or ``filename`` names the file.
     """
     extension = os.path.splitext(path)[1]
@@ -31,7 +31,7 @@ def write_image(
         height, width = image.shape[:2]
         raise OSError(
             f'{path}: an image of {width} x {height} pixels cannot be written '
-            f'as {extension}. Choose PNG.'
+            f'as {extension}. Use PNG.'
         )
     with whole_file(path, 'wb', sync=False) as file:
         file.write(encoded)

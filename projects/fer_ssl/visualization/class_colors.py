@@ -1,4 +1,4 @@
-"""One colour per class, the same in every picture."""
+"""One color per class, the same in every figure."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 
-#: Told apart by hue and by lightness, so that prints and colour-blind readers
-#: keep most of it.
-EXPRESSION_COLOURS = {
+#: Distinct in hue and in lightness, so that most classes can be told apart in
+#: gray prints and by color-blind readers.
+EXPRESSION_COLORS = {
     'neutral': '#b8c4ce',
     'anger': '#c8323c',
     'disgust': '#7a9a3a',
@@ -24,11 +24,14 @@ EXPRESSION_COLOURS = {
 def class_colors(
     classes: Sequence[str],
 ) -> list[tuple[float, float, float]]:
-    """RGB in [0, 1] of each class; names not known take the next of tab20."""
+    """Return the RGB color in [0, 1] of each class.
+
+    Unknown class names take the next color of ``tab20``.
+    """
     spare = iter(range(len(classes)))
     return [
-        to_rgb(EXPRESSION_COLOURS[name])
-        if name in EXPRESSION_COLOURS
+        to_rgb(EXPRESSION_COLORS[name])
+        if name in EXPRESSION_COLORS
         else to_rgb(colormaps['tab20'](next(spare) % 20))
         for name in classes
     ]

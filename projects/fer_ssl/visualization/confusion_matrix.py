@@ -13,11 +13,11 @@ from ..evaluation import macro_f1
 def plot_confusion_matrix(
     confusion: np.ndarray, classes: Sequence[str]
 ) -> Figure:
-    """Draw shares of each true class (colour, per cent) and the counts.
+    """Plot fractions of each true class (color, percent) and the counts.
 
     Args:
         confusion: Counts, (C, C); row = truth.
-        classes: C class names.
+        classes: Names of the C classes.
 
     Returns:
         The figure; ``figure.savefig(path)`` writes it. Cells without a count
@@ -25,19 +25,19 @@ def plot_confusion_matrix(
     """
     size = len(classes)
     support = confusion.sum(axis=1, keepdims=True)
-    shares = confusion / np.maximum(support, 1)
+    fractions = confusion / np.maximum(support, 1)
     side = max(1.6 + 0.72 * size, 4.5)
     figure = Figure(figsize=(side, side), dpi=150)
     figure.set_layout_engine('constrained')
     axes = figure.add_subplot()
-    axes.imshow(shares, cmap='Blues', vmin=0, vmax=1)
+    axes.imshow(fractions, cmap='Blues', vmin=0, vmax=1)
     for row, column in np.ndindex(size, size):
         if not confusion[row, column]:
             continue  # a blank cell is easier on the eye than 0 %
-        share = shares[row, column]
-        ink = 'white' if share > 0.55 else '#222222'
+        fraction = fractions[row, column]
+        ink = 'white' if fraction > 0.55 else '#222222'
         for text, offset, points in (
-            (f'{share:.0%}', -0.12, 10),
+            (f'{fraction:.0%}', -0.12, 10),
             (f'{confusion[row, column]:,}', 0.22, 7),
         ):
             axes.text(
@@ -54,7 +54,7 @@ def plot_confusion_matrix(
     )
     axes.set_yticks(range(size), classes)
     axes.set_xlabel('predicted', labelpad=8)
-    axes.set_ylabel('truth', labelpad=8)
+    axes.set_ylabel('ground truth', labelpad=8)
     axes.set_title(
         f'macro-F1 {macro_f1(confusion):.2f} %, {confusion.sum():,} samples\n',
         loc='left',
@@ -62,13 +62,13 @@ def plot_confusion_matrix(
     axes.text(
         0,
         1.01,
-        'share of the true class, number below',
+        'fraction of the true class, count below',
         transform=axes.transAxes,
         fontsize=9,
         color='#555555',
         va='bottom',
     )
-    # white lines between the cells
+    # White lines between the cells.
     axes.set_xticks(np.arange(1, size) - 0.5, minor=True)
     axes.set_yticks(np.arange(1, size) - 0.5, minor=True)
     axes.grid(which='minor', color='white', linewidth=1.5)

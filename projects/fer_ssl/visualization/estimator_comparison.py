@@ -1,4 +1,4 @@
-"""Bars of the feedback estimators, from the table of their identity check."""
+"""Bar chart of the feedback estimators, from their identity check."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-_COLOURS = ('#9ecae1', '#3182bd')
+_COLORS = ('#9ecae1', '#3182bd')
 
 
 def plot_estimators(rows: Sequence[dict]) -> Figure:
-    """Draw cosine of one draw and of the expectation, and the bias.
+    """Plot the cosine of one draw and of the expectation, and the bias.
 
     Args:
-        rows: As
-            :func:`fer_ssl.experiments.feedback_identity.compare_estimators`
-            gives them; those of the smallest ``student_lr`` are drawn.
+        rows: Results of
+            :func:`fer_ssl.experiments.feedback_identity.compare_estimators`;
+            rows of the smallest ``student_lr`` are drawn.
 
     Returns:
         The figure; ``figure.savefig(path)`` writes it.
@@ -27,17 +27,17 @@ def plot_estimators(rows: Sequence[dict]) -> Figure:
     figure.set_layout_engine('constrained')
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     places = np.arange(len(rows))[::-1]
-    for offset, key, label, colour in (
-        (-0.2, 'cosine_single_draw', 'one draw (mean)', _COLOURS[0]),
-        (0.2, 'cosine_expectation', 'expectation', _COLOURS[1]),
+    for offset, key, label, color in (
+        (-0.2, 'cosine_single_draw', 'one draw (mean)', _COLORS[0]),
+        (0.2, 'cosine_expectation', 'expectation', _COLORS[1]),
     ):
         values = [row[key] for row in rows]
         bars = left.barh(
-            places + offset, values, 0.38, color=colour, label=label
+            places + offset, values, 0.38, color=color, label=label
         )
         left.bar_label(bars, fmt='%.2f', padding=3, fontsize=8)
     left.set_yticks(places, [row['estimator'] for row in rows])
-    left.margins(x=0.2)  # room for the numbers
+    left.margins(x=0.2)  # space for the bar labels
     left.axvline(0, color='#888888', linewidth=0.8)
     left.set_xlabel('cosine with the true gradient')
     left.legend(fontsize=8, loc='lower right')
@@ -48,9 +48,9 @@ def plot_estimators(rows: Sequence[dict]) -> Figure:
         color='#de2d26',
     )
     right.bar_label(bars, fmt='%.1f', padding=3, fontsize=8)
-    right.set_xlabel('|bias by BatchNorm| / |signal|')
+    right.set_xlabel('|BatchNorm bias| / |signal|')
     right.margins(x=0.2)
-    figure.suptitle(f"Feedback estimators, student's learning rate {rate:g}")
+    figure.suptitle(f'Feedback estimators, student learning rate {rate:g}')
     for axes in (left, right):
         axes.spines[['top', 'right']].set_visible(False)
     return figure

@@ -1,4 +1,4 @@
-"""Timeline of a video of one's own: what each face shows, and when."""
+"""Timeline of the expressions of each face in a video."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ from matplotlib.patches import Patch
 from ..evaluation.face_predictions import FacePredictions
 from .class_colors import class_colors
 
-# Columns of the picture: a longer video shows every n-th moment.
+# Columns of the image; a longer video is subsampled.
 _MOMENTS = 2000
-_MOST_FACES = 40
-_VISIBLE = 3  # columns
+_MAX_FACES = 40
+_MIN_COLUMNS = 3  # of a face, to be visible
 _RAW, _SMOOTH, _GAP = 0.25, 0.75, 0.35  # heights
 # Above a face, between raw and smooth, below it.
 _LINES, _WIDTHS = ('#999999', 'white', '#999999'), (0.5, 1.5, 0.5)
 
 
 def plot_face_timeline(predictions: FacePredictions) -> Figure:
-    """One row per face: its classes, above them those before smoothing.
+    """Plot one row per face: smoothed classes, and raw ones above them.
 
-    Blank where the face is not seen. Of very many faces the longest are
-    shown, and in a long video none that would be too short to see.
+    A row is blank where the face is not seen. If there are very many faces,
+    only the longest tracks are shown; in a long video, tracks too short to be
+    visible are left out.
 
     Args:
-        predictions: Of one video.
+        predictions: Predictions for one video.
 
     Returns:
         The figure; ``figure.savefig(path)`` writes it.
     """
     classes = predictions.classes
-    colours = np.array([*class_colors(classes), (1, 1, 1)])
+    colors = np.array([*class_colors(classes), (1, 1, 1)])
     shown = _longest_faces(predictions)
     frames, times = predictions.frames, predictions.times
     end = float(times[-1] + np.diff(times).mean()) if len(times) > 1 else 1.0
@@ -39,10 +40,10 @@ def plot_face_timeline(predictions: FacePredictions) -> Figure:
     figure.set_layout_engine('constrained')
     axes = figure.add_subplot()
 
-    # The picture that is on the screen at each moment.
+    # The frame that is on the screen at each moment.
     moments = (np.arange(_MOMENTS) + 0.5) / _MOMENTS * end
     seen = frames[np.searchsorted(times, moments, side='right') - 1]
-    top, centres = 0.0, []
+    top, centers = 0.0, []
     for face in shown:
         rows = np.flatnonzero(predictions.faces['face'] == face)
         own = predictions.faces['frame'][rows]
@@ -55,7 +56,7 @@ def plot_face_timeline(predictions: FacePredictions) -> Figure:
         ):
             label = np.where(is_there, labels[rows[at]], len(classes))
             axes.imshow(
-                colours[label][None],
+                colors[label][None],
                 aspect='auto',
                 extent=(0, end, top + height, top),
                 interpolation='nearest',
@@ -63,11 +64,11 @@ def plot_face_timeline(predictions: FacePredictions) -> Figure:
             top += height
         lines = begin, begin + _RAW, top
         axes.hlines(lines, 0, end, color=_LINES, linewidth=_WIDTHS)
-        centres.append((begin + top) / 2)
+        centers.append((begin + top) / 2)
         top += _GAP
     axes.set_xlim(0, end)
     axes.set_ylim(max(top - _GAP, 1) + 0.02, -0.02)
-    axes.set_yticks(centres, [f'face {face}' for face in shown])
+    axes.set_yticks(centers, [f'face {face}' for face in shown])
     axes.tick_params(axis='y', length=0)
     axes.set_xlabel('seconds')
     title = predictions.video
@@ -79,7 +80,7 @@ def plot_face_timeline(predictions: FacePredictions) -> Figure:
     axes.set_title('thin: raw, thick: smoothed', loc='right', fontsize=9)
     axes.spines[:].set_visible(False)
     figure.legend(
-        handles=[Patch(color=c, label=n) for c, n in zip(colours, classes)],
+        handles=[Patch(color=c, label=n) for c, n in zip(colors, classes)],
         loc='outside lower center',
         ncols=min(len(classes), 9),
         frameon=False,
@@ -90,9 +91,9 @@ def plot_face_timeline(predictions: FacePredictions) -> Figure:
 
 
 def _longest_faces(predictions: FacePredictions) -> list[int]:
-    """Numbers of the faces that are seen longest, ascending."""
+    """Return the track IDs of the longest tracks, ascending."""
     counts = np.bincount(predictions.faces['face'])[1:]
-    order = np.argsort(-counts, kind='stable')[:_MOST_FACES]
-    visible = _VISIBLE * len(predictions.frames) / _MOMENTS
+    order = np.argsort(-counts, kind='stable')[:_MAX_FACES]
+    visible = _MIN_COLUMNS * len(predictions.frames) / _MOMENTS
     order = order[counts[order] >= min(visible, counts.max(initial=0))]
     return sorted((order + 1).tolist())

@@ -1,4 +1,4 @@
-"""Scores of several methods: every seed, the mean and its spread."""
+"""Plot of the scores of several methods: seeds, mean and std."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _SCORES = dict(macro_f1='macro-F1, %', uar='UAR, %')
 def plot_methods(
     rows: Sequence[dict], scores: Mapping[str, str] = _SCORES
 ) -> Figure:
-    """Draw scores side by side, with a line for each method.
+    """Plot scores side by side, with one line per method.
 
-    A dot is a seed, the upright stroke the mean, the bar one standard
-    deviation to both sides.
+    A dot is a seed, the vertical stroke the mean, and the bar extends one
+    standard deviation to both sides.
 
     Args:
-        rows: One for each training: ``method`` and the scores; NaN is left
-            out.
-        scores: Title of each score, by its name in the rows. Defaults to
+        rows: One row per training, with ``method`` and the scores; NaN is
+            left out.
+        scores: Title of each score, by its key in the rows. Defaults to
             ``macro_f1`` and ``uar``, in percent.
 
     Returns:
@@ -40,11 +40,11 @@ def plot_methods(
             values = [value for value in values if not np.isnan(value)]
             if not values:
                 continue
-            spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
+            std = np.std(values, ddof=1) if len(values) > 1 else 0.0
             axes.errorbar(
                 np.mean(values),
                 place,
-                xerr=spread,
+                xerr=std,
                 fmt='|',
                 color='#08306b',
                 ecolor='#c6dbef',
@@ -66,8 +66,7 @@ def plot_methods(
     panels[0].set_yticks(places, names)
     panels[0].set_ylim(-0.6, len(names) - 0.4)
     figure.supxlabel(
-        'dot: one seed, stroke: mean, bar: one standard deviation to both '
-        'sides',
+        'dot: one seed, stroke: mean, bar: mean ± one standard deviation',
         fontsize='small',
         color='#555555',
     )

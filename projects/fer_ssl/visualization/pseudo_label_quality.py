@@ -1,4 +1,4 @@
-"""Pseudo-labels against the truth, over a training."""
+"""Plot of pseudo-labels against the ground truth during training."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from matplotlib.figure import Figure
 
 
 def plot_pseudo_label_quality(rows: Sequence[dict]) -> Figure:
-    """Draw accuracy and coverage over the iterations, and the last recalls.
+    """Plot accuracy and coverage over the iterations, and the final recalls.
 
-    A thin line is a seed; the bars are the means over the seeds, the dots the
+    Each thin line is a seed; bars are means over the seeds, and dots are
     seeds.
 
     Args:
-        rows: What
-            :func:`fer_ssl.experiments.study_report.pseudo_label_rows` gives.
+        rows: Result of
+            :func:`fer_ssl.experiments.study_report.pseudo_label_rows`.
 
     Returns:
         The figure; ``figure.savefig(path)`` writes it.
     """
     steps = list(dict.fromkeys(row['step'] for row in rows))
-    colours = dict(zip(steps, colormaps['tab10'].colors * len(steps)))
+    colors = dict(zip(steps, colormaps['tab10'].colors * len(steps)))
     figure = Figure(figsize=(11, 3.6), dpi=150)
     figure.set_layout_engine('constrained')
     accuracy, coverage, recall = figure.subplots(
@@ -38,7 +38,7 @@ def plot_pseudo_label_quality(rows: Sequence[dict]) -> Figure:
             axes.plot(
                 [point['iter'] for point in points],
                 [100 * point[key] for point in points],
-                color=colours[step],
+                color=colors[step],
                 linewidth=1,
                 label=None if step in labeled else step,
             )
@@ -55,11 +55,11 @@ def plot_pseudo_label_quality(rows: Sequence[dict]) -> Figure:
         places = np.arange(len(classes)) + width * (number + 0.5) - 0.4
         known = ~np.isnan(values)
         means = np.where(known, values, 0).sum(0) / known.sum(0).clip(1)
-        recall.bar(places, means, width, color=colours[step], alpha=0.6)
+        recall.bar(places, means, width, color=colors[step], alpha=0.6)
         for one in values:
-            recall.plot(places, one, '.', color=colours[step], markersize=4)
+            recall.plot(places, one, '.', color=colors[step], markersize=4)
     recall.set_xticks(range(len(classes)), classes, rotation=40, ha='right')
-    recall.set_title('last recall of each class, %', fontsize='medium')
+    recall.set_title('final recall of each class, %', fontsize='medium')
     for axes in (accuracy, coverage, recall):
         axes.set_ylim(0, 102)
         axes.grid(axis='y', color='#dddddd')

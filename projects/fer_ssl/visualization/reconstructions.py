@@ -1,4 +1,4 @@
-"""Faces, what a masked autoencoder saw of them, and what it made of that."""
+"""Plot of faces, their visible patches and their reconstructions."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ def reconstruct(
     """Run a masked autoencoder on faces.
 
     With ``norm_pix`` the network predicts patches of mean 0 and variance 1;
-    mean and variance are then those of the true patch, as is usual in such
-    pictures.
+    they then get mean and variance of the true patch, as is usual in such
+    figures.
 
     Args:
-        model: In eval mode.
-        images: Normalised faces, (B, 3, H, H).
+        model: Masked autoencoder in eval mode.
+        images: Normalized faces, (B, 3, H, H).
 
     Returns:
-        Faces with the predicted patches in the masked places, (B, 3, H, H),
-        and the mask of pixels, 1 = not seen, (B, 1, H, H).
+        Faces with predictions in place of the masked patches, (B, 3, H, H),
+        and the pixel mask, 1 = masked, (B, 1, H, H).
     """
     head = model.head
     latent, mask, ids_restore = model.backbone(images)
@@ -40,25 +40,25 @@ def reconstruct(
 def plot_reconstructions(
     model: MAE, images: torch.Tensor, pixels: torch.Tensor
 ) -> Figure:
-    """Rows of face, masked face and reconstruction.
+    """Plot rows of faces, masked faces and reconstructions.
 
     Args:
-        model: In eval mode.
-        images: Normalised faces, (B, 3, H, H).
-        pixels: Mean and standard deviation of the normalisation, RGB in 0 to
-            255, (2, 3).
+        model: Masked autoencoder in eval mode.
+        images: Normalized faces, (B, 3, H, H).
+        pixels: Mean and standard deviation of the normalization, RGB from 0
+            to 255, (2, 3).
     """
     faces, mask = reconstruct(model, images)
     mean, std = pixels[..., None, None]
 
-    def shown(x: torch.Tensor) -> torch.Tensor:
+    def to_rgb(x: torch.Tensor) -> torch.Tensor:
         return ((x * std + mean) / 255).clamp(0, 1)
 
-    grey = torch.full_like(images, 0.5)
+    gray = torch.full_like(images, 0.5)
     rows = {
-        'face': shown(images),
-        'seen': torch.where(mask > 0, grey, shown(images)),
-        'reconstructed': shown(faces),
+        'face': to_rgb(images),
+        'visible': torch.where(mask > 0, gray, to_rgb(images)),
+        'reconstructed': to_rgb(faces),
     }
     count = len(images)
     figure = Figure(figsize=(1.1 * count + 1, 3.6), dpi=150)

@@ -1,4 +1,4 @@
-"""Pictures of valence and arousal, and of action units."""
+"""Plots of valence and arousal, and of action units."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from matplotlib.ticker import MaxNLocator
 from ..evaluation import VideoPrediction
 from ..labels import IGNORE_LABEL, IGNORE_VALENCE_AROUSAL
 
-TRUTH_COLOUR = '#1c2733'
-PREDICTED_COLOUR = '#3573b1'
-NO_FACE_COLOUR = '#e3e8ed'
-INACTIVE_COLOUR = '#eef1f4'
-NO_TRUTH_COLOUR = '#ffffff'
+TRUTH_COLOR = '#1c2733'
+PREDICTED_COLOR = '#3573b1'
+NO_FACE_COLOR = '#e3e8ed'
+INACTIVE_COLOR = '#eef1f4'
+NO_TRUTH_COLOR = '#ffffff'
 
 
 def plot_valence_arousal(
     video: VideoPrediction, names: Sequence[str]
 ) -> Figure:
-    """Truth and prediction of every frame as curves, a panel per column.
+    """Plot truth and prediction of every frame as curves, a panel per column.
 
-    Frames without a face have a grey ground. The truth has a gap where a
-    frame is not annotated.
+    Frames without a face have a gray background. The truth has a gap where
+    frames are not annotated.
 
     Args:
-        video: With scores (T, C) in [-1, 1], and labels (T, C) or None.
-        names: C names.
+        video: Predictions with scores (T, C) in [-1, 1], and labels (T, C) or
+            None.
+        names: Names of the C columns.
     """
     figure = Figure(figsize=(11, 0.9 + 1.3 * len(names)), dpi=150)
     figure.set_layout_engine('constrained')
@@ -43,7 +44,7 @@ def plot_valence_arousal(
             1,
             where=~video.has_face,
             step='mid',
-            color=NO_FACE_COLOUR,
+            color=NO_FACE_COLOR,
             linewidth=0,
             label='no face',
         )
@@ -55,12 +56,16 @@ def plot_valence_arousal(
                 video.labels[:, column],
             )
             axes.plot(
-                frames, truth, color=TRUTH_COLOUR, linewidth=1.4, label='truth'
+                frames,
+                truth,
+                color=TRUTH_COLOR,
+                linewidth=1.4,
+                label='ground truth',
             )
         axes.plot(
             frames,
             video.scores[:, column],
-            color=PREDICTED_COLOUR,
+            color=PREDICTED_COLOR,
             linewidth=1.4,
             label='predicted',
         )
@@ -93,23 +98,23 @@ def plot_action_units(
     names: Sequence[str],
     threshold: float | Sequence[float] = 0.5,
 ) -> Figure:
-    """Two bands per action unit: the truth, and below it the prediction.
+    """Plot two bands per action unit: the truth, and the prediction below it.
 
     Predictions are pale in frames without a face. The truth is blank where a
     frame is not annotated.
 
     Args:
-        video: With scores (T, A) and labels (T, A) or None.
-        names: A names.
-        threshold: A unit with a larger score is active.
+        video: Predictions with scores (T, A) and labels (T, A) or None.
+        names: Names of the A units.
+        threshold: Score above which a unit is active.
     """
     inactive, truth, predicted, unknown = (
-        np.array(to_rgb(colour))
-        for colour in (
-            INACTIVE_COLOUR,
-            TRUTH_COLOUR,
-            PREDICTED_COLOUR,
-            NO_TRUTH_COLOUR,
+        np.array(to_rgb(color))
+        for color in (
+            INACTIVE_COLOR,
+            TRUTH_COLOR,
+            PREDICTED_COLOR,
+            NO_TRUTH_COLOR,
         )
     )
     size = video.num_frames
@@ -144,7 +149,7 @@ def plot_action_units(
     axes.set_title(video.name, loc='left', fontweight='bold')
     axes.spines[:].set_visible(False)
     entries = [
-        Patch(color=truth, label='active in the truth (upper band)'),
+        Patch(color=truth, label='active in the ground truth (upper band)'),
         Patch(color=predicted, label='predicted active (lower band)'),
         Patch(color=inactive, label='not active'),
     ]
@@ -162,12 +167,12 @@ def plot_action_units(
 def plot_density(
     truth: np.ndarray, predicted: np.ndarray, names: Sequence[str]
 ) -> Figure:
-    """Where predictions lie for each truth: two-dimensional histograms.
+    """Plot two-dimensional histograms of truth and prediction.
 
     Args:
-        truth: Valence and arousal, (N, C), all annotated.
-        predicted: (N, C).
-        names: C names.
+        truth: Annotated valence and arousal, (N, C).
+        predicted: Predictions, (N, C).
+        names: Names of the C columns.
     """
     figure = Figure(figsize=(4.2 * len(names), 3.9), dpi=150)
     figure.set_layout_engine('compressed')
@@ -177,7 +182,7 @@ def plot_density(
         counts, _, _ = np.histogram2d(
             predicted[:, column], truth[:, column], bins=(edges, edges)
         )
-        picture = axes.imshow(
+        image = axes.imshow(
             np.ma.masked_equal(counts, 0),
             extent=(-1, 1, -1, 1),
             origin='lower',
@@ -188,12 +193,12 @@ def plot_density(
         axes.plot((-1, 1), (-1, 1), color='#8a96a3', linewidth=0.8)
         axes.set_xticks((-1, 0, 1))
         axes.set_yticks((-1, 0, 1))
-        axes.set_xlabel('truth')
+        axes.set_xlabel('ground truth')
         axes.set_ylabel('predicted')
         axes.set_title(name, loc='left', fontweight='bold')
         axes.spines[:].set_color('#c3ccd4')
         bar = figure.colorbar(
-            picture, ax=axes, shrink=0.8, aspect=24, format='%g'
+            image, ax=axes, shrink=0.8, aspect=24, format='%g'
         )
         bar.outline.set_visible(False)
         bar.ax.minorticks_off()

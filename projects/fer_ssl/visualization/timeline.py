@@ -1,4 +1,4 @@
-"""Timeline of one video: truth and predictions of every frame."""
+"""Timeline of one video, with truth and predictions of every frame."""
 
 from __future__ import annotations
 
@@ -14,47 +14,47 @@ from ..evaluation import VideoPrediction, VideoPredictions
 from ..labels import IGNORE_LABEL
 from .class_colors import class_colors
 
-NO_FACE_COLOUR = '#333333'
+NO_FACE_COLOR = '#333333'
 BAND, FACE_BAND, GAP = 1.0, 0.22, 0.16  # heights
 
 
 def plot_timeline(
     predictions: Mapping[str, VideoPrediction], classes: Sequence[str]
 ) -> Figure:
-    """Draw one coloured band for the truth and one per prediction.
+    """Plot one colored band for the truth and one per prediction.
 
-    Frames without a face are pale in the predictions, which had to be filled
-    in there, and dark in the thin band at the bottom. Frames that are not
+    Frames without a face are pale in the predictions, which are filled in
+    there, and dark in the thin band at the bottom. Frames that are not
     annotated are blank in the truth.
 
     Args:
-        predictions: The same video by name of the prediction, from top to
+        predictions: Predictions for the same video by name, from top to
             bottom, such as ``{'raw': ..., 'smoothed': ...}``.
-        classes: C class names.
+        classes: Names of the C classes.
 
     Returns:
         The figure; ``figure.savefig(path)`` writes it.
     """
     first = next(iter(predictions.values()))
-    colours = np.array(class_colors(classes))
+    colors = np.array(class_colors(classes))
     figure = Figure(figsize=(11, 1.5 + 0.62 * len(predictions)), dpi=150)
     figure.set_layout_engine('constrained')
     axes = figure.add_subplot()
 
     bands = []  # (caption, RGB (T, 3), height)
-    if first.labels is not None:  # -1 takes the last colour, white
-        image = np.append(colours, [[1, 1, 1]], axis=0)[first.labels]
-        bands.append(('truth', image, BAND))
+    if first.labels is not None:  # label -1 indexes the last color, white
+        image = np.append(colors, [[1, 1, 1]], axis=0)[first.labels]
+        bands.append(('ground truth', image, BAND))
     for name, video in predictions.items():
-        image = colours[video.predicted]
+        image = colors[video.predicted]
         image[~video.has_face] = 0.4 * image[~video.has_face] + 0.6
         bands.append((_caption(name, video), image, BAND))
     if not first.has_face.all():
         image = np.ones((first.num_frames, 3))
-        image[~first.has_face] = to_rgb(NO_FACE_COLOUR)
+        image[~first.has_face] = to_rgb(NO_FACE_COLOR)
         bands.append(('no face', image, FACE_BAND))
 
-    top, centres = 0.0, []
+    top, centers = 0.0, []
     for _, image, height in bands:
         extent = (0.5, first.num_frames + 0.5, top + height, top)
         axes.imshow(
@@ -63,11 +63,11 @@ def plot_timeline(
         axes.plot(
             *_outline(*extent), color='#999999', linewidth=0.6, clip_on=False
         )
-        centres.append(top + height / 2)
+        centers.append(top + height / 2)
         top += height + GAP
     axes.set_xlim(0.5, first.num_frames + 0.5)
     axes.set_ylim(top - GAP, 0)
-    axes.set_yticks(centres, [caption for caption, _, _ in bands])
+    axes.set_yticks(centers, [caption for caption, _, _ in bands])
     axes.tick_params(axis='y', length=0)
     axes.xaxis.set_major_locator(
         MaxNLocator(10, integer=True, steps=[1, 2, 5, 10])
@@ -75,7 +75,7 @@ def plot_timeline(
     axes.set_xlabel('frame')
     axes.set_title(first.name, loc='left', fontweight='bold', parse_math=False)
     axes.spines[:].set_visible(False)
-    entries = [Patch(color=c, label=n) for c, n in zip(colours, classes)]
+    entries = [Patch(color=c, label=n) for c, n in zip(colors, classes)]
     if first.labels is not None and (first.labels == IGNORE_LABEL).any():
         entries.append(Patch(fc='w', ec='#999999', label='not annotated'))
     figure.legend(
@@ -90,11 +90,13 @@ def plot_timeline(
 
 
 def most_changed_video(raw: VideoPredictions, new: VideoPredictions) -> str:
-    """Name of the video with most frames whose label differs; ties: longest.
+    """Return the name of the video with the most changed frames.
+
+    Among videos with equally many changed frames, the longest is taken.
 
     Args:
         raw: Predictions.
-        new: Predictions for the same videos, such as ``raw`` smoothed.
+        new: Other predictions for the same videos, such as ``raw`` smoothed.
     """
     return max(
         raw,
@@ -106,18 +108,18 @@ def most_changed_video(raw: VideoPredictions, new: VideoPredictions) -> str:
 
 
 def _caption(name: str, video: VideoPrediction) -> str:
-    """Name of a band and how many of the annotated frames it has right."""
+    """Return the name of a band, with its accuracy on annotated frames."""
     if video.labels is None:
         return name
     labeled = video.labels != IGNORE_LABEL
     if not labeled.any():
         return name
-    right = (video.predicted == video.labels)[labeled].mean()
-    return f'{name}\n{right:.0%} right'
+    accuracy = (video.predicted == video.labels)[labeled].mean()
+    return f'{name}\n{accuracy:.0%} correct'
 
 
 def _outline(
     left: float, right: float, bottom: float, top: float
 ) -> tuple[list[float], list[float]]:
-    """x and y of the rectangle's outline."""
+    """Return x and y of the outline of a rectangle."""
     return [left, right, right, left, left], [top, top, bottom, bottom, top]

@@ -1,4 +1,4 @@
-"""Curves of a training, from what MMEngine has logged of it."""
+"""Training curves, plotted from the logs of MMEngine."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from matplotlib.ticker import MaxNLocator
 
 from .class_colors import class_colors
 
-LINE_COLOURS = ('#3573b1', '#c8323c', '#7a9a3a', '#6b4c9a', '#f2b825')
-SHARE = 'pseudo_label/share_'
-#: Curves that are smoothed: an iteration alone says little.
-SMOOTH_FROM = 40  # points
+LINE_COLORS = ('#3573b1', '#c8323c', '#7a9a3a', '#6b4c9a', '#f2b825')
+CLASS_FRACTION = 'pseudo_label/share_'
+#: Curves of at least this many points are smoothed; single iterations are too
+#: noisy to read.
+MIN_SMOOTHED_POINTS = 40
 
 
 def find_training(
     checkpoint: str, meta: Mapping
 ) -> tuple[list[Path], list[dict]]:
-    """What was logged by the training that wrote a checkpoint, up to it.
+    """Find the log of the training that wrote a checkpoint, up to it.
 
-    MMEngine logs into ``<work_dir>/<time of the start>/vis_data/
-    scalars.json``, and that time ends the ``experiment_name`` in the
-    checkpoint. Of a training that was resumed, the part before is in the
-    folder of an earlier start.
+    MMEngine logs to ``<work_dir>/<start time>/vis_data/scalars.json``, and the
+    ``experiment_name`` in the checkpoint ends with that time. If the training
+    was resumed, its earlier part is in the folder of an earlier start.
 
     Args:
-        checkpoint: File in ``work_dir``.
-        meta: The ``meta`` in it.
+        checkpoint: The checkpoint, a file in ``work_dir``.
+        meta: The ``meta`` of the checkpoint.
 
     Returns:
-        The files, and their lines in order of ``step``; both empty where
+        The log files, and their lines in order of ``step``; both empty if
         there are none.
     """
     start = '_'.join(meta.get('experiment_name', '').split('_')[-2:])
@@ -58,10 +58,10 @@ def find_training(
 
 
 def _read(file: Path) -> list[dict]:
-    """Lines with the iteration as ``step``, not the epoch of a validation."""
+    """Read lines, with the iteration in place of a validation's epoch."""
     lines, step = [], 0
     for text in file.read_text(encoding='utf-8').splitlines():
-        with contextlib.suppress(json.JSONDecodeError):  # killed in the line
+        with contextlib.suppress(json.JSONDecodeError):  # a truncated line
             line = json.loads(text)
             step = line['step'] = max(step, line['step'])
             lines.append(line)
@@ -69,7 +69,7 @@ def _read(file: Path) -> list[dict]:
 
 
 def _resumed_at(lines: Sequence[Mapping]) -> int:
-    """Iteration that these lines go on from; 0 if they start at the start."""
+    """Return the iteration at which these lines resume; 0 if they do not."""
     steps = [line['step'] for line in lines if 'loss' in ' '.join(line)]
     if len(steps) < 2:
         return 0
@@ -77,7 +77,7 @@ def _resumed_at(lines: Sequence[Mapping]) -> int:
 
 
 def curves(lines: Sequence[Mapping], prefix: str) -> dict[str, np.ndarray]:
-    """Points (N, 2) of step and value, by name, of keys with ``prefix``."""
+    """Return the (N, 2) points (step, value) of each key with ``prefix``."""
     found: dict[str, list] = {}
     for line in lines:
         for key, value in line.items():
@@ -87,56 +87,58 @@ def curves(lines: Sequence[Mapping], prefix: str) -> dict[str, np.ndarray]:
 
 
 def plot_feedback(lines: Sequence[Mapping]) -> Figure | None:
-    """Coefficient with its spread, and the share of positive ones."""
+    """Plot the coefficient with its std, and the fraction of positive ones."""
     found = curves(lines, 'feedback/')
     if 'feedback/mean' not in found:
         return None
     figure, (left, right) = _panels(2, lines)
-    mean, spread = found['feedback/mean'], found['feedback/spread']
+    mean, std = found['feedback/mean'], found['feedback/spread']
     left.fill_between(
         mean[:, 0],
-        mean[:, 1] - spread[:, 1],
-        mean[:, 1] + spread[:, 1],
-        color=LINE_COLOURS[0],
+        mean[:, 1] - std[:, 1],
+        mean[:, 1] + std[:, 1],
+        color=LINE_COLORS[0],
         alpha=0.15,
         linewidth=0,
-        label='± running spread',
+        label='± running standard deviation',
     )
     left.axhline(0, color='#8a96a3', linewidth=0.8)
-    _draw(left, mean, LINE_COLOURS[0], 'mean of the batch')
+    _draw(left, mean, LINE_COLORS[0], 'batch mean')
     left.set_title('Feedback coefficient', loc='left')
-    _draw(right, found['feedback/positive'], LINE_COLOURS[0], 'share')
+    _draw(right, found['feedback/positive'], LINE_COLORS[0], 'fraction')
     right.axhline(0.5, color='#8a96a3', linewidth=0.8)
     right.set_ylim(0, 1)
-    right.set_title('Share of positive coefficients', loc='left')
+    right.set_title('Fraction of positive coefficients', loc='left')
     _legend(left)
     return figure
 
 
 def plot_pseudo_labels(lines: Sequence[Mapping]) -> Figure | None:
-    """Confidence and accuracy of pseudo-labels, and shares of the classes."""
+    """Plot quality of the pseudo-labels, and the fractions of the classes."""
     found = curves(lines, 'pseudo_label/')
-    shares = {k: v for k, v in found.items() if k.startswith(SHARE)}
-    if not shares:
+    fractions = {
+        k: v for k, v in found.items() if k.startswith(CLASS_FRACTION)
+    }
+    if not fractions:
         return None
     figure, (left, right) = _panels(2, lines)
     captions = dict(
-        accuracy='right, where the truth is known',
-        confident='above the threshold',
+        accuracy='accuracy, if the ground truth is known',
+        confident='fraction above the threshold',
         confidence='mean confidence',
     )
-    for (key, caption), colour in zip(captions.items(), LINE_COLOURS):
+    for (key, caption), color in zip(captions.items(), LINE_COLORS):
         if f'pseudo_label/{key}' in found:
-            _draw(left, found[f'pseudo_label/{key}'], colour, caption)
+            _draw(left, found[f'pseudo_label/{key}'], color, caption)
     left.set_ylim(0, 1)
     left.set_title('Pseudo-labels', loc='left')
-    classes = [key.removeprefix(SHARE) for key in shares]
-    for name, points, colour in zip(
-        classes, shares.values(), class_colors(classes)
+    classes = [key.removeprefix(CLASS_FRACTION) for key in fractions]
+    for name, points, color in zip(
+        classes, fractions.values(), class_colors(classes)
     ):
-        _draw(right, points, colour, name)
+        _draw(right, points, color, name)
     right.set_ylim(bottom=0)
-    right.set_title('Share of each class among them', loc='left')
+    right.set_title('Fraction of each class', loc='left')
     _legend(left)
     _legend(right)
     return figure
@@ -145,11 +147,11 @@ def plot_pseudo_labels(lines: Sequence[Mapping]) -> Figure | None:
 def plot_losses(
     lines: Sequence[Mapping], scores: Sequence[str]
 ) -> Figure | None:
-    """Losses, and validation scores along the training.
+    """Plot losses and validation scores during training.
 
     Args:
-        lines: Of :func:`find_training`.
-        scores: Names of the scores to draw, as far as they were logged.
+        lines: Lines of :func:`find_training`.
+        scores: Keys of the scores to plot, if they were logged.
     """
     found = curves(lines, '')
     losses = {k: v for k, v in found.items() if 'loss' in k.split('/')[-1]}
@@ -159,16 +161,16 @@ def plot_losses(
         return None
     known = {key: found[key] for key in scores if key in found}
     figure, panels = _panels(1 + bool(known), lines)
-    for (key, points), colour in zip(losses.items(), LINE_COLOURS):
+    for (key, points), color in zip(losses.items(), LINE_COLORS):
         caption = key.replace('/loss_', ', ').replace('/loss', '')
-        _draw(panels[0], points, colour, caption)
+        _draw(panels[0], points, color, caption)
     panels[0].set_title('Losses', loc='left')
     _legend(panels[0])
     if known:
-        for (key, points), colour in zip(known.items(), LINE_COLOURS):
+        for (key, points), color in zip(known.items(), LINE_COLORS):
             panels[1].plot(
                 *points.T,
-                color=colour,
+                color=color,
                 marker='o',
                 markersize=3.5,
                 label=key,
@@ -178,38 +180,38 @@ def plot_losses(
     return figure
 
 
-def _panels(number: int, lines: Sequence[Mapping]) -> tuple[Figure, Sequence]:
-    """Figure with one or two panels over the same iterations."""
+def _panels(count: int, lines: Sequence[Mapping]) -> tuple[Figure, Sequence]:
+    """Create a figure with one or two panels over the same iterations."""
     figure = Figure(figsize=(11, 3.6), dpi=150)
     figure.set_layout_engine('constrained', wspace=0.06)
     panels = figure.subplots(1, 2)
-    for axes in panels[number:]:
+    for axes in panels[count:]:
         axes.set_visible(False)
-    for axes in panels[:number]:
+    for axes in panels[:count]:
         axes.set_xlabel('iteration')
         axes.set_xlim(0, 1.02 * lines[-1]['step'])
         axes.spines[['top', 'right']].set_visible(False)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.grid(axis='y', color='#e3e8ed', linewidth=0.8)
         axes.set_axisbelow(True)
-    return figure, panels[:number]
+    return figure, panels[:count]
 
 
-def _draw(axes, points: np.ndarray, colour, caption: str) -> None:
-    """A curve; of many points also their moving average."""
+def _draw(axes, points: np.ndarray, color, caption: str) -> None:
+    """Draw a curve; if it has many points, also their moving average."""
     steps, values = points.T
-    if len(points) < SMOOTH_FROM:
-        axes.plot(steps, values, color=colour, linewidth=1.6, label=caption)
+    if len(points) < MIN_SMOOTHED_POINTS:
+        axes.plot(steps, values, color=color, linewidth=1.6, label=caption)
         return
-    axes.plot(steps, values, color=colour, linewidth=0.7, alpha=0.3)
+    axes.plot(steps, values, color=color, linewidth=0.7, alpha=0.3)
     width = len(points) // 20 * 2 + 1
     padded = np.pad(values, width // 2, mode='edge')
     smooth = np.convolve(padded, np.full(width, 1 / width), mode='valid')
-    axes.plot(steps, smooth, color=colour, linewidth=1.6, label=caption)
+    axes.plot(steps, smooth, color=color, linewidth=1.6, label=caption)
 
 
 def _legend(axes) -> None:
-    """Below the panel, where it covers no curve."""
+    """Place the legend below the panel, where it covers no curve."""
     axes.legend(
         loc='upper center',
         bbox_to_anchor=(0.5, -0.2),

@@ -166,7 +166,7 @@ def test_two_networks_are_compared_on_the_same_draws(tmp_path):
     page = write(tmp_path / 'report.html', metrics, scores)
     assert {'student/macro_f1', 'teacher/macro_f1'} <= set(page.scores)
     # both gave the same scores here, so that every paired difference is 0
-    assert 'teacher less student' in page.text
+    assert 'teacher minus student' in page.text
     assert '+0.00 0.00 to 0.00' in page.text
 
 
@@ -215,8 +215,8 @@ def test_without_labels_there_is_no_truth(tmp_path, track):
     assert scores == {}
     page = write(tmp_path / 'report.html', metrics, scores)
     check_self_contained(page)
-    assert 'The set has no labels, so there is no truth' in page.text
-    assert 'The longest videos' in page.text and len(page.pictures) == 2
+    assert 'The set has no labels, so nothing is scored' in page.text
+    assert 'The longest videos' in page.text and len(page.figures) == 2
 
 
 def test_one_video_has_no_interval(tmp_path):
@@ -287,11 +287,11 @@ def test_curves_of_feedback_and_pseudo_labels(tmp_path):
         meta=dict(experiment_name=f'x_{start}', iter=60),
     )
     assert f'iteration 60, by the training started at {start}' in page.text
-    drawn = ' '.join(page.pictures)
+    drawn = ' '.join(page.figures)
     for text in (
         'Feedback coefficient',
-        'Share of positive coefficients',
-        'Share of each class among them',
+        'Fraction of positive coefficients',
+        'Fraction of each class',
         'fear',
         'Losses',
     ):
@@ -317,7 +317,7 @@ PROBE = """<!DOCTYPE html><body>
 @pytest.mark.parametrize('width', [1200, 400])
 @pytest.mark.parametrize('track', METRIC_TYPES)
 def test_a_browser_shows_it(tmp_path, track, width):
-    """All pictures are drawn, and nothing makes the page scroll sideways."""
+    """All figures are drawn, and the page does not scroll sideways."""
     names = ('chromium', 'chromium-browser', 'google-chrome')
     browser = next(filter(None, map(shutil.which, names)), None)
     if browser is None:
@@ -346,6 +346,6 @@ def test_a_browser_shows_it(tmp_path, track, width):
     )
     assert numbers, done.stdout[-2000:] + done.stderr[-2000:]
     found, broken, wide, inner = map(int, numbers[0])
-    assert (found, broken, inner) == (len(page.pictures), 0, width)
+    assert (found, broken, inner) == (len(page.figures), 0, width)
     assert found >= 4
     assert wide <= 0

@@ -1,7 +1,7 @@
-"""Expression scores of a confusion matrix: macro-F1, UAR and accuracy.
+"""Expression scores from a confusion matrix: macro-F1, UAR and accuracy.
 
-Everything is a function of the (C, C) matrix of counts, because counts can be
-summed over batches, videos and ranks without any loss, and scores cannot.
+Every score is a function of the (C, C) matrix of counts: counts add up exactly
+over batches, videos and ranks, whereas scores cannot be averaged.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from ...labels import IGNORE_LABEL
 def confusion_matrix(
     truth: np.ndarray, predicted: np.ndarray, num_classes: int
 ) -> np.ndarray:
-    """Count (truth, prediction) pairs; frames without a truth are left out.
+    """Count pairs of truth and prediction over the annotated frames.
 
     Args:
-        truth: Class indices, (N,); ``IGNORE_LABEL`` = not annotated.
-        predicted: Class indices, (N,).
-        num_classes: C.
+        truth: Ground-truth class indices, (N,); ``IGNORE_LABEL`` = not
+            annotated.
+        predicted: Predicted class indices, (N,).
+        num_classes: Number of classes C.
 
     Returns:
         Counts, (C, C) int64; row = truth, column = prediction.
@@ -34,7 +35,7 @@ def confusion_matrix(
     if truth.shape != predicted.shape or truth.ndim != 1:
         raise ValueError(
             'truth and predicted must be two (N,) arrays, got '
-            f'{truth.shape} and {predicted.shape}'
+            f'{truth.shape} and {predicted.shape}.'
         )
     labeled = truth != IGNORE_LABEL
     truth, predicted = truth[labeled], predicted[labeled]
@@ -43,7 +44,7 @@ def confusion_matrix(
         if wrong.size:
             raise ValueError(
                 f'{name} {wrong[0]} is not one of the {num_classes} classes '
-                f'(0 to {num_classes - 1}, {IGNORE_LABEL} = not annotated)'
+                f'(0 to {num_classes - 1}, {IGNORE_LABEL} = not annotated).'
             )
     counts = np.bincount(
         truth * num_classes + predicted, minlength=num_classes**2
@@ -52,7 +53,7 @@ def confusion_matrix(
 
 
 def class_f1(confusion: np.ndarray) -> np.ndarray:
-    """F1 of each class (paper A, Eq. 7) in the form 2 TP / (2 TP + FP + FN).
+    """Compute the F1 of each class, 2 TP / (2 TP + FP + FN) (paper A, Eq. 7).
 
     Args:
         confusion: Counts, (C, C); row = truth.
@@ -66,10 +67,10 @@ def class_f1(confusion: np.ndarray) -> np.ndarray:
 
 
 def macro_f1(confusion: np.ndarray) -> float:
-    """Mean F1 over all C classes, in percent (paper A, Eq. 8).
+    """Compute the mean F1 over all C classes, in percent (paper A, Eq. 8).
 
-    A class that never occurs counts as 0 and is still divided by, which is
-    the rule of the ABAW competitions.
+    A class that never occurs has an F1 of 0 and still counts in the mean, as
+    the ABAW challenges rule.
     """
     return 100.0 * float(class_f1(confusion).mean())
 
@@ -77,23 +78,23 @@ def macro_f1(confusion: np.ndarray) -> float:
 def scores_from_confusion(
     confusion: np.ndarray, classes: Sequence[str]
 ) -> dict[str, float]:
-    """All scores of one confusion matrix, in percent.
+    """Compute all scores of one confusion matrix, in percent.
 
     Args:
         confusion: Counts, (C, C); row = truth.
-        classes: C class names.
+        classes: Names of the C classes.
 
     Returns:
         ``macro_f1`` (over all C classes), ``uar`` (mean recall of the classes
         that occur in the truth), ``accuracy`` and ``f1_<class>``.
 
     Raises:
-        ValueError: If nothing was counted.
+        ValueError: If the matrix is empty.
     """
     support = confusion.sum(axis=1)
     if not support.any():
         raise ValueError(
-            'there is nothing to score: no sample of the set has a label'
+            'there is nothing to score: no sample of the set has a label.'
         )
     hits = np.diagonal(confusion)
     present = support > 0

@@ -18,14 +18,15 @@ from .frame_target_metric import FrameTargetMetric
 class ActionUnitMetric(FrameTargetMetric):
     """F1 of action units in percent, as the ABAW challenge scores them.
 
-    ``f1_<unit>`` from the counts over the whole set, and their mean
-    ``au_f1``, the score of the challenge. A frame counts for the units that
-    are annotated in it. ``pred_score`` holds probabilities, (A,) or (w, A).
+    Returns ``f1_<unit>``, computed from the counts over the whole set, and
+    their mean ``au_f1``, the score of the challenge. A frame counts only for
+    the units that are annotated in it. ``pred_score`` holds probabilities,
+    (A,) or (w, A).
 
     Args:
-        threshold: A unit with a larger probability is active. One for all,
-            or A of them.
-        kwargs: Those of :class:`FramePredictionMetric`.
+        threshold: Probability above which a unit is active; one for all
+            units, or one for each.
+        kwargs: Arguments of :class:`FramePredictionMetric`.
     """
 
     def __init__(

@@ -20,43 +20,44 @@ from ..video_predictions import (
 
 
 class FramePredictionMetric(BaseMetric):
-    """Base of metrics of images, or of all frames of whole videos.
+    """Base of metrics that score images, or all frames of whole videos.
 
-    What is scored depends on the data set. Without ``metainfo['videos']``:
-    its images, each data sample giving ``pred_score`` (C,) and ``gt_label``.
-    With ``metainfo['videos']`` (truth of every frame of every video by name):
-    all labeled frames of all videos, with or without a face. Each data sample
-    is then a window with ``video``, ``start`` (0-based frame), ``pred_score``
-    (w, C) and ``valid`` (w,), or one frame with ``pred_score`` (C,); see
-    :meth:`VideoPredictions.from_windows` for overlaps and gaps. Frames that
-    are predicted have a face, unless ``metainfo['has_face']`` says otherwise.
+    The data set decides which. Without ``metainfo['videos']`` its images are
+    scored; each data sample gives ``pred_score`` (C,) and ``gt_label``. With
+    ``metainfo['videos']`` (the truth of every frame, by name of the video) all
+    labeled frames of all videos are scored, with or without a face. Each data
+    sample is then a window with ``video``, ``start`` (0-based frame),
+    ``pred_score`` (w, C) and ``valid`` (w,), or a single frame with
+    ``pred_score`` (C,); :meth:`VideoPredictions.from_windows` defines how
+    overlaps are averaged and gaps filled. Predicted frames count as frames
+    with a face, unless ``metainfo['has_face']`` says otherwise.
 
-    Scores are functions of sums that can be added over frames, videos and
-    ranks. A subclass gives both (:meth:`sums`, :meth:`scores`,
+    Scores are functions of sums that add up over frames, videos and ranks. A
+    subclass defines both (:meth:`sums`, :meth:`scores`,
     :meth:`scores_of_videos`), and for images :meth:`image_entry`,
     :meth:`image_sums` and :meth:`score_images`.
 
     Args:
         network: Score ``<network>_pred_score`` instead of ``pred_score``.
-        task: Of a data set with several tasks: the one to score, of which
-            the model gives ``<task>_pred_score``. Also the default of
-            ``prefix``, as two tasks may have scores of the same name.
+        task: Task to score in a data set with several tasks; the model then
+            gives ``<task>_pred_score``. Also the default of ``prefix``, since
+            two tasks may have scores of the same name.
         post_process: Config (or list of configs) of the post-processors that
             are applied to every video before it is scored.
-        out_file: CSV file for the predictions that were scored.
+        out_file: CSV file to which the scored predictions are written.
         window_weights: How overlapping windows are averaged, ``'uniform'`` or
             ``'triangular'``.
-        prefix: Put before the keys, ``<prefix>/<key>``.
+        prefix: Prefix of the keys, ``<prefix>/<key>``.
         kwargs: Passed on to ``BaseMetric``.
     """
 
     #: Score of all columns in a video without any face; None = 1 / C.
     no_face_score: float | None = None
-    #: Whether to keep what was scored in :attr:`scored`, as a report asks.
-    #: A set of videos without any label is then no error.
+    #: Whether to keep the scored predictions in :attr:`scored` for a report.
+    #: If so, a set of videos without any label is not an error.
     keeps_scored = False
-    #: The predictions of videos after post-processing, or the entries of all
-    #: images in the order of the data set; None on every rank but the first.
+    #: Predictions of the videos after post-processing, or the entries of all
+    #: images in the order of the data set; None on all ranks but the first.
     scored: VideoPredictions | list | None = None
 
     def __init__(
@@ -79,7 +80,7 @@ class FramePredictionMetric(BaseMetric):
 
     @property
     def videos(self) -> dict | None:
-        """Truth of each video, or None if the data are images."""
+        """Truth of each video, or None for a data set of images."""
         videos = (self.dataset_meta or {}).get('videos')
         if videos is None or self.task is None:
             return videos
@@ -90,33 +91,33 @@ class FramePredictionMetric(BaseMetric):
         """Names of the columns of a prediction.
 
         Raises:
-            KeyError: The data set does not have the task, or it has several
-                and this metric names none of them.
+            KeyError: If the data set lacks the task, or has several tasks and
+                this metric names none of them.
         """
         tasks = self.dataset_meta.get('tasks', {})
         if self.task is None and not tasks:
             return self.dataset_meta['classes']
         if self.task not in tasks:
             raise KeyError(
-                f'{type(self).__name__}: task={self.task!r} is none of the '
-                f'tasks of the data set: {", ".join(tasks) or "it has one"}'
+                f'{type(self).__name__}: task={self.task!r} is not a task of '
+                f'the data set: {", ".join(tasks) or "it has a single one"}.'
             )
         return tasks[self.task]
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Keep one entry per data sample (BaseMetric counts them)."""
+        """Keep exactly one entry per data sample: BaseMetric counts them."""
         for sample in data_samples:
             if self.score_key not in sample:
                 raise KeyError(
                     f'the model gives no {self.score_key}, only '
-                    f'{sorted(sample)}'
+                    f'{sorted(sample)}.'
                 )
             scores = to_numpy(sample[self.score_key])
             scores = scores.reshape(-1, scores.shape[-1])  # (w, C)
             if scores.shape[1] != len(self.classes):
                 raise ValueError(
                     f'the model gives {scores.shape[1]} scores, but the data '
-                    f'set has {len(self.classes)} classes: {self.classes}'
+                    f'set has {len(self.classes)} classes: {self.classes}.'
                 )
             if 'videos' not in self.dataset_meta:
                 self._check_image(sample, scores)
@@ -125,11 +126,11 @@ class FramePredictionMetric(BaseMetric):
                 self.results.append(self._window_entry(sample, scores))
 
     def _check_image(self, sample: dict, scores: np.ndarray) -> None:
-        """Refuse what cannot be scored as one image."""
+        """Raise a ValueError if the scores are not those of a single image."""
         if len(scores) != 1:
             raise ValueError(
                 f'a window of {len(scores)} frames cannot be scored without '
-                "the truth of whole videos: metainfo['videos'] is missing"
+                "the truth of whole videos: metainfo['videos'] is missing."
             )
         if not np.isfinite(scores).all():
             rank, world_size = get_dist_info()
@@ -137,16 +138,16 @@ class FramePredictionMetric(BaseMetric):
             raise ValueError(
                 f'sample {index} ({sample.get("img_path", "no path")}): the '
                 f'scores are {scores[0].tolist()}; the model has diverged or '
-                'its checkpoint is damaged'
+                'its checkpoint is damaged.'
             )
 
     def _window_entry(self, sample: dict, scores: np.ndarray) -> dict:
-        """Window in the form of :meth:`VideoPredictions.from_windows`."""
+        """Convert a sample to a window of VideoPredictions.from_windows."""
         start = int(sample['start'])
         valid = np.ones(len(scores), dtype=bool)
         if 'valid' in sample:
             valid = to_numpy(sample['valid']).reshape(-1).astype(bool)
-        # here and not only when assembled: the rank that sees it must fail
+        # Checked here already, so that the rank that has the window fails.
         check_finite(
             scores[valid],
             f'video {sample["video"]}',
@@ -160,57 +161,61 @@ class FramePredictionMetric(BaseMetric):
         )
 
     def bound(self, scores: np.ndarray) -> np.ndarray:
-        """Scores in the range that a truth may have."""
+        """Clip scores to the range of the ground truth."""
         return scores
 
     @abstractmethod
     def image_entry(self, sample: dict, scores: np.ndarray) -> Any:
-        """What to keep of one image.
+        """Return what to keep of one image.
 
         Args:
             sample: The data sample, with ``gt_label``.
-            scores: (C,).
+            scores: Scores of the image, (C,).
         """
 
     @abstractmethod
     def score_images(self, entries: list) -> dict[str, float]:
-        """Scores of the images, the same on every rank.
+        """Compute the scores of the images, the same on every rank.
 
         Args:
-            entries: Those of this rank, of :meth:`image_entry`.
+            entries: Results of :meth:`image_entry` on this rank.
         """
 
     @abstractmethod
     def image_sums(self, entries: list) -> np.ndarray:
-        """:meth:`sums` of images, from their entries."""
+        """Compute :meth:`sums` of images from their entries."""
 
     @abstractmethod
     def sums(self, truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        """What the scores are made of, to be added; numbers of any shape.
+        """Compute the additive sums from which the scores follow.
 
         Args:
             truth: Labels of N frames, (N,) or (N, C).
-            scores: (N, C).
+            scores: Scores of the frames, (N, C).
+
+        Returns:
+            Numbers of any shape, which may be added over parts of the set.
         """
 
     @abstractmethod
     def scores(self, sums: np.ndarray) -> dict[str, float]:
-        """Scores of such sums."""
+        """Compute the scores from :meth:`sums`."""
 
     @abstractmethod
     def scores_of_videos(self, sums: np.ndarray) -> dict[str, float]:
-        """Scores of added :meth:`video_sums`, those with a face among them."""
+        """Compute the scores from the total of :meth:`video_sums`."""
 
     @abstractmethod
     def labeled(self, labels: np.ndarray) -> np.ndarray:
-        """Which frames of a video, or which images, count; bool (T,)."""
+        """Return which frames or images have a label, bool (T,)."""
 
     def labeled_images(self, entries: list) -> np.ndarray:
-        """Which images count; bool (N,). An entry starts with the truth."""
+        """Return which images have a label; bool (N,)."""
+        # An entry of an image starts with its truth.
         return self.labeled(np.array([truth for truth, _ in entries]))
 
     def video_sums(self, video: VideoPrediction) -> np.ndarray:
-        """:meth:`sums` of all frames and of those with a face, (2, ...)."""
+        """Compute :meth:`sums` of all frames and of those with a face."""
         face = video.has_face
         return np.stack(
             [
@@ -220,7 +225,7 @@ class FramePredictionMetric(BaseMetric):
         )
 
     def score_videos(self, predictions: VideoPredictions) -> dict[str, float]:
-        """Scores of all labeled frames, and of those with a face."""
+        """Score all labeled frames, and those with a face."""
         known = (v for v in predictions if v.labels is not None)
         return self.scores_of_videos(sum(map(self.video_sums, known)))
 
@@ -238,10 +243,10 @@ class FramePredictionMetric(BaseMetric):
         if self.post_process is not None or self.out_file is not None:
             raise ValueError(
                 'post_process and out_file are for videos, but the data set '
-                "has no metainfo['videos']"
+                "has no metainfo['videos']."
             )
-        # Rank r of W holds items r, r + W, ...; to even out the ranks the
-        # sampler repeats items, which then come last on their rank.
+        # Rank r of W holds items r, r + W, ... The sampler repeats items so
+        # that all ranks have equally many; repeated ones come last.
         rank, world_size = get_dist_info()
         own = len(range(rank, size, world_size))
         scores = self.score_images(self.results[:own])
@@ -266,14 +271,16 @@ class FramePredictionMetric(BaseMetric):
         ).apply(self.post_process)
         if self.out_file is not None:
             predictions.to_csv(self.out_file)
-            print_log(f'predictions are in {self.out_file}', logger='current')
+            print_log(
+                f'The predictions are in {self.out_file}.', logger='current'
+            )
         if self.keeps_scored:
             self.scored = predictions
         known = [(v.has_face, self.labeled(v.labels)) for v in predictions]
         num_labeled = sum(int(labeled.sum()) for _, labeled in known)
         if not num_labeled and (self.out_file or self.keeps_scored):
             print_log(
-                'the set has no labels: nothing is scored',
+                'The set has no labels: nothing is scored.',
                 logger='current',
                 level=logging.WARNING,
             )
@@ -281,17 +288,17 @@ class FramePredictionMetric(BaseMetric):
         check_labeled(num_labeled)
         num_with_face = sum(int((face & x).sum()) for face, x in known)
         print_log(
-            f'scored: {num_labeled:,} labeled frames, {num_with_face:,} of '
-            'them with a face',
+            f'Scored {num_labeled:,} labeled frames, {num_with_face:,} of '
+            'them with a face.',
             logger='current',
         )
         return self.score_videos(predictions)
 
     def score(self, predictions: VideoPredictions) -> dict[str, float]:
-        """Score predictions of a file or an ensemble, after post-processing.
+        """Post-process and score predictions of a file or an ensemble.
 
         Returns:
-            Scores by name, none where no frame has a label.
+            Scores by name; empty if no frame has a label.
         """
         classes = predictions.classes
         self.dataset_meta = dict(classes=classes)
@@ -306,15 +313,15 @@ class FramePredictionMetric(BaseMetric):
 
 
 def check_labeled(num_labeled: int) -> None:
-    """Raise a ValueError if there is nothing to score."""
+    """Raise a ValueError if no sample has a label."""
     if not num_labeled:
         raise ValueError(
-            'there is nothing to score: no sample of the set has a label'
+            'there is nothing to score: no sample of the set has a label.'
         )
 
 
 def to_numpy(value: Any) -> np.ndarray:
-    """Tensor (any device, any float type) or array -> numpy array."""
+    """Convert a tensor (any device or dtype) or an array to NumPy."""
     if isinstance(value, torch.Tensor):
         value = value.detach().cpu()
         return (value.float() if value.is_floating_point() else value).numpy()

@@ -12,17 +12,17 @@ from .frame_prediction_metric import (
 
 
 class FrameTargetMetric(FramePredictionMetric):
-    """Base of metrics of frames with a target per column, (T, C).
+    """Base of metrics of frames with one target per column, (T, C).
 
-    Images and windows are those of :class:`FramePredictionMetric`, the labels
-    of an image (C,) and of a video (T, C). For videos, every score has a
-    second one, ``<score>_with_face``, without the frames that have no face.
+    Images and windows are those of :class:`FramePredictionMetric`; the labels
+    of an image are (C,), those of a video (T, C). For videos, every score is
+    also given as ``<score>_with_face``, over the frames with a face only.
     """
 
     no_face_score = 0.0
 
     def image_entry(self, sample: dict, scores: np.ndarray) -> np.ndarray:
-        """Truth and bounded scores of one image, (2, C)."""
+        """Return truth and clipped scores of one image, (2, C)."""
         truth = to_numpy(sample['gt_label']).reshape(-1)
         return np.stack([truth, self.bound(scores)]).astype(np.float64)
 
@@ -30,7 +30,7 @@ class FrameTargetMetric(FramePredictionMetric):
         return self.sums(*self._columns(entries))
 
     def _columns(self, entries: list) -> tuple[np.ndarray, np.ndarray]:
-        """Truth and scores, (N, C) each; N may be 0 on a rank."""
+        """Return truth and scores, (N, C) each; N may be 0 on a rank."""
         pairs = np.array(entries).reshape(-1, 2, len(self.classes))
         return pairs[:, 0], pairs[:, 1]
 

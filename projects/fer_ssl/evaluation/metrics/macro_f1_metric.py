@@ -20,20 +20,20 @@ from .frame_prediction_metric import FramePredictionMetric, to_numpy
 class MacroF1Metric(FramePredictionMetric):
     """Macro-F1, UAR, accuracy and F1 of each class, in percent.
 
-    Section 4.3 of paper A (Eq. 7, 8) and the rule of the ABAW challenges: F1
-    of each class from the counts over the whole set, then the mean over all
-    classes of the data set, whether they occur or not.
+    Follows section 4.3 of paper A (Eq. 7, 8) and the ABAW challenges: the F1
+    of each class comes from the counts over the whole set, and the macro-F1
+    is its mean over all classes of the data set, whether they occur or not.
 
     Images and windows are those of :class:`FramePredictionMetric`. For
-    videos, the key ``macro_f1_with_face`` is the macro-F1 without the frames
-    that have no face.
+    videos, ``macro_f1_with_face`` is the macro-F1 over the frames with a face
+    only.
 
     Args:
-        kwargs: Those of :class:`FramePredictionMetric`.
+        kwargs: Arguments of :class:`FramePredictionMetric`.
     """
 
     def image_entry(self, sample: dict, scores: np.ndarray) -> tuple[int, int]:
-        """(truth, prediction) of one image."""
+        """Return truth and prediction of one image."""
         label = int(to_numpy(sample['gt_label']).reshape(()))
         return label, int(scores.argmax())
 

@@ -15,13 +15,14 @@ from .frame_target_metric import FrameTargetMetric
 class ValenceArousalMetric(FrameTargetMetric):
     """Concordance of valence and arousal, as the ABAW challenge scores it.
 
-    ``ccc_valence`` and ``ccc_arousal`` in [-1, 1], over the whole set at once,
-    and their mean ``ccc``, the score of the challenge. A frame counts if both
-    are annotated. ``pred_score`` holds valence and arousal, (2,) or (w, 2);
-    they are cut at -1 and 1, as no truth is beyond.
+    Returns ``ccc_valence`` and ``ccc_arousal`` in [-1, 1], computed over the
+    whole set at once, and their mean ``ccc``, the score of the challenge. A
+    frame counts if both are annotated. ``pred_score`` holds valence and
+    arousal, (2,) or (w, 2), and is clipped to [-1, 1], the range of the ground
+    truth.
 
     Args:
-        kwargs: Those of :class:`FramePredictionMetric`.
+        kwargs: Arguments of :class:`FramePredictionMetric`.
     """
 
     def bound(self, scores: np.ndarray) -> np.ndarray:

@@ -10,18 +10,18 @@ from .post_processor import check_window, moving_mean
 
 @TASK_UTILS.register_module()
 class MajoritySmoothing:
-    """Replace each frame's label by the most frequent one of its window.
+    """Replace the label of each frame by the most frequent one in its window.
 
-    Paper A: the label that predominates within a window stands for "all
-    frames encompassed by that window"; the window has 30 frames (section
-    4.2). The sentence can be read in two ways, hence two modes:
+    According to paper A, the label that predominates within a window stands
+    for "all frames encompassed by that window"; the window has 30 frames
+    (section 4.2). The sentence can be read in two ways, hence two modes:
 
-    - ``'sliding'``: every frame gets the majority of the window centred on
-      it, 15 frames before to 14 after for window 30; at both ends of the
-      video the window is cut (see :func:`moving_mean`).
-    - ``'block'``: the video is cut into consecutive windows, frames 1-30,
-      31-60, ..., and all frames of one get its majority; the last window is
-      shorter when T is no multiple of it.
+    - ``'sliding'``: every frame gets the majority of the window centered on
+      it, from 15 frames before to 14 after for a window of 30; the window is
+      truncated at both ends of the video (see :func:`moving_mean`).
+    - ``'block'``: the video is divided into consecutive windows, frames 1-30,
+      31-60, ..., and all frames of a window get its majority; the last window
+      is shorter if T is not a multiple of the window.
 
     Among equally frequent labels the smallest class index wins, as in
     ``scipy.stats.mode``.
@@ -33,7 +33,7 @@ class MajoritySmoothing:
 
     def __init__(self, window: int = 30, mode: str = 'sliding') -> None:
         if mode not in ('sliding', 'block'):
-            raise ValueError(f"mode must be 'sliding' or 'block', got {mode}")
+            raise ValueError(f"mode must be 'sliding' or 'block', got {mode}.")
         self.window = check_window(window)
         self.mode = mode
 
@@ -41,10 +41,10 @@ class MajoritySmoothing:
         """Smooth one video.
 
         Args:
-            scores: Of every frame, (T, C); only their argmax is used.
+            scores: Scores of every frame, (T, C); only their argmax is used.
 
         Returns:
-            Share of the votes for each class, (T, C) float64. Rows sum to 1
+            Fraction of the votes for each class, (T, C) float64. Rows sum to 1
             and their argmax is the smoothed label.
         """
         votes = np.zeros(scores.shape, dtype=np.int32)
@@ -53,8 +53,8 @@ class MajoritySmoothing:
             return moving_mean(votes, self.window)
         starts = np.arange(0, len(scores), self.window)
         lengths = np.diff(starts, append=len(scores))
-        shares = np.add.reduceat(votes, starts) / lengths[:, None]
-        return np.repeat(shares, lengths, axis=0)
+        fractions = np.add.reduceat(votes, starts) / lengths[:, None]
+        return np.repeat(fractions, lengths, axis=0)
 
     def __repr__(self) -> str:
         return f'MajoritySmoothing(window={self.window}, mode={self.mode!r})'

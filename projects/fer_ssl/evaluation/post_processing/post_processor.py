@@ -1,8 +1,8 @@
-"""What the post-processors share: building them, and moving means.
+"""Building of post-processors, and the moving mean that they share.
 
-A post-processor is any callable from the scores (T, C) of ONE video to new
-scores (T, C). The metric, the predictor and the submission writer all build
-theirs here, so that one config entry means the same in each of them.
+A post-processor is any callable that maps the scores (T, C) of ONE video to
+new scores (T, C). The metrics and the inferencer both build theirs here, so a
+config entry means the same in each of them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def build_post_processor(
         cfg: A ``TASK_UTILS`` config, a callable, a list of these, or None.
 
     Returns:
-        A callable (T, C) -> (T, C), or None for None and for an empty list.
+        A callable (T, C) -> (T, C), or None if there is nothing to apply.
     """
     if not cfg:
         return None
@@ -45,24 +45,24 @@ def build_post_processor(
 
 
 def moving_mean(values: np.ndarray, window: int) -> np.ndarray:
-    """Centred moving mean in time, of the frames that exist.
+    """Compute the centered moving mean over time.
 
     Frame t becomes the mean of frames ``t - window // 2`` to
     ``t - window // 2 + window - 1``: an odd window is symmetric, an even one
     reaches one frame further back than ahead (30: 15 before, 14 after), as in
-    ``scipy.ndimage``. Unlike there, the window is cut at both ends of the
-    video instead of being filled with invented frames. The cost does not
-    depend on the window.
+    ``scipy.ndimage``. Unlike there, the window is truncated at both ends of
+    the video instead of being padded. The cost does not depend on the window.
 
     Args:
-        values: (T, C).
-        window: Frames, at least 1.
+        values: Values of each frame, (T, C).
+        window: Number of frames, at least 1.
 
     Returns:
-        (T, C) float64; equal sums within a window are equal bit by bit.
+        (T, C) float64; windows of equal sums get means that are equal bit by
+        bit.
     """
     num_frames = len(values)
-    # zeros beyond both ends; then the share of the window that is inside
+    # Pads with zeros; rescaled below to the frames inside the video.
     mean = uniform_filter1d(
         values, window, axis=0, output=np.float64, mode='constant'
     )
@@ -73,9 +73,9 @@ def moving_mean(values: np.ndarray, window: int) -> np.ndarray:
 
 
 def check_window(window: int) -> int:
-    """Return the window if it is a number of frames, else raise."""
+    """Return the window as int, or raise a ValueError."""
     if window != int(window) or window < 1:
         raise ValueError(
-            f'window must be a number of frames >= 1, got {window}'
+            f'window must be a number of frames >= 1, got {window}.'
         )
     return int(window)

@@ -10,16 +10,17 @@ from .post_processor import check_window, moving_mean
 
 @TASK_UTILS.register_module()
 class ProbabilitySmoothing:
-    """Replace each frame's probabilities by their mean over a centred window.
+    """Replace each frame's probabilities by their mean over a centered window.
 
-    Unlike a vote it weighs a sure frame more than an unsure one. The default
-    is the best width in the public HSEmotion notebook of the 8th ABAW, on the
+    Unlike a vote, the mean gives confident frames more weight. The default is
+    the best width in the public HSEmotion notebook of the 8th ABAW, on the
     Aff-Wild2 validation set: macro-F1 .3844 raw, .4237 with 50 frames on
     either side.
 
     Args:
-        window: Frames; 101 = the frame itself, 50 before and 50 after. Cut at
-            both ends of the video (see :func:`moving_mean`).
+        window: Number of frames; 101 = the frame itself, 50 before and 50
+            after. Truncated at both ends of the video (see
+            :func:`moving_mean`).
     """
 
     def __init__(self, window: int = 101) -> None:

@@ -1,4 +1,4 @@
-"""One self-contained HTML page about a test."""
+"""A self-contained HTML page about a test."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from ..training_curves import (
 from .report_tasks import REPORTS, ExpressionReport
 
 FACE_SUFFIX = '_with_face'
-TIMELINES = 2  # best and worst videos, each
+NUM_TIMELINES = 2  # of the best and of the worst videos
 PACKAGES = (
     'fer_ssl',
     'mmpretrain',
@@ -46,11 +46,11 @@ PACKAGES = (
     'scipy',
     'matplotlib',
 )
-#: Text of the pictures is as dark as that of the page, and stays text.
-PICTURE_STYLE = {
+#: Text in the figures has the color of the page and remains text in the SVG.
+FIGURE_STYLE = {
     'svg.fonttype': 'none',
     'svg.hashsalt': 'fer_ssl',
-    'text.parse_math': False,  # a $ in a name is a $
+    'text.parse_math': False,  # names may contain $
     'text.color': '#1c2733',
     'axes.labelcolor': '#1c2733',
     'axes.edgecolor': '#8a96a3',
@@ -61,10 +61,10 @@ PICTURE_STYLE = {
 
 
 class MetricSection:
-    """What the page says about one metric.
+    """Section of the page about one metric.
 
     Args:
-        metric: After the test, with ``keeps_scored``.
+        metric: Metric after the test, with ``keeps_scored``.
         printed: All scores of the test by name.
         identities: The person on each image, or None.
     """
@@ -99,7 +99,7 @@ class MetricSection:
         return f'{self.report.title}: {name}' if name else self.report.title
 
     def card(self) -> dict:
-        """The score that the task is known by."""
+        """Return the card with the main score of the task."""
         key = self.report.headline
         name = self.report.names[key].partition(',')[0]
         if self.metric.prefix:
@@ -113,7 +113,7 @@ class MetricSection:
         )
 
     def difference_to(self, other: MetricSection) -> dict | None:
-        """Of the first score, where both are of the same units and task."""
+        """Compare the main scores; None if units or tasks differ."""
         key = self.report.headline
         if (
             type(self.metric) is not type(other.metric)
@@ -125,7 +125,7 @@ class MetricSection:
         names = [s.metric.prefix or 'without prefix' for s in (self, other)]
         score = self.report.names[key].partition(',')[0]
         return dict(
-            name=f'{score}, {names[0]} less {names[1]}',
+            name=f'{score}, {names[0]} minus {names[1]}',
             value=self.scores[key] - other.scores[key],
             interval=interval(self.draws[key] - other.draws[key]),
             digits=self.report.digits,
@@ -133,13 +133,13 @@ class MetricSection:
         )
 
     def context(self) -> dict:
-        """Values for the template."""
+        """Return the values for the template."""
         context = dict(
             title=self.title,
             extent=self._extent(),
             digits=self.report.digits,
             rows=[],
-            picture=None,
+            figure=None,
             table=None,
             timelines=[],
             videos=[],
@@ -152,7 +152,7 @@ class MetricSection:
         return context
 
     def _extent(self) -> str:
-        """How much was scored."""
+        """Say how much was scored."""
         if not self.is_video:
             labeled = int(self.metric.labeled_images(self.scored).sum())
             text = f'{labeled:,} labeled images'
@@ -206,13 +206,13 @@ class MetricSection:
             title_of_row=self.report.title_of_row,
             has_swatches=self.report.has_swatches,
         )
-        if self.report.picture_title:
+        if self.report.figure_title:
             context.update(
-                picture_title=self.report.picture_title,
-                picture_kind=self.report.picture_kind,
-                picture=_picture(
-                    self.report.picture(self.total),
-                    f'{self.report.picture_title}, {self.title}',
+                figure_title=self.report.figure_title,
+                figure_class=self.report.figure_class,
+                figure=_embed(
+                    self.report.figure(self.total),
+                    f'{self.report.figure_title}, {self.title}',
                 ),
             )
 
@@ -225,14 +225,14 @@ class MetricSection:
         )
 
     def _add_videos(self, context: dict) -> None:
-        """Timelines of the best and the worst videos, and the list of all."""
+        """Add timelines of the best and worst videos, and the list of all."""
         if not self.is_labeled:
             longest = sorted(self.scored, key=lambda v: -v.num_frames)
             context.update(
                 timelines_title='The longest videos',
                 timelines=[
                     self._timeline(replace(video, labels=None))
-                    for video in longest[:TIMELINES]
+                    for video in longest[:NUM_TIMELINES]
                 ],
             )
             return
@@ -243,15 +243,15 @@ class MetricSection:
             order = order[::-1]
         ranked = [(scores[i], known[i]) for i in order]
         shown = ranked
-        if len(ranked) > 2 * TIMELINES:
-            shown = ranked[:TIMELINES] + ranked[-TIMELINES:]
+        if len(ranked) > 2 * NUM_TIMELINES:
+            shown = ranked[:NUM_TIMELINES] + ranked[-NUM_TIMELINES:]
         timelines = []
         for place, (score, video) in enumerate(shown):
             rank = place + 1
-            if place >= TIMELINES:
+            if place >= NUM_TIMELINES:
                 rank += len(ranked) - len(shown)
             caption = (
-                f'Number {rank} of {len(ranked)}. '
+                f'Rank {rank} of {len(ranked)}. '
                 f'{self.report.video_score}: '
                 f'{_fixed(score, self.report.digits)}'
             )
@@ -273,7 +273,7 @@ class MetricSection:
         )
 
     def _timeline(self, video, caption: str = '') -> dict:
-        return _picture(
+        return _embed(
             self.report.timeline(video),
             f'Predictions for each frame of {video.name}',
             caption,
@@ -296,17 +296,17 @@ def write_report(
 
     Args:
         path: HTML file; its folder exists.
-        metrics: Those of the test; a :class:`FramePredictionMetric` with
+        metrics: Metrics of the test; each :class:`FramePredictionMetric` has
             ``keeps_scored``.
         scores: All scores of the test by name, as they were printed.
         identities: The person on each image of the set, or None.
         title: Name of the config.
-        facts: Names and values for the head of the page.
-        checkpoint: File that was tested; the training is looked up beside it.
-        meta: The ``meta`` in it.
-        config: The whole config as text.
+        facts: Names and values for the top of the page.
+        checkpoint: Tested checkpoint; the training log is searched beside it.
+        meta: The ``meta`` of the checkpoint.
+        config: The full config as text.
     """
-    with matplotlib.rc_context(PICTURE_STYLE):
+    with matplotlib.rc_context(FIGURE_STYLE):
         sections = [
             MetricSection(metric, scores, identities)
             for metric in metrics
@@ -349,44 +349,43 @@ def _environment() -> jinja2.Environment:
 
 
 def _fixed(value: float, digits: int) -> str:
-    """Number with a true minus sign, which is as wide as a plus."""
+    """Format a number with a true minus sign, which is as wide as a plus."""
     return f'{value:.{digits}f}'.replace('-', '\u2212')
 
 
 def _method(sections: Sequence[MetricSection]) -> str:
-    """How the intervals came about."""
+    """Say how the intervals were computed."""
     with_draws = [section for section in sections if section.draws]
     if not with_draws:
         return (
             'There are no intervals: the set has a single unit (video, '
-            'person or image) with a label, and resampling needs two.'
+            'person or image) with a label, but resampling needs two.'
         )
     units = ' or '.join(dict.fromkeys(s.units for s in with_draws))
     numbers = dict.fromkeys(f'{len(s.sums):,}' for s in with_draws)
     return (
-        f'Intervals hold 95 % of the scores of {RESAMPLES:,} resamples '
+        f'Intervals contain 95 % of the scores of {RESAMPLES:,} resamples '
         f'(percentile bootstrap, seed {SEED}). Each draws whole {units} with '
-        f'replacement, as many as there are: {" or ".join(numbers)}. They '
-        'say how far the choice of the set moves the score, and nothing '
-        'about another training.'
+        f'replacement, as many as the set has: {" or ".join(numbers)}. The '
+        'intervals show the variation due to the choice of the test set, not '
+        'due to the training seed.'
     )
 
 
 def _training(
     checkpoint: str, meta: Mapping, sections: Sequence[MetricSection]
 ) -> dict:
-    """Curves of the training of the checkpoint, or why there are none."""
+    """Plot the training of the checkpoint, or say why there is no log."""
     files, lines = find_training(checkpoint, meta)
     if not lines:
         return dict(
-            pictures=[],
-            note='No log of the training was found: there is no '
-            '<time>/vis_data/scalars.json of it in the folder of the '
-            'checkpoint.',
+            figures=[],
+            note='No log of the training was found: the folder of the '
+            'checkpoint has no <time>/vis_data/scalars.json of it.',
         )
     validation = [s.prefix + s.report.headline for s in sections]
-    pictures = [
-        _picture(figure, f'Curves of the training: {name}')
+    figures = [
+        _embed(figure, f'Training curves: {name}')
         for name, figure in (
             ('feedback', plot_feedback(lines)),
             ('pseudo-labels', plot_pseudo_labels(lines)),
@@ -396,18 +395,20 @@ def _training(
     ]
     starts = ', '.join(file.parents[1].name for file in files)
     return dict(
-        pictures=pictures,
+        figures=figures,
         note=f'Logged up to iteration {lines[-1]["step"]:,}, by the '
-        f'training started at {starts}. Where a curve is long, the pale line '
-        'is what was logged, and the other its moving average.',
+        f'training started at {starts}. For long curves, the pale line shows '
+        'the logged values, and the other their moving average.',
     )
 
 
-def _picture(figure: Figure, alt: str, caption: str = '') -> dict:
-    """A figure as the source of an image."""
+def _embed(figure: Figure, alt: str, caption: str = '') -> dict:
+    """Convert a figure to the data URI of an SVG image."""
+    # Without metadata and Matplotlib's own fonts: reproducible, and the text
+    # looks like that of the page.
     buffer = io.StringIO()
-    nothing = dict.fromkeys(('Date', 'Creator', 'Format', 'Type'))
-    figure.savefig(buffer, format='svg', metadata=nothing)
+    no_metadata = dict.fromkeys(('Date', 'Creator', 'Format', 'Type'))
+    figure.savefig(buffer, format='svg', metadata=no_metadata)
     text = re.sub(
         r"'DejaVu Sans'[^;\"]*sans-serif",
         'system-ui, sans-serif',
@@ -428,5 +429,5 @@ def _versions() -> list[tuple[str, str]]:
             continue
     environment = collect_env()
     for key in ('numpy_random_seed', 'PyTorch compiling details'):
-        environment.pop(key, None)  # no version, and a page of flags
+        environment.pop(key, None)  # not a version, or too long
     return versions + [(k, str(v).strip()) for k, v in environment.items()]

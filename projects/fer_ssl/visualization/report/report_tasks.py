@@ -1,4 +1,4 @@
-"""What a report shows of each task: its table, pictures and timelines."""
+"""Contents of a report for each task: table, figures and timelines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ...evaluation.metrics.frame_prediction_metric import FramePredictionMetric
 from ..class_colors import class_colors
 from ..confusion_matrix import plot_confusion_matrix
 from ..target_plots import (
-    PREDICTED_COLOUR,
+    PREDICTED_COLOR,
     plot_action_units,
     plot_density,
     plot_valence_arousal,
@@ -29,7 +29,7 @@ from ..timeline import plot_timeline
 
 
 class ExpressionReport:
-    """Of one class per frame."""
+    """Report of expressions, one class per frame."""
 
     title = 'Expression'
     headline = 'macro_f1'
@@ -37,11 +37,11 @@ class ExpressionReport:
     unit = ' %'
     names = dict(
         macro_f1='Macro-F1',
-        uar='UAR, the mean recall',
+        uar='UAR, mean recall',
         accuracy='Accuracy',
     )
-    picture_title = 'Confusion matrix'
-    picture_kind = 'square'
+    figure_title = 'Confusion matrix'
+    figure_class = 'square'  # in report.css
     table_title = 'Classes'
     title_of_row = 'Class'
     has_swatches = True
@@ -57,25 +57,25 @@ class ExpressionReport:
     def timeline(self, video: VideoPrediction) -> Figure:
         return plot_timeline({'predicted': video}, self.metric.classes)
 
-    def picture(self, total: np.ndarray) -> Figure:
+    def figure(self, total: np.ndarray) -> Figure:
         return plot_confusion_matrix(total, self.metric.classes)
 
     def counts(self, total: np.ndarray) -> np.ndarray:
-        """Hits, predictions and support of each class, (C, 3)."""
+        """Return true positives, predictions and support per class, (C, 3)."""
         return np.stack(
             [np.diagonal(total), total.sum(axis=0), total.sum(axis=1)], axis=1
         )
 
-    def colours(self) -> Sequence[str]:
+    def colors(self) -> Sequence[str]:
         return [to_hex(c) for c in class_colors(self.metric.classes)]
 
     def table(
         self, total: np.ndarray, scores: Mapping, intervals: Mapping
     ) -> dict:
-        """Precision, recall, F1 and support of each class, as bars."""
+        """Build the table of precision, recall, F1 (as bars) and support."""
         rows = []
-        for name, colour, (hits, predicted, support) in zip(
-            self.metric.classes, self.colours(), self.counts(total).tolist()
+        for name, color, (hits, predicted, support) in zip(
+            self.metric.classes, self.colors(), self.counts(total).tolist()
         ):
             key = f'f1_{name}'
             bars = [
@@ -89,18 +89,18 @@ class ExpressionReport:
                 dict(value=scores[key], interval=intervals.get(key), key=key)
             )
             rows.append(
-                dict(name=name, colour=colour, bars=bars, support=support)
+                dict(name=name, color=color, bars=bars, support=support)
             )
         return dict(bars=('Precision', 'Recall', 'F1'), rows=rows)
 
 
 class ActionUnitReport(ExpressionReport):
-    """Of action units, of which any number is active."""
+    """Report of action units, any number of which may be active."""
 
     title = 'Action units'
     headline = 'au_f1'
-    names = dict(au_f1='F1, the mean of the units')
-    picture_title = None
+    names = dict(au_f1='Mean F1, over all units')
+    figure_title = None
     table_title = 'Units'
     title_of_row = 'Unit'
     has_swatches = False
@@ -118,24 +118,24 @@ class ActionUnitReport(ExpressionReport):
         hits, false_alarms, misses = total.T
         return np.stack([hits, hits + false_alarms, hits + misses], axis=1)
 
-    def colours(self) -> Sequence[str]:
-        return [PREDICTED_COLOUR] * len(self.metric.classes)
+    def colors(self) -> Sequence[str]:
+        return [PREDICTED_COLOR] * len(self.metric.classes)
 
 
 class ValenceArousalReport(ExpressionReport):
-    """Of valence and arousal."""
+    """Report of valence and arousal."""
 
     title = 'Valence and arousal'
     headline = 'ccc'
     digits = 3
     unit = ''
     names = dict(
-        ccc='CCC, the mean of both',
+        ccc='CCC, mean of both',
         ccc_valence='CCC of valence',
         ccc_arousal='CCC of arousal',
     )
-    picture_title = 'Truth and prediction'
-    picture_kind = 'panels'
+    figure_title = 'Ground truth and prediction'
+    figure_class = 'panels'
     table_title = 'Errors'
     video_score = 'Root mean square error'
     small_is_good = True
@@ -146,7 +146,7 @@ class ValenceArousalReport(ExpressionReport):
     def timeline(self, video: VideoPrediction) -> Figure:
         return plot_valence_arousal(video, self.metric.classes)
 
-    def picture(self, total: np.ndarray) -> Figure:
+    def figure(self, total: np.ndarray) -> Figure:
         truth, scores = _pairs(self.metric)
         known = self.metric.labeled(truth)
         return plot_density(truth[known], scores[known], self.metric.classes)
@@ -154,15 +154,15 @@ class ValenceArousalReport(ExpressionReport):
     def table(
         self, total: np.ndarray, scores: Mapping, intervals: Mapping
     ) -> dict:
-        """Correlation, error, means and spreads of each column."""
+        """Build the table of correlation, error, mean and std per column."""
         statistics = _statistics(total)
         columns = dict(
             correlation='Pearson correlation',
             error='Root mean square error',
-            mean_truth='Mean of the truth',
-            mean_predicted='Mean predicted',
-            spread_truth='Spread of the truth',
-            spread_predicted='Spread predicted',
+            mean_truth='Mean, ground truth',
+            mean_predicted='Mean, predicted',
+            std_truth='Std, ground truth',
+            std_predicted='Std, predicted',
         )
         rows = [
             dict(name=name, cells=[float(statistics[k][i]) for k in columns])
@@ -183,23 +183,23 @@ def _percent(part: float, whole: float) -> float | None:
 
 
 def _statistics(sums: np.ndarray) -> dict[str, np.ndarray]:
-    """Of the sums that the concordance is made of, (C, 6); each (C,)."""
+    """Compute statistics, (C,) each, from concordance sums (C, 6)."""
     t, p, tt, pp, tp = (sums[:, 1:] / sums[:, :1]).T
-    spread_truth = np.sqrt(np.maximum(tt - t**2, 0))
-    spread_predicted = np.sqrt(np.maximum(pp - p**2, 0))
-    scale = spread_truth * spread_predicted
+    std_truth = np.sqrt(np.maximum(tt - t**2, 0))
+    std_predicted = np.sqrt(np.maximum(pp - p**2, 0))
+    scale = std_truth * std_predicted
     return dict(
         correlation=(tp - t * p) / np.where(scale > 0, scale, np.nan),
         error=np.sqrt(np.maximum(tt + pp - 2 * tp, 0)),
         mean_truth=t,
         mean_predicted=p,
-        spread_truth=spread_truth,
-        spread_predicted=spread_predicted,
+        std_truth=std_truth,
+        std_predicted=std_predicted,
     )
 
 
 def _pairs(metric: FramePredictionMetric) -> tuple[np.ndarray, np.ndarray]:
-    """Truth and scores of all frames or images, (N, C) each."""
+    """Return truth and scores of all frames or images, (N, C) each."""
     if isinstance(metric.scored, VideoPredictions):
         return (
             np.concatenate([video.labels for video in metric.scored]),

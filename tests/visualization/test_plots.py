@@ -32,10 +32,10 @@ def predictions():
     return VideoPredictions(videos, ABAW_EXPRESSIONS)
 
 
-def test_colours_are_distinct_and_stable():
-    colours = class_colors((*ABAW_EXPRESSIONS, 'contempt', 'boredom'))
-    assert len(set(colours)) == 10
-    assert class_colors(['fear']) == [colours[3]]
+def test_colors_are_distinct_and_stable():
+    colors = class_colors((*ABAW_EXPRESSIONS, 'contempt', 'boredom'))
+    assert len(set(colors)) == 10
+    assert class_colors(['fear']) == [colors[3]]
 
 
 def test_timeline_shows_every_band(tmp_path):
@@ -45,15 +45,15 @@ def test_timeline_shows_every_band(tmp_path):
         {'raw': raw['a'], 'smoothed': smoothed['a']}, raw.classes
     )
     captions = [t.get_text() for t in figure.axes[0].get_yticklabels()]
-    assert captions[0] == 'truth'
+    assert captions[0] == 'ground truth'
     assert captions[1].startswith('raw\n')
     assert captions[2].startswith('smoothed\n')
     assert captions[3] == 'no face'
     truth = figure.axes[0].images[0].get_array()
     labels = raw['a'].labels
-    colours = np.array(class_colors(raw.classes))
+    colors = np.array(class_colors(raw.classes))
     np.testing.assert_allclose(
-        truth[0][labels >= 0], colours[labels[labels >= 0]]
+        truth[0][labels >= 0], colors[labels[labels >= 0]]
     )
     figure.savefig(tmp_path / 'timeline.png')
     assert matplotlib.image.imread(tmp_path / 'timeline.png').std() > 0.05
@@ -66,7 +66,7 @@ def test_timeline_without_truth():
     assert captions == ['raw']
 
 
-def test_confusion_matrix_shows_shares_and_counts():
+def test_confusion_matrix_shows_fractions_and_counts():
     confusion = np.array([[30, 10, 0], [0, 5, 0], [0, 0, 0]])
     figure = plot_confusion_matrix(confusion, ('x', 'y', 'z'))
     axes = figure.axes[0]

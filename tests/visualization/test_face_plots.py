@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fer_ssl.evaluation.face_predictions import FACE, FacePredictions
-from fer_ssl.media.video_file import Picture
+from fer_ssl.media.video_file import VideoFrame
 from fer_ssl.visualization import (
     FaceOverlay,
     class_colors,
@@ -11,8 +11,8 @@ from fer_ssl.visualization import (
 
 CLASSES = ('neutral', 'anger', 'happiness')
 BGR = [
-    tuple(round(255 * x) for x in reversed(colour))
-    for colour in class_colors(CLASSES)
+    tuple(round(255 * x) for x in reversed(color))
+    for color in class_colors(CLASSES)
 ]
 
 
@@ -30,37 +30,37 @@ def predictions(entries, num_frames=40, times=None):
     )
 
 
-def picture(number, size=(360, 480)):
-    return Picture(number, 0.0, np.full((*size, 3), 90, np.uint8))
+def frame(number, size=(360, 480)):
+    return VideoFrame(number, 0.0, np.full((*size, 3), 90, np.uint8))
 
 
-def count(image, colour):
-    return int((image == colour).all(axis=2).sum())
+def count(image, color):
+    return int((image == color).all(axis=2).sum())
 
 
 def test_overlay_of_a_face():
     box = (100, 100, 200, 200)
     overlay = FaceOverlay(predictions([(2, 1, box, (0.1, 0.3, 0.6), 2)]))
-    shot = picture(2)
+    shot = frame(2)
     overlay.draw(shot)
     assert tuple(shot.image[150, 100]) == BGR[2]  # side of the box
     assert tuple(shot.image[150, 150]) == (90, 90, 90)  # the face is free
     assert count(shot.image[80:99, 100:300], BGR[2]) > 500  # the label
     bar = shot.image[205, 100:200]
-    widths = [int((bar == colour).all(axis=1).sum()) for colour in BGR]
+    widths = [int((bar == color).all(axis=1).sum()) for color in BGR]
     assert widths == [10, 30, 60]
 
 
 def test_overlay_without_a_face():
     overlay = FaceOverlay(predictions([(2, 1, (9, 9, 99, 99), (1, 0, 0), 0)]))
-    empty, other = picture(1), picture(2)
+    empty, other = frame(1), frame(2)
     overlay.draw(empty)
     overlay.draw(other)
     corner = empty.image[8:20, 8:60]
     assert count(corner, (30, 30, 30)) > 200
     legend = empty.image[-1, :]
-    for colour in BGR:
-        assert (legend == colour).all(axis=1).sum() > 30
+    for color in BGR:
+        assert (legend == color).all(axis=1).sum() > 30
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_overlay_without_a_face():
 @pytest.mark.parametrize('size', [(360, 480), (36, 48), (1080, 1920)])
 def test_overlay_at_the_border(box, size):
     overlay = FaceOverlay(predictions([(1, 12, box, (0.2, 0.2, 0.6), 2)]))
-    shot = picture(1, size)
+    shot = frame(1, size)
     overlay.draw(shot)
     assert shot.image.shape == (*size, 3)
     assert count(shot.image, (90, 90, 90)) < size[0] * size[1]
@@ -102,29 +102,29 @@ def test_timeline_has_a_row_per_face():
     labels = [x.get_text() for x in figure.axes[0].get_yticklabels()]
     assert labels == ['face 1', 'face 2']
     raw, smooth, _, second = bands(figure)
-    colours = np.array(class_colors(CLASSES))
+    colors = np.array(class_colors(CLASSES))
     half = len(smooth) // 2
-    assert np.allclose(smooth[:half], colours[1])
+    assert np.allclose(smooth[:half], colors[1])
     assert np.allclose(smooth[half:], 1)  # not seen any more
     assert np.allclose(second[: half // 2], 1)
-    assert np.allclose(second[half // 2 :], colours[2])
+    assert np.allclose(second[half // 2 :], colors[2])
     step = len(raw) // 40
     middles = raw[step // 2 : half : step]
-    assert np.allclose(middles, colours[[1, 0] * 10])
+    assert np.allclose(middles, colors[[1, 0] * 10])
     assert render(figure).std() > 0
 
 
-def test_timeline_goes_by_seconds_and_not_by_pictures():
-    """The second picture stands for nine tenths of the time."""
+def test_timeline_goes_by_seconds_and_not_by_frames():
+    """The second frame lasts nine tenths of the time."""
     box = (0, 0, 9, 9)
     entries = [(t + 1, 1, box, np.eye(3)[t], t) for t in range(3)]
     figure = plot_face_timeline(predictions(entries, 3, times=[0, 0.5, 9.5]))
     (_, smooth) = bands(figure)
-    colours = np.array(class_colors(CLASSES))
-    share = [np.isclose(smooth, c).all(axis=1).mean() for c in colours]
+    colors = np.array(class_colors(CLASSES))
+    fractions = [np.isclose(smooth, c).all(axis=1).mean() for c in colors]
     end = 9.5 + 9.5 / 2  # the last one lasts as long as the mean
     np.testing.assert_allclose(
-        share, np.array([0.5, 9, end - 9.5]) / end, atol=1e-3
+        fractions, np.array([0.5, 9, end - 9.5]) / end, atol=1e-3
     )
 
 
@@ -143,7 +143,7 @@ def test_timeline_without_faces_and_with_very_many():
 
 
 def test_timeline_of_faces_too_short_to_see():
-    """Three of 2,000 columns, here 6 of 4,000 pictures."""
+    """Three of 2,000 columns, here 6 of 4,000 frames."""
     box, scores = (0, 0, 9, 9), (1, 0, 0)
     lengths = {1: 3000, 2: 5, 3: 6}
     entries = [
@@ -170,7 +170,7 @@ def test_timeline_of_a_name_like_a_formula():
     assert any('5_to_' in title.replace('\\', '') for title in titles)
 
 
-def test_timeline_of_one_picture():
+def test_timeline_of_one_frame():
     entry = (1, 1, (0, 0, 9, 9), (1, 0, 0), 0)
     figure = plot_face_timeline(predictions([entry], 1))
     render(figure)
