@@ -67,17 +67,17 @@ def test_config_names_no_machine(checkpoint):
     assert not [line for line in lines if "='/" in line or "= '/" in line]
 
 
-def test_colour_says_nothing(predict, tmp_path):
+def test_color_says_nothing(predict, tmp_path):
     """In the training data it tells the class, so it is taken away."""
     rng = np.random.default_rng(0)
     face = cv2.GaussianBlur(
         rng.integers(0, 256, (112, 112, 3), np.uint8), (0, 0), 4
     )
-    grey = cv2.cvtColor(
+    gray = cv2.cvtColor(
         cv2.cvtColor(face, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR
     )
     scores = []
-    for name, image in (('colour', face), ('grey', grey)):
+    for name, image in (('color', face), ('gray', gray)):
         cv2.imwrite(str(tmp_path / f'{name}.png'), image)
         scores.append(predict(tmp_path / f'{name}.png'))
     assert float(scores[0].sum()) == pytest.approx(1, abs=1e-5)

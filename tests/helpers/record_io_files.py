@@ -32,7 +32,7 @@ def pack(labels, identity, image=b''):
 
 
 def jpeg(value, size=112):
-    """An image of one grey value."""
+    """An image of one gray value."""
     pixels = np.full((size, size, 3), value, np.uint8)
     return cv2.imencode('.jpg', pixels)[1].tobytes()
 

@@ -3,9 +3,9 @@
     python tools/benchmark/loader.py
     python tools/benchmark/loader.py --images PHOTOS --workers 4
 
-Compares the weak and strong views of configs/_base_/datasets/fer_224.py (or of any
-config with a variable `unlabeled_dataloader`) with the same operations in
-torchvision on PIL images. All variants run in alternation; the table gives
+Compares the weak and strong views of configs/_base_/datasets/fer_224.py (or
+of any config with a variable `unlabeled_dataloader`) with the same operations
+in torchvision on PIL images. All variants run in alternation; the table gives
 median, minimum and maximum of rate and ratio over the rounds. The images stay
 in the page cache, so this measures the CPU and not the disk.
 """

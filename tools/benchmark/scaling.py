@@ -27,7 +27,8 @@ from fer_ssl.launch import run
 from fer_ssl.utils.tables import markdown_table
 
 TRAIN = Path(__file__).parents[1] / 'train.py'
-RESNET50_WEIGHTS = 23_524_424  # with 8 classes, configs/_base_/models/resnet50.py
+# Of a ResNet-50 with 8 classes, configs/_base_/models/resnet50.py.
+RESNET50_WEIGHTS = 23_524_424
 #: Reductions of all gradients of a network per step, by feedback: one each for
 #: student and teacher (DDP), and what the feedback adds.
 REDUCTIONS = dict.fromkeys(('none', 'jvp', 'finite_difference'), 2)

@@ -205,7 +205,7 @@ def test_broken_images_in_archives(tmp_path):
 
 @pytest.mark.parametrize('extension', ['jpg', 'png', 'bmp', 'webp'])
 def test_images_cut_off(tmp_path, extension):
-    """OpenCV fills the rest of such a JPEG with grey and says nothing."""
+    """OpenCV fills the rest of such a JPEG with gray and says nothing."""
     rng = np.random.default_rng(0)
     for size in (1, 5, 64, 300):
         pixels = rng.integers(0, 256, (size, size, 3), dtype=np.uint8)

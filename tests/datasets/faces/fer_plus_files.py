@@ -31,7 +31,7 @@ FER_PLUS_FOLDERS = {
 
 
 def fer2013_pixels(row: int) -> np.ndarray:
-    """Grey image uint8 (48, 48) of a row of ``fer2013.csv``."""
+    """Gray image uint8 (48, 48) of a row of ``fer2013.csv``."""
     return np.random.default_rng(row).integers(0, 256, (48, 48), np.uint8)
 
 
@@ -42,12 +42,12 @@ def write_fer_plus(root: Path, as_text: bool = False) -> dict:
     text = ['emotion,pixels,Usage']
     for row, (usage, image, votes) in enumerate(FER_PLUS):
         lines.append(','.join(map(str, (usage, image, *votes))))
-        grey = fer2013_pixels(row)
-        text.append(f'0,{" ".join(map(str, grey.ravel()))},{usage}')
+        gray = fer2013_pixels(row)
+        text.append(f'0,{" ".join(map(str, gray.ravel()))},{usage}')
         if image and not as_text:
             path = root / 'data' / FER_PLUS_FOLDERS[usage] / image
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(grey).save(path)
+            Image.fromarray(gray).save(path)
     (root / 'fer2013new.csv').write_text('\n'.join(lines) + '\n')
     arguments = dict(type='FERPlusDataset', data_root=str(root))
     if as_text:

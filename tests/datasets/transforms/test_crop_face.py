@@ -36,7 +36,7 @@ def test_crop(box, margin, expected):
     assert results['ori_shape'] == expected.shape[:2]
 
 
-def test_grey_images():
+def test_gray_images():
     assert crop((1, 2, 4, 9), img=pixels(0)[..., 0])['img'].shape == (7, 3)
 
 

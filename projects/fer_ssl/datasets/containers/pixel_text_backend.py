@@ -25,7 +25,7 @@ def pixel_text_path(path: str, offset: int, size: int) -> str:
 
 @register_backend('pixel_text', prefixes='pixels', force=True)
 class PixelTextBackend(BaseStorageBackend):
-    """Grey images of 48 x 48 pixels written as text, as in ``fer2013.csv``.
+    """Gray images of 48 x 48 pixels written as text, as in ``fer2013.csv``.
 
     ``pixels:///data/fer2013.csv?offset=23&size=8287`` names such an image: a
     stretch of the file with 2304 numbers, 0 to 255, between spaces. It is

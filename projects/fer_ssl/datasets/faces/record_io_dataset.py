@@ -27,8 +27,8 @@ class RecordIODataset(BaseFaceDataset):
     Args:
         ann_file: The ``.rec`` file, relative to ``data_root``.
         fraction: Share of the images to take, at random but evenly: one out
-            of every ``1 / fraction`` neighbours. As the images of a person
-            are neighbours, every person keeps this share. A third in paper A,
+            of every ``1 / fraction`` neighbors. As the images of a person
+            are neighbors, every person keeps this share. A third in paper A,
             section 4.1.
         seed: Seed of this choice.
         on_unreadable: ``'raise'``, or ``'skip'``: warn, count, and take the

@@ -7,7 +7,7 @@ from mmengine.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class FastRandomErasing(BaseTransform):
-    """``RandomErasing`` of mmpretrain with one colour.
+    """``RandomErasing`` of mmpretrain with one color.
 
     From the same seed the image is the same. Changes ``img``, uint8
     (H, W, 3), in place.

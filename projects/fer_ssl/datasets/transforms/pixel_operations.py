@@ -9,7 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-#: Shares of blue, green and red in grey.
+#: Shares of blue, green and red in gray.
 _GREY = np.array([0.114, 0.587, 0.299])
 # OpenCV rounds and Pillow cuts: half a step less, and a bit more than that
 # for sums that are whole numbers but for the error of short floats.
@@ -24,7 +24,7 @@ def scale_brightness(img: np.ndarray, factor: float) -> np.ndarray:
 
 
 def scale_contrast(img: np.ndarray, factor: float) -> np.ndarray:
-    """Blend with the mean grey, as ``ImageEnhance.Contrast``."""
+    """Blend with the mean gray, as ``ImageEnhance.Contrast``."""
     mean = cv2.mean(cv2.cvtColor(img, cv2.COLOR_BGR2GRAY))[0]
     return _blend(img, factor, int(mean + 0.5))
 
@@ -37,7 +37,7 @@ def _blend(img: np.ndarray, factor: float, other: float) -> np.ndarray:
 
 
 def scale_saturation(img: np.ndarray, factor: float) -> np.ndarray:
-    """Blend with the grey image, as ``ImageEnhance.Color``."""
+    """Blend with the gray image, as ``ImageEnhance.Color``."""
     return cv2.transform(img, np.eye(3) * factor + (1 - factor) * _GREY)
 
 

@@ -14,7 +14,7 @@ def window_starts(num_frames: int, window: int, stride: int) -> np.ndarray:
     """First frames of windows that together cover a whole video.
 
     The last window ends with the video, so no tail is lost; it overlaps its
-    neighbour more than the others do. A video shorter than a window has one.
+    neighbor more than the others do. A video shorter than a window has one.
     """
     last = max(num_frames - window, 0)
     starts = np.arange(0, last + 1, stride)
@@ -43,7 +43,7 @@ class VideoClipDataset(BaseVideoDataset):
 
     Args:
         window: Frames per clip; 64 in paper A, section 4.2.
-        stride: Frames between the starts of neighbouring clips. Below
+        stride: Frames between the starts of neighboring clips. Below
             ``window`` they overlap. Defaults to ``window``.
         random_shift: In training, move a clip by up to half a stride each
             time it is drawn, so that every start occurs.
