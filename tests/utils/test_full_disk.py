@@ -90,8 +90,8 @@ def write_video(path):
 
 
 def test_video(small_disk, tmp_path):
-    """Wherever the space ends: at a picture, the index or the header."""
-    pytest.importorskip('av')
+    """Wherever the space ends: at a frame, the index or the header."""
+    av = pytest.importorskip('av')
     folder, fill = small_disk
     path = folder / 'overlay.mp4'
     write_video(tmp_path / 'whole.mp4')
@@ -105,7 +105,10 @@ def test_video(small_disk, tmp_path):
         assert names(folder) == []
         (folder / 'filling').unlink()
     write_video(path)
-    assert path.stat().st_size == size
+    # Under load, libx264 encodes the same frames a few bytes differently.
+    assert path.stat().st_size == pytest.approx(size, rel=0.01)
+    with av.open(str(path)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 15
 
 
 def test_video_that_an_error_ends(tmp_path):
