@@ -219,6 +219,40 @@ def test_malformed_csv_is_refused(tmp_path, line, text, problem):
         read_lines(tmp_path / 'p.csv', lines)
 
 
+TARGETS = [
+    'video,frame,face,truth_v,truth_a,v,a',
+    'a,1,1,0.3,-1,0.25,0.5',
+    'a,2,0,-5,-5,-0.25,1',
+    '"b, c",1,1,0,0,0,0',
+]
+
+
+@pytest.mark.parametrize('good', [TARGETS, TARGETS[:3]], ids=['quotes', 'plain'])
+@pytest.mark.parametrize(
+    ('line', 'text', 'problem'),
+    [
+        (1, 'video,frame,face,truth_v,v,a', 'the header must be'),
+        (1, 'video,frame,face,truth_a,truth_v,v,a', 'the header must be'),
+        (1, 'video,frame,face,v,a', 'the header must be'),
+        (2, 'a,1,1,0.3,-1,0.25', '6 cells, but the header has 7'),
+        (3, 'a,3,0,-5,-5,-0.25,1', "frame is '3' where 2 is expected"),
+        (3, 'a,2,0,-5,,-0.25,1', 'not all scores are numbers'),
+        (3, 'a,2,0,-5,-5,-0.25,1e39', 'a score is not finite'),
+        (3, 'a,2,0,-5,-5,-0.25,1_0', 'not all scores are numbers'),
+        (3, 'a,2,0,-5,-5,-0.25,"1,0"', 'not all scores are numbers'),
+        (3, 'a,2,0,-5,-5,-0.25,#1', 'not all scores are numbers'),
+        (3, 'a,2,x,-5,-5,-0.25,1', "face must be 0 or 1, got 'x'"),
+    ],
+)
+def test_malformed_targets_are_refused(tmp_path, good, line, text, problem):
+    path = tmp_path / 'p.csv'
+    assert 'a' in read_lines(path, good)
+    lines = list(good)
+    lines[line - 1] = text
+    with pytest.raises(ValueError, match=f'p.csv:{line}: .*{problem}'):
+        read_lines(path, lines)
+
+
 @pytest.mark.parametrize(
     'name, problem',
     [(b'\xff', 'not UTF-8'), (b'"' + b'a' * 200_000 + b'"', 'field larger')],
@@ -228,6 +262,21 @@ def test_what_is_no_csv_is_refused(tmp_path, name, problem):
     path.write_bytes(GOOD[0].encode() + b'\n' + name + b',1,1,x,,1,0\n')
     with pytest.raises(ValueError, match=f'p.csv:2: {problem}'):
         VideoPredictions.from_csv(path)
+
+
+def test_one_form_in_one_file(tmp_path):
+    scores = np.zeros((2, 2))
+    mixed = VideoPredictions(
+        [
+            VideoPrediction('a', scores, labels=scores),
+            VideoPrediction('b', scores),
+        ],
+        ('valence', 'arousal'),
+    )
+    with pytest.raises(ValueError, match='cannot be in one'):
+        mixed.to_csv(str(tmp_path / 'p.csv'))
+    with pytest.raises(ValueError, match=r'labels must be \(2, 2\), got'):
+        VideoPrediction('a', scores, labels=np.zeros((2, 3)))
 
 
 @pytest.mark.parametrize('name', ['b', '"b, c"'])
@@ -243,11 +292,7 @@ def test_csv_saved_by_a_spreadsheet(tmp_path, name):
     [
         GOOD,
         [*GOOD[:3], '"b, ""c""",1,1,x,y,0.5,0.5'],
-        [
-            'video,frame,face,truth_v,truth_a,v,a',
-            'a,1,1,0.3,-1,0.25,0.5',
-            'a,2,0,-5,-5,-0.25,1',
-        ],
+        TARGETS[:3],
     ],
     ids=['plain', 'quotes', 'targets'],
 )
