@@ -2,15 +2,13 @@
 
 import numpy as np
 import pytest
-import torch
-from mmengine.config import Config
-from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 
 from fer_ssl.evaluation.video_predictions import VideoPredictions
 from fer_ssl.features.extract_audio import extract_audio
 from fer_ssl.features.extract_features import extract_features
 from tests.helpers.sound_files import tone, write_wav
+from tests.helpers.tiny_networks import extraction, write_student
 
 ENCODER = dict(
     type='TransformerEncoder', embed_dims=8, num_layers=1, num_heads=2
@@ -38,72 +36,37 @@ def cfg(write_videos, tmp_path):
         pipeline=[dict(type='PackClipInputs')],
         **files,
     )
-    image_pipeline = [dict(type='LoadImageFromFile'), dict(type='PackInputs')]
     loader = dict(batch_size=2, sampler=dict(type='DefaultSampler'))
-    return Config(
-        dict(
-            default_scope='mmaction',
-            model=dict(
-                type='FrameRecognizer',
-                backbone=dict(
-                    type='mmpretrain.ResNet',
-                    depth=18,
-                    stem_channels=4,
-                    base_channels=4,
-                ),
-                cls_head=dict(
-                    type='TemporalFrameHead',
-                    num_classes=3,
-                    temporal_encoder=dict(
-                        type='StreamFusionEncoder',
-                        in_channels=32 + 20,
-                        streams=[
-                            dict(in_channels=32, encoder=ENCODER),
-                            dict(
-                                in_channels=20,
-                                encoder=ENCODER,
-                                standardize=True,
-                            ),
-                        ],
-                        fusion='concat',
-                        encoder=ENCODER,
-                    ),
-                ),
-                data_preprocessor=dict(
-                    type='FrameDataPreprocessor', mean=[0] * 3, std=[255] * 3
-                ),
-            ),
-            extract_dataloader=dict(
-                batch_size=4,
-                dataset=dict(
-                    type='VideoFrameDataset', pipeline=image_pipeline, **files
-                ),
-            ),
-            train_dataloader=dict(**loader, dataset=clips),
-            train_cfg=dict(by_epoch=True, max_epochs=2),
-            optim_wrapper=dict(optimizer=dict(type='AdamW', lr=1e-3)),
-            test_dataloader=dict(
-                **loader, dataset=dict(test_mode=True, **clips)
-            ),
-            test_cfg=dict(),
-            test_evaluator=[
-                dict(type='MacroF1Metric', out_file=str(tmp_path / 'out.csv'))
-            ],
-            work_dir=str(tmp_path / 'work'),
-            experiment_name='streams',
-            log_level='ERROR',
-        )
+    cfg = extraction(files)
+    cfg.model.cls_head.temporal_encoder = dict(
+        type='StreamFusionEncoder',
+        in_channels=32 + 20,
+        streams=[
+            dict(in_channels=32, encoder=ENCODER),
+            dict(in_channels=20, encoder=ENCODER, standardize=True),
+        ],
+        fusion='concat',
+        encoder=ENCODER,
     )
+    cfg.update(
+        train_dataloader=dict(**loader, dataset=clips),
+        train_cfg=dict(by_epoch=True, max_epochs=2),
+        optim_wrapper=dict(optimizer=dict(type='AdamW', lr=1e-3)),
+        test_dataloader=dict(**loader, dataset=dict(test_mode=True, **clips)),
+        test_cfg=dict(),
+        test_evaluator=[
+            dict(type='MacroF1Metric', out_file=str(tmp_path / 'out.csv'))
+        ],
+        work_dir=str(tmp_path / 'work'),
+        experiment_name='streams',
+        log_level='ERROR',
+    )
+    return cfg
 
 
 def test_extract_train_and_test(cfg, tmp_path):
     pytest.importorskip('av')
-    init_default_scope('mmaction')
-    torch.manual_seed(0)
-    backbone = MODELS.build(cfg.model).backbone
-    weights = {f'backbone.{k}': v for k, v in backbone.state_dict().items()}
-    student = str(tmp_path / 'student.pth')
-    torch.save(dict(state_dict=weights), student)
+    student = write_student(tmp_path / 'student.pth', cfg.model.backbone)
     extract_features(cfg, student, str(tmp_path / 'visual'))
     from fer_ssl.media.log_mel import LogMel
 

@@ -106,21 +106,27 @@ def test_values_of_the_manifest(shards, place, value):
     ]
 
 
-@pytest.mark.parametrize('file', ['shards.json', 'shard-000000.npy'])
-def test_any_damage_of_shards(shards, file):
-    path = shards / file
-    good = path.read_bytes()
+def check_damage(read, folder, file):
+    """However ``file`` is damaged, an error that names the folder is raised.
+
+    Damage that no one can see is read.
+    """
 
     @REPEATABLE
-    @given(damaged(good))
+    @given(damaged((folder / file).read_bytes()))
     def check(content):
-        path.write_bytes(content)
+        (folder / file).write_bytes(content)
         try:
-            read_shards(shards)
+            read(folder)
         except (FileNotFoundError, ValueError) as error:
-            assert str(shards) in str(error)
+            assert str(folder) in str(error)
 
     check()
+
+
+@pytest.mark.parametrize('file', ['shards.json', 'shard-000000.npy'])
+def test_any_damage_of_shards(shards, file):
+    check_damage(read_shards, shards, file)
 
 
 @pytest.mark.parametrize(
@@ -197,19 +203,7 @@ def test_values_of_a_store(store, place, value):
 
 @pytest.mark.parametrize('file', ['index.json', 'features.npy', 'valid.npy'])
 def test_any_damage_of_a_store(store, file):
-    path = store / file
-    good = path.read_bytes()
-
-    @REPEATABLE
-    @given(damaged(good))
-    def check(content):
-        path.write_bytes(content)
-        try:
-            rows_of(store)
-        except (FileNotFoundError, ValueError) as error:
-            assert str(store) in str(error)
-
-    check()
+    check_damage(rows_of, store, file)
 
 
 def test_a_store_whose_files_do_not_fit(store):

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import MODELS, init_default_scope
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from mmengine.runner.checkpoint import save_checkpoint
 from PIL import Image
 
 from fer_ssl.features.extract_features import extract_features
+from tests.helpers.tiny_networks import write_student
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / 'docs/extending.md').read_text()
@@ -71,12 +71,8 @@ def train(config):
 
 def extract(config):
     """Write the features of an untrained student."""
-    torch.manual_seed(0)
-    student = MODELS.build(config.model.backbone)
-    student.init_weights()
-    weights = {f'backbone.{k}': v for k, v in student.state_dict().items()}
     path = config.model.student_checkpoint
-    save_checkpoint(dict(state_dict=weights, meta={}), path)
+    write_student(path, config.model.backbone)
     extract_features(
         config, path, config.test_dataloader.dataset.feature_store
     )

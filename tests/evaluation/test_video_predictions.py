@@ -227,7 +227,9 @@ TARGETS = [
 ]
 
 
-@pytest.mark.parametrize('good', [TARGETS, TARGETS[:3]], ids=['quotes', 'plain'])
+@pytest.mark.parametrize(
+    'good', [TARGETS, TARGETS[:3]], ids=['quotes', 'plain']
+)
 @pytest.mark.parametrize(
     ('line', 'text', 'problem'),
     [
