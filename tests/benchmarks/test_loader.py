@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -181,16 +179,12 @@ def test_threads_are_given_back(tmp_path):
     assert after == before
 
 
-def test_tool(tmp_path):
-    tool = ROOT / 'tools/benchmark/loader.py'
-    options = '--count=8 --size=32 --rounds=1 --per-round=4 --batch-size=4'
-    done = subprocess.run(
-        [sys.executable, str(tool), *options.split(), '--out=speed.json'],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
+def test_tool(tmp_path, run_tool):
+    shown = run_tool(
+        'loader.py',
+        '--count=8 --size=32 --rounds=1 --per-round=4 --batch-size=4 '
+        '--out=speed.json',
     )
-    assert done.returncode == 0, done.stderr
-    assert '| tar |' in done.stdout
+    assert '| tar |' in shown
     speeds = json.loads((tmp_path / 'speed.json').read_text())
     assert [speed['name'] for speed in speeds][0] == PLAIN

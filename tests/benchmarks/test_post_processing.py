@@ -1,6 +1,5 @@
 """Also proves that SciPy and scikit-learn give the same results."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from fer_ssl.benchmarks.post_processing import (
     frame_tasks,
 )
 
-ROOT = Path(__file__).parents[2]
 NAMES = (
     'probabilities',
     'majority, sliding',
@@ -60,16 +58,9 @@ def test_a_difference_ends_the_comparison():
         compare_frames([task], 10, 1)
 
 
-def test_tool(tmp_path):
-    tool = ROOT / 'tools/benchmark/frames.py'
-    done = subprocess.run(
-        [sys.executable, tool, '--frames=300', '--videos=2', '--rounds=1'],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr
-    assert '| submission, AU |' in done.stdout
+def test_tool(run_tool):
+    shown = run_tool('frames.py', '--frames=300 --videos=2 --rounds=1')
+    assert '| submission, AU |' in shown
 
 
 def test_without_scikit_learn(monkeypatch, tmp_path):

@@ -1,7 +1,5 @@
 import copy
 import csv
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -225,21 +223,14 @@ def test_table():
     assert [row['cost'] for row in table] == [480, 384, 480]
 
 
-def test_tool(tmp_path):
-    tool = ROOT / 'tools/benchmark/step.py'
-    options = (
+def test_tool(tmp_path, run_tool):
+    shown = run_tool(
+        'step.py',
         '--batch-size=2 --unlabeled=2 --size=32 --rounds=1 --steps=1 '
         '--estimators finite_difference --out=table.csv --device=cpu '
         '--cfg-options model.network.backbone.depth=18 '
-        'model.network.head.in_channels=512'
+        'model.network.head.in_channels=512',
     )
-    done = subprocess.run(
-        [sys.executable, str(tool), *options.split()],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr
     with open(tmp_path / 'table.csv', newline='') as file:
         table = list(csv.DictReader(file))
     assert [row['implementation'] for row in table] == [
@@ -248,4 +239,4 @@ def test_tool(tmp_path):
         'fer_ssl, finite_difference',
     ]
     assert table[0]['ratio_to_reference'] == '1.000'
-    assert REFERENCE in done.stdout
+    assert REFERENCE in shown
