@@ -23,7 +23,7 @@ from fer_ssl.models.methods import (
 )
 from fer_ssl.models.methods.ada_cm import contrastive_loss
 
-DOCS = Path(__file__).parents[2] / 'docs/methods.md'
+DOCS = Path(__file__).parents[3] / 'docs/methods.md'
 METHODS = ('PseudoLabel', 'UDA', 'FixMatch', 'FlexMatch', 'Dash', 'AdaCM')
 SIZES = dict(num_classes=3, num_labeled=4, num_unlabeled=6, max_iters=100)
 
