@@ -461,7 +461,7 @@ def test_recipe_of_paper_a(tmp_path, monkeypatch):
     assert paper.image_root == str(tmp_path)
     for name, config in paper.labeled.items():
         assert config['data_root'] == str(tmp_path / name)
-        assert DATASETS.get(config['type']) is not None
+        assert DATASETS.get(config['type']).__name__ == config['type']
 
 
 def test_recipe_of_paper_a_on_small_files(tmp_path, monkeypatch):

@@ -138,8 +138,7 @@ def test_a_higher_limit_than_that_of_pillow(monkeypatch, extension):
         return opened(file)
 
     monkeypatch.setattr(image_limit.Image, 'open', large)
-    open_image(content)
-    assert sizes
+    assert open_image(content).size == sizes[0] == (31, 17)
 
 
 def test_fill_bytes_are_skipped_at_once():

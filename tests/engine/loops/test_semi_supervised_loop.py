@@ -209,7 +209,7 @@ def test_compiled(config, build_runner):
         **{'train_cfg.max_iters': 1},
         compile=dict(backend='count_method', dynamic=False),
     ).train()
-    assert graphs
+    assert graphs, 'the network was not compiled'
 
 
 def test_validation(config, build_runner):
