@@ -12,12 +12,12 @@ import fer_ssl  # noqa: F401  (repairs mmaction2 before a test imports it)
 
 CLASSES = ('neutral', 'anger', 'happiness')
 # A loader that is garbage collected waits this long for each of its workers,
-# which then rarely get the message to end.
+# because the message to exit rarely reaches them.
 torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL = 0.2
 
 
-def scope_and_logger():
-    """What a test makes MMEngine's current scope or logger ends with it."""
+def restore_scope_and_logger():
+    """Restore MMEngine's current scope and logger after a test."""
     managers = DefaultScope, MMLogger
     before = [dict(manager._instance_dict) for manager in managers]
     yield
@@ -28,13 +28,15 @@ def scope_and_logger():
 
 @pytest.fixture(autouse=True, scope='module')
 def frozen_heap():
-    """Every MMEngine data set collects garbage: spare it the imported code."""
+    """Exempt imported code from garbage collection, which data sets run."""
     gc.collect()
     gc.freeze()
 
 
-of_module = pytest.fixture(scope_and_logger, autouse=True, scope='module')
-of_test = pytest.fixture(scope_and_logger, autouse=True)
+restore_after_module = pytest.fixture(
+    restore_scope_and_logger, autouse=True, scope='module'
+)
+restore_after_test = pytest.fixture(restore_scope_and_logger, autouse=True)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Who may import whom: data move forward, see docs/architecture.md."""
+"""Which part of the package may import which: see docs/architecture.md."""
 
 import ast
 import re

@@ -107,7 +107,7 @@ def test_windows_without_a_face_are_left_out():
 
 
 @pytest.mark.parametrize('batch', [1, 4, 50])
-def test_faces_are_apart_and_batches_do_not_matter(batch):
+def test_faces_are_separate_for_any_batch_size(batch):
     paths = {1: range(1, 14), 2: range(6, 30), 5: range(20, 23)}
     expected = {}
     for number, path in paths.items():
@@ -126,7 +126,7 @@ def test_memory_does_not_grow_with_the_video():
     net, _ = network(8, 4)
     faces = np.zeros(1, FACE)
     for frame in range(1, 1000):
-        number = 1 + frame // 100  # someone else every hundred frames
+        number = 1 + frame // 100  # another face every hundred frames
         faces['frame'], faces['face'] = frame, number
         net.add([image(1)], faces, {number})
         assert list(net._tracks) == [number]

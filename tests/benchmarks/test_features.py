@@ -29,7 +29,7 @@ def test_footprint(tmp_path):
 
 
 def test_memory_does_not_grow_with_the_store(tmp_path):
-    """The same clips out of a store that is 20 times as large."""
+    """Reads the same clips from a store that is 20 times as large."""
     few, many = (
         measure_footprint(
             make_store(str(tmp_path / str(videos)), videos, 50, 2048),

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def pipeline(size=24):
-    """Weak and strong view of the config, of small images."""
+    """Pipeline of the config's weak and strong views, for small images."""
     config = Config.fromfile(ROOT / 'configs/_base_/datasets/fer_224.py')
     steps = unlabeled_pipeline(config)
     steps[1]['scale'] = (size + 4, size + 4)
@@ -171,7 +171,7 @@ def test_copied_images(tmp_path):
         copy_images(str(tmp_path / 'none'), str(tmp_path / 'out2'), 10)
 
 
-def test_threads_are_given_back(tmp_path):
+def test_number_of_threads_is_restored(tmp_path):
     make_images(str(tmp_path / 'images'), 4, 32)
     before = loader_benchmark.cv2.getNumThreads(), torch.get_num_threads()
     compare_loading(str(tmp_path), pipeline(), 1, 4, 4)

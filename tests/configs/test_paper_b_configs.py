@@ -1,4 +1,4 @@
-"""The configs of paper B: their numbers, and a small run of each."""
+"""Configs of paper B: hyperparameters, and a small run of each."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ EPOCHS = dict(va=40, expr=10, au=30, multi=40)
 
 
 @pytest.mark.parametrize('name', FILES)
-def test_numbers_of_paper_b(name):
+def test_hyperparameters_of_paper_b(name):
     task, _, form = name.partition('_')
     is_code = form == 'code'
     config = Config.fromfile(FILES[name])
@@ -41,7 +41,7 @@ def test_numbers_of_paper_b(name):
     assert config.train_cfg.max_epochs == EPOCHS[task]
     warm_up, cosine = config.param_scheduler
     assert warm_up.end == cosine.begin == (2 if is_code else 1)
-    assert not {'end', 'T_max'} & cosine.keys()  # until the training ends
+    assert not {'end', 'T_max'} & cosine.keys()  # until the end of training
 
 
 def test_vision_transformer_gives_768_features():

@@ -1,4 +1,4 @@
-"""The config with two streams, and streams under every encoder and head."""
+"""Config with two streams, and streams with every encoder and head."""
 
 from pathlib import Path
 

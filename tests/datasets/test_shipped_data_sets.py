@@ -1,4 +1,4 @@
-"""All data sets of faces through the parts that configs put around them."""
+"""All face data sets in the wrappers and loaders that configs use."""
 
 import re
 from pathlib import Path
@@ -65,7 +65,7 @@ def test_all_together_in_workers(tmp_path):
         batch_size=4,
         num_workers=1,
         collate_fn=pseudo_collate,
-        multiprocessing_context='spawn',  # each imports the package anew
+        multiprocessing_context='spawn',  # each imports it again
     )
     batches = list(loader)
     shapes = {tuple(x.shape) for batch in batches for x in batch['inputs']}

@@ -1,4 +1,4 @@
-"""The code of docs/extending.md runs as it stands there."""
+"""The code in docs/extending.md runs as printed."""
 
 import os
 import re
@@ -46,7 +46,7 @@ def load(tmp_path, monkeypatch, synthetic_root):
                 'log_level': 'ERROR',
                 'train_cfg.max_iters': 2,
                 'train_cfg.val_interval': 2,
-                'param_scheduler': None,  # its warm-up is longer
+                'param_scheduler': None,  # the warm-up is longer than the run
                 'vis_backends': [],
                 'visualizer.vis_backends': [],
             }
@@ -83,7 +83,7 @@ def test_snippets_are_short_and_complete():
     for name, code in FILES.items():
         lines = [line for line in code.splitlines() if line.strip()]
         assert len(lines) <= MAX_LINES, name
-    # Of every section: a component, and a config that names it.
+    # Every section has a component and a config that names it.
     for name, code in FILES.items():
         if '_base_' in code:
             component = re.search(r"'fer_ssl', '(\w+)'", code)[1]

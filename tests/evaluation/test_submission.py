@@ -48,7 +48,7 @@ def example(tmp_path):
 
 
 def predict(track, lengths=LENGTHS, seed=0, classes=None):
-    """Random predictions; those of VA leave [-1, 1]."""
+    """Random predictions; some of VA are outside of [-1, 1]."""
     classes = classes or ABAW_TRACKS[track]
     rng = np.random.default_rng(seed)
     videos = []
@@ -423,7 +423,7 @@ def test_from_the_test_set_to_a_submission(tmp_path, track, kind):
     evaluator.dataset_meta = dataset.metainfo
     for i in range(len(dataset)):
         item = dataset.get_data_info(i)
-        # a score that says which frame it is of
+        # a score that encodes its frame
         frames = item['start'] + np.arange(len(item.get('valid', [1])))
         scores = np.zeros((len(frames), len(dataset.metainfo['classes'])))
         scores[:, 1] = frames / 10
@@ -455,7 +455,7 @@ def test_two_hundred_thousand_rows_take_seconds(tmp_path, example, track):
     start = time.process_time()
     write_submission(predictions, expected, path)
     assert check_submission(path, expected).is_valid
-    # A million rows take some 5 s on one core of 2020s: see docs/abaw.md.
+    # A million rows take about 5 s on one core; see docs/abaw.md.
     assert time.process_time() - start < 10
 
 

@@ -1,4 +1,4 @@
-"""Thresholds of action units against trying them all."""
+"""Thresholds of action units against exhaustive search."""
 
 from pathlib import Path
 

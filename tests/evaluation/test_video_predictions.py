@@ -40,7 +40,7 @@ def test_overlaps_are_averaged():
     assert video.has_face.all()
 
 
-def test_triangular_weights_favour_the_center():
+def test_triangular_weights_favor_the_center():
     first, second = dirichlet(4, seed=1), dirichlet(4, seed=2)
     windows = [
         dict(video='a', start=0, scores=first),
@@ -68,7 +68,7 @@ def test_frames_without_a_face_are_interpolated():
 
 def test_invalid_frames_do_not_count():
     scores = dirichlet(5)
-    scores[1] = np.nan  # what the model says about an invalid frame is moot
+    scores[1] = np.nan  # the scores of an invalid frame are ignored
     valid = [True, False, True, False, False]
     windows = [dict(video='a', start=0, scores=scores, valid=valid)]
     video = from_windows(windows, [0, 0, 0])  # 3 frames, the rest is padding
@@ -259,7 +259,7 @@ def test_malformed_targets_are_refused(tmp_path, good, line, text, problem):
     'name, problem',
     [(b'\xff', 'not UTF-8'), (b'"' + b'a' * 200_000 + b'"', 'field larger')],
 )
-def test_what_is_no_csv_is_refused(tmp_path, name, problem):
+def test_files_that_are_not_csv_are_refused(tmp_path, name, problem):
     path = tmp_path / 'p.csv'
     path.write_bytes(GOOD[0].encode() + b'\n' + name + b',1,1,x,,1,0\n')
     with pytest.raises(ValueError, match=f'p.csv:2: {problem}'):
@@ -332,7 +332,7 @@ def test_missing_or_empty_csv(tmp_path):
 
 
 def test_frames_predicted_without_a_face():
-    """From sound: their scores are kept, but they have no face."""
+    """Scores from sound are kept, but the frames have no face."""
     scores = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.0, 0.0]])
     window = dict(
         video='a', start=0, scores=scores, valid=np.array([1, 1, 1, 0], bool)

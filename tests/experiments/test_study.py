@@ -1,4 +1,4 @@
-"""What a study file becomes, and what is said of a faulty one."""
+"""Plans of study files, and the errors of faulty ones."""
 
 from pathlib import Path
 
@@ -195,7 +195,7 @@ def test_study_runs_no_code(tmp_path, monkeypatch):
     assert not (tmp_path / 'ran').exists()
 
 
-def test_what_a_config_refuses(study, tmp_path):
+def test_options_that_a_config_refuses(study, tmp_path):
     text = "if start == 'b': raise ValueError('no b')\n"
     (tmp_path / 'y.py').write_text(CONFIG + text)
     faulty = study('steps.b.env', dict(FER_SSL_BASELINE='b'))

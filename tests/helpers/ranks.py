@@ -69,7 +69,7 @@ def run_on_ranks(function, args, world_size, path):
 
 
 def _train_as_rank(config):
-    Runner._log_env = lambda *_: None  # asks compilers for their versions
+    Runner._log_env = lambda *_: None  # runs compilers
     cfg = Config(dict(config, launcher='pytorch'), format_python_code=False)
     use_gloo_without_gpu(cfg)
     return train_here(cfg._cfg_dict.to_dict())

@@ -117,7 +117,7 @@ def recognizer(files, window=6, stride=4):
 
 
 def build(cfg, seed=0):
-    """The model in eval mode; its outputs are far from uniform."""
+    """Build the model in eval mode, with outputs that are far from uniform."""
     init_default_scope(cfg.default_scope)
     model_cfg = cfg.copy().model
     if 'student_checkpoint' in model_cfg:

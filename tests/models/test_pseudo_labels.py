@@ -65,7 +65,7 @@ def test_consistency_sharpened_and_masked():
     assert share == 0.5
 
 
-def test_shares_of_the_classes():
+def test_fractions_of_the_classes():
     truth = torch.tensor([0, 0, 1, -1])
     targets = torch.eye(3)[[0, 1, 1, 2]]
     outputs = describe_pseudo_labels(

@@ -13,8 +13,8 @@ from tests.helpers.tiny_networks import extraction, write_student
 ENCODER = dict(
     type='TransformerEncoder', embed_dims=8, num_layers=1, num_heads=2
 )
-# 30 frames per second. '.' has no face; 'silent' has no sound at all, the
-# sound of 'short' ends after 8 of its 12 frames.
+# At 30 fps. '.' is a frame without a face; 'silent' has no sound at all, and
+# the sound of 'short' ends after 8 of its 12 frames.
 VIDEOS = {'a': '0122.1..2001', 'short': '..11220011.0', 'silent': '1.20'}
 
 
@@ -88,8 +88,8 @@ def test_extract_train_and_test(cfg, tmp_path):
     for name, frames in VIDEOS.items():
         has_face = [kind != '.' for kind in frames]
         assert predictions[name].has_face.tolist() == has_face
-    # 'short': two frames of sound alone at the beginning, each its own
-    # score; frame 11 has nothing and lies between its neighbors.
+    # 'short' begins with two frames that have only sound, each with its own
+    # score; frame 11 has neither stream and is interpolated.
     short = predictions['short'].scores
     assert np.abs(short[0] - short[1]).max() > 1e-5
     np.testing.assert_allclose(

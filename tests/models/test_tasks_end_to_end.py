@@ -16,7 +16,7 @@ from tests.helpers.reference_scores import reference_ccc, reference_f1
 from tests.helpers.tiny_networks import write_student
 
 DIM = 16
-# The smallest relative of paper B's ViT-B/16.
+# A tiny version of paper B's ViT-B/16.
 BACKBONE = dict(
     type='mmpretrain.VisionTransformer',
     arch=dict(
@@ -68,7 +68,7 @@ MANY_TASKS = dict(
 
 
 def run(tmp_path, files, cls_head, evaluator):
-    """Extract, train two epochs, test; scores of the test."""
+    """Extract, train two epochs and test; returns the scores."""
     checkpoint = write_student(tmp_path / 'student.pth', BACKBONE)
     store = str(tmp_path / 'features')
     pipeline = [
@@ -127,7 +127,7 @@ def run(tmp_path, files, cls_head, evaluator):
 
 
 def check(track, score, path, truth):
-    """The score is that of the CSV file, which has the whole truth."""
+    """Check that the score is that of the CSV file, which has all labels."""
     predictions = VideoPredictions.from_csv(str(path))
     assert predictions.classes == ABAW_TRACKS[track]
     assert {video.name for video in predictions} == set(truth)

@@ -48,12 +48,12 @@ def config():
 
 
 def ignore(number):
-    """No measurement."""
+    """Discard a measurement."""
 
 
 @pytest.mark.parametrize('options', [{}, dict(channels_last=True)])
-def test_plain_loop_is_the_same_mathematics(tmp_path, config, options):
-    """All weights and statistics after five steps, in float64."""
+def test_plain_loop_equals_the_package(tmp_path, config, options):
+    """Weights and statistics agree after five steps in float64."""
     config.model.update(options)
     batches = random_batches(8, 12, 10, 40)
     runner = build_runner(config, batches, str(tmp_path))
@@ -104,7 +104,7 @@ def test_precision_of_the_plain_loop(tmp_path, config):
 
 
 class Counter:
-    """Images through networks of one iteration, by hooks on their heads."""
+    """Counts images per forward and backward pass, by hooks on the heads."""
 
     def __init__(self, networks, head):
         self.forward = self.backward = self.tangent = 0
@@ -148,7 +148,7 @@ def test_passes_of_the_plain_loop(tmp_path, config):
 
 
 def test_costs():
-    """32 + 32 faces, in forward passes of one image."""
+    """Costs of 32 + 32 faces, in forward passes of one image."""
     costs = {
         name: passes(name, 32, 32).cost
         for name in (NO_FEEDBACK, *ESTIMATORS, BASELINE)
@@ -157,7 +157,7 @@ def test_costs():
 
 
 class OtherLoop:
-    """Another implementation, without any work."""
+    """Another implementation, which does nothing."""
 
     def __init__(self, weights, *options):
         self.weights = weights

@@ -39,7 +39,7 @@ def test_example(tmp_path, track):
 
 
 def test_example_of_its_own_order(tmp_path):
-    """Rows are kept as they stand, gaps and turns included."""
+    """Rows keep their order, including gaps and swapped frames."""
     rows = ['b/00003.jpg', 'a/00001.jpg', 'b/00001.jpg', 'a/100000.jpg']
     text = '\r\n'.join(['image_location,valence,arousal', *rows])
     frames = read(tmp_path, text)

@@ -7,7 +7,7 @@ from fer_ssl.models.methods import BaseMethod, MethodResult
 from tests.helpers.ranks import train_here, train_on_ranks
 from tests.helpers.recorder import Recorder
 
-# With these a network of random weights is sometimes sure, sometimes not.
+# With these, an untrained network is confident of some faces only.
 METHODS = dict(
     PseudoLabel=dict(ramp=(0.0, 0.5)),
     UDA=dict(threshold=0.5),
@@ -104,7 +104,7 @@ def test_one_iteration_equals_the_written_out_one(config, build_runner):
 
 @pytest.mark.parametrize('name', METHODS)
 def test_resume_equals_an_uninterrupted_run(config, build_runner, name):
-    """Weights, averaged weights and what the method remembers."""
+    """Weights, averaged weights and the state of the method agree."""
     cfg = config(name)
     cfg.custom_hooks = [
         dict(type='EMAHook', momentum=0.1, update_buffers=True)

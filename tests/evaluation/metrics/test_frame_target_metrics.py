@@ -42,7 +42,7 @@ def random_truth(size, track, rng):
 
 
 def random_scores(truth, rng):
-    """Scores that have something to do with the truth, and leave [-1, 1]."""
+    """Scores that correlate with the truth, some outside of [-1, 1]."""
     noise = rng.normal(0, 0.5, truth.shape)
     if truth.shape[1] == 2:
         return np.float32(truth.clip(-1) + noise)
