@@ -358,7 +358,7 @@ def test_webcam(tmp_path, clip, monkeypatch):
 def test_config_beside_the_checkpoint(tmp_path):
     cfg = classifier()
     path, _ = write_checkpoint(tmp_path / 'a.pth', cfg, with_config=False)
-    detector = Nobody()
+    detector = NoFaces()
     cfg.dump(str(tmp_path / 'a.py'))
     for model in (cfg, cfg.to_dict(), str(tmp_path / 'a.py')):
         inferencer = ExpressionInferencer(model, path, detector, device='cpu')
@@ -384,7 +384,7 @@ def test_face_crop_of_the_config(tmp_path):
     assert inferencer.pipeline.margin == 0
 
 
-class Nobody(FaceDetector):
+class NoFaces(FaceDetector):
     """Custom face finder that finds no faces."""
 
     def find(self, frame, video):
@@ -392,7 +392,7 @@ class Nobody(FaceDetector):
 
 
 def test_checkpoint_that_does_not_fit(tmp_path):
-    load = partial(ExpressionInferencer, detector=Nobody(), device='cpu')
+    load = partial(ExpressionInferencer, detector=NoFaces(), device='cpu')
     wide = dict(type='LinearClsHead', num_classes=5, in_channels=32)
     other = classifier()
     other.model.head = wide
@@ -411,7 +411,7 @@ def test_checkpoint_that_does_not_fit(tmp_path):
 
 
 def test_networks_that_predict_no_expressions(tmp_path, write_videos):
-    load = partial(ExpressionInferencer, detector=Nobody(), device='cpu')
+    load = partial(ExpressionInferencer, detector=NoFaces(), device='cpu')
     files = write_videos(dict(a='012'))
     cfg = recognizer(files)
     cfg.model.cls_head.task = dict(type='ActionUnitTask')
@@ -430,7 +430,7 @@ def test_no_checkpoint(tmp_path, monkeypatch):
 
 
 def test_checkpoint_of_the_package(tmp_path, monkeypatch):
-    """Its weights take half the room, its classes are those of training."""
+    """Its weights are float16, and its classes are those of training."""
     cfg = classifier(test_dataloader=image_loader(classes=None))
     own = tmp_path / 'own.pth'
     write_checkpoint(own, cfg)
@@ -442,7 +442,7 @@ def test_checkpoint_of_the_package(tmp_path, monkeypatch):
     checkpoint['meta']['dataset_meta'] = dict(classes=list(CLASSES))
     torch.save(dict(checkpoint, state_dict=half), own)
     monkeypatch.setattr(default_checkpoint, 'DEFAULT_CHECKPOINT', own)
-    inferencer = ExpressionInferencer(detector=Nobody(), device='cpu')
+    inferencer = ExpressionInferencer(detector=NoFaces(), device='cpu')
     assert inferencer.classes == CLASSES
     loaded = inferencer.model.state_dict()
     for name, value in checkpoint['state_dict'].items():

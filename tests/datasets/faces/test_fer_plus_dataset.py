@@ -123,14 +123,14 @@ def test_text_of_another_form(tmp_path):
 def test_votes_by_hand(rows):
     majority = count_votes(np.array(rows), 'majority')
     plurality = count_votes(np.array(rows), 'plurality')
-    for votes, most_by_half, most in zip(rows, majority, plurality):
+    for votes, absolute, relative in zip(rows, majority, plurality):
         kept = {i: n for i, n in enumerate(votes) if n > 1}
         wins = [i for i in kept if kept[i] > sum(kept.values()) / 2]
-        assert most_by_half == (wins[0] if wins else -1)
+        assert absolute == (wins[0] if wins else -1)
         best = [i for i in kept if kept[i] == max(kept.values())]
-        assert most == (best[0] if len(best) == 1 else -1)
+        assert relative == (best[0] if len(best) == 1 else -1)
         if wins:
-            assert most == most_by_half
+            assert relative == absolute
 
 
 def edit(path, old, new):

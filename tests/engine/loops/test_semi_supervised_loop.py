@@ -69,9 +69,11 @@ def test_one_iteration_equals_the_written_out_one(config, build_runner):
     labels = torch.cat([x.gt_label for x in batch['labeled']['data_samples']])
     labeled, weak, strong = model(torch.cat(faces)).split([6, 8, 8])
     confidence, target = weak.softmax(1).max(1)
-    sure = confidence >= 0.5
-    assert 0 < sure.sum() < 8
-    loss_u = (F.cross_entropy(strong, target, reduction='none') * sure).sum()
+    confident = confidence >= 0.5
+    assert 0 < confident.sum() < 8
+    loss_u = (
+        F.cross_entropy(strong, target, reduction='none') * confident
+    ).sum()
     losses = F.cross_entropy(labeled, labels), loss_u / 8
     grads = torch.autograd.grad(sum(losses), list(model.parameters()))
     with torch.no_grad():
@@ -88,10 +90,13 @@ def test_one_iteration_equals_the_written_out_one(config, build_runner):
         'loss': sum(losses).item(),
         'loss_supervised': losses[0].item(),
         'loss_unsupervised': losses[1].item(),
-        'pseudo_label/confident': sure.float().mean().item(),
+        'pseudo_label/confident': confident.float().mean().item(),
         'pseudo_label/accuracy': right.float().mean().item(),
-        'pseudo_label/confident_known': sure.float().mean().item(),
-        'pseudo_label/confident_hits': (right & sure).float().mean().item(),
+        'pseudo_label/confident_known': confident.float().mean().item(),
+        'pseudo_label/confident_hits': (right & confident)
+        .float()
+        .mean()
+        .item(),
     }
     for label, name in enumerate(runner.train_loop.classes):
         own = torch.cat(truth) == label
@@ -171,10 +176,10 @@ def test_indices_are_those_of_the_faces(config, build_runner):
         def loss(self, network, batch, iteration):
             seen.append(batch.indices)
             logits = network(batch.strong, mode='tensor')
-            sure = torch.ones(len(logits), dtype=torch.bool)
+            confident = torch.ones(len(logits), dtype=torch.bool)
             targets = logits.detach().softmax(1)
             losses = dict(loss_nothing=logits.sum())
-            return MethodResult(losses, logits.detach(), targets, sure)
+            return MethodResult(losses, logits.detach(), targets, confident)
 
     loop.method = Spy(3, 1, 1, 1)
     paths = []

@@ -247,7 +247,7 @@ def test_flexmatch_keeps_the_last_confident_class_of_a_face():
     assert method.learned[4] == 1
     weak = logits_of([0.2, 0.3, 0.5]).detach()
     method.confident(weak, torch.tensor([4]), 2)
-    assert method.learned[4] == 1, 'not sure: the class stays'
+    assert method.learned[4] == 1, 'not confident: the class stays'
 
 
 def test_dash_takes_no_threshold():

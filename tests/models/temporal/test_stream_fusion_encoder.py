@@ -79,9 +79,7 @@ def test_what_is_masked_changes_nothing(
     ).train(training)
     x, valid = clips()
     other = x.masked_fill(~channels(valid), garbage)
-    twin = copy.deepcopy(
-        model
-    )  # their statistics are updated by what they see
+    twin = copy.deepcopy(model)  # standardisers learn from what they see
     actual, expected = model(other, valid), twin(x, valid)
     assert actual.isfinite().all()
     present = valid.any(dim=-1)
