@@ -96,7 +96,7 @@ def test_options_and_variables_of_a_step(study):
         'val_evaluator.out_file': '{folder}/val.csv',
     }
     assert b.env == dict(FER_SSL_BASELINE=f'{{{a.key}}}')
-    # A test writes only where the config does, beside its log.
+    # A test writes what the config writes, but next to its log.
     test = steps['test_a']
     assert test.options == {'test_evaluator.0.out_file': '{folder}/raw.csv'}
     assert (test.kind, test.checkpoint) == ('test', f'{{{a.key}}}')

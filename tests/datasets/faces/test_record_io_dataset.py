@@ -81,7 +81,7 @@ def test_choice_is_even(count, fraction):
     assert len(chosen) == max(round(fraction * count), 1)
     assert (np.diff(chosen) > 0).all()
     assert 0 <= chosen[0] and chosen[-1] < count
-    # Every person of m images keeps its fraction of them, up to two.
+    # Every person keeps this fraction of its images, to within two.
     person = np.arange(count) // 40
     per_person = np.bincount(person[chosen], minlength=person[-1] + 1)
     expected = np.bincount(person) * len(chosen) / count

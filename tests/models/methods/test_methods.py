@@ -126,7 +126,7 @@ def test_no_confident_face(name):
     if name == 'UDA':
         options['annealing'] = None
     method = TASK_UTILS.build(dict(type=name, **options, **SIZES))
-    if name == 'FlexMatch':  # every class as common as can be
+    if name == 'FlexMatch':  # equally common classes, highest thresholds
         method.learned.copy_(torch.tensor([0, 0, 1, 1, 2, 2]))
     network = Network()
     batch = make_batch(method.num_weak_views)
@@ -228,7 +228,7 @@ def test_flexmatch_thresholds_by_hand():
     method.learned.copy_(torch.tensor([0, -1, 0, 1, -1, -1]))
     beta = torch.tensor([2 / 3, 1 / 3, 0])
     assert_close(method.thresholds(), 0.9 * beta / (2 - beta))
-    # None is left: divided by the largest class.
+    # All faces have a class: counts are divided by that of the largest.
     method.learned.copy_(torch.tensor([0, 0, 0, 1, 1, 2]))
     beta = torch.tensor([1, 2 / 3, 1 / 3])
     assert_close(method.thresholds(), 0.9 * beta / (2 - beta))
