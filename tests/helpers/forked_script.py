@@ -16,7 +16,9 @@ def _run(path, args, folder, env, outputs):
     os.environ.update(env)
     os.chdir(folder)
     sys.argv = [path, *args]
-    sys.path.insert(0, str(Path(path).parent))
+    # An interpreter does this at its start; this one started long ago.
+    modules = filter(None, env.get('PYTHONPATH', '').split(os.pathsep))
+    sys.path[:0] = [str(Path(path).parent), *modules]
     runpy.run_path(path, run_name='__main__')
 
 
