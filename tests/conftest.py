@@ -39,6 +39,17 @@ restore_after_module = pytest.fixture(
 restore_after_test = pytest.fixture(restore_scope_and_logger, autouse=True)
 
 
+def write_annotation(root, name, header, rows):
+    """Write a CSV file; returns the arguments of its data set."""
+    with open(root / name, 'w', newline='') as file:
+        csv.writer(file).writerows([header, *rows])
+    return dict(
+        ann_file=name,
+        data_root=str(root),
+        metainfo=dict(classes=CLASSES),
+    )
+
+
 @pytest.fixture
 def write_videos(tmp_path):
     """Function that writes ``frames.csv`` and a face per frame.
@@ -60,15 +71,8 @@ def write_videos(tmp_path):
                 rows.append(
                     (video, i, '' if kind == '.' else image, expression, split)
                 )
-        with open(root / 'frames.csv', 'w', newline='') as file:
-            writer = csv.writer(file)
-            writer.writerow(('video', 'frame', 'image', 'expression', 'split'))
-            writer.writerows(rows)
-        return dict(
-            ann_file='frames.csv',
-            data_root=str(root),
-            metainfo=dict(classes=CLASSES),
-        )
+        header = ('video', 'frame', 'image', 'expression', 'split')
+        return write_annotation(root, 'frames.csv', header, rows)
 
     return write
 
@@ -90,15 +94,8 @@ def write_faces(tmp_path):
                 channel = CLASSES.index(expression)
                 pixels[size // 4 : size // 2, :, channel] += 127
             Image.fromarray(pixels).save(root / 'images' / image)
-        with open(root / 'labels.csv', 'w', newline='') as file:
-            writer = csv.writer(file)
-            writer.writerow(('image', 'expression', 'split'))
-            writer.writerows(rows)
-        return dict(
-            ann_file='labels.csv',
-            data_root=str(root),
-            metainfo=dict(classes=CLASSES),
-        )
+        header = ('image', 'expression', 'split')
+        return write_annotation(root, 'labels.csv', header, rows)
 
     return write
 
