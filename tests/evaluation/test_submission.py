@@ -3,7 +3,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmengine.evaluator import Evaluator
 from mmengine.registry import DATASETS
@@ -24,15 +24,11 @@ from tests.datasets.videos.aff_wild2_files import (
     write_aff_wild2,
     write_example,
 )
+from tests.helpers.annotation_fuzz import REPEATABLE
 
 TRACKS = ('EXPR', 'VA', 'AU')
 LENGTHS = [('2-30-640x360', 4), ('video92_left', 3), ('112', 2)]
-FUZZ = settings(
-    deadline=None,
-    max_examples=300,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+FUZZ = settings(REPEATABLE, max_examples=300)
 
 
 @pytest.fixture

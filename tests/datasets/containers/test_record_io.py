@@ -16,6 +16,7 @@ from fer_ssl.datasets.containers.record_io import (
     read_record,
 )
 from fer_ssl.utils.open_files import DamagedFileError, OpenFiles
+from tests.helpers.annotation_fuzz import REPEATABLE
 from tests.helpers.record_io_files import (
     MAGIC,
     frame,
@@ -67,7 +68,7 @@ PIECES = st.lists(
 ).map(b''.join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(REPEATABLE, max_examples=300)
 @given(payloads=st.lists(PIECES, min_size=1, max_size=4))
 def test_any_payload_survives(folder, payloads):
     """Records that contain the magic number survive dmlc's writer and ours."""
@@ -125,7 +126,7 @@ def pieces_of_a_file():
     return st.lists(piece, max_size=6).map(b''.join)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(REPEATABLE, max_examples=500)
 @given(data=pieces_of_a_file(), offset=st.integers(0, 80))
 def test_any_bytes_are_parsed_or_refused(folder, data, offset):
     path = folder / 'a.rec'
@@ -148,7 +149,7 @@ INDEX_LINES = st.one_of(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(REPEATABLE, max_examples=500)
 @example(data=b'\x1c0\t0')
 @given(data=st.lists(INDEX_LINES, max_size=6).map(b''.join))
 def test_any_index_is_parsed_or_refused(folder, data):
@@ -165,7 +166,7 @@ def test_any_index_is_parsed_or_refused(folder, data):
         assert list(zip(keys.tolist(), offsets.tolist())) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(REPEATABLE, max_examples=200)
 @given(data=pieces_of_a_file(), index=st.lists(INDEX_LINES, max_size=4))
 def test_any_pair_of_files_opens_or_is_refused(folder, data, index):
     (folder / 'a.rec').write_bytes(data)

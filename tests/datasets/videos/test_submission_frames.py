@@ -2,7 +2,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer_ssl.datasets.videos.submission_frames import (
@@ -10,13 +10,9 @@ from fer_ssl.datasets.videos.submission_frames import (
     read_frame_list,
 )
 from tests.datasets.videos.aff_wild2_files import example_header, write_example
+from tests.helpers.annotation_fuzz import REPEATABLE
 
-FUZZ = settings(
-    deadline=None,
-    max_examples=300,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+FUZZ = settings(REPEATABLE, max_examples=300)
 
 
 def read(tmp_path, text):
