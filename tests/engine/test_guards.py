@@ -30,10 +30,10 @@ class CallBefore(Hook):
 
 
 @pytest.mark.parametrize('network', ['student', 'teacher'])
-def test_nan_stops_and_leaves_the_weights(
+def test_nan_stops_and_saves_the_weights(
     spatial_config, build_runner, network
 ):
-    """The error names iteration, network and loss; weights are unchanged."""
+    """The error names network, loss, iteration and a file of the weights."""
 
     def poison(runner):
         head = getattr(runner.model, network).head.fc

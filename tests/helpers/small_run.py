@@ -6,7 +6,7 @@ from tests.helpers.tiny_networks import write_student
 
 
 def shrink(config, folder, max_epochs):
-    """Make everything small but the temporal encoder; features are 16 wide."""
+    """Shrink all except the temporal encoder; features get 16 channels."""
     write_aff_wild2(folder / 'data')
     config.model.backbone.update(
         arch=dict(
