@@ -1,4 +1,4 @@
-"""The queue with scripts that only note that they ran."""
+"""The queue with scripts that only record their calls."""
 
 import json
 import os
@@ -148,7 +148,7 @@ StepQueue({step.key: step}, tools.parent / 'out', tools, [None]).run()
 
 
 def test_one_call_at_a_time(tools):
-    """A step that outlives a killed call keeps others out."""
+    """A step that outlives a killed call blocks other calls."""
     call = subprocess.Popen(
         [sys.executable, '-c', CALL, str(tools)], start_new_session=True
     )
