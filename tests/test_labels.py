@@ -107,7 +107,7 @@ def test_names_in_place_of_a_taxonomy(log):
     'options, message',
     [
         (dict(source='rafdb'), "Unknown taxonomy 'rafdb'; .*raf_db"),
-        (dict(contempt='Other'), "contempt is to become 'Other'"),
+        (dict(contempt='Other'), "'contempt' cannot be mapped to 'Other'"),
         (dict(drop=('joy',)), "drop='joy'"),
     ],
 )

@@ -243,7 +243,7 @@ def test_the_video_itself_is_not_written_over(tmp_path, clip):
 
 
 def test_folder_without_permission(tmp_path, clip):
-    with pytest.raises(ValueError, match='cannot be made a folder'):
+    with pytest.raises(ValueError, match='cannot be used as the folder'):
         ExpressionInferencer()(clip[0], out_dir='/proc')
 
 

@@ -404,7 +404,7 @@ def test_read_recipe(tmp_path):
     path.write_text('per_class: many\n')
     with pytest.raises(ValueError, match=r'per_class: a whole .*many'):
         read_recipe(str(path))
-    with pytest.raises(ValueError, match=r'split\.py: data are read from'):
+    with pytest.raises(ValueError, match=r'split\.py: data is read from'):
         read_recipe(str(tmp_path / 'split.py'))
 
 
