@@ -220,7 +220,7 @@ def label_mapping(
     lost = [x for x in names if x not in targets and x not in index]
     if lost:
         print_log(
-            f'Labels ({title}): {", ".join(lost)} has no counterpart among '
+            f'Labels ({title}): no class for {", ".join(lost)} among '
             f'{", ".join(classes)}. Such faces count as not annotated. To map '
             'them, or to drop them without this warning, set an option of the '
             'labels (contempt, none, uncertain, no_face, drop).',

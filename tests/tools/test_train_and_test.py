@@ -119,6 +119,6 @@ def test_file_without_the_state_of_a_training(
     options = '--cfg-options load_from=odd.pth'
     output = call(
         f'python {{tools}}/train.py toy.py {options}',
-        status='here stands' in error,
+        status='is a list' in error,
     )
     assert 'Traceback' not in output

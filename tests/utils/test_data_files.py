@@ -175,7 +175,10 @@ def test_read_npy(tmp_path, mmap):
         (GOOD[:40], 'not an array written by numpy.save'),
         (GOOD[:-1], 'it has 175 bytes, but its header requires 176'),
         (GOOD + b'x', 'it has 177 bytes, but its header requires 176'),
-        (GOOD.replace(b'(2, 3), }   ', b'(9**9, 3), }'), 'not an array written'),
+        (
+            GOOD.replace(b'(2, 3), }   ', b'(9**9, 3), }'),
+            'not an array written',
+        ),
         (GOOD.replace(b'(2, 3), }     ', b'(2, 9999999), '), 'not an array'),
         (GOOD.replace(b'(2, 3), }    ', b'(99999, 3), }'), 'header requires'),
         (GOOD.replace(b'(2, 3), } ', b'(-2, 3), }'), 'header requires'),
