@@ -126,7 +126,7 @@ def test_bad_student_checkpoints(student, tmp_path):
     other = dict(config(), student_checkpoint=path)
     other['backbone'] = dict(BACKBONE, depth=34)
     with pytest.raises(
-        ValueError, match=r'different architecture.*missing \(first'
+        ValueError, match=r'another architecture.*missing \(first'
     ):
         MODELS.build(other)
     other['backbone'] = dict(BACKBONE, base_channels=16)

@@ -1,4 +1,4 @@
-"""Compare post-processing, scores and submissions with SciPy in speed.
+"""Compare the speed of post-processing, scores and submissions with SciPy.
 
     python tools/benchmark/frames.py
 
