@@ -604,7 +604,7 @@ def test_tools_in_a_row(tmp_path, write_faces):
         '--only=Faces=anger,happiness',
     )
     assert 'warning: class other has only 0 labeled faces' in text
-    assert 'warning: class neutral has 0 labeled faces' in text
+    assert 'warning: class neutral has only 0 labeled faces' in text
     text = run_tool(
         'make_shards.py',
         tmp_path / 'split/labels.csv',
