@@ -48,7 +48,7 @@ def test_default_network_and_detector(call, files):
         ('boxes.csv --checkpoint tiny.pth', 'boxes.csv: '),
         (
             'clip.mp4 --checkpoint tiny.pth --out-dir clip.mp4',
-            'clip.mp4 cannot be made a folder for the results',
+            'clip.mp4 cannot be used as the folder of the results',
         ),
     ],
 )

@@ -603,7 +603,7 @@ runpy.run_path({str(TOOL)!r}, run_name='__main__')
     assert 0 < entry['checked'] < 600
     if number == signal.SIGINT:
         assert process.returncode == 130, text
-        assert 'Stopped before the end' in text
+        assert 'Stopped early' in text
         assert 'Traceback' not in text
     done = subprocess.run(
         [sys.executable, '-c', code.replace('sleep(0.01)', 'sleep(0)')],

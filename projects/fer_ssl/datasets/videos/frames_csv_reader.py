@@ -40,7 +40,7 @@ class FramesCSVReader:
     ) -> None:
         self.tasks = check_tracks(tasks, 'FramesCSVReader: tasks')
         self.active_from = active_from
-        #: Of the file read last, see :func:`read_frames_csv`.
+        #: Findings in the latest file, see :func:`read_frames_csv`.
         self.findings: list[str] = []
 
     @property
