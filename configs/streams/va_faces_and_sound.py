@@ -47,7 +47,7 @@ model = dict(
                 dict(
                     in_channels=64,
                     encoder=dict(tcn, channels=(128, 128, 128)),
-                    standardise=True,
+                    standardize=True,
                 ),
             ],
             fusion='gated',
