@@ -213,5 +213,5 @@ def test_the_metric_must_name_a_task_of_the_data(tmp_path):
     for task, shown in ((None, meta), ('AU', meta), ('VA', dict(classes=()))):
         metric = METRICS.build(dict(type='ValenceArousalMetric', task=task))
         metric.dataset_meta = shown
-        with pytest.raises(KeyError, match=f'task={task!r} is none of the ta'):
+        with pytest.raises(KeyError, match=f'task={task!r} is not a task'):
             _ = metric.classes

@@ -60,9 +60,10 @@ class Identity:
     """What stays the same in all images of one person.
 
     Geometry values are factors around 1 or offsets around 0 in face
-    coordinates; colors are (3,) arrays of blue, green and red in [0, 255].
-    The resting brow tilt and mouth curve make some people look sad, angry or
-    amused at rest, which a single frame cannot tell from an expression.
+    coordinates; colors are (3,) arrays of blue, green and red in [0, 255]. The
+    resting brow tilt and mouth curve make some people look sad, angry or
+    amused at rest, which cannot be distinguished from an expression in a
+    single frame.
     """
 
     skin: np.ndarray

@@ -248,8 +248,8 @@ def _make_video(
 ) -> list[tuple]:
     """Render one video of one person and return its CSV rows.
 
-    The sound has a random generator of its own, so that the images are the
-    same without it.
+    The sound has its own random generator, so the images are the same without
+    it.
     """
     video = f'{split}_{number:03d}'
     num_frames = int(rng.integers(settings.frames[0], settings.frames[1] + 1))
