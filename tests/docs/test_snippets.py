@@ -116,7 +116,7 @@ def test_method(load):
     unlabeled = config.train_cfg.unlabeled_dataloader
     unlabeled.update(num_workers=0, persistent_workers=False)
     _, runner = train(config)
-    assert type(runner.train_loop.method).__name__ == 'EntropyMinimisation'
+    assert type(runner.train_loop.method).__name__ == 'EntropyMinimization'
     assert 'train/loss_unsupervised' in runner.message_hub.log_scalars
 
 

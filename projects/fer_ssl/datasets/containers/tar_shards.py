@@ -143,8 +143,8 @@ def check_shards(path: str, shards: Sequence[Shard]) -> None:
             or (osp.isabs(name) and not own_name)
         ):
             raise ValueError(
-                f'{where} is neither a shard in the folder of the manifest, nor '
-                '/FOLDER/shard-<number>.tar on another disk.'
+                f'{where} is neither a shard in the folder of the manifest '
+                'nor /FOLDER/shard-<number>.tar on another disk.'
             )
         if osp.normpath(name) in seen:
             raise ValueError(f'{where} is given twice.')
