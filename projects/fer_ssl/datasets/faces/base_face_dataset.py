@@ -78,7 +78,7 @@ class BaseFaceDataset(BaseDataset):
         if labeled_ratio < 1 or (labeled_ratio > 1 and not labeled_per_class):
             raise ValueError(
                 f'{type(self).__name__}: labeled_ratio={labeled_ratio} must '
-                'be at least 1 and needs labeled_per_class, the mean'
+                'be at least 1 and needs labeled_per_class, the mean.'
             )
         self.labeled_per_class = labeled_per_class
         self.labeled_ratio = labeled_ratio

@@ -46,7 +46,9 @@ class FaceTable:
             if getattr(self, field.name) is not None
         }
         if len(set(lengths.values())) > 1:
-            raise ValueError(f'FaceTable: columns differ in length: {lengths}')
+            raise ValueError(
+                f'FaceTable: columns differ in length: {lengths}.'
+            )
 
     def __len__(self) -> int:
         return len(self.images)

@@ -97,7 +97,7 @@ def track_of(expected: FrameList, track: str | None = None) -> str:
         if track is None:
             raise ValueError(
                 f'{expected.path}: a list of videos does not say which track '
-                'it is of. Give --track EXPR, VA or AU'
+                'it is for. Give --track EXPR, VA or AU.'
             )
         return track
     names = [name.strip().lower() for name in expected.header.split(',')]
@@ -106,7 +106,7 @@ def track_of(expected: FrameList, track: str | None = None) -> str:
             return name
     raise ValueError(
         f'{expected.path}:1: {expected.header!r:.120} is not the header of '
-        f'{"any track" if track is None else f"track {track}"}'
+        f'{"any track" if track is None else f"track {track}"}.'
     )
 
 
