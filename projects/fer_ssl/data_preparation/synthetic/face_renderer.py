@@ -167,7 +167,7 @@ class Conditions:
 
     @classmethod
     def sample(cls, variation: float, rng: np.random.Generator) -> Conditions:
-        """Draw the conditions of an image; ``variation`` scales all of them."""
+        """Draw the conditions of an image, scaled by ``variation``."""
         normal = rng.standard_normal(12) * variation
         return cls(
             yaw=float(np.clip(0.2 * normal[0], -0.6, 0.6)),
