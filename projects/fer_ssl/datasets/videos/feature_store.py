@@ -26,10 +26,10 @@ _TOOL = 'tools/extract_features.py'
 class FeatureStore:
     """Features of every frame of one stream, memory-mapped from a folder.
 
-    A stream consists of the student's features of the faces, of sound, or of
-    any other features. ``features.npy`` is one float16 array (F, D) with the
-    frames of all videos one after another. ``valid.npy``, bool (F,), says
-    which frames have features; the others (no face, no sound) are rows of
+    A stream consists of the student's features of the faces, of features of
+    the sound, or of any others. ``features.npy`` is one float16 array (F, D)
+    with the frames of all videos one after another. ``valid.npy``, bool (F,),
+    says which frames have features; the others (no face, no sound) are rows of
     zeros that must not be used. ``index.json`` says where each video begins
     and how the features were made. It is written last, so a folder without it
     is an interrupted extraction.
