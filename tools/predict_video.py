@@ -158,9 +158,10 @@ def main() -> None:
 
 
 def report(video: dict) -> None:
+    count = len(video['faces'])
     print(
         f'{video["video"]}: {video["frames"]} frames, '
-        f'{len(video["faces"])} faces'
+        f'{count} face{"s" * (count != 1)}'
     )
     for face in video['faces']:
         labels = sorted(face['labels'].items(), key=lambda x: -x[1])

@@ -24,7 +24,7 @@ def test_outputs_of_a_video(call, files):
     text = call(
         f'{TOOL} clip.mp4 --checkpoint tiny.pth --boxes boxes.csv --out-dir o'
     )
-    assert 'clip: 8 frames, 1 faces' in text
+    assert 'clip: 8 frames, 1 face\n' in text
     assert 'face 1, 0.0 to 0.7 s: ' in text
     for name in ('predictions.csv', 'timeline.png', 'overlay.mp4'):
         assert (files / 'o' / name).stat().st_size

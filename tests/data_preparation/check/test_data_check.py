@@ -147,7 +147,7 @@ def test_missing_files_are_reported(tmp_path):
 def test_empty_data_root(tmp_path):
     reports = DataCheck(tmp_path).run()
     page = describe(tmp_path, reports)
-    assert page.endswith('No data set was recognised.')
+    assert page.endswith('No data set was recognized.')
     for layout in registered_layouts():
         assert f'  {layout.name} ' in page
     with pytest.raises(FileNotFoundError, match='none: no such folder'):

@@ -145,9 +145,9 @@ def edit(path, old, new):
         (',NF\n', '\n', ':1: the header is'),
         (',3,2,0,', ',3,0,', ':2: 11 fields, expected 12'),
         ('PublicTest', 'Public', ":11: unknown usage 'Public'; .*Training"),
-        ('0000001.png', '0000000.png', ':3: fer.* stands in line 2 already'),
+        ('0000001.png', '0000000.png', ':3: fer.* is already in line 2'),
         (',10,0,0', ',ten,0,0', ":5: 'ten' is not a whole number"),
-        ('4,0,0,1,3', '4,0,0,-1,3', ':2: a number of votes is below 0'),
+        ('4,0,0,1,3', '4,0,0,-1,3', ':2: a number of votes is negative'),
     ],
 )
 def test_faulty_votes(tmp_path, old, new, message):

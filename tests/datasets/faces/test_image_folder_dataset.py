@@ -91,7 +91,7 @@ def test_folders_below_those_of_the_classes(tmp_path):
 )
 def test_folder_that_is_not_known(tmp_path, folder, options):
     files = write_image_folder(tmp_path, {folder: 1})
-    with pytest.raises(ValueError, match=f'/{folder}: it is not known what'):
+    with pytest.raises(ValueError, match=f'/{folder}: the class of this'):
         DATASETS.build(dict(files, **options))
 
 
