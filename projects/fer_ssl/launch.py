@@ -32,6 +32,7 @@ from mmengine.config import Config, ConfigDict, DictAction
 from yaml import YAMLError
 
 from .utils.files import make_folder
+from .utils.terminal import hold_back_warnings
 
 if TYPE_CHECKING:
     from mmengine.runner import Runner
@@ -474,6 +475,7 @@ def run(main: Callable[[], None]) -> None:
     code 128 + signal.
     """
     end_with_parent()
+    hold_back_warnings()
     try:
         main()
     except BrokenPipeError:
