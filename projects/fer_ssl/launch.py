@@ -48,13 +48,8 @@ class _KeyValueAction(DictAction):
         super().__call__(parser, namespace, values, option_string)
 
 
-def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that ``mim`` and the dist/slurm scripts pass."""
-    parser.add_argument(
-        '--work-dir',
-        help='folder for logs and checkpoints; default: work_dir of the '
-        'config, or else ./work_dirs/<name of the config>',
-    )
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what a script needs that reads a config but trains nothing."""
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -63,6 +58,20 @@ def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='KEY=VALUE',
         help='changes to the config, for example '
         'train_dataloader.batch_size=16 or key="[a,b]"',
+    )
+    # load_config reads these, which only add_launch_arguments offers.
+    parser.set_defaults(
+        work_dir=None, launcher='none', gpus=1, device='auto', local_rank=0
+    )
+
+
+def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that ``mim`` and the dist/slurm scripts pass."""
+    add_config_arguments(parser)
+    parser.add_argument(
+        '--work-dir',
+        help='folder for logs and checkpoints; default: work_dir of the '
+        'config, or else ./work_dirs/<name of the config>',
     )
     parser.add_argument(
         '--launcher',

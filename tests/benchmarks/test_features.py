@@ -57,8 +57,7 @@ def test_tool(tmp_path):
     command = [
         *(sys.executable, ROOT / 'tools/benchmark/features.py'),
         *'--videos=2 --frames=10 --size=64 --clips=1 --steps=1'.split(),
-        *'--rounds=1 --workers=0 --few=40 --many=80'.split(),
-        *'--video-frames=20 --dim=8 --items=2 --window=8'.split(),
+        *'--rounds=1 --workers=0 --few=100 --many=200'.split(),
         *('--cfg-options', 'model.backbone.depth=18'),
         'model.cls_head.temporal_encoder.in_channels=512',
         'model.cls_head.temporal_encoder.embed_dims=32',
@@ -67,6 +66,6 @@ def test_tool(tmp_path):
         command, capture_output=True, text=True, cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    for name in ('network', 'extraction', 'frames', 'features', '80'):
+    for name in ('network', 'extraction', 'frames', 'features', '200'):
         assert f'| {name} |' in done.stdout
     assert not np.isnan(float(done.stdout.split('|')[-3]))

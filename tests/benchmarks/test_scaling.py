@@ -1,5 +1,6 @@
 import runpy
 from argparse import Namespace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,19 +17,16 @@ def options(**kwargs):
         step_ms=100.0,
         bandwidth=1.0,
         latency=10.0,
-        weights=250_000,
         feedback='dot',
         hidden=0.0,
-        labeled=32,
-        unlabeled=64,
         face_kb=10.0,
-        core_rate=480.0,
+        core_rate=320.0,
     )
     return Namespace(**dict(given, **kwargs))
 
 
 def test_formula():
-    step = TOOL['step_ms']
+    step = partial(TOOL['step_ms'], weights=250_000)
     assert step(1, options()) == 100
     # 2 ranks: 1 MB each at 1 GB/s is 1 ms; 2 hops, also for 3 small ones
     assert step(2, options()) == pytest.approx(100 + 3 * 1.02 + 3 * 0.02)
@@ -49,11 +47,11 @@ def test_table():
     )
     assert len(first) == len(TOOL['HEADS'])
     assert first == pytest.approx(
-        [1, 0, 100, 100, 640, 1e6 / 640 / 3600, 9.6, 960, 2]
+        [1, 0, 100, 100, 320, 1e6 / 320 / 3600, 6.4, 640, 2]
     )
     assert last[0] == 64
     assert 85 < last[3] < 90
-    assert last[4] == pytest.approx(64 * 640 * last[3] / 100)
+    assert last[4] == pytest.approx(64 * 320 * last[3] / 100)
 
 
 def test_weights_of_the_config():

@@ -607,12 +607,9 @@ def test_tools_in_a_row(tmp_path, write_faces):
     assert 'warning: class neutral has 0 labeled faces' in text
     text = run_tool(
         'make_shards.py',
-        tmp_path / 'split/labels.csv',
+        f"FaceDataset(data_root='{tmp_path}', ann_file='split/labels.csv', "
+        f"data_prefix='', metainfo=dict(classes={CLASSES}))",
         tmp_path / 'shards',
-        '--image-root',
-        tmp_path,
-        '--classes',
-        names,
         '--size=3K',
     )
     assert 'shards.json: 6 images in' in text

@@ -52,10 +52,6 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--config', default=CONFIG)
     parser.add_argument('--rounds', type=int, default=7)
     parser.add_argument(
-        '--per-round', type=int, default=256, help='images per measurement'
-    )
-    parser.add_argument('--batch-size', type=int, default=32)
-    parser.add_argument(
         '--workers',
         type=int,
         default=0,
@@ -78,9 +74,8 @@ def main() -> None:
             folder,
             pipeline,
             args.rounds,
-            args.per_round,
-            args.batch_size,
-            args.workers,
+            images=min(256, args.count),
+            workers=args.workers,
         )
     print(describe(speeds, 'format', 'images/s per worker'))
     if args.out:

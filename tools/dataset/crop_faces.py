@@ -70,13 +70,6 @@ def parse_args() -> argparse.Namespace:
         'default: %(default)s',
     )
     parser.add_argument(
-        '--detect-size',
-        type=int,
-        default=default.detect_size,
-        help='max length of the longer side in the detector, in pixels; '
-        'default: %(default)s',
-    )
-    parser.add_argument(
         '--processes', type=int, default=1, help='number of worker processes'
     )
     return parser.parse_args()
@@ -88,10 +81,9 @@ def main() -> None:
         settings = CropSettings(
             args.model,
             args.min_score,
-            args.detect_size,
-            args.faces,
-            args.margin,
-            args.size,
+            faces=args.faces,
+            margin=args.margin,
+            size=args.size,
         )
         sources = list_sources(args.source, args.image_root)
         cropper = FaceCropper(sources, args.out, settings, args.processes)

@@ -33,13 +33,6 @@ def main() -> None:
     )
     pairs = dict(nargs=2, type=int)
     parser.add_argument(
-        '--num-videos',
-        **pairs,
-        default=(40, 15),
-        metavar=('TRAIN', 'VAL'),
-        help='number of videos in each split',
-    )
-    parser.add_argument(
         '--segments', type=int, default=6, help='label segments per video'
     )
     parser.add_argument(
@@ -61,9 +54,6 @@ def main() -> None:
         type=float,
         default=0.08,
         help='fraction of the frames without a face',
-    )
-    parser.add_argument(
-        '--seed', type=int, default=0, help='seed of all random draws'
     )
     parser.add_argument(
         '--copy',

@@ -15,12 +15,6 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--out', default='data/synthetic', help='folder to write to'
     )
-    parser.add_argument(
-        '--seed', type=int, default=0, help='seed of all random draws'
-    )
-    parser.add_argument(
-        '--processes', type=int, default=2, help='number of worker processes'
-    )
     return parser.parse_args()
 
 
@@ -28,7 +22,7 @@ def main() -> None:
     args = parse_args()
     settings = SyntheticSettings()
     start = time.time()
-    if not make_synthetic(args.out, settings, args.seed, args.processes):
+    if not make_synthetic(args.out, settings):
         print(f'{args.out} is up to date.')
         return
     train, val = settings.videos
