@@ -42,8 +42,9 @@ def test_formula():
 
 
 def test_table():
+    given = options(bandwidth=TOOL['RESNET50_WEIGHTS'] * 4 / 1e6)
     first, last = (
-        TOOL['table_row'](ranks, 1_000_000, options()) for ranks in (1, 64)
+        TOOL['table_row'](ranks, 1_000_000, given) for ranks in (1, 64)
     )
     assert len(first) == len(TOOL['HEADS'])
     assert first == pytest.approx(
