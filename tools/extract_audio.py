@@ -5,7 +5,7 @@ python tools/extract_audio.py CONFIG MEDIA --out DIR
 
 import argparse
 
-from fer_ssl.launch import add_launch_arguments, load_config, run
+from fer_ssl.launch import add_config_arguments, load_config, run
 
 
 def parse_args() -> argparse.Namespace:
@@ -60,7 +60,7 @@ def parse_args() -> argparse.Namespace:
         default=2,
         help='number of decoding threads; default: %(default)s',
     )
-    add_launch_arguments(parser)
+    add_config_arguments(parser)
     return parser.parse_args()
 
 

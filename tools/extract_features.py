@@ -24,11 +24,6 @@ def parse_args() -> argparse.Namespace:
         help='splits of the annotation file; default: '
         'extract_dataloader.dataset.split of the config, else all',
     )
-    parser.add_argument(
-        '--batch-size',
-        type=int,
-        help='faces per batch; default: from the config',
-    )
     add_launch_arguments(parser)
     return parser.parse_args()
 
@@ -43,9 +38,7 @@ def main() -> None:
     )
 
     init_distributed(args.launcher)
-    extract_features(
-        cfg, args.checkpoint, args.out, args.split, args.batch_size
-    )
+    extract_features(cfg, args.checkpoint, args.out, args.split)
 
 
 if __name__ == '__main__':

@@ -5,7 +5,7 @@ python tools/import_features.py CONFIG FEATURES --out DIR --rate 50 --fps 30
 
 import argparse
 
-from fer_ssl.launch import add_launch_arguments, load_config, run
+from fer_ssl.launch import add_config_arguments, load_config, run
 
 
 def parse_args() -> argparse.Namespace:
@@ -48,7 +48,7 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='treat a video without a file as one without this stream',
     )
-    add_launch_arguments(parser)
+    add_config_arguments(parser)
     return parser.parse_args()
 
 

@@ -73,12 +73,6 @@ def parse_args() -> argparse.Namespace:
         'side; default: from the config, else 0.2',
     )
     parser.add_argument(
-        '--crop-size',
-        type=int,
-        help='side of the faces in pixels before the transforms of the '
-        'config; default: from the config, else the resolution of the video',
-    )
-    parser.add_argument(
         '--window',
         type=int,
         default=30,
@@ -134,7 +128,6 @@ def main() -> None:
         face_detector(args),
         post_process=smoothing if args.window else None,
         margin=args.margin,
-        crop_size=args.crop_size,
         min_faces=args.min_faces,
         device=args.device,
     )

@@ -11,6 +11,7 @@ from fer_ssl.launch import (
     run,
     use_gloo_without_gpu,
 )
+from fer_ssl.utils.terminal import build_runner
 
 
 def parse_args() -> argparse.Namespace:
@@ -39,7 +40,6 @@ def main() -> None:
     use_gloo_without_gpu(cfg)
 
     from mmengine.evaluator import DumpResults
-    from mmengine.runner import Runner
 
     from fer_ssl.utils.files import make_folder
 
@@ -50,7 +50,7 @@ def main() -> None:
         report = ReportHook(args.report)
     make_folder(cfg.work_dir)
     with results_in(args.out or cfg.work_dir):
-        runner = Runner.from_cfg(cfg)
+        runner = build_runner(cfg)
         load_strictly(runner)
         if args.out:
             runner.test_evaluator.metrics.append(DumpResults(args.out))

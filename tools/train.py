@@ -16,6 +16,7 @@ from fer_ssl.launch import (
     run,
     use_gloo_without_gpu,
 )
+from fer_ssl.utils.terminal import build_runner
 
 
 def parse_args() -> argparse.Namespace:
@@ -51,12 +52,10 @@ def main() -> None:
     lock_work_dir(cfg)
     use_gloo_without_gpu(cfg)
 
-    from mmengine.runner import Runner
-
     from fer_ssl.engine.graceful_stop import TrainingInterrupted
 
     with results_in(cfg.work_dir):
-        runner = Runner.from_cfg(cfg)
+        runner = build_runner(cfg)
         if cfg.get('resume'):
             load_strictly(runner)
         try:

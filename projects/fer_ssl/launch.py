@@ -32,6 +32,7 @@ from mmengine.config import Config, ConfigDict, DictAction
 from yaml import YAMLError
 
 from .utils.files import make_folder
+from .utils.terminal import hold_back_warnings
 
 if TYPE_CHECKING:
     from mmengine.runner import Runner
@@ -47,13 +48,8 @@ class _KeyValueAction(DictAction):
         super().__call__(parser, namespace, values, option_string)
 
 
-def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that ``mim`` and the dist/slurm scripts pass."""
-    parser.add_argument(
-        '--work-dir',
-        help='folder for logs and checkpoints; default: work_dir of the '
-        'config, or else ./work_dirs/<name of the config>',
-    )
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what a script needs that reads a config but trains nothing."""
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -62,6 +58,20 @@ def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='KEY=VALUE',
         help='changes to the config, for example '
         'train_dataloader.batch_size=16 or key="[a,b]"',
+    )
+    # load_config reads these, which only add_launch_arguments offers.
+    parser.set_defaults(
+        work_dir=None, launcher='none', gpus=1, device='auto', local_rank=0
+    )
+
+
+def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that ``mim`` and the dist/slurm scripts pass."""
+    add_config_arguments(parser)
+    parser.add_argument(
+        '--work-dir',
+        help='folder for logs and checkpoints; default: work_dir of the '
+        'config, or else ./work_dirs/<name of the config>',
     )
     parser.add_argument(
         '--launcher',
@@ -505,6 +515,7 @@ def run(main: Callable[[], None]) -> None:
     exits with code 128 + signal. The script ends when its launcher does.
     """
     end_with_parent()
+    hold_back_warnings()
     try:
         main()
     except BrokenPipeError:

@@ -371,7 +371,7 @@ def test_face_crop_of_the_config(tmp_path):
     boxes = tmp_path / 'boxes.csv'
     boxes.write_text(BOX_HEADER)
     fixed = image_loader([PIPELINE[0], PIPELINE[-1]])
-    with pytest.raises(ValueError, match='give their side .* --crop-size'):
+    with pytest.raises(ValueError, match='give their side .* face_crop'):
         make(tmp_path, classifier(test_dataloader=fixed), str(boxes))
     cfg = classifier(
         test_dataloader=fixed, face_crop=dict(size=24, margin=0.1)

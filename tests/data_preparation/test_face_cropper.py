@@ -412,7 +412,7 @@ def test_haar_cascade():
 
 def test_tool(photos, tmp_path, model):
     table = write_labels(photos, ['sub/two.jpg', 'none.png', 'broken.jpg'])
-    args = [table, 'out', '--model', model, '--processes=2']
+    args = [table, 'out', '--model', model, '--processes=2', '--min-score=0.5']
 
     done = run_script(TOOL, *args, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -607,12 +607,10 @@ def test_tools_in_a_row(tmp_path, write_faces):
     assert 'warning: class neutral has only 0 labeled faces' in text
     text = run_tool(
         'make_shards.py',
-        tmp_path / 'split/labels.csv',
+        f"FaceDataset(data_root='{tmp_path}', ann_file='split/labels.csv', "
+        f"data_prefix=dict(img_path='{tmp_path}'), "
+        f'metainfo=dict(classes={CLASSES}))',
         tmp_path / 'shards',
-        '--image-root',
-        tmp_path,
-        '--classes',
-        names,
         '--size=3K',
     )
     assert 'shards.json: 6 images in' in text
@@ -628,5 +626,14 @@ def test_tools_in_a_row(tmp_path, write_faces):
         status=1,
     )
     assert text.startswith('error: ') and 'Traceback' not in text
+    (tmp_path / 'images/u.png').unlink()
+    text = run_tool(
+        'make_shards.py',
+        tmp_path / 'labels.csv',
+        tmp_path / 'rest',
+        *('--image-root', tmp_path / 'images', '--subset=unlabeled'),
+        '--skip-unreadable',
+    )
+    assert f'left out, not readable: {tmp_path}/images/u.png' in text
     text = run_tool('make_shards.py', 'None()', tmp_path / 'x', status=1)
     assert text.startswith('error: ') and 'Traceback' not in text

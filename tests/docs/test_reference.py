@@ -34,7 +34,10 @@ def documented(section):
 def test_every_environment_variable_is_explained(reference):
     found = set(reference.environment_variables())
     assert {'FER_SSL_DATA', 'FER_SSL_FACES'} <= found
-    assert found <= documented('Environment variables')
+    for script in ROOT.glob('tools/**/*.sh'):
+        found |= set(re.findall(r'\$\{([A-Z_]+):-', script.read_text()))
+    found |= {'FER_SSL_MAX_PIXELS', 'CUDA_VISIBLE_DEVICES'}
+    assert found == documented('Environment variables')
     assert '| `FER_SSL_FACES` | `data/faces` | ' in reference.environment()
 
 

@@ -44,7 +44,7 @@ def test_up_to_date_store_is_left_and_any_other_replaced(
     before = FeatureStore(out)
     with monkeypatch.context() as patch:
         patch.setattr(FeatureStoreWriter, 'create', None)  # would fail
-        extract_features(cfg, student, out, batch_size=2)
+        extract_features(cfg, student, out)
     other = write_student(tmp_path / 'o.pth', cfg.model.backbone, seed=1)
     extract_features(cfg, other, out)
     after = FeatureStore(out)
@@ -79,7 +79,8 @@ def test_two_processes_of_the_command_write_one_store(cfg, student, tmp_path):
         *('--nproc_per_node', '2'),
         osp.join(ROOT, 'tools', 'extract_features.py'),
         *(config, student, '--out', str(tmp_path / 'both')),
-        *('--launcher', 'pytorch', '--batch-size', '3'),
+        *('--launcher', 'pytorch'),
+        *('--cfg-options', 'extract_dataloader.batch_size=3'),
     ]
     result = subprocess.run(
         command,

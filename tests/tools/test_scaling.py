@@ -1,6 +1,7 @@
 import re
 import runpy
 from argparse import Namespace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,19 +18,16 @@ def options(**kwargs):
         step_ms=100.0,
         bandwidth=1.0,
         latency=10.0,
-        weights=250_000,
         feedback='dot',
         hidden=0.0,
-        labeled=32,
-        unlabeled=64,
         face_kb=10.0,
-        core_rate=480.0,
+        core_rate=320.0,
     )
     return Namespace(**dict(given, **kwargs))
 
 
 def test_formula():
-    step = TOOL['step_ms']
+    step = partial(TOOL['step_ms'], weights=250_000)
     assert step(1, options()) == 100
     # 2 ranks: 1 MB each at 1 GB/s is 1 ms; 2 hops, also for 3 small ones
     assert step(2, options()) == pytest.approx(100 + 3 * 1.02 + 3 * 0.02)
@@ -45,16 +43,17 @@ def test_formula():
 
 
 def test_row_of_the_table():
+    given = options(bandwidth=TOOL['RESNET50_WEIGHTS'] * 4 / 1e6)
     first, last = (
-        TOOL['table_row'](ranks, 1_000_000, options()) for ranks in (1, 64)
+        TOOL['table_row'](ranks, 1_000_000, given) for ranks in (1, 64)
     )
     assert len(first) == len(TOOL['HEADS'])
     assert first == pytest.approx(
-        [1, 0, 100, 100, 640, 1e6 / 640 / 3600, 9.6, 960, 2]
+        [1, 0, 100, 100, 320, 1e6 / 320 / 3600, 6.4, 640, 2]
     )
     assert last[0] == 64
     assert 85 < last[3] < 90
-    assert last[4] == pytest.approx(64 * 640 * last[3] / 100)
+    assert last[4] == pytest.approx(64 * 320 * last[3] / 100)
 
 
 def test_weights_of_the_config():

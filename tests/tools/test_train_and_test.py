@@ -1,17 +1,45 @@
 """tools/train.py and tools/test.py, each call in a process of its own."""
 
 import pickle
+import re
 
 import pytest
 import torch
 
+from fer_ssl.utils.terminal import RECORDS
 from tests.helpers.html_page import Page
 
 
 @pytest.fixture(scope='module')
-def trained(call, folder):
-    call('python {tools}/train.py toy.py')
+def training(call):
+    """What the training shows on the terminal."""
+    return call('python {tools}/train.py toy.py')
+
+
+@pytest.fixture(scope='module')
+def trained(training, folder):
     return folder / 'work_dirs/toy/iter_2.pth'
+
+
+def check_terminal(output, log):
+    """The terminal shows the run; tables of MMEngine are in the log file."""
+    in_file = log.read_text()
+    assert f'The log with environment, config and hooks is {log}.' in output
+    for module, text in RECORDS:
+        assert text not in output
+        assert text in in_file or module != 'mmengine.runner.runner'
+    assert 'after_test_epoch:' in in_file
+    assert 'after_test_epoch:' not in output
+    warned = re.findall(r'\w+Warning: (.{16})', output)
+    assert set(warned) <= {'Multi-processing'}  # of the tests' fork server
+
+
+def test_terminal_of_a_training(training, trained):
+    (log,) = trained.parent.glob('*/*.log')
+    check_terminal(training, log)
+    for line in ('Iter(train) [2/2]', 'Saving checkpoint at 2 iterations'):
+        assert line in training and line in log.read_text()
+    assert '"FileClient" will be deprecated' in log.read_text()
 
 
 def test_training_writes_to_the_default_folder(trained):
@@ -29,8 +57,13 @@ def test_resume_goes_on_from_the_latest(trained, call, folder):
 
 
 def test_testing_writes_predictions(trained, call, folder):
-    output = call(f'python {{tools}}/test.py toy.py {trained} --out out.pkl')
+    output = call(
+        f'python {{tools}}/test.py toy.py {trained} --out out.pkl '
+        '--work-dir tested'
+    )
     assert 'acc: 1' in output
+    (log,) = (folder / 'tested').glob('*/*.log')
+    check_terminal(output, log)
     with open(folder / 'out.pkl', 'rb') as file:
         assert len(pickle.load(file)) == 12
 

@@ -21,18 +21,12 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--out', required=True, help='CSV file to write')
     parser.add_argument('--plot', help='image file to write')
-    parser.add_argument(
-        '--problems',
-        type=int,
-        default=5,
-        help='number of random problems to average over; default: %(default)s',
-    )
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
-    rows = compare_estimators(problems=args.problems)
+    rows = compare_estimators()
     Path(args.out).parent.mkdir(parents=True, exist_ok=True)
     write_csv(
         args.out,

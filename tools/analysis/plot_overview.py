@@ -28,6 +28,9 @@ from fer_ssl.media.write_image import write_image
 from fer_ssl.utils.files import save_figure
 from fer_ssl.visualization import plot_confusion_matrix
 
+DATA = Path('data/synthetic')
+VIDEOS = ('val_035', 'val_041')
+FRAME = 180  # of the overlay, from 1
 FPS = 30
 SIDE = 384  # side of a person's half of the clip, in pixels
 # The default margin of 0.2 on each side widens such a box to the whole half.
@@ -41,11 +44,6 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('work_dir', type=Path, help='folder of the quickstart')
-    parser.add_argument('--data', type=Path, default=Path('data/synthetic'))
-    parser.add_argument('--videos', nargs=2, default=['val_035', 'val_041'])
-    parser.add_argument(
-        '--frame', type=int, default=180, help='frame of the overlay, from 1'
-    )
     parser.add_argument(
         '--out', default='overview.png', help='image file to write'
     )
@@ -102,7 +100,7 @@ def main() -> None:
     args = parse_args()
     test = VideoPredictions.from_csv(str(args.work_dir / 'smoothed.csv'))
     with TemporaryDirectory() as folder:
-        videos = [frames_of(args.data, name) for name in args.videos]
+        videos = [frames_of(DATA, name) for name in VIDEOS]
         clip, boxes = write_clip(videos, Path(folder))
         inferencer = ExpressionInferencer(
             weights=str(args.work_dir / 'temporal/iter_400.pth'),
@@ -110,7 +108,7 @@ def main() -> None:
         )
         (written,) = inferencer(clip, out_dir=folder)['visualization']
         frames = list(VideoFile(written['overlay']))
-        frame = frames[min(args.frame, len(frames)) - 1].image
+        frame = frames[FRAME - 1].image
         timeline = cv2.imread(written['timeline'])
         matrix = f'{folder}/matrix.png'
         figure = plot_confusion_matrix(test.confusion_matrix(), test.classes)

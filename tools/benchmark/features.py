@@ -37,6 +37,10 @@ from fer_ssl.launch import run
 
 CONFIG = Path(__file__).parents[2] / 'configs/temporal_r50.py'
 PARTS = ('extraction', 'training', 'memory')
+WINDOW = 64  # frames per clip
+VIDEO_FRAMES = 100  # frames per video of the stores
+DIM = 2048  # width of their features
+ITEMS = 200  # clips to read from them
 
 
 def parse_args() -> argparse.Namespace:
@@ -66,15 +70,6 @@ def parse_args() -> argparse.Namespace:
     )
     add('--few', type=int, default=3_000, help='frames of the small store')
     add('--many', type=int, default=300_000, help='frames of the large store')
-    add(
-        '--video-frames',
-        type=int,
-        default=100,
-        help='frames per video of the stores',
-    )
-    add('--dim', type=int, default=2048, help='dimension of their features')
-    add('--items', type=int, default=200, help='clips to read from them')
-    add('--window', type=int, default=64, help='frames per clip')
     add('--cfg-options', nargs='+', default=[], help='changes to the config')
     return parser.parse_args()
 
@@ -88,7 +83,7 @@ def compute(args: argparse.Namespace, folder: str) -> None:
         type='VideoFrameDataset', pipeline=pipeline, **files
     )
     cfg.train_dataloader.dataset = dict(
-        type='VideoClipDataset', window=args.window, **files
+        type='VideoClipDataset', window=WINDOW, **files
     )
     cfg.train_dataloader.batch_size = args.clips
     options = dict(option.split('=', 1) for option in args.cfg_options)
@@ -115,13 +110,9 @@ def memory(args: argparse.Namespace, folder: str) -> None:
     """Measure the footprints of a small and a large store."""
     found = []
     for frames in (args.few, args.many):
-        arguments = make_store(
-            f'{folder}/{frames}',
-            frames // args.video_frames,
-            args.video_frames,
-            args.dim,
-        )
-        found.append(measure_footprint(arguments, args.window, args.items))
+        videos = frames // VIDEO_FRAMES
+        arguments = make_store(f'{folder}/{frames}', videos, VIDEO_FRAMES, DIM)
+        found.append(measure_footprint(arguments, WINDOW, ITEMS))
     print(describe_footprints(found))
 
 

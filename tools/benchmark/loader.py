@@ -56,12 +56,6 @@ def parse_args() -> argparse.Namespace:
         '--rounds', type=int, default=7, help='number of measurements'
     )
     parser.add_argument(
-        '--per-round', type=int, default=256, help='images per measurement'
-    )
-    parser.add_argument(
-        '--batch-size', type=int, default=32, help='images per batch'
-    )
-    parser.add_argument(
         '--workers',
         type=int,
         default=0,
@@ -85,9 +79,8 @@ def main() -> None:
             folder,
             pipeline,
             args.rounds,
-            args.per_round,
-            args.batch_size,
-            args.workers,
+            images=min(256, args.count),
+            workers=args.workers,
         )
     print(describe(speeds, 'format', 'images/s per worker'))
     if args.out:

@@ -29,6 +29,9 @@ from fer_ssl.utils.tables import markdown_table
 TRAIN = Path(__file__).parents[1] / 'train.py'
 # Of configs/_base_/models/resnet50.py, with 8 classes.
 RESNET50_WEIGHTS = 23_524_424
+GPUS = (1, 2, 4, 8, 16, 32, 64)
+#: Faces per GPU and step in configs/spatial_r50.py.
+LABELED, UNLABELED = 32, 32
 #: All-reduces of all gradients of a network per step, by feedback: one each
 #: for student and teacher (DDP), and those that the feedback adds.
 REDUCTIONS = dict.fromkeys(('none', 'jvp', 'finite_difference'), 2)
@@ -50,12 +53,6 @@ def parse_args() -> argparse.Namespace:
     add('--step-ms', type=float, help='time of a step on one GPU, ms')
     add('--bandwidth', type=float, help='bandwidth of the slowest link, GB/s')
     add('--latency', type=float, help='latency of a hop, microseconds')
-    add(
-        '--weights',
-        type=int,
-        default=RESNET50_WEIGHTS,
-        help='number of weights of one network; default: a ResNet-50',
-    )
     add('--feedback', choices=REDUCTIONS, default='dot', help='estimator')
     add(
         '--hidden',
@@ -63,15 +60,6 @@ def parse_args() -> argparse.Namespace:
         default=0.0,
         help='fraction of the communication that overlaps with computation',
     )
-    add(
-        '--gpus',
-        type=int,
-        nargs='+',
-        default=[1, 2, 4, 8, 16, 32, 64],
-        help='numbers of GPUs, one row each',
-    )
-    add('--labeled', type=int, default=32, help='labeled faces per GPU')
-    add('--unlabeled', type=int, default=32, help='unlabeled faces per GPU')
     add(
         '--faces',
         type=int,
@@ -97,10 +85,12 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def step_ms(ranks: int, args: argparse.Namespace) -> float:
+def step_ms(
+    ranks: int, args: argparse.Namespace, weights: int = RESNET50_WEIGHTS
+) -> float:
     """Predict the time of a step in ms, by the formula for a ring."""
     hops = 2 * (ranks - 1) * args.latency / 1e3
-    sent = 2 * (ranks - 1) / ranks * args.weights * 4  # bytes of float32
+    sent = 2 * (ranks - 1) / ranks * weights * 4  # bytes of float32
     reductions = REDUCTIONS[args.feedback] * (1 - args.hidden)
     large = reductions * (sent / args.bandwidth / 1e6 + hops)
     return args.step_ms + large + SMALL_REDUCTIONS * hops
@@ -109,8 +99,8 @@ def step_ms(ranks: int, args: argparse.Namespace) -> float:
 def table_row(ranks: int, faces: int, args: argparse.Namespace) -> list[float]:
     """Compute one number per entry of ``HEADS``."""
     step = step_ms(ranks, args)
-    unlabeled = ranks * args.unlabeled / step * 1e3
-    decoded = ranks * (args.labeled + args.unlabeled) / step * 1e3
+    unlabeled = ranks * UNLABELED / step * 1e3
+    decoded = ranks * (LABELED + UNLABELED) / step * 1e3
     cost = ranks, step - args.step_ms, step, 100 * args.step_ms / step
     data = unlabeled, faces / unlabeled / 3600, decoded * args.face_kb / 1e3
     return [*cost, *data, decoded, decoded / args.core_rate / ranks]
@@ -139,7 +129,7 @@ def check(args: argparse.Namespace) -> None:
     config = Config.fromfile(args.check)
     init_default_scope(config.default_scope)
     student = MODELS.build(config.model.network).parameters()
-    args.weights = sum(x.numel() for x in student if x.requires_grad)
+    weights = sum(x.numel() for x in student if x.requires_grad)
     with tempfile.TemporaryDirectory() as folder:
 
         def step_of(name: str, ranks: int) -> float:
@@ -157,7 +147,7 @@ def check(args: argparse.Namespace) -> None:
     # With two ranks a reduction takes size / bandwidth + 2 * latency.
     args.latency = small / 2 * 1e6
     args.bandwidth = size * 4 / (large - small) / 1e9
-    predicted = step_ms(2, args)
+    predicted = step_ms(2, args, weights)
     print(f'link: {args.bandwidth:.2f} GB/s, {args.latency:.0f} us')
     print(f'two separate trainings: {apart[0]:.1f} and {apart[1]:.1f} ms')
     both = f'{predicted:.1f} ms predicted, {measured:.1f} ms measured'
@@ -171,7 +161,7 @@ def main() -> None:
     for faces in args.faces:
         gb = faces * args.face_kb / 1e6
         print(f'\n{faces:,} unlabeled faces, {gb:,.0f} GB\n')
-        rows = (table_row(ranks, faces, args) for ranks in args.gpus)
+        rows = (table_row(ranks, faces, args) for ranks in GPUS)
         lines = [[n, *(f'{x:,.1f}' for x in row)] for n, *row in rows]
         print(markdown_table(HEADS, lines, text_columns=0))
 

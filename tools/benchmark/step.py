@@ -25,7 +25,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from fer_ssl.benchmarks.step.floor import ESTIMATORS
-from fer_ssl.launch import add_launch_arguments, load_config, run
+from fer_ssl.launch import add_config_arguments, load_config, run
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,7 +62,12 @@ def parse_args() -> argparse.Namespace:
         help='train for this many iterations and print the fraction of time '
         'spent waiting for data',
     )
-    add_launch_arguments(parser)
+    add(
+        '--device',
+        choices=('auto', 'cpu'),
+        help='auto uses a GPU if there is one',
+    )
+    add_config_arguments(parser)
     return parser.parse_args()
 
 

@@ -72,13 +72,6 @@ def parse_args() -> argparse.Namespace:
         'default: %(default)s',
     )
     parser.add_argument(
-        '--detect-size',
-        type=int,
-        default=default.detect_size,
-        help='longer side in pixels of the image that the detector sees; '
-        'default: %(default)s',
-    )
-    parser.add_argument(
         '--processes',
         type=int,
         default=1,
@@ -93,10 +86,9 @@ def main() -> None:
         settings = CropSettings(
             args.model,
             args.min_score,
-            args.detect_size,
-            args.faces,
-            args.margin,
-            args.size,
+            faces=args.faces,
+            margin=args.margin,
+            size=args.size,
         )
         sources = list_sources(args.source, args.image_root)
         cropper = FaceCropper(sources, args.out, settings, args.processes)

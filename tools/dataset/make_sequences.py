@@ -33,13 +33,6 @@ def main() -> None:
     )
     pairs = dict(nargs=2, type=int)
     parser.add_argument(
-        '--num-videos',
-        **pairs,
-        default=(40, 15),
-        metavar=('TRAIN', 'VAL'),
-        help='number of videos in each split; default: 40 15',
-    )
-    parser.add_argument(
         '--segments',
         type=int,
         default=6,
@@ -65,12 +58,6 @@ def main() -> None:
         type=float,
         default=0.08,
         help='fraction of the frames without a face; default: %(default)s',
-    )
-    parser.add_argument(
-        '--seed',
-        type=int,
-        default=0,
-        help='seed of all random draws; default: %(default)s',
     )
     parser.add_argument(
         '--copy',

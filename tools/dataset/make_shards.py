@@ -54,48 +54,31 @@ def parse_args() -> argparse.Namespace:
         help='base folder of the images listed in a CSV or text file; '
         'default: the folder of the file',
     )
-    csv = parser.add_argument_group('for a CSV file')
-    csv.add_argument(
-        '--classes',
-        type=lambda text: tuple(text.split(',')),
-        help='class names separated by commas; default: the eight of ABAW',
-    )
-    csv.add_argument(
+    parser.add_argument(
         '--subset',
         choices=('labeled', 'unlabeled'),
-        help='write the rows with a class (default) or those without one',
+        help='write the rows of a CSV file with a class (default) or without one',
     )
-    csv.add_argument(
-        '--split', help='rows to write by their column split; default: all'
-    )
-    record_io = parser.add_argument_group('for a RecordIO file')
-    record_io.add_argument(
+    parser.add_argument(
         '--fraction',
         type=lambda text: float(Fraction(text)),
-        help='fraction of the images to draw, such as 1/3',
+        help='fraction of the images of a RecordIO file to draw, such as 1/3',
     )
-    record_io.add_argument('--seed', type=int, help='seed of the random draw')
     parser.add_argument(
         '--skip-unreadable',
         action='store_true',
         help='skip missing and empty files instead of stopping',
     )
-    args = parser.parse_args()
-    args.changes = {
-        name: getattr(args, name)
-        for name in ('subset', 'split', 'fraction', 'seed')
-        if getattr(args, name) is not None
-    }
-    if args.classes:
-        args.changes['metainfo'] = dict(classes=args.classes)
-    return args
+    return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
+    changes = dict(subset=args.subset, fraction=args.fraction)
+    changes = {k: v for k, v in changes.items() if v is not None}
     try:
         manifest = write_shards(
-            build_image_source(args.source, args.image_root, **args.changes),
+            build_image_source(args.source, args.image_root, **changes),
             args.out,
             args.size,
             'skip' if args.skip_unreadable else 'raise',

@@ -17,18 +17,6 @@ def parse_args() -> argparse.Namespace:
         default='data/synthetic',
         help='folder to write to; default: %(default)s',
     )
-    parser.add_argument(
-        '--seed',
-        type=int,
-        default=0,
-        help='seed of all random draws; default: %(default)s',
-    )
-    parser.add_argument(
-        '--processes',
-        type=int,
-        default=2,
-        help='number of worker processes; default: %(default)s',
-    )
     return parser.parse_args()
 
 
@@ -36,7 +24,7 @@ def main() -> None:
     args = parse_args()
     settings = SyntheticSettings()
     start = time.time()
-    if not make_synthetic(args.out, settings, args.seed, args.processes):
+    if not make_synthetic(args.out, settings):
         print(f'{args.out} is up to date.')
         return
     train, val = settings.videos

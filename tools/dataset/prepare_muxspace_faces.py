@@ -29,12 +29,6 @@ def main() -> None:
     parser.add_argument('clone', help='folder of the clone')
     parser.add_argument('out', help='folder to write to')
     parser.add_argument(
-        '--size',
-        type=int,
-        default=112,
-        help='side of the images in pixels; default: %(default)s',
-    )
-    parser.add_argument(
         '--buckets',
         type=parse_buckets,
         default='0-99',
@@ -45,7 +39,7 @@ def main() -> None:
     args = parser.parse_args()
     try:
         report = prepare_muxspace_faces(
-            args.clone, args.out, args.size, args.buckets
+            args.clone, args.out, buckets=args.buckets
         )
     except (FileNotFoundError, ValueError) as error:
         parser.exit(1, f'error: {describe_error(error)}\n')

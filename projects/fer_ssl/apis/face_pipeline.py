@@ -60,8 +60,7 @@ class FacePipeline:
             raise ValueError(
                 'the pipeline of this config does not resize, so it expects '
                 'images of the size of its data set: give their side in '
-                'pixels by --crop-size, or by face_crop=dict(size=...) in the '
-                'config.'
+                'pixels by face_crop=dict(size=...) in the config.'
             )
         with DefaultScope.overwrite_default_scope('mmpretrain'):
             self.transforms = Compose(steps)

@@ -54,7 +54,6 @@ def extract_features(
     checkpoint: str,
     out: str,
     splits: Sequence[str] | None = None,
-    batch_size: int | None = None,
 ) -> FeatureStore:
     """Run the student over every frame with a face and store its features.
 
@@ -69,7 +68,6 @@ def extract_features(
         checkpoint: The student's checkpoint.
         out: Folder of the store.
         splits: Splits to extract. Defaults to the dataset's own choice.
-        batch_size: Faces per pass, in place of the config's.
 
     Returns:
         The finished store.
@@ -100,7 +98,7 @@ def extract_features(
     if todo[0]:
         # Each process writes one contiguous part of the file.
         items = np.array_split(np.arange(len(dataset)), world_size)[rank]
-        _write_items(model, dataset, items, writer, loader_cfg, batch_size)
+        _write_items(model, dataset, items, writer, loader_cfg)
         barrier()
         if rank == 0:
             writer.finish(dict(recipe=recipe, videos=_videos(dataset)))
@@ -117,12 +115,11 @@ def _write_items(
     items: np.ndarray,
     writer: FeatureStoreWriter,
     loader_cfg: dict,
-    batch_size: int | None,
 ) -> None:
     """Extract some items of the dataset; rank 0 shows a progress bar."""
     loader = DataLoader(
         Subset(dataset, items),
-        batch_size or loader_cfg.batch_size,
+        loader_cfg.batch_size,
         num_workers=loader_cfg.get('num_workers', 0),
         collate_fn=pseudo_collate,
         pin_memory=torch.cuda.is_available(),

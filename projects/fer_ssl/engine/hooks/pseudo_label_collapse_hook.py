@@ -9,18 +9,16 @@ from mmengine.registry import HOOKS
 
 @HOOKS.register_module()
 class PseudoLabelCollapseHook(Hook):
-    """Warns when nearly all pseudo-labels are of one class.
+    """Warns when more than 95 % of the pseudo-labels are of one class.
 
     The losses do not show that a teacher has collapsed: the student and the
     consistency loss agree with it perfectly.
 
     Args:
-        fraction: Fraction of one class above which to warn.
         interval: Number of iterations over which the fraction is averaged.
     """
 
-    def __init__(self, fraction: float = 0.95, interval: int = 500) -> None:
-        self.fraction = fraction
+    def __init__(self, interval: int = 500) -> None:
         self.interval = interval
         self._restart()
 
@@ -39,7 +37,7 @@ class PseudoLabelCollapseHook(Hook):
             return
         for name, total in self.sums.items():
             mean = float(total) / self.count
-            if mean > self.fraction:
+            if mean > 0.95:
                 label = name.removeprefix('pseudo_label/fraction_')
                 print_log(
                     f'{mean:.1%} of the pseudo-labels of the last '

@@ -51,6 +51,8 @@ class FramePredictionMetric(BaseMetric):
         kwargs: Passed on to ``BaseMetric``.
     """
 
+    # Not None: MMEngine would warn that a metric has no prefix.
+    default_prefix = ''
     #: Score of all columns in a video without any face; None = 1 / C.
     no_face_score: float | None = None
     #: Whether to keep the scored predictions in :attr:`scored` for a report.

@@ -9,23 +9,20 @@ from torch import nn
 class ConcordanceLoss(nn.Module):
     """1 - CCC, summed over the columns (paper B, section 3).
 
-    CCC = 2 s_tp / (s_t^2 + s_p^2 + (m_t - m_p)^2 + epsilon) with population
+    CCC = 2 s_tp / (s_t^2 + s_p^2 + (m_t - m_p)^2 + 1e-8) with population
     statistics, which is what the challenge scores. If the truth is constant,
     the CCC is 0 and has no gradient.
 
     Args:
         per: ``'batch'`` computes one CCC over all frames of the batch, as in
             paper B's code; ``'sequence'`` averages one CCC per clip.
-        epsilon: Keeps the denominator positive if truth and prediction are
-            the same constant.
     """
 
-    def __init__(self, per: str = 'batch', epsilon: float = 1e-8) -> None:
+    def __init__(self, per: str = 'batch') -> None:
         super().__init__()
         if per not in ('batch', 'sequence'):
             raise ValueError(f"per={per!r} is neither 'batch' nor 'sequence'.")
         self.per = per
-        self.epsilon = epsilon
 
     def forward(
         self,
@@ -60,6 +57,7 @@ class ConcordanceLoss(nn.Module):
         predicted = predicted - mean(predicted)
         truth = truth - mean(truth)
         denominator = mean(predicted**2) + mean(truth**2) + shift**2
-        ccc = 2 * mean(predicted * truth) / (denominator + self.epsilon)
+        # Truth and prediction may be the same constant: not 0 / 0.
+        ccc = 2 * mean(predicted * truth) / (denominator + 1e-8)
         losses = (1 - ccc).sum(dim=(1, 2))  # (N,)
         return losses[known.any(dim=1)].mean()

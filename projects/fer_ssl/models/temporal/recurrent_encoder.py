@@ -22,7 +22,6 @@ class RecurrentEncoder(BaseModule):
         num_layers: Number of layers.
         cell: ``'LSTM'`` or ``'GRU'``.
         bidirectional: Whether the output also depends on later frames.
-        dropout: Dropout probability between layers.
     """
 
     def __init__(
@@ -32,7 +31,6 @@ class RecurrentEncoder(BaseModule):
         num_layers: int = 1,
         cell: str = 'LSTM',
         bidirectional: bool = True,
-        dropout: float = 0.0,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -49,7 +47,6 @@ class RecurrentEncoder(BaseModule):
             embed_dims // 2 if bidirectional else embed_dims,
             num_layers,
             batch_first=True,
-            dropout=dropout,
             bidirectional=bidirectional,
         )
 
