@@ -51,7 +51,8 @@ def test_tool(run_tool):
     shown = run_tool(
         'features.py',
         '--videos=2 --frames=10 --size=64 --clips=1 --steps=1 --rounds=1 '
-        '--workers=0 --few=100 --many=200 --cfg-options model.backbone.depth=18 '
+        '--workers=0 --few=100 --many=200 --cfg-options '
+        'model.backbone.depth=18 '
         'model.cls_head.temporal_encoder.in_channels=512 '
         'model.cls_head.temporal_encoder.embed_dims=32',
     )

@@ -57,7 +57,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--subset',
         choices=('labeled', 'unlabeled'),
-        help='write the rows of a CSV file with a class (default) or without one',
+        help='rows of a CSV file to write: with a class (default) or without',
     )
     parser.add_argument(
         '--fraction',
