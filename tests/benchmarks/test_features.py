@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +10,7 @@ from fer_ssl.benchmarks.features import (
     measure_footprint,
 )
 from fer_ssl.datasets.videos.feature_store import FeatureStore
+from tests.helpers.forked_script import run_script
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,8 +53,7 @@ def test_table():
 
 
 def test_tool(tmp_path):
-    command = [
-        *(sys.executable, ROOT / 'tools/benchmark/features.py'),
+    options = [
         *'--videos=2 --frames=10 --size=64 --clips=1 --steps=1'.split(),
         *'--rounds=1 --workers=0 --few=40 --many=80'.split(),
         *'--video-frames=20 --dim=8 --items=2 --window=8'.split(),
@@ -63,9 +61,8 @@ def test_tool(tmp_path):
         'model.cls_head.temporal_encoder.in_channels=512',
         'model.cls_head.temporal_encoder.embed_dims=32',
     ]
-    done = subprocess.run(
-        command, capture_output=True, text=True, cwd=tmp_path
-    )
+    tool = ROOT / 'tools/benchmark/features.py'
+    done = run_script(tool, *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     for name in ('network', 'extraction', 'frames', 'features', '80'):
         assert f'| {name} |' in done.stdout

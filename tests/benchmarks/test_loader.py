@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +19,7 @@ from fer_ssl.benchmarks.loader import (
     unlabeled_pipeline,
 )
 from fer_ssl.benchmarks.timing import describe
+from tests.helpers.forked_script import run_script
 
 ROOT = Path(__file__).parents[2]
 
@@ -184,12 +183,8 @@ def test_threads_are_given_back(tmp_path):
 def test_tool(tmp_path):
     tool = ROOT / 'tools/benchmark/loader.py'
     options = '--count=8 --size=32 --rounds=1 --per-round=4 --batch-size=4'
-    done = subprocess.run(
-        [sys.executable, str(tool), *options.split(), '--out=speed.json'],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
+    words = [*options.split(), '--out=speed.json']
+    done = run_script(tool, *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert '| tar |' in done.stdout
     speeds = json.loads((tmp_path / 'speed.json').read_text())

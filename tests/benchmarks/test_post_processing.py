@@ -1,6 +1,5 @@
 """Also proves that SciPy and scikit-learn give the same results."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from fer_ssl.benchmarks.post_processing import (
     describe_frames,
     frame_tasks,
 )
+from tests.helpers.forked_script import run_script
 
 ROOT = Path(__file__).parents[2]
 NAMES = (
@@ -62,12 +62,8 @@ def test_a_difference_ends_the_comparison():
 
 def test_tool(tmp_path):
     tool = ROOT / 'tools/benchmark/frames.py'
-    done = subprocess.run(
-        [sys.executable, tool, '--frames=300', '--videos=2', '--rounds=1'],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
+    options = '--frames=300 --videos=2 --rounds=1'.split()
+    done = run_script(tool, *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert '| submission, AU |' in done.stdout
 

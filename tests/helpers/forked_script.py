@@ -1,8 +1,10 @@
 """Scripts in processes of their own that need not import everything anew."""
 
+import inspect
 import multiprocessing
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,16 +17,78 @@ def _run(path, args, folder, env, outputs):
     os.environ.clear()
     os.environ.update(env)
     os.chdir(folder)
+    subprocess.Popen = _ForkedPopen
+    _run_as_main(path, args)
+
+
+def _run_as_main(path, args):
+    folders = os.environ.get('PYTHONPATH', '').split(os.pathsep)
+    sys.path[:0] = [str(Path(path).parent), *filter(None, folders)]
     sys.argv = [path, *args]
-    sys.path.insert(0, str(Path(path).parent))
     runpy.run_path(path, run_name='__main__')
+
+
+_PIPES = 'p2cread', 'p2cwrite', 'c2pread', 'c2pwrite', 'errread', 'errwrite'
+
+
+class _ForkedPopen(subprocess.Popen):
+    """As ``Popen``, but Python scripts start as forks of this process.
+
+    A script that runs others, as trainings, need not wait for their imports
+    either. Other commands start as ever.
+    """
+
+    def _execute_child(self, *args, **kwargs):
+        execute = super()._execute_child
+        given = inspect.signature(execute).bind(*args, **kwargs).arguments
+        words = given['args']
+        if (
+            isinstance(words, (str, os.PathLike))
+            or len(words) < 2
+            or words[0] != sys.executable
+            or not str(words[1]).endswith('.py')
+            or given['preexec_fn'] is not None
+        ):
+            return execute(*args, **kwargs)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.pid = os.fork()
+        if not self.pid:
+            process = multiprocessing.Process(target=_replace, args=(given,))
+            os._exit(process._bootstrap())
+        self._child_created = True
+        self._close_pipe_fds(*(given[name] for name in _PIPES))
+
+
+def _replace(given):
+    """What an exec would do to this process, then the script."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if given['start_new_session']:
+        os.setsid()
+    streams = given['p2cread'], given['c2pwrite'], given['errwrite']
+    for stream, end in enumerate(streams):
+        if end != -1:
+            os.dup2(end, stream)
+    kept = sorted({2, *given['pass_fds']})
+    for low, high in zip(kept, [*kept[1:], os.sysconf('SC_OPEN_MAX')]):
+        os.closerange(low + 1, high)
+    if given['cwd'] is not None:
+        os.chdir(given['cwd'])
+    if given['env'] is not None:
+        os.environ.clear()
+        os.environ.update(given['env'])
+    words = [str(word) for word in given['args'][1:]]
+    _run_as_main(words[0], words[1:])
 
 
 def run_script(path, *args, cwd=None, env=None):
     """Run a Python script as a command would, but start it faster.
 
     The process comes from a server that has imported the packages, which
-    takes longer than most scripts do.
+    takes longer than most scripts do. The scripts that it starts itself are
+    forks of it for the same reason.
 
     Args:
         path: The script.
@@ -47,7 +111,7 @@ def run_script(path, *args, cwd=None, env=None):
             args=(
                 words[0],
                 words[1:],
-                cwd or os.getcwd(),
+                str(cwd or os.getcwd()),
                 dict(os.environ if env is None else env),
                 outputs,
             ),

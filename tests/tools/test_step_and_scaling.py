@@ -1,20 +1,15 @@
 """`step.py --data-time`, and the tables of `scaling.py`."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
+
+from tests.helpers.forked_script import run_script
 
 ROOT = Path(__file__).parents[2]
 
 
 def run(*command, cwd):
-    done = subprocess.run(
-        [sys.executable, *map(str, command)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-    )
+    done = run_script(*command, cwd=cwd)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 

@@ -1,7 +1,5 @@
 import copy
 import csv
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +26,7 @@ from fer_ssl.benchmarks.step.package_step import (
     random_batches,
 )
 from fer_ssl.benchmarks.step.plain_step import PlainLoop
+from tests.helpers.forked_script import run_script
 
 ROOT = Path(__file__).parents[3]
 
@@ -233,12 +232,7 @@ def test_tool(tmp_path):
         '--cfg-options model.network.backbone.depth=18 '
         'model.network.head.in_channels=512'
     )
-    done = subprocess.run(
-        [sys.executable, str(tool), *options.split()],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
+    done = run_script(tool, *options.split(), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     with open(tmp_path / 'table.csv', newline='') as file:
         table = list(csv.DictReader(file))
