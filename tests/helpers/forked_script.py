@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 
@@ -48,6 +50,8 @@ class _ForkedPopen(subprocess.Popen):
             or words[0] != sys.executable
             or not str(words[1]).endswith('.py')
             or given['preexec_fn'] is not None
+            # The fork of another thread would not end as a process does.
+            or threading.current_thread() is not threading.main_thread()
         ):
             return execute(*args, **kwargs)
         sys.stdout.flush()
@@ -71,7 +75,9 @@ def _replace(given):
     for stream, end in enumerate(streams):
         if end != -1:
             os.dup2(end, stream)
-    kept = sorted({2, *given['pass_fds']})
+    # Loaders of the script report their semaphores to the same tracker.
+    tracker = resource_tracker.getfd()
+    kept = sorted({2, tracker, *given['pass_fds']})
     for low, high in zip(kept, [*kept[1:], os.sysconf('SC_OPEN_MAX')]):
         os.closerange(low + 1, high)
     if given['cwd'] is not None:
