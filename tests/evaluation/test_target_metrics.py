@@ -1,10 +1,8 @@
 """ValenceArousalMetric and ActionUnitMetric against plain references."""
 
-import os
 import socket
-import subprocess
 import sys
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -15,7 +13,6 @@ from mmengine.evaluator import Evaluator
 from mmengine.registry import METRICS
 from sklearn.metrics import f1_score
 
-import fer_ssl
 from fer_ssl.evaluation import (
     MacroF1Metric,
     ProbabilitySmoothing,
@@ -27,6 +24,7 @@ from fer_ssl.evaluation import (
     concordance_sums,
 )
 from fer_ssl.labels import ABAW_TRACKS
+from tests.helpers.forked_script import run_script
 
 TYPES = {'VA': 'ValenceArousalMetric', 'AU': 'ActionUnitMetric'}
 TRACKS = tuple(TYPES)
@@ -443,17 +441,14 @@ def test_two_ranks_equal_one(tmp_path):
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    # the package under test, whether it is installed or not
-    package = str(Path(fer_ssl.__file__).parents[1])
+    pool = ThreadPoolExecutor(2)
     ranks = [
-        subprocess.Popen(
-            [sys.executable, __file__, str(rank), str(port), str(tmp_path)],
-            env={**os.environ, 'PYTHONPATH': package},
-        )
+        pool.submit(run_script, __file__, rank, port, tmp_path)
         for rank in range(2)
     ]
     expected = [evaluate(build(t), s, m) for t, s, m in ranks_cases()]
-    assert [process.wait(timeout=300) for process in ranks] == [0, 0]
+    assert [rank.result().returncode for rank in ranks] == [0, 0]
+    pool.shutdown()
     for rank in range(2):
         found = torch.load(tmp_path / f'{rank}.pth')
         for one, two in zip(expected, found):

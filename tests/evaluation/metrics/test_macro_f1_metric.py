@@ -1,8 +1,6 @@
-import os
 import socket
-import subprocess
 import sys
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,13 +11,13 @@ from mmengine.evaluator import Evaluator
 from mmengine.registry import METRICS
 from mmengine.structures import BaseDataElement
 
-import fer_ssl
 from fer_ssl.evaluation import (
     MajoritySmoothing,
     VideoPredictions,
     confusion_matrix,
     scores_from_confusion,
 )
+from tests.helpers.forked_script import run_script
 
 CLASSES = ('neutral', 'anger', 'disgust', 'fear')
 
@@ -285,20 +283,17 @@ def test_two_ranks_equal_one(tmp_path):
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    # the package under test, whether it is installed or not
-    package = str(Path(fer_ssl.__file__).parents[1])
+    pool = ThreadPoolExecutor(2)
     ranks = [
-        subprocess.Popen(
-            [sys.executable, __file__, str(rank), str(port), str(tmp_path)],
-            env={**os.environ, 'PYTHONPATH': package},
-        )
+        pool.submit(run_script, __file__, rank, port, tmp_path)
         for rank in range(2)
     ]
     expected = [
         evaluate(build(), image_samples(21), image_meta()),
         evaluate(build(), window_samples()[:7], video_meta()),
     ]
-    assert [process.wait(timeout=120) for process in ranks] == [0, 0]
+    assert [rank.result().returncode for rank in ranks] == [0, 0]
+    pool.shutdown()
     # what was scored is on the first rank, in the order of the data set
     in_order = [
         (int(sample['gt_label']), int(sample['pred_score'].argmax()))
