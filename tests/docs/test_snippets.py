@@ -3,8 +3,6 @@
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +14,7 @@ from mmengine.runner import Runner
 from PIL import Image
 
 from fer_ssl.features.extract_features import extract_features
+from tests.helpers.forked_script import run_script
 from tests.helpers.tiny_networks import write_student
 
 ROOT = Path(__file__).parents[2]
@@ -134,16 +133,11 @@ def test_data_set(load, tmp_path):
         assert sorted(loader.dataset.get_gt_labels()) == list(range(7))
         names = [Path(x['img_path']).name for x in items(loader.dataset)]
         assert {name[:2] for name in names} == {person}
-    check = subprocess.run(
-        [
-            sys.executable,
-            str(ROOT / 'tools/dataset/check.py'),
-            'data',
-            '--import=jaffe_dataset',
-        ],
+    check = run_script(
+        ROOT / 'tools/dataset/check.py',
+        'data',
+        '--import=jaffe_dataset',
         env=dict(os.environ, PYTHONPATH='.'),
-        capture_output=True,
-        text=True,
     )
     assert check.returncode == 0, check.stderr
     assert f'JAFFE   {folder}\n  all: 14 faces' in check.stdout

@@ -2,13 +2,12 @@
 
 import re
 import runpy
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from mmengine.registry import MODELS, init_default_scope
 
+from tests.helpers.forked_script import run_script
 from tests.helpers.ranks import train_on_ranks
 
 TOOL = Path(__file__).parents[2] / 'tools/benchmark/scaling.py'
@@ -58,12 +57,7 @@ def test_check_of_the_formula(config, tmp_path):
     path = tmp_path / 'small.py'
     config.default_hooks.logger = dict(type='LoggerHook', interval=1)
     config.dump(str(path))
-    done = subprocess.run(
-        [sys.executable, TOOL, '--check', path, '--iterations=4'],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
+    done = run_script(TOOL, '--check', path, '--iterations=4', cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     link = re.search(r'link: ([\d.]+) GB/s, (\d+) us', done.stdout)
     assert min(map(float, link.groups())) > 0

@@ -16,9 +16,9 @@ from fer_ssl.experiments.step_queue import StepQueue
 SCRIPT = """
 import json, os, sys, time
 words = dict(x.split('=', 1) for x in sys.argv[1:] if '=' in x)
+start = time.time()
 if 'sleep' in words:
     print('started', flush=True)
-start = time.time()
 time.sleep(float(words.get('sleep', 0)))
 folder = words.get('--work-dir') or words['--out'] + '/..'
 if 'fail' in words:
@@ -156,7 +156,8 @@ def test_one_call_at_a_time(tools):
     log = queue_of([step], tools).log(step)
     try:
         deadline = time.monotonic() + 60
-        while not (log.exists() and log.stat().st_size):
+        # The file alone is there before the process of the step is.
+        while not (log.exists() and log.read_text()):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         os.kill(call.pid, signal.SIGKILL)

@@ -15,10 +15,10 @@ def _run(path, args, folder, env, outputs):
     os.environ.clear()
     os.environ.update(env)
     os.chdir(folder)
-    sys.argv = [path, *args]
     # An interpreter does this at its start; this one started long ago.
-    modules = filter(None, env.get('PYTHONPATH', '').split(os.pathsep))
-    sys.path[:0] = [str(Path(path).parent), *modules]
+    folders = env.get('PYTHONPATH', '').split(os.pathsep)
+    sys.path[:0] = [str(Path(path).parent), *filter(None, folders)]
+    sys.argv = [path, *args]
     runpy.run_path(path, run_name='__main__')
 
 
@@ -49,7 +49,7 @@ def run_script(path, *args, cwd=None, env=None):
             args=(
                 words[0],
                 words[1:],
-                cwd or os.getcwd(),
+                str(cwd or os.getcwd()),
                 dict(os.environ if env is None else env),
                 outputs,
             ),

@@ -106,13 +106,19 @@ def table_row(ranks: int, faces: int, args: argparse.Namespace) -> list[float]:
     return [*cost, *data, decoded, decoded / args.core_rate / ranks]
 
 
-def time_reductions(rank: int, folder: str, weights: int) -> None:
-    """Save the mean seconds of a large and of a small all-reduce."""
+def time_reductions(
+    rank: int, folder: str, weights: int, iterations: int
+) -> None:
+    """Save the mean seconds of a large and of a small all-reduce.
+
+    The default of --iterations times 200 large and 10,000 small ones.
+    """
     torch.set_num_threads(1)
     link = f'file://{folder}/link'
     distributed.init_process_group('gloo', link, rank=rank, world_size=2)
     times = []
-    for size, count in ((weights, 200), (1, 10_000)):
+    for size, per_60 in ((weights, 200), (1, 10_000)):
+        count = max(per_60 * iterations // 60, 1)
         reduce = partial(distributed.all_reduce, torch.zeros(size))
         for repeats in (3, count):  # the first ones are warm-up
             seconds = timeit(reduce, number=repeats)
@@ -141,7 +147,8 @@ def check(args: argparse.Namespace) -> None:
             apart = list(pool.map(step_of, ('first', 'second'), (1, 1)))
         measured = step_of('both', 2)
         size = 4_000_000
-        torch.multiprocessing.spawn(time_reductions, (folder, size), nprocs=2)
+        given = folder, size, args.iterations
+        torch.multiprocessing.spawn(time_reductions, given, nprocs=2)
         large, small = torch.load(f'{folder}/times.pth')
     args.step_ms = max(apart)  # a reduction waits for the slower one
     # With two ranks a reduction takes size / bandwidth + 2 * latency.
