@@ -60,7 +60,9 @@ def test_a_spectrum_per_frame(cfg, media, tmp_path, capsys):
     assert valid['b_left'].all() and valid['b_right'].all()
     assert not valid['c'].any()
     sound = np.round(tone(0.5) * 32767) / np.float32(32768)  # as in the file
-    expected, known = frame_spectra(LogMel(), sound, 20, 25)
+    expected, known = frame_spectra(
+        LogMel(), sound, (np.arange(20) + 0.5) / 25
+    )
     np.testing.assert_array_equal(known, valid['a'])
     np.testing.assert_allclose(store.features[:20], expected, atol=0.02)
     np.testing.assert_array_equal(store.features[20:35], store.features[35:50])
@@ -76,7 +78,8 @@ def test_frames_are_where_the_sound_is():
     sound = 1e-3 * np.random.default_rng(0).normal(size=32000)
     sound[int((frame + 0.5) / fps * 16000)] = 1.0
     log_mel = LogMel(window=512)
-    spectra, valid = frame_spectra(log_mel, sound.astype('f4'), 60, fps)
+    middles = (np.arange(60) + 0.5) / fps
+    spectra, valid = frame_spectra(log_mel, sound.astype('f4'), middles)
     assert spectra.mean(axis=1).argmax() == frame
     # 2 s hold 59.94 frames; the middle of frame 59 is within.
     assert valid.all()

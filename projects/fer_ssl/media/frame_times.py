@@ -132,7 +132,9 @@ def frame_times(path: str) -> np.ndarray:
         for part in parts
         for pts in (part if None in part else sorted(part))
     ]
-    return np.array(times, np.float64)
+    if not times:
+        raise ValueError(f'{path}: there is not a single frame. {_REMEDY}')
+    return np.array(times)
 
 
 def _is_hidden(packet: av.Packet) -> bool:
