@@ -85,6 +85,25 @@ def test_frames_are_where_the_sound_is():
     assert valid.all()
 
 
+def test_variable_frame_rate(tmp_path, write_videos):
+    """Sound begins with the 16th of frames at 30, then 10 per second."""
+    times = np.append(np.arange(15) / 30, 0.5 + np.arange(15) / 10)
+    sound = tone(2.0)
+    sound[: int(times[15] * 16000)] = 0
+    write_video(tmp_path / 'media/a.mkv', 30, 1000, sound, times=times)
+    files = write_videos({'a': '0' * 30}, size=4)
+    dataset = dict(type='VideoFrameDataset', **files)
+    cfg = Config(dict(extract_dataloader=dict(dataset=dataset)))
+    store = extract_audio(
+        cfg,
+        str(tmp_path / 'media'),
+        str(tmp_path / 'store'),
+        log_mel=LogMel(window=512, num_mels=16),
+    )
+    loud = store.features.max(axis=1) > -5
+    assert loud.tolist() == [False] * 15 + [True] * 15
+
+
 def test_up_to_date_store_is_left_and_any_other_replaced(
     cfg, media, tmp_path, monkeypatch
 ):

@@ -141,6 +141,29 @@ def test_frame_rates_of_the_videos(cfg, save, tmp_path):
     np.testing.assert_array_equal(store.features, expected.astype('f2'))
 
 
+def test_times_of_a_variable_frame_rate(cfg, save, tmp_path):
+    pytest.importorskip('av')
+    from tests.helpers.sound_files import write_video
+
+    times = np.append(np.arange(5) / 50, 0.1 + np.arange(5) / 10)
+    write_video(tmp_path / 'media/a.mkv', 10, 1000, times=times)
+    write_video(tmp_path / 'media/b.mkv', 4, 50)
+    store = import_features(
+        cfg,
+        save(a=rows(30), b=rows(4)),
+        str(tmp_path / 'store'),
+        rate=50,
+        media=str(tmp_path / 'media'),
+        interpolation='nearest',
+    )
+    # Frames of 1 row, then of 5 rows, of which the middle one counts.
+    expected = rows(30)[[0, 1, 2, 3, 6, 7, 12, 17, 22, 27]]
+    found = store.features[:10]
+    assert store.valid[:9].all()
+    np.testing.assert_array_equal(found[:4], expected[:4].astype('f2'))
+    np.testing.assert_array_equal(found[5:9], expected[5:9].astype('f2'))
+
+
 @pytest.mark.parametrize(
     ('array', 'message'),
     [

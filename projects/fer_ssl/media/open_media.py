@@ -77,4 +77,11 @@ def video_stream(media: InputContainer) -> VideoStream | None:
         for stream in media.streams.video
         if not stream.disposition & Disposition.attached_pic
     ]
-    return min(videos, key=lambda stream: stream.frames == 1, default=None)
+    return min(videos, key=_is_thumbnail, default=None)
+
+
+def _is_thumbnail(stream: VideoStream) -> bool:
+    if stream.frames:
+        return stream.frames == 1
+    # Matroska counts no frames, and flags no cover that was copied into it.
+    return stream.codec_context.name in ('mjpeg', 'png')
