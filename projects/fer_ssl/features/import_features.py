@@ -70,7 +70,7 @@ def import_features(
         )
     if rate is not None and (fps is None) == (media is None):
         raise ValueError(
-            'With --rate, the frame rate of the videos is needed: give either '
+            'With --rate, the times of the frames are needed: give either '
             '--fps, or the folder of the videos by --media.'
         )
     lengths = video_lengths(build_video_dataset(cfg, splits))
