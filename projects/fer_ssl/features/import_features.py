@@ -77,16 +77,17 @@ def import_features(
     files = find_files(features, lengths, ('npy',))
     check_missing(features, lengths, files, allow_missing)
     videos: dict[str, str] = {}
+    times = [] if rate is None else [fps]
     if rate is not None and media is not None:
         videos = find_files(media, files, MEDIA_TYPES)
         check_missing(media, files, videos, allow_missing=False)
+        times = files_digest(lengths, videos)
     recipe = stream_recipe(
         'tools/import_features.py',
         lengths,
         files,
         rate=rate,
-        fps=fps,
-        videos_sha256=files_digest(lengths, videos),
+        fps=times,
         interpolation=interpolation,
     )
     if is_up_to_date(out, recipe):
