@@ -176,11 +176,11 @@ class FaceCropper:
         self.out = osp.abspath(out)
         self.settings = settings
         self.processes = processes
-        if not any(osp.exists(source.path) for source in self.sources):
+        if sources and not any(osp.exists(x.path) for x in sources):
             raise ValueError(
-                f'{self.sources[0].path}: no such file, and none of all '
-                f'{len(self.sources)} images exists. Name their base folder '
-                'by --image-root.'
+                f'{sources[0].path}: no such file, and none of all '
+                f'{len(sources)} images exists. Name their base folder by '
+                '--image-root.'
             )
         make_detector(settings)  # fail early if it does not work
         make_folder(self.out)
