@@ -27,8 +27,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--fps',
         type=float,
-        help='frames per second of the annotated frames; default: the '
-        'frame rate of each video file',
+        help='frames per second of the annotated frames; default: the times '
+        'of the frames in each video file',
     )
     parser.add_argument(
         '--mels',

@@ -35,7 +35,7 @@ def parse_args() -> argparse.Namespace:
         '--fps', type=float, help='frames per second of all videos'
     )
     parser.add_argument(
-        '--media', help='folder of the videos, whose frame rates are read'
+        '--media', help='folder of the videos, whose frame times are read'
     )
     parser.add_argument(
         '--interpolation',

@@ -338,6 +338,30 @@ def test_false_alarms_are_left_out(tmp_path):
         assert len(video['faces']) == count
 
 
+def test_short_clip_and_boxes_of_another_video(tmp_path):
+    path = write_frames(tmp_path / 'a.mp4', [gray(50)] * 3)
+    boxes = tmp_path / 'boxes.csv'
+    rows = [f'{t},5,5,30,30\n' for t in range(1, 4)]
+    boxes.write_text(BOX_HEADER + ''.join(rows))
+    inferencer, _ = make(tmp_path, classifier(), str(boxes))
+    (video,) = inferencer(path)['predictions']
+    (problem,) = video['problems']
+    assert video['faces'] == []
+    assert 'a.mp4: every face was left out' in problem
+    assert 'fewer than 5 frames, at most 3' in problem
+    assert '--min-faces' in problem
+    boxes.write_text('video,' + BOX_HEADER + ''.join(f'b,{x}' for x in rows))
+    inferencer, _ = make(tmp_path, classifier(), str(boxes), min_faces=1)
+    with pytest.raises(ValueError, match='no row belongs to the video a'):
+        inferencer(path)
+    write_frames(tmp_path / 'videos/b.mp4', [gray(50)] * 3)
+    write_frames(tmp_path / 'videos/c.mp4', [gray(50)] * 3)
+    found, other = inferencer(str(tmp_path / 'videos'))['predictions']
+    assert len(found['faces']) == 1 and found['problems'] == []
+    assert other['faces'] == []
+    assert 'no row belongs to the video c' in other['problems'][0]
+
+
 def test_webcam(tmp_path, clip, monkeypatch):
     path, table, _ = clip
 

@@ -197,6 +197,17 @@ def test_cut_out(box, margin, size):
     assert (crop == large[50 + y :, 50 + x :][:side, :side]).all()
 
 
+def test_list_of_images_that_are_elsewhere(tmp_path):
+    path = tmp_path / 'list.txt'
+    path.write_text('a.jpg\nb.jpg\n')
+    message = 'a.jpg: no such file, and none of all 2 .*--image-root'
+    with pytest.raises(ValueError, match=message):
+        FaceCropper(
+            list_sources(str(path)), str(tmp_path / 'out'), CropSettings()
+        )
+    assert not (tmp_path / 'out').exists()
+
+
 @pytest.mark.parametrize('stop_at', [0, 1, 3, 4])
 def test_interrupted_cropping_continues(photos, tmp_path, model, stop_at):
     settings = CropSettings(model)

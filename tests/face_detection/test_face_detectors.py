@@ -59,6 +59,60 @@ def test_wrong_csv(tmp_path, text, problem):
         BoxesFromCSV(str(path))
 
 
+def boxes_file(tmp_path, rows, video=None):
+    head = HEADER if video is None else 'video,' + HEADER
+    before = '' if video is None else f'{video},'
+    path = tmp_path / 'boxes.csv'
+    path.write_text(head + ''.join(f'{before}{row}\n' for row in rows))
+    return BoxesFromCSV(str(path))
+
+
+GOOD = [f'{i},30,20,130,140' for i in range(1, 13)]
+
+
+@pytest.mark.parametrize(
+    ('rows', 'problem'),
+    [
+        ([f'{i},0.2,0.1,0.8,0.9' for i in range(1, 13)], 'are smaller than 2'),
+        ([f'{i},300,200,1300,1400' for i in range(1, 13)], 'larger copy'),
+        ([f'{i},150,20,400,140' for i in range(1, 13)], 'have their center'),
+        (['13,30,20,130,140', '900,30,20,130,140'], 'after its last frame, 1'),
+        (['1,0.2,0.1,0.8,0.9', '13,30,20,130,140'], '1 of 2 .*\n.* 1 of 2 '),
+    ],
+)
+def test_boxes_that_match_nothing(tmp_path, rows, problem):
+    detector = boxes_file(tmp_path, rows)
+    with pytest.raises(ValueError, match=f'boxes.csv: .*{problem}'):
+        detector.problems('clip', 12, (160, 160))
+    # In part: counted.
+    (message, *_) = boxes_file(tmp_path, GOOD + rows).problems(
+        'clip', 12, (160, 160)
+    )
+    assert f' of {12 + len(rows)} boxes of the video clip ' in message
+
+
+def test_boxes_that_match(tmp_path):
+    assert boxes_file(tmp_path, GOOD).problems('a', 12, (160, 160)) == []
+    empty = boxes_file(tmp_path, ['1,,,,'], 'a')
+    empty.check_videos(['a'])
+    assert empty.problems('a', 12, (160, 160)) == []
+
+
+def test_boxes_of_another_video(tmp_path):
+    detector = boxes_file(tmp_path, GOOD, 'clip.mp4')
+    message = (
+        'no row belongs to the video clip. .* without extension; it holds '
+        'clip.mp4.'
+    )
+    with pytest.raises(ValueError, match=message):
+        detector.check_videos(['clip'])
+    detector = boxes_file(tmp_path, GOOD, 'b')
+    detector.check_videos(['a', 'b'])
+    (problem,) = detector.problems('a', 12, (160, 160))
+    assert 'no row belongs to the video a' in problem
+    assert detector.problems('b', 12, (160, 160)) == []
+
+
 def test_missing_csv(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'none\.csv'):
         BoxesFromCSV(str(tmp_path / 'none.csv'))

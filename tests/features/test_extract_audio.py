@@ -60,7 +60,9 @@ def test_a_spectrum_per_frame(cfg, media, tmp_path, capsys):
     assert valid['b_left'].all() and valid['b_right'].all()
     assert not valid['c'].any()
     sound = np.round(tone(0.5) * 32767) / np.float32(32768)  # as in the file
-    expected, known = frame_spectra(LogMel(), sound, 20, 25)
+    expected, known = frame_spectra(
+        LogMel(), sound, (np.arange(20) + 0.5) / 25
+    )
     np.testing.assert_array_equal(known, valid['a'])
     np.testing.assert_allclose(store.features[:20], expected, atol=0.02)
     np.testing.assert_array_equal(store.features[20:35], store.features[35:50])
@@ -76,10 +78,30 @@ def test_frames_are_where_the_sound_is():
     sound = 1e-3 * np.random.default_rng(0).normal(size=32000)
     sound[int((frame + 0.5) / fps * 16000)] = 1.0
     log_mel = LogMel(window=512)
-    spectra, valid = frame_spectra(log_mel, sound.astype('f4'), 60, fps)
+    middles = (np.arange(60) + 0.5) / fps
+    spectra, valid = frame_spectra(log_mel, sound.astype('f4'), middles)
     assert spectra.mean(axis=1).argmax() == frame
     # 2 s hold 59.94 frames; the middle of frame 59 is within.
     assert valid.all()
+
+
+def test_variable_frame_rate(tmp_path, write_videos):
+    """Sound begins with the 16th of frames at 30, then 10 per second."""
+    times = np.append(np.arange(15) / 30, 0.5 + np.arange(15) / 10)
+    sound = tone(2.0)
+    sound[: int(times[15] * 16000)] = 0
+    write_video(tmp_path / 'media/a.mkv', 30, 1000, sound, times=times)
+    files = write_videos({'a': '0' * 30}, size=4)
+    dataset = dict(type='VideoFrameDataset', **files)
+    cfg = Config(dict(extract_dataloader=dict(dataset=dataset)))
+    store = extract_audio(
+        cfg,
+        str(tmp_path / 'media'),
+        str(tmp_path / 'store'),
+        log_mel=LogMel(window=512, num_mels=16),
+    )
+    loud = store.features.max(axis=1) > -5
+    assert loud.tolist() == [False] * 15 + [True] * 15
 
 
 def test_up_to_date_store_is_left_and_any_other_replaced(

@@ -35,13 +35,17 @@ def rows(count, dim=3):
     return values.astype(np.float32)
 
 
+def middles(num_frames, rows_per_frame=1.0):
+    return (np.arange(num_frames) + 0.5) * rows_per_frame
+
+
 @pytest.mark.parametrize('interpolation', ['nearest', 'linear'])
 def test_rows_of_the_frames_themselves(interpolation):
     x = rows(7)
-    features, valid = resample_rows(x, 7, 1.0, interpolation)
+    features, valid = resample_rows(x, middles(7), interpolation)
     np.testing.assert_allclose(features, x, rtol=1e-6)
     assert valid.all()
-    features, valid = resample_rows(x, 9, 1.0, interpolation)
+    features, valid = resample_rows(x, middles(9), interpolation)
     assert valid.tolist() == [True] * 7 + [False] * 2
     assert not features[7:].any()
 
@@ -50,8 +54,12 @@ def test_rows_of_the_frames_themselves(interpolation):
 def test_resampling_equals_its_definition(rows_per_frame):
     x = rows(9)
     num_frames = int(9 / rows_per_frame)
-    near, near_valid = resample_rows(x, num_frames, rows_per_frame, 'nearest')
-    line, line_valid = resample_rows(x, num_frames, rows_per_frame, 'linear')
+    near, near_valid = resample_rows(
+        x, middles(num_frames, rows_per_frame), 'nearest'
+    )
+    line, line_valid = resample_rows(
+        x, middles(num_frames, rows_per_frame), 'linear'
+    )
     assert near_valid.all() and line_valid.all()
     for i in range(num_frames):
         middle = (i + 0.5) * rows_per_frame  # in rows
@@ -66,10 +74,10 @@ def test_rows_that_end_early():
     # wav2vec 2.0: one row in 20 ms, the last unfinished window left out
     seconds, fps = 10.0, 30.0
     num_rows = int((seconds * 16000 - 400) // 320 + 1)
-    _, valid = resample_rows(rows(num_rows), 300, 50 / fps, 'linear')
+    _, valid = resample_rows(rows(num_rows), middles(300, 50 / fps), 'linear')
     assert valid.all()
     # VGGish: 10 rows of 0.96 s; half a row more is taken from the last
-    _, valid = resample_rows(rows(10), 330, 1 / 0.96 / fps, 'nearest')
+    _, valid = resample_rows(rows(10), middles(330, 1 / 0.96 / fps), 'nearest')
     middle = (np.arange(330) + 0.5) / fps
     np.testing.assert_array_equal(valid, middle < 10.5 * 0.96)
 
@@ -78,10 +86,10 @@ def test_rows_that_end_early():
 def test_missing_rows(interpolation):
     x = rows(6)
     x[2, 1] = np.nan
-    features, valid = resample_rows(x, 6, 1.0, interpolation)
+    features, valid = resample_rows(x, middles(6), interpolation)
     assert valid.tolist() == [1, 1, 0, 1, 1, 1]
     np.testing.assert_allclose(features[valid], x[valid], rtol=1e-6)
-    features, valid = resample_rows(x, 12, 0.5, interpolation)
+    features, valid = resample_rows(x, middles(12, 0.5), interpolation)
     invalid = {'nearest': [4, 5], 'linear': [3, 4, 5, 6]}[interpolation]
     assert np.flatnonzero(~valid).tolist() == invalid
     assert np.isfinite(features).all() and not features[~valid].any()
@@ -131,6 +139,29 @@ def test_frame_rates_of_the_videos(cfg, save, tmp_path):
     )
     expected = np.concatenate([rows(20)[1::2], rows(4)])
     np.testing.assert_array_equal(store.features, expected.astype('f2'))
+
+
+def test_times_of_a_variable_frame_rate(cfg, save, tmp_path):
+    pytest.importorskip('av')
+    from tests.helpers.sound_files import write_video
+
+    times = np.append(np.arange(5) / 50, 0.1 + np.arange(5) / 10)
+    write_video(tmp_path / 'media/a.mkv', 10, 1000, times=times)
+    write_video(tmp_path / 'media/b.mkv', 4, 50)
+    store = import_features(
+        cfg,
+        save(a=rows(30), b=rows(4)),
+        str(tmp_path / 'store'),
+        rate=50,
+        media=str(tmp_path / 'media'),
+        interpolation='nearest',
+    )
+    # Frames of 1 row, then of 5 rows, of which the middle one counts.
+    expected = rows(30)[[0, 1, 2, 3, 6, 7, 12, 17, 22, 27]]
+    found = store.features[:10]
+    assert store.valid[:9].all()
+    np.testing.assert_array_equal(found[:4], expected[:4].astype('f2'))
+    np.testing.assert_array_equal(found[5:9], expected[5:9].astype('f2'))
 
 
 @pytest.mark.parametrize(

@@ -24,10 +24,17 @@ def write_wav(path, samples, rate=16000):
 
 
 def write_video(
-    path, num_frames, fps=25, sound=None, rate=16000, starts=((0, 0),)
+    path,
+    num_frames,
+    fps=25,
+    sound=None,
+    rate=16000,
+    starts=((0, 0),),
+    times=None,
 ):
     """Write black frames, with uncompressed sound (n,).
 
+    ``times`` are the seconds of the frames, multiples of 1 / ``fps``;
     ``starts`` are pairs (first sample of a shifted segment, time stamp that
     this sample gets in the file).
     """
@@ -43,7 +50,7 @@ def write_video(
         for i in range(num_frames):
             black = np.zeros((16, 16, 3), np.uint8)
             frame = av.VideoFrame.from_ndarray(black, format='rgb24')
-            frame.pts = i
+            frame.pts = i if times is None else round(times[i] * fps)
             media.mux(video.encode(frame))
         media.mux(video.encode(None))
         if sound is not None:
@@ -60,12 +67,23 @@ def write_video(
             media.mux(audio.encode(None))
 
 
-def write_aac(path, samples, rate=16000):
-    """Write mono sound (n,) in [-1, 1] as AAC in an MP4 without video."""
+def write_aac(path, samples, rate=16000, cover=None):
+    """Write mono sound (n,) in [-1, 1] as AAC in an MP4 without video.
+
+    ``cover`` is an RGB image.
+    """
     import av
 
     with av.open(str(path), 'w') as media:
         audio = media.add_stream('aac', rate=rate, layout='mono')
+        if cover is not None:
+            picture = media.add_stream('mjpeg', rate=1)
+            picture.height, picture.width = cover.shape[:2]
+            picture.pix_fmt = 'yuvj420p'
+            picture.disposition = av.stream.Disposition.attached_pic.value
+            frame = av.VideoFrame.from_ndarray(cover, format='rgb24')
+            frame.pts = 0
+            media.mux(picture.encode(frame) + picture.encode(None))
         for i in range(0, len(samples), 1024):
             part = samples[None, i : i + 1024]
             frame = av.AudioFrame.from_ndarray(

@@ -20,31 +20,44 @@ def write_frames(
     times=None,
     matrix=None,
     codec=('libx264', 'yuv420p'),
+    kind=None,
+    cover=None,
     **options,
 ):
     """Write RGB images (H, W, 3) with even sides, at 10 fps or at ``times``.
 
-    ``options`` are passed to the encoder, such as ``g='5'``.
+    ``kind`` is the name of the format, where the file name does not tell;
+    ``cover`` an RGB image that becomes the first video stream; ``options`` are
+    passed to the encoder, such as ``g='5'``.
     """
     import av
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), 'w') as media:
+    with av.open(str(path), 'w', format=kind) as media:
+        if cover is not None:
+            picture = media.add_stream('mjpeg', rate=10)
+            picture.height, picture.width = cover.shape[:2]
+            picture.pix_fmt = 'yuvj420p'
+            picture.disposition = av.stream.Disposition.attached_pic.value
         stream = media.add_stream(codec[0], rate=10)
         stream.options = dict(dict(crf='10', preset='ultrafast'), **options)
-        stream.codec_context.time_base = Fraction(1, 1000)
+        base = Fraction(1, 10 if times is None else 1000)
+        stream.codec_context.time_base = base
         for i, image in enumerate(images):
             if i == 0:
                 stream.height, stream.width = image.shape[:2]
                 stream.pix_fmt = codec[1]
+                if cover is not None:
+                    frame = av.VideoFrame.from_ndarray(cover, format='rgb24')
+                    frame.pts = 0
+                    media.mux(picture.encode(frame) + picture.encode(None))
             frame = av.VideoFrame.from_ndarray(image, format='rgb24')
             seconds = i / 10 if times is None else times[i]
-            frame.pts, frame.time_base = (
-                round(1000 * seconds),
-                Fraction(1, 1000),
-            )
+            frame.pts, frame.time_base = round(seconds / base), base
             media.mux(stream.encode(frame))
         media.mux(stream.encode(None))
+    if cover is not None and path.suffix == '.mp4':
+        put_cover_first(path)
     if matrix is not None:
         set_matrix(path, matrix)
     return str(path)
@@ -57,6 +70,13 @@ def set_matrix(path, matrix):
     numbers = 65536 * np.array(matrix)
     data = data[:begin] + numbers.astype('>i4').tobytes() + data[begin + 36 :]
     path.write_bytes(data)
+
+
+def put_cover_first(path):
+    """Move the cover of an MP4 file before its tracks."""
+    data = path.read_bytes()
+    tracks, cover = data.index(b'trak') - 4, data.rindex(b'udta') - 4
+    path.write_bytes(data[:tracks] + data[cover:] + data[tracks:cover])
 
 
 def gray(level, size=(64, 96)):

@@ -3,11 +3,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import ExifTags, Image, ImageOps
 
 pytest.importorskip('av')
 
+from fer_ssl.media.frame_times import frame_times  # noqa: E402
+from fer_ssl.media.open_media import open_media  # noqa: E402
+from fer_ssl.media.sound_track import (  # noqa: E402
+    media_info,
+    read_sound_track,
+)
 from fer_ssl.media.video_file import VideoFile, list_videos  # noqa: E402
-from tests.helpers.sound_files import tone, write_wav  # noqa: E402
+from tests.helpers.sound_files import tone, write_aac, write_wav  # noqa: E402
 from tests.helpers.video_files import (  # noqa: E402
     MIRROR,
     TURN_AROUND,
@@ -91,6 +98,63 @@ def test_display_matrix(tmp_path, matrix, change):
         assert frame.image.shape == expected.shape
         assert frame.image.flags['C_CONTIGUOUS']
         assert np.abs(frame.image - expected).mean() < 8
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_exif_of_jpeg(tmp_path, orientation):
+    """PyAV cannot list the side data of such a frame."""
+    path = tmp_path / 'a.jpg'
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    exif[ExifTags.Base.Make] = 'maker'
+    Image.fromarray(corners()).save(path, quality=95, exif=exif)
+    expected = np.array(ImageOps.exif_transpose(Image.open(path)))
+    for name, count in (('a.jpg', 1), ('a.mjpeg', 3)):
+        (tmp_path / name).write_bytes(path.read_bytes() * count)
+        frames = list(VideoFile(str(tmp_path / name)))
+        assert len(frames) == count
+        for frame in frames:
+            assert frame.image.shape == expected.shape
+            difference = frame.image - expected[..., ::-1].astype(int)
+            assert np.abs(difference).mean() < 8
+
+
+def test_exif_of_transparent_png(tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make] = 'maker'
+    image = Image.fromarray(corners())
+    image.convert('RGBA').save(tmp_path / 'a.png', exif=exif)
+    (frame,) = VideoFile(str(tmp_path / 'a.png'))
+    assert np.array_equal(frame.image, corners()[..., ::-1])
+
+
+@pytest.mark.parametrize('kind', ['mp4', 'mkv'])
+def test_cover_in_front_of_the_video(tmp_path, kind):
+    images = [gray(20 * i) for i in range(10)]
+    path = write_frames(tmp_path / f'a.{kind}', images, cover=gray(250))
+    with open_media(path, '') as media:
+        assert media.streams.video[0].codec_context.name == 'mjpeg'
+    video = VideoFile(path)
+    levels = [x.image.mean() for x in video]
+    np.testing.assert_allclose(levels, np.arange(0, 200, 20), atol=3)
+    assert video.num_frames == (10 if kind == 'mp4' else None)
+    assert media_info(path).fps == 10
+    np.testing.assert_allclose(frame_times(path), np.arange(10) / 10)
+
+
+def test_sound_with_a_cover_is_no_video(tmp_path):
+    path = tmp_path / 'a.mp4'
+    write_aac(path, tone(0.5), cover=gray(250))
+    with pytest.raises(ValueError, match='a.mp4: there is no video'):
+        VideoFile(str(path))
+    assert media_info(str(path)) == (True, None, None)
+    assert len(read_sound_track(str(path), 16000)) >= 8000
+
+
+def test_late_video_is_complete(tmp_path):
+    times = 0.7 + np.arange(10) / 10
+    video = VideoFile(write_frames(tmp_path / 'a.mkv', [gray(9)] * 10, times))
+    assert len(list(video)) == 10 and video.problems == []
 
 
 def test_rotation_as_pyav_understands_it(tmp_path):

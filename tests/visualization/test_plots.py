@@ -107,6 +107,23 @@ def test_tools(tmp_path):
     }
 
 
+def test_predictions_of_other_videos(tmp_path):
+    raw = predictions()
+    names = [video.name for video in raw]
+    files = [tmp_path / name for name in ('raw.csv', 'part.csv', 'other.csv')]
+    raw.to_csv(files[0])
+    VideoPredictions([raw[names[0]]], raw.classes).to_csv(files[1])
+    other = VideoPrediction('other', raw[names[0]].scores)
+    VideoPredictions([other], raw.classes).to_csv(files[2])
+    done = run('plot_predictions.py', files[0], files[2])
+    assert done.returncode != 0 and 'Traceback' not in done.stderr
+    assert 'no video is in both predictions' in done.stderr
+    done = run('plot_predictions.py', *files[:2], '--out-dir', tmp_path)
+    assert done.returncode == 0
+    warning = f'warning: {len(names) - 1} videos are in one of the files only'
+    assert warning in done.stderr
+
+
 def test_missing_video(tmp_path):
     predictions().to_csv(tmp_path / 'raw.csv')
     done = run('plot_predictions.py', tmp_path / 'raw.csv', '--video', 'zoe')

@@ -9,6 +9,7 @@ Reads CSV files written by ``MacroF1Metric(out_file=...)``::
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from fer_ssl.evaluation import VideoPredictions
@@ -51,11 +52,24 @@ def main() -> None:
         predictions['smoothed'] = VideoPredictions.from_csv(args.smoothed)
     raw, last = predictions['raw'], list(predictions.values())[-1]
     video = args.video or most_changed_video(raw, last)
-    if video not in raw or video not in last:
+    for path, videos in zip((args.raw, args.smoothed), predictions.values()):
+        if video not in videos:
+            raise SystemExit(
+                f'error: video {video} is not in {path}. It contains '
+                + ', '.join(v.name for v in videos)
+                + '.'
+            )
+    if raw[video].num_frames != last[video].num_frames:
         raise SystemExit(
-            f'error: video {video} is not in the predictions. {args.raw} has '
-            + ', '.join(x.name for x in raw)
-            + '.'
+            f'error: video {video} has {raw[video].num_frames} frames in '
+            f'{args.raw}, but {last[video].num_frames} in {args.smoothed}.'
+        )
+    differ = {x.name for x in raw} ^ {x.name for x in last}
+    if differ:
+        print(
+            f'warning: {len(differ)} videos are in one of the files only, the '
+            f'first is {min(differ)}.',
+            file=sys.stderr,
         )
     args.out_dir.mkdir(parents=True, exist_ok=True)
     # Names of videos may contain folders.

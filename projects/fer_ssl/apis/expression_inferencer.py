@@ -163,7 +163,9 @@ class ExpressionInferencer(BaseInferencer):
         """
         preprocess, _, visualize, _ = self._dispatch_kwargs(**kwargs)
         sources = self._inputs_to_list(inputs)
-        folders = _folders(sources, out_dir)
+        names = [_name(source) for source in sources]
+        self.detector.check_videos(names)
+        folders = _folders(names, out_dir)
         for source, folder in zip(sources, folders):
             if folder:  # fail now, not after an hour of prediction
                 make_folder(folder)
@@ -172,11 +174,11 @@ class ExpressionInferencer(BaseInferencer):
         for source, folder in zip(sources, folders):
             try:
                 video = self._open(source, folder, **preprocess)
-                faces = self._predict(video, batch_size)
+                faces, unused = self._predict(video, batch_size)
             except ValueError as error:
                 if len(sources) == 1:
                     raise
-                print(f'{source}: cannot be read, left out.')
+                print(f'{source}: left out.')
                 predictions.append(
                     dict(video=str(source), problems=[str(error)])
                 )
@@ -184,7 +186,10 @@ class ExpressionInferencer(BaseInferencer):
                 continue
             written = self.visualize(video, faces, folder, **visualize)
             result = self.postprocess(
-                faces, written, return_datasamples, video.problems
+                faces,
+                written,
+                return_datasamples,
+                [*unused, *video.problems],
             )
             predictions.append(result['predictions'])
             visualization.append(result['visualization'])
@@ -213,7 +218,10 @@ class ExpressionInferencer(BaseInferencer):
         record_camera(source, path, seconds)
         return VideoFile(path)
 
-    def _predict(self, video: VideoFile, batch_size: int) -> FacePredictions:
+    def _predict(
+        self, video: VideoFile, batch_size: int
+    ) -> tuple[FacePredictions, list[str]]:
+        """Predict a video, and tell what was not used for it."""
         self.pipeline.begin(video.name)
         self.network.reset()
         windows, frames, times, faces = [], [], [], [np.zeros(0, FACE)]
@@ -225,16 +233,28 @@ class ExpressionInferencer(BaseInferencer):
                 faces.append(batch['faces'])
         with torch.no_grad():
             windows += self.network.finish()
-        return FacePredictions.from_windows(
+        frames, faces = np.concatenate(frames), np.concatenate(faces)
+        unused = self.detector.problems(
+            video.name, len(frames), self.pipeline.frame_size
+        )
+        predictions = FacePredictions.from_windows(
             video.name,
             self.classes,
-            np.concatenate(frames),
+            frames,
             np.concatenate(times),
-            np.concatenate(faces),
+            faces,
             windows,
             self.post_process,
             self.min_faces,
         )
+        if len(faces) and not predictions.num_faces:
+            longest = np.bincount(faces['face']).max()
+            unused.append(
+                f'{video.path}: every face was left out, since it was seen in '
+                f'fewer than {self.min_faces} frames, at most {longest}. Keep '
+                'such faces by --min-faces (min_faces in Python).'
+            )
+        return predictions, unused
 
     @contextmanager
     def _progress(
@@ -415,17 +435,18 @@ def _keep_source(source: str | int, overlay: str) -> None:
         )
 
 
-def _folders(
-    sources: Sequence[str | int], out_dir: str | None
-) -> list[str | None]:
+def _name(source: str | int) -> str:
+    if isinstance(source, int):
+        return f'webcam_{source}'
+    return osp.splitext(osp.basename(osp.abspath(source)))[0]
+
+
+def _folders(videos: Sequence[str], out_dir: str | None) -> list[str | None]:
     """Choose the output folder of each video, all different."""
-    if out_dir is None or len(sources) == 1:
-        return [out_dir] * len(sources)
+    if out_dir is None or len(videos) == 1:
+        return [out_dir] * len(videos)
     names: list[str] = []
-    for source in sources:
-        name = f'webcam_{source}'
-        if not isinstance(source, int):
-            name = osp.splitext(osp.basename(osp.abspath(source)))[0]
+    for name in videos:
         unique, number = name, 1
         while unique in names:
             number += 1

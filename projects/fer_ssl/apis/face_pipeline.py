@@ -65,6 +65,7 @@ class FacePipeline:
         with DefaultScope.overwrite_default_scope('mmpretrain'):
             self.transforms = Compose(steps)
         self.video = ''
+        self.frame_size = 0, 0
 
     def begin(self, video: str) -> None:
         """Begin a new video."""
@@ -81,6 +82,7 @@ class FacePipeline:
         """
         found = self.detector.find(frame, self.video)
         height, width = frame.image.shape[:2]
+        self.frame_size = width, height
         # Boxes outside the frame are dropped.
         boxes = [
             face.box

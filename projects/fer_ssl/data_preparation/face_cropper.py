@@ -176,6 +176,12 @@ class FaceCropper:
         self.out = osp.abspath(out)
         self.settings = settings
         self.processes = processes
+        if sources and not any(osp.exists(x.path) for x in sources):
+            raise ValueError(
+                f'{sources[0].path}: no such file, and none of all '
+                f'{len(sources)} images exists. Name their base folder by '
+                '--image-root.'
+            )
         make_detector(settings)  # fail early if it does not work
         make_folder(self.out)
         self._check_settings()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +12,8 @@ from .face import Face, FaceDetector
 
 if TYPE_CHECKING:
     from ..media.video_file import VideoFrame
+
+_MIN_SIDE = 2  # pixels of the smallest box that can be a face
 
 
 @TASK_UTILS.register_module()
@@ -38,7 +42,9 @@ class BoxesFromCSV(FaceDetector):
                 f'{path}:1: no column {", ".join(missing)}; the header is '
                 f'{header}.'
             )
+        self.path = path
         self._has_video = 'video' in header
+        # Numbers (frame, *box) of the boxes of each video.
         videos: dict[str, list[tuple]] = {}
         for line, fields in rows:
             if len(fields) != len(header):
@@ -47,6 +53,7 @@ class BoxesFromCSV(FaceDetector):
                     f'has {len(header)}.'
                 )
             row = dict(zip(header, fields))
+            boxes = videos.setdefault(row.get('video', ''), [])
             cells = [row[x] for x in BOX_COLUMNS]
             if not any(cells):  # a frame without a face
                 continue
@@ -66,10 +73,11 @@ class BoxesFromCSV(FaceDetector):
                     'must be an integer >= 1 and left, top, right, bottom in '
                     'pixels with left < right and top < bottom.'
                 )
-            videos.setdefault(row.get('video', ''), []).append(numbers)
+            boxes.append(numbers)
         # Compact arrays, sorted by frame for the binary search in find().
         self._boxes = {
-            name: np.array(sorted(boxes)) for name, boxes in videos.items()
+            name: np.array(sorted(boxes), float).reshape(-1, 5)
+            for name, boxes in videos.items()
         }
 
     def find(self, frame: VideoFrame, video: str) -> list[Face]:
@@ -81,3 +89,52 @@ class BoxesFromCSV(FaceDetector):
         first, stop = np.searchsorted(boxes[:, 0], bounds)
         faces = [Face(tuple(row[1:]), 1.0) for row in boxes[first:stop]]
         return sorted(faces, key=lambda face: -face.area)
+
+    def check_videos(self, videos: Sequence[str]) -> None:
+        if not self._has_video or not self._boxes.keys().isdisjoint(videos):
+            return
+        found = textwrap.shorten(', '.join(self._boxes), 200)
+        raise ValueError(
+            f'{self.path}: no row belongs to the video '
+            f'{textwrap.shorten(", ".join(videos), 200)}. The column video '
+            f'must hold file names without extension; it holds {found}.'
+        )
+
+    def problems(
+        self, video: str, num_frames: int, size: tuple[int, int]
+    ) -> list[str]:
+        boxes = self._boxes.get(video if self._has_video else '')
+        if boxes is None:
+            return [f'{self.path}: no row belongs to the video {video}.']
+        messages, unused = [], np.zeros(len(boxes), bool)
+        frame, (left, top, right, bottom) = boxes[:, 0], boxes[:, 1:].T
+        x, y = (left + right) / 2, (top + bottom) / 2
+        inside = (x > 0) & (x < size[0]) & (y > 0) & (y < size[1])
+        for wrong, what in (
+            (
+                frame > num_frames,
+                f'come after its last frame, {num_frames}. Are they of '
+                'another video?',
+            ),
+            (
+                np.minimum(right - left, bottom - top) < _MIN_SIDE,
+                f'are smaller than {_MIN_SIDE} pixels. Are they fractions of '
+                'the frame? Multiply them by its width and height.',
+            ),
+            (
+                ~inside,
+                'have their center outside of its frames of '
+                f'{size[0]} x {size[1]} pixels. Are they of a larger copy of '
+                'the video?',
+            ),
+        ):
+            count = np.count_nonzero(wrong & ~unused)
+            unused |= wrong
+            if count:
+                messages.append(
+                    f'{self.path}: {count} of {len(boxes)} boxes of the video '
+                    f'{video} {what}'
+                )
+        if len(boxes) and unused.all():
+            raise ValueError('\n'.join(messages))
+        return messages

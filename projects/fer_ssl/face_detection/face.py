@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,24 @@ class FaceDetector(ABC):
             frame: The frame; detectors use its ``number`` and ``image``.
             video: Name of the video.
         """
+
+    def check_videos(self, videos: Sequence[str]) -> None:  # noqa: B027
+        """Raise a ValueError if the detector suits none of these videos."""
+
+    def problems(
+        self, video: str, num_frames: int, size: tuple[int, int]
+    ) -> list[str]:
+        """Return messages about data for a video that match none of it.
+
+        Args:
+            video: Name of the video, whose frames were all searched.
+            num_frames: Number of its frames.
+            size: Width and height of the frames in pixels.
+
+        Raises:
+            ValueError: If none of the data match.
+        """
+        return []
 
 
 class ImageFaceDetector(FaceDetector):

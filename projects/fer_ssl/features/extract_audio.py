@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from multiprocessing.pool import ThreadPool
 
@@ -8,6 +8,7 @@ import numpy as np
 from mmengine.config import Config
 
 from ..datasets.videos.feature_store import FeatureStore
+from ..media.frame_times import frame_times
 from ..media.log_mel import LogMel
 from ..media.open_media import SOUND_TYPES, VIDEO_TYPES
 from ..media.sound_track import media_info, read_sound_track
@@ -39,8 +40,9 @@ def extract_audio(
     """Store a log-mel spectrum of the sound for every frame of every video.
 
     The videos and their lengths are those of ``cfg.extract_dataloader``.
-    Frame i (from 0) covers the time from i / fps to (i + 1) / fps; the window
-    of its spectrum is centered on the middle of that interval. Frames without
+    A frame covers the time until the next one, by the times in the file or at
+    a given rate; the window of its spectrum is centered on the middle of that
+    interval. Frames without
     sound are not valid, rather than silent: all frames of a video without a
     sound track, and those after the end of a short sound track.
 
@@ -52,8 +54,8 @@ def extract_audio(
         media: Folder with a video or a sound file per video.
         out: Folder of the store.
         splits: Splits to extract. Defaults to the dataset's own choice.
-        fps: Frames per second of all videos. Defaults to the rate in each
-            file, which sound files do not have.
+        fps: Frames per second of all videos. Defaults to the times of the
+            frames in each file, which sound files do not have.
         log_mel: Computes the spectra.
         types: File name extensions to look for.
         allow_missing: Treat a video without a file as one without sound.
@@ -74,7 +76,7 @@ def extract_audio(
         'tools/extract_audio.py',
         lengths,
         files,
-        fps=fps,
+        fps=fps or 'times in the files',
         sample_rate=log_mel.sample_rate,
         window=log_mel.window,
         num_mels=log_mel.num_mels,
@@ -82,9 +84,9 @@ def extract_audio(
     if is_up_to_date(out, recipe):
         print(f'{out}: up to date, nothing to do.')
         return FeatureStore(out)
-    rates = frame_rates(files, lengths, fps)
+    middles = frame_middles(files, lengths, fps)
     jobs = [
-        (files.get(name), length, rates.get(name))
+        (files.get(name), middles.get(name, np.zeros(length)))
         for name, length in lengths.items()
     ]
     spectra = partial(_frame_spectra, log_mel)
@@ -93,42 +95,49 @@ def extract_audio(
         return write_stream(out, recipe, lengths, pool.imap(spectra, jobs))
 
 
-def frame_rates(
-    files: dict[str, str], lengths: dict[str, int], fps: float | None
-) -> dict[str, float]:
-    """Return the frames per second of each video that has a file, by name.
+def frame_middles(
+    files: Mapping[str, str], lengths: Mapping[str, int], fps: float | None
+) -> dict[str, np.ndarray]:
+    """Return the middles of the T frames of each video that has a file.
 
     Args:
         files: File of each video.
-        lengths: Number of annotated frames of each video.
-        fps: Frames per second of all videos; ``None`` reads them from the
-            files, which must then have as many frames as the annotation.
+        lengths: Number of annotated frames T of each video.
+        fps: Frames per second of all videos; ``None`` reads the times of the
+            frames from the files, which must then have as many frames as the
+            annotation.
+
+    Returns:
+        Seconds after the beginning of the first frame, float64 (T,), by name.
 
     Raises:
         ValueError: If a file has no frame rate, or another number of frames.
     """
     if fps is not None:
-        return dict.fromkeys(files, fps)
-    rates, silent, unequal = {}, [], []
-    for name, path in files.items():
-        info = media_info(path)
-        rates[name] = info.fps
-        if info.fps is None:
-            silent.append(path)
-        elif info.num_frames is not None:
-            # Headers may be off by a few frames, but crops at another rate
-            # differ by half or more.
-            difference = abs(info.num_frames - lengths[name])
-            if difference > max(5, 0.02 * lengths[name]):
-                unequal.append(
-                    f'{path}: {info.num_frames} at {info.fps:.4g} per second, '
-                    f'annotated {lengths[name]}'
-                )
+        return {name: (np.arange(lengths[name]) + 0.5) / fps for name in files}
+    rates = {path: media_info(path).fps for path in files.values()}
+    silent = [path for path, rate in rates.items() if rate is None]
     if silent:
         raise ValueError(
             f'No frame rate in the files of {name_videos(silent)}. Give the '
             'rate of the frames by --fps.'
         )
+    times_of = {path: frame_times(path) for path in rates}
+    middles, unequal = {}, []
+    for name, path in files.items():
+        times, length = times_of[path], lengths[name]
+        # Annotations may be off by a few frames, but crops at another rate
+        # differ by half or more.
+        if abs(len(times) - length) > max(5, 0.02 * length):
+            unequal.append(
+                f'{path}: {len(times)} at {rates[path]:.4g} per second, '
+                f'annotated {length}'
+            )
+            continue
+        # The frame rate continues after the last frame of the file.
+        after = times[-1] + np.arange(1, length + 2) / rates[path]
+        edges = np.append(times, after)[: length + 1]
+        middles[name] = (edges[1:] + edges[:-1]) / 2
     if unequal:
         raise ValueError(
             'The number of frames differs from the annotation in the files of '
@@ -136,34 +145,33 @@ def frame_rates(
             'frames were taken? If they were taken at another rate, give it '
             'by --fps.'
         )
-    return rates
+    return middles
 
 
 def frame_spectra(
-    log_mel: LogMel, sound: np.ndarray, num_frames: int, fps: float
+    log_mel: LogMel, sound: np.ndarray, middles: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compute the spectra of the T frames of a video.
 
     Args:
         log_mel: Computes the spectra.
         sound: Sound from the beginning of the video, float32 (n,).
-        num_frames: Number of frames T.
-        fps: Frames per second.
+        middles: Seconds of the middles of the frames, (T,).
 
     Returns:
         Log-mel spectra, float32 (T, M), and whether each is valid, bool (T,).
     """
-    middle = (np.arange(num_frames) + 0.5) / fps
-    # The sample at the middle of each frame.
-    centers = np.floor(middle * log_mel.sample_rate).astype(np.int64)
+    # The sample at the middle of each frame, whatever the last digit of a sum.
+    places = np.round(middles * log_mel.sample_rate, 3)
+    centers = np.floor(places).astype(np.int64)
     return log_mel(sound, centers)
 
 
 def _frame_spectra(
-    log_mel: LogMel, job: tuple[str | None, int, float | None]
+    log_mel: LogMel, job: tuple[str | None, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    path, num_frames, fps = job
+    path, middles = job
     sound = np.zeros(0, np.float32)
     if path is not None:
         sound = read_sound_track(path, log_mel.sample_rate)
-    return frame_spectra(log_mel, sound, num_frames, fps or 1.0)
+    return frame_spectra(log_mel, sound, middles)

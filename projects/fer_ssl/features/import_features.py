@@ -7,10 +7,11 @@ from mmengine.config import Config
 
 from ..datasets.videos.feature_store import FeatureStore
 from ..utils.data_files import read_npy
-from .extract_audio import MEDIA_TYPES, frame_rates
+from .extract_audio import MEDIA_TYPES, frame_middles
 from .stream_store import (
     build_video_dataset,
     check_missing,
+    files_digest,
     find_files,
     is_up_to_date,
     stream_recipe,
@@ -50,7 +51,8 @@ def import_features(
         rate: Rows per second. ``None`` means one row per video frame.
         fps: Frames per second of all videos. With ``rate``, this or ``media``
             is needed.
-        media: Folder of the videos, from which frame rates are read.
+        media: Folder of the videos, from which the times of the frames are
+            read.
         interpolation: ``'nearest'`` or ``'linear'``.
         allow_missing: Treat a video without a file as one without this
             stream.
@@ -68,68 +70,65 @@ def import_features(
         )
     if rate is not None and (fps is None) == (media is None):
         raise ValueError(
-            'With --rate, the frame rate of the videos is needed: give either '
+            'With --rate, the times of the frames are needed: give either '
             '--fps, or the folder of the videos by --media.'
         )
     lengths = video_lengths(build_video_dataset(cfg, splits))
     files = find_files(features, lengths, ('npy',))
     check_missing(features, lengths, files, allow_missing)
-    rates: dict[str, float] = {}
+    videos: dict[str, str] = {}
+    times = [] if rate is None else [fps]
     if rate is not None and media is not None:
         videos = find_files(media, files, MEDIA_TYPES)
         check_missing(media, files, videos, allow_missing=False)
-        rates = frame_rates(videos, lengths, None)
-    elif rate is not None:
-        rates = dict.fromkeys(files, fps)
+        times = files_digest(lengths, videos)
     recipe = stream_recipe(
         'tools/import_features.py',
         lengths,
         files,
         rate=rate,
-        fps=sorted(set(rates.values())),
+        fps=times,
         interpolation=interpolation,
     )
     if is_up_to_date(out, recipe):
         print(f'{out}: up to date, nothing to do.')
         return FeatureStore(out)
-    rows_per_frame = {
-        name: rate / rates[name] if rate is not None else None
-        for name in files
+    middles: dict[str, np.ndarray] = {}
+    if rate is not None:
+        middles = frame_middles(videos or files, lengths, fps)
+    places = {
+        name: None if rate is None else middles[name] * rate for name in files
     }
-    streams = _streams(lengths, files, rows_per_frame, interpolation)
+    streams = _streams(lengths, files, places, interpolation)
     return write_stream(out, recipe, lengths, streams)
 
 
 def resample_rows(
-    rows: np.ndarray,
-    num_frames: int,
-    rows_per_frame: float,
-    interpolation: str,
+    rows: np.ndarray, middle: np.ndarray, interpolation: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Resample R rows at another rate to T video frames.
 
-    Frame i covers the time from i / fps to (i + 1) / fps, and row j the time
-    from j / rate to (j + 1) / rate. With ``'nearest'``, a frame takes the row
-    that covers its middle; with ``'linear'``, it is interpolated between the
-    two rows whose middles are closest to its own on either side.
+    Row j covers the time from j / rate to (j + 1) / rate. With ``'nearest'``,
+    a frame takes the row that covers its middle; with ``'linear'``, it is
+    interpolated between the two rows whose middles are closest to its own on
+    either side.
 
     Frames more than half a row after the last row are not valid. A shorter
     excess is allowed, since programs drop an incomplete window at the end.
 
     Args:
         rows: Features, float (R, D), NaN where missing.
-        num_frames: Number of frames T.
-        rows_per_frame: rate / fps.
+        middle: Middle of each frame, in rows: its seconds times the rate of
+            the rows, (T,).
         interpolation: ``'nearest'`` or ``'linear'``.
 
     Returns:
         Features, float32 (T, D), zero where not valid, and whether each frame
         is valid, bool (T,).
     """
-    middle = (np.arange(num_frames) + 0.5) * rows_per_frame
     last = len(rows) - 1
     if interpolation == 'nearest':
-        weight = np.zeros(num_frames)
+        weight = np.zeros(len(middle))
         lower = np.minimum(np.floor(middle).astype(np.int64), last)
     else:
         place = np.clip(middle - 0.5, 0, last)
@@ -148,7 +147,7 @@ def resample_rows(
 def _streams(
     lengths: Mapping[str, int],
     files: Mapping[str, str],
-    rows_per_frame: Mapping[str, float | None],
+    places: Mapping[str, np.ndarray | None],
     interpolation: str,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield features (T, D) and validity (T,) of every video."""
@@ -159,19 +158,21 @@ def _streams(
             yield np.zeros((length, dim), np.float32), np.zeros(length, bool)
             continue
         path = files[name]
-        rows, scale = _load(path), rows_per_frame[name]
+        rows, place = _load(path), places[name]
         if rows.shape[1] != dim:
             raise ValueError(
                 f'{path}: rows of {rows.shape[1]} features, but {first} has '
                 f'rows of {dim}. Keep the features of a single program in the '
                 'folder.'
             )
-        if scale is None and len(rows) != length:
-            raise ValueError(
-                f'{path}: {len(rows)} rows, but the video has {length} '
-                'frames. If the rows have another rate, give it by --rate.'
-            )
-        yield resample_rows(rows, length, scale or 1.0, interpolation)
+        if place is None:
+            if len(rows) != length:
+                raise ValueError(
+                    f'{path}: {len(rows)} rows, but the video has {length} '
+                    'frames. If the rows have another rate, give it by --rate.'
+                )
+            place = np.arange(length) + 0.5
+        yield resample_rows(rows, place, interpolation)
 
 
 def _load(path: str) -> np.ndarray:

@@ -131,7 +131,13 @@ def name_videos(names: Sequence[str]) -> str:
 def stream_recipe(
     tool: str, lengths: Mapping[str, int], files: Mapping[str, str], **settings
 ) -> dict:
-    """Return everything that a stream depends on.
+    """Return everything that a stream depends on."""
+    digest = files_digest(lengths, files)
+    return dict(tool=tool, files_sha256=digest, **settings)
+
+
+def files_digest(lengths: Mapping[str, int], files: Mapping[str, str]) -> str:
+    """Return a hash of the files of the videos.
 
     Files are identified by name, size and modification time, since hashing
     their content would mean reading hours of video.
@@ -144,8 +150,7 @@ def stream_recipe(
             state = os.stat(path)
             stamp = osp.basename(path), state.st_size, state.st_mtime_ns
         stamps.append((name, length, stamp))
-    digest = hashlib.sha256(json.dumps(stamps).encode()).hexdigest()
-    return dict(tool=tool, files_sha256=digest, **settings)
+    return hashlib.sha256(json.dumps(stamps).encode()).hexdigest()
 
 
 def is_up_to_date(out: str, recipe: dict) -> bool:

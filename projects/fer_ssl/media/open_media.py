@@ -12,21 +12,18 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from av.container import InputContainer
+    from av.video.stream import VideoStream
 
 SOUND_TYPES = ('aac', 'flac', 'm4a', 'mp3', 'oga', 'ogg', 'opus', 'wav')
 VIDEO_TYPES = ('avi', 'flv', 'm4v', 'mkv', 'mov', 'mp4', 'mpg', 'ts', 'webm')
-
-
-def is_sound_file(path: str) -> bool:
-    """Return whether a video stream in the file would be its cover image."""
-    return osp.splitext(path)[1][1:].lower() in SOUND_TYPES
 
 
 def import_av() -> ModuleType:
     """Import PyAV.
 
     Raises:
-        ImportError: If it is not installed; the message says how to.
+        ImportError: If it is not installed or too old; the message says
+            how to install it.
     """
     try:
         import av
@@ -35,6 +32,11 @@ def import_av() -> ModuleType:
             'Videos and sounds are read with PyAV, which is not installed. '
             'Run `pip install av`, or install requirements/optional.txt.'
         ) from None
+    if not hasattr(av.stream.Stream, 'disposition'):
+        raise ImportError(
+            f'PyAV {av.__version__} is too old. Run `pip install -U av`; '
+            'version 14.2 is the lowest.'
+        )
     return av
 
 
@@ -58,3 +60,28 @@ def open_media(path: str, remedy: str) -> InputContainer:
             f'{path}: neither a video nor a sound file that can be read '
             f'({error.strerror}). {remedy}'
         ) from None
+
+
+def video_stream(media: InputContainer) -> VideoStream | None:
+    """Return the video of an open file, or None if there is none.
+
+    Pictures attached to a file, such as a cover, are streams of their own and
+    may come first; so may a thumbnail of a single frame.
+    """
+    from av.stream import Disposition
+
+    if osp.splitext(media.name)[1][1:].lower() in SOUND_TYPES:
+        return None
+    videos = [
+        stream
+        for stream in media.streams.video
+        if not stream.disposition & Disposition.attached_pic
+    ]
+    return min(videos, key=_is_thumbnail, default=None)
+
+
+def _is_thumbnail(stream: VideoStream) -> bool:
+    if stream.frames:
+        return stream.frames == 1
+    # Matroska counts no frames, and flags no cover that was copied into it.
+    return stream.codec_context.name in ('mjpeg', 'png')

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .open_media import is_sound_file, open_media
+from .open_media import open_media, video_stream
 
 if TYPE_CHECKING:
     from av import Packet
@@ -44,10 +44,8 @@ def media_info(path: str) -> MediaInfo:
     """
     with open_media(path, _REMEDY) as media:
         has_sound = bool(media.streams.audio)
-        if is_sound_file(path) or not media.streams.video:
-            return MediaInfo(has_sound)
-        video = media.streams.video[0]
-        if not video.average_rate:
+        video = video_stream(media)
+        if video is None or not video.average_rate:
             return MediaInfo(has_sound)
         fps = float(video.average_rate)
         num_frames = video.frames or None
@@ -80,8 +78,8 @@ def read_sound_track(path: str, sample_rate: int) -> np.ndarray:
         if not media.streams.audio:
             return np.zeros(0, np.float32)
         begin = 0.0
-        if media.streams.video and not is_sound_file(path):
-            video = media.streams.video[0]
+        video = video_stream(media)
+        if video is not None:
             begin = float((video.start_time or 0) * (video.time_base or 0))
         segments = _decode(media, sample_rate, path)
     placed = [

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..utils.files import is_part
-from .open_media import VIDEO_TYPES, is_sound_file, open_media
+from .frame_times import FrameClock, frame_rate
+from .open_media import VIDEO_TYPES, open_media, video_stream
 
 if TYPE_CHECKING:
     import av
@@ -22,6 +23,8 @@ _REMEDY = (
     'Is the file complete? Fetch it again, or repair it with '
     '`ffmpeg -i FILE -c copy NAME.mkv`.'
 )
+# Beyond all numbers of types that FFmpeg has.
+_SIDE_DATA_TYPES = 64
 
 
 @dataclass
@@ -70,10 +73,10 @@ class VideoFile:
         self.name = osp.splitext(osp.basename(path))[0]
         self.problems: list[str] = []
         with open_media(path, _REMEDY) as media:
-            if is_sound_file(path) or not media.streams.video:
+            stream = video_stream(media)
+            if stream is None:
                 raise ValueError(f'{path}: there is no video in this file.')
-            stream = media.streams.video[0]
-            self._rate = float(stream.average_rate or 25)
+            self._rate = frame_rate(stream)
             self._duration = _duration(media, stream)
             self.num_frames = stream.frames or None
             if self.num_frames is None and self._duration:
@@ -81,32 +84,29 @@ class VideoFile:
 
     def __iter__(self) -> Iterator[VideoFrame]:
         self.problems = []
-        first = matrix = None
-        number, time = 0, -1 / self._rate
+        number, matrix = 0, None
         with open_media(self.path, _REMEDY) as media:
-            stream = media.streams.video[0]
-            for frame in self._decode(media, stream):
+            stream = video_stream(media)
+            clock = FrameClock(stream)
+            for frame in self._decode(media, stream, clock):
                 number += 1
                 if number == 1:
-                    matrix = _display_matrix(frame)
-                if frame.time is None:
-                    time += 1 / self._rate
-                else:
-                    first = frame.time if first is None else first
-                    if number > 1 and frame.time - first < time:
-                        self.problems.append(
-                            f'{self.path}: the times jump back at frame '
-                            f'{number}; it is taken as the next one.'
-                        )
-                        first = frame.time - time - 1 / self._rate
-                    time = frame.time - first
+                    matrix = _display_matrix(frame, stream)
+                time = clock.time_of(frame)
                 image = frame.to_ndarray(format='bgr24')
                 yield VideoFrame(number, time, _upright(image, matrix))
         if not number:
             raise ValueError(
                 f'{self.path}: not a single frame can be decoded. {_REMEDY}'
             )
-        read = time + 1 / self._rate
+        if clock.jumps:
+            count = len(clock.jumps)
+            often = f'{count} times, first at' if count > 1 else 'at'
+            self.problems.append(
+                f'{self.path}: the times jump back {often} frame '
+                f'{clock.jumps[0]}; such a frame is taken as the next one.'
+            )
+        read = clock.time + 1 / self._rate
         if self._duration and self._duration - read > max(
             0.5, 2 / self._rate, 0.01 * self._duration
         ):
@@ -116,7 +116,7 @@ class VideoFile:
             )
 
     def _decode(
-        self, media: InputContainer, stream: VideoStream
+        self, media: InputContainer, stream: VideoStream, clock: FrameClock
     ) -> Iterator[av.VideoFrame]:
         """Decode all frames that can be decoded, skipping damaged packets."""
         import av
@@ -131,6 +131,8 @@ class VideoFile:
                     f'({error.strerror}).'
                 )
                 packet = None
+            if packet is not None:
+                clock.add(packet)
             try:
                 frames = stream.decode(packet)
             except av.error.EOFError:
@@ -138,6 +140,8 @@ class VideoFile:
             except av.error.FFmpegError:
                 frames = []
                 lost += 1
+                if packet is not None:
+                    clock.remove(packet)
             for frame in frames:
                 marked += bool(frame.is_corrupt)
                 yield frame
@@ -156,21 +160,46 @@ def _duration(media: InputContainer, stream: VideoStream) -> float | None:
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     if media.duration and len(media.streams) == 1:  # sound may be longer
-        return media.duration / 1e6
+        # Such containers count it from 0, not from the first frame.
+        begin = float((stream.start_time or 0) * stream.time_base)
+        return media.duration / 1e6 - begin
     return None
 
 
-def _display_matrix(frame: av.VideoFrame) -> list[int] | None:
+def _display_matrix(
+    frame: av.VideoFrame, stream: VideoStream
+) -> list[int] | None:
     """Return the display matrix of a frame, row by row, or None.
 
     Call this for one frame only: it makes the frame and its side data refer to
     each other, so their memory is not freed before garbage collection.
     """
-    for i in range(len(frame.side_data)):
-        data = frame.side_data[i]
-        if data.type.name == 'DISPLAYMATRIX':
-            return np.frombuffer(bytes(data), np.int32).tolist()
-    return None
+    from av.filter import Graph
+    from av.sidedata.sidedata import Type
+
+    # PyAV fails, or even crashes, if it lists side data of a type that it does
+    # not know, such as EXIF. Therefore all others are deleted first.
+    graph = Graph()
+    nodes = [
+        graph.add_buffer(
+            width=frame.width,
+            height=frame.height,
+            format=frame.format,
+            time_base=frame.time_base or stream.time_base,
+        ),
+        *(
+            graph.add('sidedata', f'mode=delete:type={i}')
+            for i in range(_SIDE_DATA_TYPES)
+            if i != Type.DISPLAYMATRIX.value
+        ),
+        graph.add('buffersink'),
+    ]
+    graph.link_nodes(*nodes).configure()
+    graph.push(frame)
+    side_data = graph.pull().side_data
+    if not len(side_data):
+        return None
+    return np.frombuffer(bytes(side_data[0]), np.int32).tolist()
 
 
 def _upright(image: np.ndarray, matrix: list[int] | None) -> np.ndarray:

@@ -96,10 +96,29 @@ def most_changed_video(raw: VideoPredictions, new: VideoPredictions) -> str:
 
     Args:
         raw: Predictions.
-        new: Other predictions for the same videos, such as ``raw`` smoothed.
+        new: Other predictions for the same videos, such as ``raw`` smoothed;
+            videos that it lacks are passed over.
+
+    Raises:
+        ValueError: If the columns differ, or no video is in both.
     """
+    if raw.classes != new.classes:
+        raise ValueError(
+            f'predictions of {", ".join(raw.classes)} cannot be compared with '
+            f'those of {", ".join(new.classes)}.'
+        )
+    shared = [
+        video
+        for video in raw
+        if video.name in new and video.num_frames == new[video.name].num_frames
+    ]
+    if not shared:
+        raise ValueError(
+            'no video is in both predictions with as many frames: they are of '
+            'different videos.'
+        )
     return max(
-        raw,
+        shared,
         key=lambda video: (
             np.sum(video.predicted != new[video.name].predicted),
             video.num_frames,

@@ -63,6 +63,14 @@ def test_unknown_split_lists_the_known_ones(tmp_path):
         read(tmp_path, HEADER + 'a,1,,,train,\n', 'test')
 
 
+def test_one_of_two_splits_is_unknown(tmp_path, capsys):
+    read(tmp_path, HEADER + 'a,1,,,train,\n', ('train', 'trian'))
+    assert (
+        "no frame with split in ['trian']; the splits"
+        in capsys.readouterr().out
+    )
+
+
 def test_split_column_is_needed_only_for_a_split(tmp_path):
     text = 'video,frame,image,expression\na,1,,\n'
     assert list(read(tmp_path, text)) == ['a']

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...labels import ABAW_TRACKS, IGNORE_LABEL, IGNORE_VALENCE_AROUSAL
 from ...utils.text_rows import csv_rows, read_header
+from ...utils.warn_once import warn_once
 from ..repeated_rows import RepeatedFaces
 from .abaw_annotation import action_unit, label_dtype, valence_or_arousal
 
@@ -147,6 +148,12 @@ def read_frames_csv(
         raise ValueError(
             f'{path}: no frame with split in {sorted(splits) or "any"}; the '
             f'splits in the file are {sorted(set(split_of.values()))}.'
+        )
+    absent = splits.difference(split_of.values())
+    if absent:
+        warn_once(
+            f'{path}: no frame with split in {sorted(absent)}; the splits in '
+            f'the file are {sorted(set(split_of.values()))}.'
         )
     return videos
 
