@@ -22,6 +22,8 @@ class DotFeedback(BaseFeedback):
             which takes about half the time on hardware with that type.
     """
 
+    needs_sgd = True
+
     def __init__(self, cosine: bool = False, bfloat16: bool = False) -> None:
         self.cosine = cosine
         self.bfloat16 = bfloat16

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import torch
 from mmengine.registry import TASK_UTILS
 
 from .base_feedback import BaseFeedback
@@ -7,6 +8,7 @@ from .probes import (
     directional_derivative,
     labeled_gradients,
     logits_of,
+    replayed_random_numbers,
     scaled,
     trained_weights,
 )
@@ -39,8 +41,10 @@ class ExpectedFeedback(BaseFeedback):
 
     takes_soft_labels = True
     forward_mode = True
+    needs_sgd = True
 
     def before_student_step(self, student, batches, scale) -> None:
+        self.seed = torch.initial_seed()
         # Clones, because the optimizer changes the weights in place.
         self.old_weights = {
             name: p.detach().clone()
@@ -49,7 +53,11 @@ class ExpectedFeedback(BaseFeedback):
 
     def after_student_step(self, student, batches, learning_rates):
         direction = scaled(labeled_gradients(student, batches), learning_rates)
-        return [-self._slopes(student, batch, direction) for batch in batches]
+        # s belongs to the network that took the step: to its dropout masks.
+        with replayed_random_numbers(self.seed, batches[0].view.device):
+            return [
+                -self._slopes(student, batch, direction) for batch in batches
+            ]
 
     def _slopes(self, student, batch, direction):
         """Compute eta * s of every face and class, (M, C)."""
