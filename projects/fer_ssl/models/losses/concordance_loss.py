@@ -9,18 +9,18 @@ from torch import nn
 class ConcordanceLoss(nn.Module):
     """1 - CCC, summed over the columns (paper B, section 3).
 
-    CCC = 2 s_tp / (s_t^2 + s_p^2 + (m_t - m_p)^2 + epsilon) with population
-    statistics, which is what the challenge scores. If the truth is constant,
+    CCC = 2 s_tp / (s_t^2 + s_p^2 + (m_t - m_p)^2) with population statistics
+    in float64, which is what the challenge scores. If the truth is constant,
     the CCC is 0 and has no gradient.
 
     Args:
         per: ``'batch'`` computes one CCC over all frames of the batch, as in
             paper B's code; ``'sequence'`` averages one CCC per clip.
-        epsilon: Keeps the denominator positive if truth and prediction are
-            the same constant.
+        epsilon: Added to the denominator. Above 0 it bounds the gradient of
+            almost constant clips, whose CCC it makes smaller.
     """
 
-    def __init__(self, per: str = 'batch', epsilon: float = 1e-8) -> None:
+    def __init__(self, per: str = 'batch', epsilon: float = 0.0) -> None:
         super().__init__()
         if per not in ('batch', 'sequence'):
             raise ValueError(f"per={per!r} is neither 'batch' nor 'sequence'.")
@@ -44,12 +44,12 @@ class ConcordanceLoss(nn.Module):
         Returns:
             Scalar in [0, 2 C].
         """
-        predicted, truth = predicted.float(), truth.float()
+        predicted, truth = predicted.double(), truth.double()
         if self.per == 'batch':
             predicted, truth, known = (
                 x.flatten(0, 1)[None] for x in (predicted, truth, known)
             )
-        weight = known[..., None].float()
+        weight = known[..., None].double()
         weight = weight / weight.sum(dim=1, keepdim=True).clamp(min=1)
 
         def mean(x: torch.Tensor) -> torch.Tensor:
@@ -57,9 +57,15 @@ class ConcordanceLoss(nn.Module):
 
         # Deviations first: E[x^2] - E[x]^2 would cancel digits.
         shift = mean(predicted) - mean(truth)
+        square = mean(truth**2)
         predicted = predicted - mean(predicted)
         truth = truth - mean(truth)
+        # Rounding of the mean must not pass for an annotation that varies.
+        truth = truth.masked_fill(mean(truth**2) < 1e-24 * square, 0)
         denominator = mean(predicted**2) + mean(truth**2) + shift**2
-        ccc = 2 * mean(predicted * truth) / (denominator + self.epsilon)
+        denominator = denominator + self.epsilon
+        # 0 if truth and prediction are the same constant, as the covariance.
+        denominator = denominator.masked_fill(denominator == 0, 1)
+        ccc = 2 * mean(predicted * truth) / denominator
         losses = (1 - ccc).sum(dim=(1, 2))  # (N,)
-        return losses[known.any(dim=1)].mean()
+        return losses[known.any(dim=1)].mean().float()
