@@ -52,7 +52,8 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
         feedback: Estimator of the coefficient: ``'dot'`` (the paper's),
             ``'jvp'``, ``'finite_difference'``, ``'expected'``,
             ``'per_sample'``, ``'public_recipe'``, or the config of a
-            :class:`BaseFeedback`. ``None`` trains without feedback.
+            :class:`BaseFeedback`. ``None`` trains without feedback. A student
+            with another optimizer than SGD needs ``'finite_difference'``.
         logit_adjustment: Factor tau. tau times the log of the pseudo-labels'
             class fractions is added to the student's logits in Eq. 1 (Menon
             et al., arXiv 2007.07314). Unlabeled faces are mostly neutral and

@@ -21,7 +21,7 @@ class BaseFeedback(metaclass=ABCMeta):
     computed but the weights are still old, and :meth:`after_student_step`
     when the weights are new. All probes run outside of autocast, in the
     student's current mode (with batch statistics if it trains with them), and
-    do not touch its running statistics.
+    leave its buffers, such as running statistics, as they are.
     """
 
     #: Whether L_f also has a gradient if the pseudo-labels are soft.

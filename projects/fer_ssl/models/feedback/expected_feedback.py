@@ -29,9 +29,11 @@ class ExpectedFeedback(BaseFeedback):
     L_f = -mean_i sum_c f_ic * T_c(x_i) has the exact gradient of the labeled
     loss after that step: no sampling, hence no sampling noise, and no
     baseline to subtract. With hard labels it is the same to first order in
-    eta. (The step is that of plain gradient descent: momentum and clipping
-    are ignored, and the class fractions of ``logit_adjustment`` count as
-    constants.)
+    eta. The student must be the same network in both passes, so the second
+    one repeats the dropout masks of the step. Momentum and weight decay do
+    not change the gradient; Nesterov momentum and dampening change its
+    length; with gradient clipping it is not exact (docs/feedback.md). The
+    class fractions of ``logit_adjustment`` count as constants.
 
     Cost: a forward and a backward pass of the labeled faces, one
     forward-mode pass of the unlabeled faces (as much work as three forward
