@@ -53,7 +53,8 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
             ``'jvp'``, ``'finite_difference'``, ``'expected'``,
             ``'per_sample'``, ``'public_recipe'``, or the config of a
             :class:`BaseFeedback`. ``None`` trains without feedback. A student
-            with another optimizer than SGD needs ``'finite_difference'``.
+            with another optimizer than SGD needs ``'finite_difference'`` or
+            ``None``.
         logit_adjustment: Factor tau. tau times the log of the pseudo-labels'
             class fractions is added to the student's logits in Eq. 1 (Menon
             et al., arXiv 2007.07314). Unlabeled faces are mostly neutral and
@@ -140,7 +141,7 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
             )
         optimizer = optims['student'].optimizer
         if getattr(self.feedback, 'needs_sgd', False) and (
-            not isinstance(optimizer, torch.optim.SGD)
+            type(optimizer) is not torch.optim.SGD  # subclasses step anew
             or any(group['maximize'] for group in optimizer.param_groups)
         ):
             raise ValueError(
@@ -148,8 +149,8 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
                 'SGD (without maximize), but '
                 'optim_wrapper.student.optimizer is '
                 f'{type(optimizer).__name__}: use SGD, or '
-                "feedback='finite_difference', which is exact for every "
-                'optimizer.'
+                "feedback='finite_difference' with hard pseudo-labels, which "
+                'is exact for every optimizer.'
             )
 
     def run_iter(self, data_batch: dict) -> None:

@@ -95,7 +95,8 @@ def concordance(sums: np.ndarray) -> np.ndarray:
     )
     denominator = variance_t + variance_p + (mean_t - mean_p) ** 2
     # Without an epsilon, which would count for almost constant annotations.
-    return 2 * covariance / np.where(denominator > 0, denominator, 1)
+    values = 2 * covariance / np.where(denominator > 0, denominator, 1)
+    return values.clip(-1, 1)  # of rounding
 
 
 def scores_from_concordance_sums(sums: np.ndarray) -> dict[str, float]:
