@@ -256,6 +256,35 @@ def test_soft_labels_need_a_feedback_that_takes_them(
         build_runner(spatial_config).train()
 
 
+@pytest.mark.parametrize(
+    'feedback', ['dot', 'jvp', 'per_sample', 'expected', 'finite_difference']
+)
+@pytest.mark.parametrize(
+    'optimizer, name',
+    [
+        (dict(type='AdamW', lr=1e-3), 'AdamW'),
+        (dict(type='Adagrad', lr=1e-3), 'Adagrad'),
+        (dict(type='mmpretrain.Lamb', lr=1e-3), 'Lamb'),
+        (dict(type='SGD', lr=1e-3, maximize=True), 'SGD'),
+    ],
+)
+def test_feedback_that_is_derived_for_sgd(
+    spatial_config, build_runner, feedback, optimizer, name
+):
+    spatial_config.train_cfg.update(feedback=feedback, max_iters=1)
+    spatial_config.optim_wrapper.student.optimizer = optimizer
+    runner = build_runner(spatial_config)
+    if feedback == 'finite_difference':
+        runner.train()
+        return
+    kind = ''.join(word.title() for word in feedback.split('_'))
+    with pytest.raises(
+        ValueError,
+        match=f'{kind}Feedback .*optimizer is {name}: .*finite_difference',
+    ):
+        runner.train()
+
+
 def test_unknown_feedback(spatial_config, build_runner):
     spatial_config.train_cfg.feedback = 'dots'
     with pytest.raises(KeyError, match='DotsFeedback'):

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from fer_ssl.experiments.feedback_identity import (
+    STEP_RULES,
     Problem,
     batch_norm_bias,
+    cosine_and_scale,
     cosine_of_expectation,
     cosine_of_single_draws,
 )
@@ -53,6 +55,54 @@ def test_true_gradient_is_a_descent_direction():
         falls.append(problem.loss_after_step(targets, 0.1))
     slope = (falls[1] - falls[0]) / 1e-3
     assert slope == pytest.approx(-gradient.square().sum().item(), rel=1e-3)
+
+
+@pytest.mark.parametrize('rule', STEP_RULES)
+def test_finite_difference_is_exact_with_every_optimizer(rule):
+    cosine, scale = cosine_and_scale(
+        'finite_difference', rule, seed=0, steps=2, unlabeled=2
+    )
+    assert cosine == pytest.approx(1, abs=1e-9)
+    assert scale == pytest.approx(1, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    'rule, scale',
+    [
+        ('SGD', 1),
+        ('SGD, momentum, weight decay', 1),
+        ('SGD, Nesterov momentum', 1 / 1.9),
+        ('SGD, momentum, dampening 0.5', 2),
+    ],
+)
+@pytest.mark.parametrize('name', ['dot', 'per_sample', 'expected'])
+def test_other_estimators_with_sgd(rule, scale, name):
+    cosine, found = cosine_and_scale(name, rule, seed=0, steps=2, unlabeled=2)
+    assert cosine == pytest.approx(1, abs=1e-3)
+    assert found == pytest.approx(scale, rel=1e-2)
+
+
+def test_adam_is_another_step():
+    cosine, _ = cosine_and_scale('expected', 'Adam', seed=0, steps=0)
+    assert cosine < 0.8
+
+
+def test_table_of_optimizers(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        'fer_ssl.experiments.feedback_identity.cosine_and_scale',
+        lambda name, rule, seed, steps: (1.0, 0.5 + seed),
+    )
+    out = tmp_path / 'table.csv'
+    arguments = [str(TOOL), '--optimizers', '--problems=3', '--out', str(out)]
+    monkeypatch.setattr(sys, 'argv', arguments)
+    runpy.run_path(str(TOOL), run_name='__main__')
+    with open(out, newline='') as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * len(STEP_RULES)
+    assert rows[1]['optimizer'] == 'SGD'
+    assert rows[1]['earlier_steps'] == '20'
+    assert rows[1]['finite_difference'] == '1.000 / 1.5'
+    assert '| SGD | 20 | 1.000 / 1.5 |' in capsys.readouterr().out
 
 
 def test_table_and_plot(tmp_path, monkeypatch, capsys):

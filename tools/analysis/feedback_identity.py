@@ -3,12 +3,19 @@
 Writes one row per estimator and learning rate of the student::
 
     python tools/analysis/feedback_identity.py --out table.csv --plot table.png
+
+With ``--optimizers`` it writes one row per optimizer of the student instead::
+
+    python tools/analysis/feedback_identity.py --optimizers --out table.csv
 """
 
 import argparse
 from pathlib import Path
 
-from fer_ssl.experiments.feedback_identity import compare_estimators
+from fer_ssl.experiments.feedback_identity import (
+    compare_estimators,
+    compare_optimizers,
+)
 from fer_ssl.launch import run
 from fer_ssl.utils.files import save_figure
 from fer_ssl.utils.tables import markdown_table, write_csv
@@ -21,13 +28,24 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--out', required=True, help='CSV file to write')
     parser.add_argument('--plot', help='image file to write')
+    parser.add_argument(
+        '--optimizers',
+        action='store_true',
+        help='compare optimizers of the student instead (takes minutes)',
+    )
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
-    rows = compare_estimators()
     Path(args.out).parent.mkdir(parents=True, exist_ok=True)
+    if args.optimizers:
+        rows = compare_optimizers()
+        write_csv(args.out, rows)
+        lines = [list(row.values()) for row in rows]
+        print(markdown_table(list(rows[0]), lines))
+        return
+    rows = compare_estimators()
     write_csv(
         args.out,
         [

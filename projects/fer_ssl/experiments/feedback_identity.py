@@ -12,6 +12,7 @@ import copy
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -41,6 +42,34 @@ ESTIMATORS: dict[str, tuple[type[BaseFeedback], str]] = {
     'expected': (ExpectedFeedback, 'soft'),
     'public_recipe': (PublicRecipeFeedback, 'argmax'),
 }
+COMPARED_WITH_OPTIMIZERS = tuple(ESTIMATORS)[:-1]
+CLIP = 0.05  # less than every norm of the gradients here
+
+
+@dataclass(frozen=True)
+class StepRule:
+    """How the student makes a step of its gradients."""
+
+    optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.SGD
+    max_norm: float | None = None
+
+    def step(self, optimizer: torch.optim.Optimizer) -> None:
+        if self.max_norm is not None:
+            (group,) = optimizer.param_groups
+            nn.utils.clip_grad_norm_(group['params'], self.max_norm)
+        optimizer.step()
+
+
+_SGD = partial(torch.optim.SGD, momentum=0.9)
+STEP_RULES = {
+    'SGD': StepRule(),
+    'SGD, momentum, weight decay': StepRule(partial(_SGD, weight_decay=5e-4)),
+    'SGD, Nesterov momentum': StepRule(partial(_SGD, nesterov=True)),
+    'SGD, momentum, dampening 0.5': StepRule(partial(_SGD, dampening=0.5)),
+    'SGD, clipped gradients': StepRule(max_norm=CLIP),
+    'Adam': StepRule(torch.optim.Adam),
+    'AdamW': StepRule(torch.optim.AdamW),
+}
 
 
 class BatchNormNetwork(nn.Sequential):
@@ -65,9 +94,18 @@ class Problem:
     student: nn.Module
     teacher: nn.Module
     batch: MetaBatch
+    rule: StepRule
+    optimizer: torch.optim.Optimizer
 
     @classmethod
-    def random(cls, seed: int, unlabeled: int, shift: float) -> Problem:
+    def random(
+        cls,
+        seed: int,
+        unlabeled: int,
+        shift: float,
+        rule: StepRule = STEP_RULES['SGD'],
+        steps: int = 0,
+    ) -> Problem:
         """Draw a random problem.
 
         Args:
@@ -75,6 +113,8 @@ class Problem:
             unlabeled: Number of unlabeled samples.
             shift: Distance of their mean from that of the labeled ones, in
                 every dimension.
+            rule: Optimizer of the student and its gradient clipping.
+            steps: Number of earlier steps of the optimizer, on other samples.
         """
         torch.manual_seed(seed)
         weak = shift + torch.randn(unlabeled, INPUTS).double()
@@ -91,7 +131,16 @@ class Problem:
         teacher = nn.Sequential(
             nn.Linear(INPUTS, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, CLASSES)
         )
-        return cls(BatchNormNetwork().double(), teacher.double(), batch)
+        student = BatchNormNetwork().double()
+        optimizer = rule.optimizer(student.parameters(), lr=1e-2)
+        for _ in range(steps):
+            optimizer.zero_grad()
+            faces = shift + torch.randn(unlabeled, INPUTS).double()
+            labels = torch.randint(CLASSES, (unlabeled,))
+            F.cross_entropy(student(faces), labels).backward()
+            rule.step(optimizer)
+        optimizer.zero_grad()
+        return cls(student, teacher.double(), batch, rule, optimizer)
 
     def predict(self) -> None:
         """Put the teacher's logits into the batch."""
@@ -125,7 +174,7 @@ class Problem:
         nn.utils.vector_to_parameters(vector, self.teacher.parameters())
 
     def loss_after_step(self, targets: Tensor, learning_rate: float) -> float:
-        """Compute L_l(theta') after one plain gradient step on ``targets``."""
+        """Compute L_l(theta') after a step of the student on ``targets``."""
         student = self._stepped(targets, learning_rate)
         with torch.no_grad():
             logits = student(self.batch.faces)
@@ -137,13 +186,13 @@ class Problem:
         learning_rate: float,
         before: Callable[[nn.Module], None] | None = None,
     ) -> nn.Module:
-        student = copy.deepcopy(self.student)
+        student, optimizer = copy.deepcopy((self.student, self.optimizer))
         F.cross_entropy(student(self.batch.view), targets).backward()
         if before is not None:
             before(student)
-        with torch.no_grad():
-            for parameter in student.parameters():
-                parameter -= learning_rate * parameter.grad
+        for group in optimizer.param_groups:
+            group['lr'] = learning_rate
+        self.rule.step(optimizer)
         return student
 
     def coefficient(
@@ -190,6 +239,40 @@ class Problem:
             probability = probs[rows, labels].prod().item()
             yield probability, F.one_hot(labels, CLASSES).double()
 
+    def true_gradient_of_draws(self, learning_rate: float) -> Tensor:
+        """dE[L_l(theta')] / dtheta_T over all draws of the labels, exact."""
+        losses = torch.tensor(
+            [
+                self.loss_after_step(targets, learning_rate)
+                for _, targets in self.all_draws()
+            ],
+            dtype=torch.float64,
+        )
+        self.predict()
+        log_probs = self.batch.logits.weak.log_softmax(dim=1)
+        probs = torch.stack(
+            [
+                (targets * log_probs).sum().exp()
+                for _, targets in self.all_draws()
+            ]
+        )
+        gradients = torch.autograd.grad(
+            probs @ losses, list(self.teacher.parameters())
+        )
+        return nn.utils.parameters_to_vector(gradients)
+
+    def expected_gradient(self, name: str, learning_rate: float) -> Tensor:
+        """The expectation of an estimator's gradient over all draws."""
+        kind, labels = ESTIMATORS[name]
+        if labels == 'sample':
+            draws = list(self.all_draws())
+        else:
+            draws = [(1.0, self.targets_and_probs(labels)[0])]
+        return sum(
+            share * self.teacher_gradient(kind(), targets, learning_rate)
+            for share, targets in draws
+        )
+
 
 def cosine(first: Tensor, second: Tensor) -> float:
     return F.cosine_similarity(first, second, dim=0).item()
@@ -203,18 +286,72 @@ def cosine_of_expectation(
     The expectation is exact: it sums over all ``CLASSES ** unlabeled`` joint
     draws of the labels.
     """
-    kind, labels = ESTIMATORS[name]
     problem = Problem.random(seed, unlabeled, shift=0.5)
     true = problem.true_gradient(learning_rate)
-    if labels == 'sample':
-        draws = list(problem.all_draws())
+    return cosine(problem.expected_gradient(name, learning_rate), true)
+
+
+def cosine_and_scale(
+    name: str,
+    rule: str,
+    seed: int,
+    steps: int,
+    learning_rate: float = 1e-3,
+    unlabeled: int = 3,
+) -> tuple[float, float]:
+    """Compare the expectation with the gradient after the real step.
+
+    Args:
+        name: Estimator.
+        rule: Key of ``STEP_RULES``.
+        seed: Seed of the problem.
+        steps: Earlier steps of the optimizer.
+        learning_rate: Learning rate of the student.
+        unlabeled: Number of unlabeled samples M.
+
+    Returns:
+        The cosine, and the length of the expectation over that of the true
+        gradient. The 1/M of estimators with one coefficient for all samples
+        is taken out.
+    """
+    problem = Problem.random(seed, unlabeled, 0.5, STEP_RULES[rule], steps)
+    if ESTIMATORS[name][1] == 'soft':
+        true = problem.true_gradient(learning_rate)
     else:
-        draws = [(1.0, problem.targets_and_probs(labels)[0])]
-    expectation = sum(
-        probability * problem.teacher_gradient(kind(), targets, learning_rate)
-        for probability, targets in draws
-    )
-    return cosine(expectation, true)
+        true = problem.true_gradient_of_draws(learning_rate)
+    found = problem.expected_gradient(name, learning_rate)
+    if name not in ('per_sample', 'expected'):
+        found = unlabeled * found
+    return cosine(found, true), (found.norm() / true.norm()).item()
+
+
+def compare_optimizers(
+    earlier_steps: tuple[int, ...] = (0, 20), problems: int = 3
+) -> list[dict]:
+    """Compute a row for each optimizer and number of its earlier steps.
+
+    Args:
+        earlier_steps: Steps that the optimizer has done before.
+        problems: Random problems to average.
+
+    Returns:
+        Rows with the mean cosine and the median scale of each estimator, as
+        text, ``'cosine / scale'``.
+    """
+    rows = []
+    for rule, steps in itertools.product(STEP_RULES, earlier_steps):
+        row: dict = dict(optimizer=rule, earlier_steps=steps)
+        for name in COMPARED_WITH_OPTIMIZERS:
+            cosines, scales = zip(
+                *(
+                    cosine_and_scale(name, rule, seed, steps)
+                    for seed in range(problems)
+                )
+            )
+            cell = f'{np.mean(cosines):.3f} / {np.median(scales):.3g}'
+            row[name] = cell
+        rows.append(row)
+    return rows
 
 
 def cosine_of_single_draws(

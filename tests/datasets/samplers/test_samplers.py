@@ -4,8 +4,11 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+import torch
 
 from fer_ssl.datasets import ClassBalancedSampler, InfiniteShuffleSampler
+from fer_ssl.datasets.samplers import SeededEpochSampler
+from fer_ssl.utils.seeds import spread_seed
 
 SIZES = (50, 3, 17, 8, 1, 9, 30)
 LABELS = np.repeat(np.arange(len(SIZES)), SIZES)
@@ -90,6 +93,52 @@ def test_ranks_share_the_batch_of_one_rank(cls):
     first = batches(make(cls, 0, 2, batch_size=16), 6)
     second = batches(make(cls, 1, 2, batch_size=16), 6)
     assert [a + b for a, b in zip(first, second)] == whole
+
+
+def passes_of_shuffle(seed):
+    draws = list(islice(make(InfiniteShuffleSampler, seed=seed), 6 * 118))
+    return np.array(draws).reshape(6, 118)
+
+
+def passes_of_balanced(seed):
+    """Orders of the largest class."""
+    draws = list(islice(make(ClassBalancedSampler, seed=seed), 7 * 6 * 50))
+    draws = np.array(draws)
+    return draws[LABELS[draws] == 0].reshape(6, 50)
+
+
+def passes_of_epochs(seed):
+    sampler = SeededEpochSampler(
+        Labeled(), sampler=dict(type='DefaultSampler'), seed=seed
+    )
+    orders = []
+    for epoch in range(6):
+        sampler.set_epoch(epoch)
+        orders.append([index for index, _, _ in sampler])
+    return np.array(orders)
+
+
+@pytest.mark.parametrize(
+    'passes', [passes_of_shuffle, passes_of_balanced, passes_of_epochs]
+)
+def test_no_pass_of_a_seed_is_one_of_another_seed(passes):
+    orders = [tuple(x) for seed in range(8) for x in passes(seed).tolist()]
+    assert len(set(orders)) == 8 * 6
+
+
+def test_orders_of_seed_0():
+    """Results of docs/results.md depend on them."""
+    orders = passes_of_shuffle(0)
+    for number in range(6):
+        generator = torch.Generator().manual_seed(number)
+        expected = torch.randperm(118, generator=generator)
+        assert orders[number].tolist() == expected.tolist()
+
+
+def test_seeds_stay_apart():
+    seeds = sorted(spread_seed(seed) for seed in range(5000))
+    assert seeds[0] == 0 and seeds[-1] < 2**31
+    assert min(np.diff(seeds)) > 100_000
 
 
 def test_start_costs_the_same_everywhere():

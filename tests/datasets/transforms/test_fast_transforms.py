@@ -150,8 +150,10 @@ def pair(kind, **kwargs):
 
 
 def results_of(transform, seed, image, **entries):
+    """Also the next random number: as many must have been drawn."""
     np.random.seed(seed)
-    return transform(dict(entries, img=image.copy()))
+    results = transform(dict(entries, img=image.copy()))
+    return dict(results, next_number=np.random.rand())
 
 
 @pytest.mark.parametrize(
@@ -184,6 +186,30 @@ def test_same_seed_same_sample(kind, kwargs):
     assert repr(fast).startswith(f'Fast{kind}(')
 
 
+@pytest.mark.parametrize(
+    'kwargs',
+    [
+        dict(brightness=0.2, contrast=0.2, saturation=0.2),
+        dict(brightness=0.4, saturation=0.3),
+        dict(contrast=1.0),
+        dict(saturation=1.0),
+        dict(),
+    ],
+)
+def test_jitter_is_that_of_mmpretrain(kwargs):
+    fast, slow = pair('ColorJitter', **kwargs)
+    largest = []
+    for seed in range(100):
+        for name in ('noise', 'dark'):
+            own = results_of(fast, seed, IMAGES[name])
+            expected = results_of(slow, seed, IMAGES[name])
+            assert own['next_number'] == expected['next_number']
+            largest.append(difference(own['img'], expected['img']).max())
+    # 1 by each step, which a later one enlarges
+    assert max(largest) <= (3 if len(kwargs) > 1 else 1)
+    assert np.mean(np.array(largest) > 1) < 0.03
+
+
 def test_flip_keeps_the_rest():
     fast, slow = pair('RandomFlip', prob=1.0)
     boxes = np.array([[1.0, 2.0, 5.0, 9.0]])
@@ -213,15 +239,12 @@ def test_each_policy_of_the_config(number):
     image = IMAGES['noise'] // 2 + 90
     unlike = 0
     for seed in range(30):
-        own = results_of(fast, seed, image)['img']
-        state = np.random.rand()
-        expected = results_of(slow, seed, image)['img']
-        assert (
-            np.random.rand() == state
-        )  # the same number of random numbers was drawn
+        own = results_of(fast, seed, image)
+        expected = results_of(slow, seed, image)
+        assert own['next_number'] == expected['next_number']
         largest = 1 if cv2.__version__ >= '5' else 9
-        assert difference(own, expected).max() <= largest
-        unlike += (own != image).any()
+        assert difference(own['img'], expected['img']).max() <= largest
+        unlike += (own['img'] != image).any()
     assert 15 < unlike < 30
 
 
@@ -235,9 +258,10 @@ def test_chain_of_policies():
     smooth = smooth.astype(np.uint8)
     errors = []
     for seed in range(60):
-        own = results_of(fast, seed, smooth)['img']
-        expected = results_of(slow, seed, smooth)['img']
-        errors.append(difference(own, expected).mean())
+        own = results_of(fast, seed, smooth)
+        expected = results_of(slow, seed, smooth)
+        assert own['next_number'] == expected['next_number']
+        errors.append(difference(own['img'], expected['img']).mean())
     # a lookup table may amplify a rounding difference
     assert np.median(errors) < 0.5
     assert np.mean(errors) < 1.5

@@ -3,8 +3,11 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
+from mmengine.registry import TASK_UTILS
 from torch.testing import assert_close
 
+from fer_ssl.models.feedback import ExpectedFeedback
+from fer_ssl.models.feedback.probes import logits_of, replayed_random_numbers
 from tests.helpers.recorder import Recorder
 
 
@@ -220,3 +223,56 @@ def test_loss_mode_names_the_loop(spatial_config, build_runner):
     model = build_runner(spatial_config).model
     with pytest.raises(ValueError, match='MetaPseudoLabelLoop'):
         model(torch.zeros(1, 3, 32, 32), mode='loss')
+
+
+@TASK_UTILS.register_module()
+class FeedbackThatRepeatsTheStep(ExpectedFeedback):
+    """Compares the gradients of a repeated pass with those of the step."""
+
+    def before_student_step(self, student, batches, scale):
+        super().before_student_step(student, batches, scale)
+        with replayed_random_numbers(self.seed, batches[0].view.device):
+            losses = [
+                F.cross_entropy(logits_of(student, b.view) + b.bias, b.targets)
+                for b in batches
+            ]
+        parameters = list(student.parameters())
+        loss = torch.stack(losses).mean()
+        gradients = torch.autograd.grad(loss, parameters)
+        for parameter, gradient in zip(parameters, gradients):
+            assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize('accumulation', [1, 2])
+def test_feedback_sees_the_stochastic_depth_of_the_step(
+    spatial_config, build_runner, accumulation
+):
+    spatial_config.model.network.backbone.drop_path_rate = 0.5
+    spatial_config.train_cfg.update(
+        feedback=dict(type='FeedbackThatRepeatsTheStep'),
+        accumulation=accumulation,
+        max_iters=3,
+    )
+    build_runner(spatial_config).train()
+
+
+def test_the_teacher_keeps_its_stochastic_depth(spatial_config, build_runner):
+    """Labels and L_f come from the same network, also with micro-batches."""
+    spatial_config.model.network.backbone.drop_path_rate = 0.5
+    spatial_config.train_cfg.update(
+        accumulation=2, max_iters=1, pseudo_label='soft', feedback='expected'
+    )
+    runner = build_runner(spatial_config)
+    loop, logits = runner.train_loop, []
+    predict = loop._predict
+
+    def record(*args, **kwargs):
+        found = predict(*args, **kwargs)
+        logits.append(found.weak.detach())
+        return found
+
+    loop._predict = record
+    runner.train()
+    assert len(logits) == 4
+    assert_close(logits[:2], logits[2:])
+    assert not torch.allclose(logits[0], logits[1])

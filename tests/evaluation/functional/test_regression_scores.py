@@ -27,3 +27,33 @@ def test_concordance_of_constants_is_a_number():
     np.testing.assert_allclose(value, -1, atol=1e-6)
     with pytest.raises(ValueError, match='must be two'):
         concordance_sums(line, line[:, 0])
+
+
+@pytest.mark.parametrize('std', [1e-2, 1e-3, 1e-4, 1e-5])
+@pytest.mark.parametrize('scale', [1e-6, 1, 1e6])
+def test_concordance_of_almost_constant_annotations(std, scale):
+    rng = np.random.default_rng(1)
+    truth = 0.3 + std * rng.normal(size=(2000, 2))
+    predicted = truth + 0.1 * std * rng.normal(size=(2000, 2))
+    truth, predicted = scale * truth, scale * predicted
+    expected = reference_ccc(truth, predicted)
+    assert (expected > 0.99).all()
+    parts = np.array_split(np.arange(2000), 7)
+    total = sum(concordance_sums(truth[i], predicted[i]) for i in parts)
+    np.testing.assert_allclose(concordance(total), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize('size', [1, 9, 100_000])
+@pytest.mark.parametrize('value', [0.0, 0.1, -0.7])
+def test_concordance_of_a_constant_is_zero(size, value):
+    same = np.full((size, 2), value)
+    other = np.random.default_rng(0).normal(size=(size, 2))
+    for truth, predicted in (
+        (same, same),
+        (same, np.float64(np.float32(same))),
+        (same, same + 0.1),
+        (same, other),
+        (other, same),
+    ):
+        total = 3 * concordance_sums(truth, predicted)
+        assert concordance(total).tolist() == [0, 0]

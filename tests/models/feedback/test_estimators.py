@@ -1,10 +1,12 @@
 """Every estimator against finite differences in float64."""
 
 import copy
+import itertools
 
 import pytest
 import torch
 import torch.nn.functional as F
+from mmcv.cnn.bricks import DropPath
 from mmengine.registry import MODELS, init_default_scope
 from torch.testing import assert_close
 
@@ -15,10 +17,12 @@ from fer_ssl.models.feedback import (
     JvpFeedback,
     MetaBatch,
     PerSampleFeedback,
+    PublicRecipeFeedback,
 )
 from fer_ssl.models.feedback.probes import (
     copied_gradients,
     frozen_running_statistics,
+    replayed_random_numbers,
     trained_weights,
 )
 
@@ -259,6 +263,177 @@ def test_every_parameter_has_its_own_learning_rate(student, make_batch):
         (value,) = estimator.after_student_step(other, batches, rates)
         found.append(value.mean().item())
     assert found == pytest.approx([old - new] * 3, rel=1e-3)
+
+
+class DroppedStudent(torch.nn.Sequential):
+    """Dropout and stochastic depth, no BatchNorm."""
+
+    def __init__(self, p):
+        super().__init__(
+            torch.nn.Linear(6, 16),
+            torch.nn.Tanh(),
+            torch.nn.Dropout(p),
+            DropPath(p),
+            torch.nn.Linear(16, 4),
+        )
+
+    def forward(self, faces, mode):
+        return super().forward(faces)
+
+
+@pytest.mark.parametrize('kind', [ExpectedFeedback, PerSampleFeedback])
+@pytest.mark.parametrize('p', [0.1, 0.5])
+@pytest.mark.parametrize('parts', [1, 2])
+def test_slopes_belong_to_the_dropout_masks_of_the_step(
+    make_batch, kind, p, parts
+):
+    batches = [make_batch(seed, soft=True, size=6) for seed in range(parts)]
+    torch.manual_seed(0)
+    start = DroppedStudent(p).double()
+    eta = 0.3
+
+    def step(estimator=None):
+        student = copy.deepcopy(start)
+        torch.manual_seed(7)
+        unlabeled_loss(student, batches).backward()
+        if estimator:
+            estimator.before_student_step(student, batches, 1.0)
+        with torch.no_grad():
+            for x in student.parameters():
+                x -= eta * x.grad
+        torch.manual_seed(11)
+        return student
+
+    estimator = kind()
+    student = step(estimator)
+    names = dict(student.named_parameters())
+    found = estimator.after_student_step(
+        student, batches, dict.fromkeys(names, eta)
+    )
+    for number, batch in enumerate(batches):
+        targets = batch.targets
+        true = torch.zeros_like(targets)
+        for index in itertools.product(range(6), range(4)):
+            losses = []
+            for change in (1e-5, -1e-5):
+                batch.targets = targets.clone()
+                batch.targets[index] += change
+                losses.append(labeled_loss(step(), batches).item())
+            true[index] = (losses[1] - losses[0]) / 2e-5 * 6 * parts
+        batch.targets = targets
+        if kind is PerSampleFeedback:
+            true = (true * targets).sum(dim=1)
+        assert_close(found[number], true, rtol=1e-6, atol=1e-9)
+
+
+def test_replayed_random_numbers_leave_the_generator(make_batch):
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    state = torch.get_rng_state()
+    with replayed_random_numbers(3, torch.device('cpu')):
+        assert torch.equal(torch.rand(4), expected)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize(
+    'options, factor',
+    [
+        (dict(momentum=0.9, weight_decay=5e-4), 1),
+        (dict(momentum=0.9, nesterov=True), 1.9),
+        (dict(momentum=0.9, dampening=0.3), 0.7),
+    ],
+)
+def test_expected_with_the_options_of_sgd(
+    student, make_batch, options, factor
+):
+    """What docs/feedback.md states; from the second step on."""
+    batch, eta = make_batch(soft=True), 0.1
+    optimizer = torch.optim.SGD(student.parameters(), eta, **options)
+    unlabeled_loss(student, [make_batch(1)]).backward()
+    optimizer.step()
+    optimizer.zero_grad()
+
+    def step(estimator=None):
+        new, own = copy.deepcopy((student, optimizer))
+        unlabeled_loss(new, [batch]).backward()
+        if estimator:
+            estimator.before_student_step(new, [batch], 1.0)
+        own.step()
+        return new
+
+    estimator = ExpectedFeedback()
+    new = step(estimator)
+    rates = dict.fromkeys(dict(new.named_parameters()), eta)
+    (found,) = estimator.after_student_step(new, [batch], rates)
+    targets = batch.targets
+    for index in [(0, 0), (3, 2), (11, 3)]:
+        losses = []
+        for change in (1e-5, -1e-5):
+            batch.targets = targets.clone()
+            batch.targets[index] += change
+            losses.append(labeled_loss(step(), [batch]).item())
+        true = (losses[1] - losses[0]) / 2e-5 * len(targets)
+        assert factor * found[index].item() == pytest.approx(true, rel=1e-5)
+
+
+class MovingAverage(torch.nn.Module):
+    """A buffer that is changed in place and one that is replaced."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer('changed', torch.zeros(4))
+        self.register_buffer('replaced', torch.zeros(4))
+        self.register_buffer('nothing', None)
+
+    def forward(self, x):
+        mean = x.detach().mean(dim=(0, 2))
+        self.changed.mul_(0.9).add_(0.1 * mean)
+        self.replaced = 0.9 * self.replaced + 0.1 * mean
+        return x
+
+
+class OwnBatchNorm(torch.nn.BatchNorm1d):
+    def forward(self, x):
+        self.running_mean.lerp_(x.detach().mean(dim=(0, 2)), 0.3)
+        return super().forward(x)
+
+
+class StudentWithStatistics(torch.nn.Sequential):
+    def __init__(self):
+        super().__init__(
+            torch.nn.Unflatten(1, (2, 3)),
+            torch.nn.Conv1d(2, 4, 1),
+            torch.nn.InstanceNorm1d(4, affine=True, track_running_stats=True),
+            torch.nn.BatchNorm1d(4),
+            OwnBatchNorm(4),
+            MovingAverage(),
+            torch.nn.Tanh(),
+            torch.nn.Flatten(),
+            torch.nn.Linear(12, 4),
+        )
+
+    def forward(self, faces, mode):
+        return super().forward(faces)
+
+
+@pytest.mark.parametrize('kind', [*ESTIMATORS, PublicRecipeFeedback])
+def test_probes_change_no_buffer(make_batch, kind):
+    torch.manual_seed(0)
+    student, batches = StudentWithStatistics().double(), [make_batch()]
+    unlabeled_loss(student, batches).backward()
+    buffers = dict(student.named_buffers())
+    before = copy.deepcopy(buffers)
+    estimator = kind()
+    estimator.before_student_step(student, batches, 1.0)
+    rates = dict.fromkeys(dict(student.named_parameters()), 0.1)
+    estimator.after_student_step(student, batches, rates)
+    for name, value in student.named_buffers():
+        assert value is buffers[name], name
+        assert torch.equal(value, before[name]), name
+    unlabeled_loss(student, batches)
+    for name in ('2.running_mean', '3.running_mean', '4.running_var'):
+        assert not torch.equal(student.state_dict()[name], before[name])
+    assert not torch.equal(student[5].replaced, before['5.replaced'])
 
 
 def test_finite_difference_of_no_step_is_zero_with_dropout(make_batch):

@@ -99,14 +99,44 @@ def test_concordance_loss_is_exact_far_from_zero():
     assert found.item() == pytest.approx(expected, rel=1e-3)
 
 
-def test_concordance_of_constants_has_finite_gradients():
-    logits = torch.zeros(1, 4, 2, requires_grad=True)
-    labels = torch.zeros(1, 4, 2)
-    valid = torch.ones(1, 4, dtype=torch.bool)
-    loss = ValenceArousalTask().loss(logits, labels, valid)
+@pytest.mark.parametrize('std', [1e-2, 1e-4, 1e-6])
+def test_concordance_loss_of_almost_constant_annotations(std):
+    torch.manual_seed(0)
+    truth = 0.3 + std * torch.randn(1, 500, 2)
+    predicted = truth + 0.1 * std * torch.randn(1, 500, 2)
+    predicted.requires_grad_()
+    known = torch.ones(1, 500, dtype=torch.bool)
+    found = ConcordanceLoss()(predicted, truth, known)
+    expected = concordance_loss_by_hand(
+        *(x.detach().double().numpy() for x in (predicted, truth)),
+        known.numpy(),
+    )
+    assert expected < 0.05
+    assert found.item() == pytest.approx(expected, rel=1e-5)
+    found.backward()
+    assert predicted.grad.isfinite().all() and predicted.grad.any()
+
+
+@pytest.mark.parametrize('truth', [0.0, 0.1, 0.7])
+@pytest.mark.parametrize('predicted', [0.0, 0.1, 0.7])
+@pytest.mark.parametrize('size', [1, 7])
+def test_concordance_of_constants_has_finite_gradients(truth, predicted, size):
+    predicted = torch.full((1, size, 2), predicted, requires_grad=True)
+    truth = torch.full((1, size, 2), truth)
+    known = torch.ones(1, size, dtype=torch.bool)
+    loss = ConcordanceLoss()(predicted, truth, known)
     assert loss == 2
     loss.backward()
-    assert logits.grad.isfinite().all()
+    assert predicted.grad.isfinite().all() and not predicted.grad.any()
+
+
+def test_a_constant_prediction_learns_to_vary():
+    predicted = torch.full((1, 9, 2), 0.1, requires_grad=True)
+    truth = torch.linspace(-0.5, 0.5, 9)[None, :, None].repeat(1, 1, 2)
+    known = torch.ones(1, 9, dtype=torch.bool)
+    ConcordanceLoss()(predicted, truth, known).backward()
+    assert (predicted.grad[0, 0] > 0).all()
+    assert (predicted.grad[0, -1] < 0).all()
 
 
 def test_valence_and_arousal_stay_in_range():

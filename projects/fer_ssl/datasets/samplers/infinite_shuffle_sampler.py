@@ -3,6 +3,7 @@ from __future__ import annotations
 import torch
 from mmengine.registry import DATA_SAMPLERS
 
+from ...utils.seeds import spread_seed
 from .resumable_sampler import ResumableSampler
 
 
@@ -21,7 +22,8 @@ class InfiniteShuffleSampler(ResumableSampler):
         size = len(self.dataset)
         number = position // size
         if self._drawn != (self.seed, number):
-            generator = torch.Generator().manual_seed(self.seed + number)
+            seed = spread_seed(self.seed) + number
+            generator = torch.Generator().manual_seed(seed)
             self._order = torch.randperm(size, generator=generator)
             self._drawn = self.seed, number
         return int(self._order[position % size])

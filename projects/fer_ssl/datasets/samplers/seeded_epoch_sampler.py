@@ -7,6 +7,8 @@ from mmengine.dist import get_dist_info, sync_random_seed
 from mmengine.registry import DATA_SAMPLERS
 from torch.utils.data import Sampler
 
+from ...utils.seeds import spread_seed
+
 
 @DATA_SAMPLERS.register_module()
 class SeededEpochSampler(Sampler):
@@ -36,7 +38,9 @@ class SeededEpochSampler(Sampler):
 
     def set_seed(self, seed: int) -> None:
         """Set the seed, as a resumed run does."""
-        self.seed = self.sampler.seed = seed
+        self.seed = seed
+        # MMEngine's samplers add the epoch to it.
+        self.sampler.seed = spread_seed(seed)
 
     def set_epoch(self, epoch: int) -> None:
         """Change to the order of an epoch."""

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import numpy as np
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmengine.registry import TRANSFORMS
@@ -16,8 +15,9 @@ from .pixel_operations import (
 class FastColorJitter(BaseTransform):
     """Change brightness, contrast and saturation, in random order.
 
-    It equals mmpretrain's ``ColorJitter`` without hue, up to rounding, but
-    does not convert to PIL and back.
+    It equals mmpretrain's ``ColorJitter`` without hue, but does not convert to
+    PIL and back. It draws the same random numbers, so the same seed gives the
+    same images, up to rounding.
 
     Changes ``img``, BGR uint8 (H, W, 3).
 
@@ -43,13 +43,22 @@ class FastColorJitter(BaseTransform):
                     f'FastColorJitter: {name}={value} is not in [0, 1].'
                 )
         self.ranges = (brightness, contrast, saturation)
+        self.slow = TRANSFORMS.build(
+            dict(
+                type='mmpretrain.ColorJitter',
+                brightness=brightness,
+                contrast=contrast,
+                saturation=saturation,
+            )
+        )
 
     @cache_randomness
     def random_steps(self) -> list[tuple[int, float]]:
         """Draw the steps and their factors, in the order to apply them."""
-        factors = [1 + x * np.random.uniform(-1, 1) for x in self.ranges]
-        order = np.random.permutation(len(factors)).tolist()
-        return [(i, factors[i]) for i in order if self.ranges[i]]
+        order, *factors = self.slow._rand_params()
+        return [
+            (i, factors[i]) for i in order.tolist() if factors[i] is not None
+        ]
 
     def transform(self, results: dict) -> dict:
         steps = (scale_brightness, scale_contrast, scale_saturation)

@@ -9,11 +9,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-#: Weights of blue, green and red in gray.
-_GREY = np.array([0.114, 0.587, 0.299])
 # OpenCV rounds and Pillow truncates: subtract half a step, but slightly less,
 # for sums that are whole numbers up to float32 errors.
-_CUT = -0.499
+_CUT = -0.4999
 # Number of lines whose float32 values stay in the cache.
 _BLOCK = 48
 
@@ -38,7 +36,9 @@ def _blend(img: np.ndarray, factor: float, other: float) -> np.ndarray:
 
 def scale_saturation(img: np.ndarray, factor: float) -> np.ndarray:
     """Blend with the gray image, as ``ImageEnhance.Color``."""
-    return cv2.transform(img, np.eye(3) * factor + (1 - factor) * _GREY)
+    gray = cv2.cvtColor(img, cv2.COLOR_BGR2GRAY)
+    gray = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)
+    return cv2.addWeighted(img, factor, gray, 1 - factor, _CUT)
 
 
 def sharpen(img: np.ndarray, factor: float) -> np.ndarray:

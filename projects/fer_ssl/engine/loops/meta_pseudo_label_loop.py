@@ -5,7 +5,12 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmengine.dist import all_reduce, get_dist_info, get_world_size
+from mmengine.dist import (
+    all_reduce,
+    get_dist_info,
+    get_rank,
+    get_world_size,
+)
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapperDict
 from mmengine.registry import LOOPS, TASK_UTILS
@@ -47,7 +52,9 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
         feedback: Estimator of the coefficient: ``'dot'`` (the paper's),
             ``'jvp'``, ``'finite_difference'``, ``'expected'``,
             ``'per_sample'``, ``'public_recipe'``, or the config of a
-            :class:`BaseFeedback`. ``None`` trains without feedback.
+            :class:`BaseFeedback`. ``None`` trains without feedback. A student
+            with another optimizer than SGD needs ``'finite_difference'`` or
+            ``None``.
         logit_adjustment: Factor tau. tau times the log of the pseudo-labels'
             class fractions is added to the student's logits in Eq. 1 (Menon
             et al., arXiv 2007.07314). Unlabeled faces are mostly neutral and
@@ -132,6 +139,19 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
                 'mode, which SyncBatchNorm does not support: use feedback='
                 "'dot' or 'finite_difference', or BatchNorm."
             )
+        optimizer = optims['student'].optimizer
+        if getattr(self.feedback, 'needs_sgd', False) and (
+            type(optimizer) is not torch.optim.SGD  # subclasses step anew
+            or any(group['maximize'] for group in optimizer.param_groups)
+        ):
+            raise ValueError(
+                f'{type(self.feedback).__name__} is derived for a step of '
+                'SGD (without maximize), but '
+                'optim_wrapper.student.optimizer is '
+                f'{type(optimizer).__name__}: use SGD, or '
+                "feedback='finite_difference' with hard pseudo-labels, which "
+                'is exact for every optimizer.'
+            )
 
     def run_iter(self, data_batch: dict) -> None:
         """Run steps 1 to 4 of the method on one pair of batches.
@@ -182,9 +202,11 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
         Returns:
             Values to log about the pseudo-labels.
         """
-        for batch in batches:
+        for index, batch in enumerate(batches):
             # With several micro-batches only one graph at a time fits into
-            # memory: the teacher predicts again before its own step.
+            # memory: the teacher predicts again before its own step, and
+            # must be the same network then.
+            self._seed(0, index)
             batch.logits = self._predict(
                 teacher, batch, graph=len(batches) == 1
             )
@@ -212,6 +234,8 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
             skips the step if a gradient has overflowed.
         """
         optim = self.runner.optim_wrapper['student']
+        # The feedback seeds alike to find the dropout masks of this pass.
+        self._seed(1)
         losses = []
         for batch in batches:
             with _reduced(student, batch is batches[-1]):
@@ -281,6 +305,7 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
             last = batch is batches[-1]
             with _reduced(teacher, last):
                 if len(batches) > 1:
+                    self._seed(0, index)
                     batch.logits = self._predict(teacher, batch, graph=True)
                 losses, confident = self._teacher_losses(batch)
                 if feedback is not None:
@@ -344,6 +369,12 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
                     logits = teacher(faces, mode='tensor')
         sizes = [len(batch.faces), len(batch.weak), len(batch.strong)]
         return TeacherLogits(*logits.float().split(sizes))
+
+    def _seed(self, *numbers: int) -> None:
+        """Seed a pass of a network: the same numbers, the same dropout."""
+        torch.manual_seed(
+            mixed_seed(self.runner.seed, self._iter, get_rank(), *numbers)
+        )
 
     def _logit_bias(self, targets: Tensor) -> Tensor | float:
         """Compute tau * log(running class fractions), (C,), or 0 without tau.
@@ -435,7 +466,7 @@ def build_feedback(
 def _learning_rates(student: nn.Module, optim) -> dict[str, float]:
     """Return the learning rate of every trained parameter, by name."""
     rates = {
-        id(parameter): group['lr']
+        id(parameter): float(group['lr'])
         for group in optim.param_groups
         for parameter in group['params']
     }

@@ -11,7 +11,8 @@ import numpy as np
 
 from ...labels import ABAW_VALENCE_AROUSAL, IGNORE_VALENCE_AROUSAL
 
-_EPSILON = 1e-8
+# Part of a mean square below which a variance is rounding error.
+_ROUNDING = 1e-14
 
 
 def concordance_sums(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -41,21 +42,47 @@ def concordance_sums(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     truth = np.ascontiguousarray(truth.T, dtype=np.float64)
     predicted = np.ascontiguousarray(predicted.T, dtype=np.float64)
     known = (truth != IGNORE_VALENCE_AROUSAL).all(axis=0)
+    # ``sum`` adds in pairs, which loses fewer digits than a dot product.
     return np.array(
         [
-            (len(t), t.sum(), p.sum(), t @ t, p @ p, t @ p)
+            (len(t), *(x.sum() for x in (t, p, t * t, p * p, t * p)))
             for t, p in zip(truth[:, known], predicted[:, known])
         ],
         dtype=np.float64,
     ).reshape(-1, 6)
 
 
+def population_statistics(sums: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Compute means, variances and covariance of each column.
+
+    A variance that float64 cannot tell from that of a constant (a standard
+    deviation below about 1e-7 of the values) is 0.
+
+    Args:
+        sums: Result of :func:`concordance_sums`, or a sum of several, (C, 6).
+
+    Returns:
+        Mean of the truth and of the prediction, variance of the truth and of
+        the prediction, and their covariance, (C,) each; all 0 without frames.
+    """
+    mean_t, mean_p, mean_tt, mean_pp, mean_tp = (
+        sums[:, 1:] / np.maximum(sums[:, :1], 1)
+    ).T
+    variance_t, variance_p = (
+        np.where(square - mean**2 > _ROUNDING * square, square - mean**2, 0)
+        for mean, square in ((mean_t, mean_tt), (mean_p, mean_pp))
+    )
+    both_vary = (variance_t > 0) & (variance_p > 0)
+    covariance = np.where(both_vary, mean_tp - mean_t * mean_p, 0)
+    return mean_t, mean_p, variance_t, variance_p, covariance
+
+
 def concordance(sums: np.ndarray) -> np.ndarray:
     """Compute Lin's concordance correlation coefficient of each column.
 
     2 s_tp / (s_t^2 + s_p^2 + (m_t - m_p)^2) with population statistics
-    (divided by N), as the ABAW challenges score it. A small epsilon in the
-    denominator makes it 0 where truth and prediction are the same constant.
+    (divided by N), as the ABAW challenges score it. It is 0 where truth or
+    prediction is constant, even if both are the same constant.
 
     Args:
         sums: Result of :func:`concordance_sums`, or a sum of several, (C, 6).
@@ -63,13 +90,13 @@ def concordance(sums: np.ndarray) -> np.ndarray:
     Returns:
         Coefficients in [-1, 1], (C,).
     """
-    mean_t, mean_p, mean_tt, mean_pp, mean_tp = (
-        sums[:, 1:] / np.maximum(sums[:, :1], 1)
-    ).T
-    covariance = mean_tp - mean_t * mean_p
-    # mean_tt - mean_t^2 + mean_pp - mean_p^2 + (mean_t - mean_p)^2
-    denominator = mean_tt + mean_pp - 2 * mean_t * mean_p
-    return 2 * covariance / (np.maximum(denominator, 0) + _EPSILON)
+    mean_t, mean_p, variance_t, variance_p, covariance = population_statistics(
+        sums
+    )
+    denominator = variance_t + variance_p + (mean_t - mean_p) ** 2
+    # Without an epsilon, which would count for almost constant annotations.
+    values = 2 * covariance / np.where(denominator > 0, denominator, 1)
+    return values.clip(-1, 1)  # of rounding
 
 
 def scores_from_concordance_sums(sums: np.ndarray) -> dict[str, float]:

@@ -21,7 +21,7 @@ class BaseFeedback(metaclass=ABCMeta):
     computed but the weights are still old, and :meth:`after_student_step`
     when the weights are new. All probes run outside of autocast, in the
     student's current mode (with batch statistics if it trains with them), and
-    do not touch its running statistics.
+    leave its buffers, such as running statistics, as they are.
     """
 
     #: Whether L_f also has a gradient if the pseudo-labels are soft.
@@ -29,12 +29,19 @@ class BaseFeedback(metaclass=ABCMeta):
     #: Whether the estimator differentiates the student in forward mode, which
     #: SyncBatchNorm does not support.
     forward_mode = False
+    #: Whether the estimator is derived for a step of SGD. The loop then
+    #: refuses a student with another optimizer.
+    needs_sgd = False
 
     @abstractmethod
     def before_student_step(
         self, student: nn.Module, batches: Sequence[MetaBatch], scale: float
     ) -> None:
         """Store what the estimator needs of the old student.
+
+        The caller has seeded PyTorch right before the student's pass of the
+        unlabeled faces, so that ``torch.initial_seed()`` gives back its
+        dropout masks.
 
         Args:
             student: mmpretrain classifier, not wrapped for DDP. Its parameters

@@ -22,6 +22,8 @@ class DotFeedback(BaseFeedback):
             which takes about half the time on hardware with that type.
     """
 
+    needs_sgd = True
+
     def __init__(self, cosine: bool = False, bfloat16: bool = False) -> None:
         self.cosine = cosine
         self.bfloat16 = bfloat16
@@ -36,8 +38,9 @@ class DotFeedback(BaseFeedback):
             # The vectors are grad L_l and eta * grad L_u, the plain SGD step.
             ones = dict.fromkeys(labeled, 1.0)
             squares = {name: rate**2 for name, rate in learning_rates.items()}
-            norms = dot_product(labeled, labeled, ones) * dot_product(
-                self.gradients, self.gradients, squares
+            norms = (
+                dot_product(labeled, labeled, ones).sqrt()
+                * dot_product(self.gradients, self.gradients, squares).sqrt()
             )
-            feedback = feedback / norms.sqrt().clamp(min=1e-20)
+            feedback = feedback / norms.masked_fill(norms == 0, 1)
         return [feedback] * len(batches)

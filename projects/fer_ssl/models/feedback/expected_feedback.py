@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import torch
 from mmengine.registry import TASK_UTILS
 
 from .base_feedback import BaseFeedback
@@ -7,6 +8,7 @@ from .probes import (
     directional_derivative,
     labeled_gradients,
     logits_of,
+    replayed_random_numbers,
     scaled,
     trained_weights,
 )
@@ -27,9 +29,11 @@ class ExpectedFeedback(BaseFeedback):
     L_f = -mean_i sum_c f_ic * T_c(x_i) has the exact gradient of the labeled
     loss after that step: no sampling, hence no sampling noise, and no
     baseline to subtract. With hard labels it is the same to first order in
-    eta. (The step is that of plain gradient descent: momentum and clipping
-    are ignored, and the class fractions of ``logit_adjustment`` count as
-    constants.)
+    eta. The student must be the same network in both passes, so the second
+    one repeats the dropout masks of the step. Momentum and weight decay do
+    not change the gradient; Nesterov momentum and dampening change its
+    length; with gradient clipping it is not exact (docs/feedback.md). The
+    class fractions of ``logit_adjustment`` count as constants.
 
     Cost: a forward and a backward pass of the labeled faces, one
     forward-mode pass of the unlabeled faces (as much work as three forward
@@ -39,8 +43,10 @@ class ExpectedFeedback(BaseFeedback):
 
     takes_soft_labels = True
     forward_mode = True
+    needs_sgd = True
 
     def before_student_step(self, student, batches, scale) -> None:
+        self.seed = torch.initial_seed()
         # Clones, because the optimizer changes the weights in place.
         self.old_weights = {
             name: p.detach().clone()
@@ -49,7 +55,11 @@ class ExpectedFeedback(BaseFeedback):
 
     def after_student_step(self, student, batches, learning_rates):
         direction = scaled(labeled_gradients(student, batches), learning_rates)
-        return [-self._slopes(student, batch, direction) for batch in batches]
+        # s belongs to the network that took the step: to its dropout masks.
+        with replayed_random_numbers(self.seed, batches[0].view.device):
+            return [
+                -self._slopes(student, batch, direction) for batch in batches
+            ]
 
     def _slopes(self, student, batch, direction):
         """Compute eta * s of every face and class, (M, C)."""

@@ -24,6 +24,7 @@ class JvpFeedback(BaseFeedback):
     """
 
     forward_mode = True
+    needs_sgd = True
 
     def before_student_step(self, student, batches, scale) -> None:
         self.gradients = copied_gradients(student, scale)

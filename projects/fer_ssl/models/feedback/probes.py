@@ -8,36 +8,59 @@ from contextlib import contextmanager
 import torch
 import torch.nn.functional as F
 from mmengine.dist import all_reduce, all_reduce_params
-from mmengine.utils.dl_utils.parrots_wrapper import _BatchNorm
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.func import functional_call
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ...compat import differentiable_attention
 from .meta_batch import MetaBatch
 
 Tensors = dict[str, Tensor]  # by the name of a parameter
 
+_BATCH_NORM = (_BatchNorm.forward, nn.SyncBatchNorm.forward)
+
 
 @contextmanager
 def frozen_running_statistics(module: nn.Module) -> Iterator[None]:
-    """Keep BatchNorm layers from updating their running statistics.
+    """Keep every layer's buffers, such as running statistics, as they are.
 
-    They normalize as before: with batch statistics in training mode.
+    The layers compute what they would compute without it: BatchNorm
+    normalizes with batch statistics in training mode.
     """
-    layers = [
-        layer
-        for layer in module.modules()
-        if isinstance(layer, _BatchNorm) and layer.track_running_stats
-    ]
-    for layer in layers:
-        # In training mode PyTorch then uses the batch alone.
+    batch_norms, others = [], []
+    for layer in module.modules():
+        if getattr(type(layer), 'forward', None) in _BATCH_NORM:
+            if layer.track_running_stats:
+                batch_norms.append(layer)
+        elif layer._buffers:
+            others.append((layer._buffers, dict(layer._buffers)))
+    for layer in batch_norms:
+        # In training mode PyTorch then uses the batch alone. This saves the
+        # copies that the other layers need.
         layer.track_running_stats = False
+    for buffers, kept in others:
+        copies = {n: x.clone() for n, x in kept.items() if x is not None}
+        buffers.update(copies)
     try:
         yield
     finally:
-        for layer in layers:
+        for layer in batch_norms:
             layer.track_running_stats = True
+        for buffers, kept in others:
+            buffers.update(kept)
+
+
+@contextmanager
+def replayed_random_numbers(seed: int, device: torch.device) -> Iterator[None]:
+    """Draw the random numbers that follow ``torch.manual_seed(seed)``.
+
+    Afterward the generators are as they were before.
+    """
+    devices = [device] if device.type == 'cuda' else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(seed)
+        yield
 
 
 def trained_weights(student: nn.Module) -> dict[str, nn.Parameter]:

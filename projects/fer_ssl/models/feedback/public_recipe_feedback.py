@@ -22,6 +22,7 @@ class PublicRecipeFeedback(FiniteDifferenceFeedback):
 
     @torch.no_grad()
     def before_student_step(self, student, batches, scale) -> None:
+        self.seed = torch.initial_seed()
         losses = []
         for batch in batches:
             faces = torch.cat([batch.faces, batch.strong])

@@ -9,8 +9,8 @@ from torch import nn
 class ConcordanceLoss(nn.Module):
     """1 - CCC, summed over the columns (paper B, section 3).
 
-    CCC = 2 s_tp / (s_t^2 + s_p^2 + (m_t - m_p)^2 + 1e-8) with population
-    statistics, which is what the challenge scores. If the truth is constant,
+    CCC = 2 s_tp / (s_t^2 + s_p^2 + (m_t - m_p)^2) with population statistics
+    in float64, which is what the challenge scores. If the truth is constant,
     the CCC is 0 and has no gradient.
 
     Args:
@@ -41,12 +41,12 @@ class ConcordanceLoss(nn.Module):
         Returns:
             Scalar in [0, 2 C].
         """
-        predicted, truth = predicted.float(), truth.float()
+        predicted, truth = predicted.double(), truth.double()
         if self.per == 'batch':
             predicted, truth, known = (
                 x.flatten(0, 1)[None] for x in (predicted, truth, known)
             )
-        weight = known[..., None].float()
+        weight = known[..., None].double()
         weight = weight / weight.sum(dim=1, keepdim=True).clamp(min=1)
 
         def mean(x: torch.Tensor) -> torch.Tensor:
@@ -54,10 +54,14 @@ class ConcordanceLoss(nn.Module):
 
         # Deviations first: E[x^2] - E[x]^2 would cancel digits.
         shift = mean(predicted) - mean(truth)
+        square = mean(truth**2)
         predicted = predicted - mean(predicted)
         truth = truth - mean(truth)
+        # Rounding of the mean must not pass for an annotation that varies.
+        truth = truth.masked_fill(mean(truth**2) < 1e-24 * square, 0)
         denominator = mean(predicted**2) + mean(truth**2) + shift**2
-        # Truth and prediction may be the same constant: not 0 / 0.
-        ccc = 2 * mean(predicted * truth) / (denominator + 1e-8)
+        # 0 if truth and prediction are the same constant, as the covariance.
+        denominator = denominator.masked_fill(denominator == 0, 1)
+        ccc = 2 * mean(predicted * truth) / denominator
         losses = (1 - ccc).sum(dim=(1, 2))  # (N,)
-        return losses[known.any(dim=1)].mean()
+        return losses[known.any(dim=1)].mean().float()

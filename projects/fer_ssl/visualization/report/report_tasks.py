@@ -16,6 +16,7 @@ from ...evaluation import (
     VideoPredictions,
     action_unit_f1,
 )
+from ...evaluation.functional.regression_scores import population_statistics
 from ...evaluation.metrics.frame_prediction_metric import FramePredictionMetric
 from ..class_colors import class_colors
 from ..confusion_matrix import plot_confusion_matrix
@@ -184,17 +185,18 @@ def _percent(part: float, whole: float) -> float | None:
 
 def _statistics(sums: np.ndarray) -> dict[str, np.ndarray]:
     """Compute statistics, (C,) each, from concordance sums (C, 6)."""
-    t, p, tt, pp, tp = (sums[:, 1:] / sums[:, :1]).T
-    std_truth = np.sqrt(np.maximum(tt - t**2, 0))
-    std_predicted = np.sqrt(np.maximum(pp - p**2, 0))
-    scale = std_truth * std_predicted
+    mean_truth, mean_predicted, var_truth, var_predicted, covariance = (
+        population_statistics(sums)
+    )
+    scale = np.sqrt(var_truth) * np.sqrt(var_predicted)
+    variance = np.maximum(var_truth + var_predicted - 2 * covariance, 0)
     return dict(
-        correlation=(tp - t * p) / np.where(scale > 0, scale, np.nan),
-        error=np.sqrt(np.maximum(tt + pp - 2 * tp, 0)),
-        mean_truth=t,
-        mean_predicted=p,
-        std_truth=std_truth,
-        std_predicted=std_predicted,
+        correlation=covariance / np.where(scale > 0, scale, np.nan),
+        error=np.hypot(mean_truth - mean_predicted, np.sqrt(variance)),
+        mean_truth=mean_truth,
+        mean_predicted=mean_predicted,
+        std_truth=np.sqrt(var_truth),
+        std_predicted=np.sqrt(var_predicted),
     )
 
 
