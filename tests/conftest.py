@@ -12,12 +12,12 @@ import fer_ssl  # noqa: F401  (repairs mmaction2 before a test imports it)
 
 CLASSES = ('neutral', 'anger', 'happiness')
 # A loader that is garbage collected waits this long for each of its workers,
-# which then rarely get the message to end.
+# because the message to exit rarely reaches them.
 torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL = 0.2
 
 
-def scope_and_logger():
-    """What a test makes MMEngine's current scope or logger ends with it."""
+def restore_scope_and_logger():
+    """Restore MMEngine's current scope and logger after a test."""
     managers = DefaultScope, MMLogger
     before = [dict(manager._instance_dict) for manager in managers]
     yield
@@ -28,13 +28,26 @@ def scope_and_logger():
 
 @pytest.fixture(autouse=True, scope='module')
 def frozen_heap():
-    """Every MMEngine data set collects garbage: spare it the imported code."""
+    """Exempt imported code from garbage collection, which data sets run."""
     gc.collect()
     gc.freeze()
 
 
-of_module = pytest.fixture(scope_and_logger, autouse=True, scope='module')
-of_test = pytest.fixture(scope_and_logger, autouse=True)
+restore_after_module = pytest.fixture(
+    restore_scope_and_logger, autouse=True, scope='module'
+)
+restore_after_test = pytest.fixture(restore_scope_and_logger, autouse=True)
+
+
+def write_annotation(root, name, header, rows):
+    """Write a CSV file; returns the arguments of its data set."""
+    with open(root / name, 'w', newline='') as file:
+        csv.writer(file).writerows([header, *rows])
+    return dict(
+        ann_file=name,
+        data_root=str(root),
+        metainfo=dict(classes=CLASSES),
+    )
 
 
 @pytest.fixture
@@ -58,15 +71,8 @@ def write_videos(tmp_path):
                 rows.append(
                     (video, i, '' if kind == '.' else image, expression, split)
                 )
-        with open(root / 'frames.csv', 'w', newline='') as file:
-            writer = csv.writer(file)
-            writer.writerow(('video', 'frame', 'image', 'expression', 'split'))
-            writer.writerows(rows)
-        return dict(
-            ann_file='frames.csv',
-            data_root=str(root),
-            metainfo=dict(classes=CLASSES),
-        )
+        header = ('video', 'frame', 'image', 'expression', 'split')
+        return write_annotation(root, 'frames.csv', header, rows)
 
     return write
 
@@ -88,15 +94,8 @@ def write_faces(tmp_path):
                 channel = CLASSES.index(expression)
                 pixels[size // 4 : size // 2, :, channel] += 127
             Image.fromarray(pixels).save(root / 'images' / image)
-        with open(root / 'labels.csv', 'w', newline='') as file:
-            writer = csv.writer(file)
-            writer.writerow(('image', 'expression', 'split'))
-            writer.writerows(rows)
-        return dict(
-            ann_file='labels.csv',
-            data_root=str(root),
-            metainfo=dict(classes=CLASSES),
-        )
+        header = ('image', 'expression', 'split')
+        return write_annotation(root, 'labels.csv', header, rows)
 
     return write
 

@@ -25,7 +25,7 @@ def log():
         yield log
 
 
-# Written out once more, from the papers and manuals of the data sets.
+# Copied by hand from the papers and manuals of the data sets.
 @pytest.mark.parametrize(
     'source, expected',
     [

@@ -212,7 +212,7 @@ def test_gloo_is_only_for_the_cpu(monkeypatch):
     assert 'model_wrapper_cfg' not in cfg
 
 
-def test_run_shows_only_the_words_of_our_errors(parse, tmp_path):
+def test_run_shows_only_the_message_of_our_errors(parse, tmp_path):
     args = parse(config=tmp_path / 'missing.py')
     with pytest.raises(SystemExit, match='^error: config .*missing.py'):
         launch.run(lambda: launch.load_config(args))
@@ -224,7 +224,7 @@ def test_run_keeps_the_traceback_of_other_errors():
 
 
 class Raises(torch.utils.data.Dataset):
-    """Calls a function where a sample is asked for."""
+    """Data set that calls a function for each sample."""
 
     def __init__(self, function, *arguments):
         self.call = partial(function, *arguments)

@@ -1,4 +1,4 @@
-"""Without mmcv every way in ends with the two commands that install it."""
+"""Without mmcv, every entry point shows the two commands to install it."""
 
 import os
 import subprocess

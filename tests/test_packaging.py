@@ -1,4 +1,4 @@
-"""What is in the repository agrees with what an install carries."""
+"""An install contains the files of the repository that it needs."""
 
 import base64
 import csv
@@ -59,7 +59,7 @@ LEFT_BEHIND = (
 
 @pytest.fixture(scope='module')
 def checkout(tmp_path_factory):
-    """A copy to build in, with what runs and tools leave in a checkout."""
+    """Copy to build in, with files that runs and tools leave in a checkout."""
     checkout = tmp_path_factory.mktemp('checkout')
     for name in FILES:
         shutil.copy(ROOT / name, checkout)

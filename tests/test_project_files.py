@@ -1,4 +1,4 @@
-"""Versions and names that stand in more than one file."""
+"""Versions and names that occur in more than one file."""
 
 import re
 from pathlib import Path

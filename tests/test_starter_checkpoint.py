@@ -67,8 +67,8 @@ def test_config_names_no_machine(checkpoint):
     assert not [line for line in lines if "='/" in line or "= '/" in line]
 
 
-def test_color_says_nothing(predict, tmp_path):
-    """In the training data it tells the class, so it is taken away."""
+def test_color_does_not_matter(predict, tmp_path):
+    """Color reveals the class in the training data, so it is removed."""
     rng = np.random.default_rng(0)
     face = cv2.GaussianBlur(
         rng.integers(0, 256, (112, 112, 3), np.uint8), (0, 0), 4

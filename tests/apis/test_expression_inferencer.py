@@ -106,7 +106,9 @@ def test_scores_are_those_of_the_network_on_the_crops(tmp_path, clip, cfg):
     for frame, *box in boxes:
         expected = scores_by_hand(model, images[frame - 1], box)
         np.testing.assert_allclose(rows[frame, box[0]], expected, atol=1e-4)
-    assert found.scores.std(axis=0).max() > 0.05  # faces do matter
+    assert (
+        found.scores.std(axis=0).max() > 0.05
+    )  # the scores depend on the faces
 
 
 def test_files(tmp_path, clip):
@@ -143,7 +145,7 @@ def test_files(tmp_path, clip):
     assert set(paths) == {'csv', 'timeline', 'overlay'}
 
 
-def test_its_own_csv_gives_the_boxes_of_another_run(tmp_path, clip):
+def test_boxes_are_read_from_its_own_csv(tmp_path, clip):
     path, table, _ = clip
     inferencer, _ = make(tmp_path, classifier(), table)
     out = tmp_path / 'out'
@@ -181,8 +183,8 @@ def test_smoothing_can_be_chosen(tmp_path, clip):
     assert (found['chain'].smoothed != found['none'].smoothed).any()
 
 
-def test_both_phases_as_the_data_set_does_it(tmp_path, write_videos):
-    """Frames of a data set, and the same frames as a video."""
+def test_video_and_data_set_give_the_same_scores(tmp_path, write_videos):
+    """Compare frames of a data set with the same frames in a video."""
     kinds = '0120210012.1202...10021'
     files = write_videos(dict(clip=kinds), size=32)
     cfg = recognizer(dict(files, split='train'))
@@ -232,7 +234,7 @@ def test_both_phases_as_the_data_set_does_it(tmp_path, write_videos):
     assert found.scores.std(axis=0).max() > 0.01
 
 
-def test_the_video_itself_is_not_written_over(tmp_path, clip):
+def test_input_video_is_not_overwritten(tmp_path, clip):
     path = tmp_path / 'out/overlay.mp4'
     path.parent.mkdir()
     shutil.copy(clip[0], path)
@@ -270,7 +272,7 @@ def test_upright_frames(tmp_path, faces):
 
 
 def test_folder_of_videos(tmp_path, clip):
-    """One that cannot be read does not keep the others from it."""
+    """An unreadable video does not stop the others."""
     path, table, _ = clip
     folder = tmp_path / 'videos'
     folder.mkdir()
@@ -318,7 +320,7 @@ def test_video_without_a_face(tmp_path):
     (video,) = inferencer(path, out_dir=str(out))['predictions']
     assert video['faces'] == []
     lines = (out / 'predictions.csv').read_text().splitlines()
-    assert len(lines) == 7 and lines[-1] == ''  # which marks the end
+    assert len(lines) == 7 and lines[-1] == ''  # an empty line marks the end
     assert len(list(VideoFile(str(out / 'overlay.mp4')))) == 5
 
 
@@ -356,7 +358,7 @@ def test_webcam(tmp_path, clip, monkeypatch):
 def test_config_beside_the_checkpoint(tmp_path):
     cfg = classifier()
     path, _ = write_checkpoint(tmp_path / 'a.pth', cfg, with_config=False)
-    detector = Nobody()
+    detector = NoFaces()
     cfg.dump(str(tmp_path / 'a.py'))
     for model in (cfg, cfg.to_dict(), str(tmp_path / 'a.py')):
         inferencer = ExpressionInferencer(model, path, detector, device='cpu')
@@ -382,15 +384,15 @@ def test_face_crop_of_the_config(tmp_path):
     assert inferencer.pipeline.margin == 0
 
 
-class Nobody(FaceDetector):
-    """A part of one's own that finds no faces."""
+class NoFaces(FaceDetector):
+    """Custom face finder that finds no faces."""
 
     def find(self, frame, video):
         return []
 
 
 def test_checkpoint_that_does_not_fit(tmp_path):
-    load = partial(ExpressionInferencer, detector=Nobody(), device='cpu')
+    load = partial(ExpressionInferencer, detector=NoFaces(), device='cpu')
     wide = dict(type='LinearClsHead', num_classes=5, in_channels=32)
     other = classifier()
     other.model.head = wide
@@ -409,7 +411,7 @@ def test_checkpoint_that_does_not_fit(tmp_path):
 
 
 def test_networks_that_predict_no_expressions(tmp_path, write_videos):
-    load = partial(ExpressionInferencer, detector=Nobody(), device='cpu')
+    load = partial(ExpressionInferencer, detector=NoFaces(), device='cpu')
     files = write_videos(dict(a='012'))
     cfg = recognizer(files)
     cfg.model.cls_head.task = dict(type='ActionUnitTask')
@@ -428,7 +430,7 @@ def test_no_checkpoint(tmp_path, monkeypatch):
 
 
 def test_checkpoint_of_the_package(tmp_path, monkeypatch):
-    """Its weights take half the room, its classes are those of training."""
+    """Its weights are float16, and its classes are those of training."""
     cfg = classifier(test_dataloader=image_loader(classes=None))
     own = tmp_path / 'own.pth'
     write_checkpoint(own, cfg)
@@ -440,7 +442,7 @@ def test_checkpoint_of_the_package(tmp_path, monkeypatch):
     checkpoint['meta']['dataset_meta'] = dict(classes=list(CLASSES))
     torch.save(dict(checkpoint, state_dict=half), own)
     monkeypatch.setattr(default_checkpoint, 'DEFAULT_CHECKPOINT', own)
-    inferencer = ExpressionInferencer(detector=Nobody(), device='cpu')
+    inferencer = ExpressionInferencer(detector=NoFaces(), device='cpu')
     assert inferencer.classes == CLASSES
     loaded = inferencer.model.state_dict()
     for name, value in checkpoint['state_dict'].items():
@@ -494,7 +496,7 @@ print(peak(100), peak(700))
 
 
 def test_memory_does_not_grow_with_the_video(tmp_path):
-    """600 frames more are 138 MB of pixels; heaps vary by some 40."""
+    """600 more frames are 138 MB of pixels; heap sizes vary by about 40 MB."""
     done = subprocess.run(
         [sys.executable, '-c', MEASURE, str(ROOT), str(tmp_path)],
         capture_output=True,

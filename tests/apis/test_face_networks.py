@@ -54,8 +54,11 @@ def image(value):
     return torch.full((3, 2, 2), value, dtype=torch.uint8)
 
 
-def play(net, paths, num_frames, batch=3):
-    """Windows of faces: number -> frames in which it is; value = frame."""
+def follow(net, paths, num_frames, batch=3):
+    """Windows of the faces at ``paths`` (track ID -> its frame numbers).
+
+    The pixels of a frame have its number as their value.
+    """
     windows = []
     for begin in range(1, num_frames + 1, batch):
         entries = [
@@ -78,7 +81,7 @@ def play(net, paths, num_frames, batch=3):
 @pytest.mark.parametrize('length', [1, 3, 4, 5, 8, 9, 13])
 def test_windows_are_those_of_the_data_set(window, stride, length):
     net, head = network(window, stride)
-    windows = play(net, {1: range(3, 3 + length)}, 20)
+    windows = follow(net, {1: range(3, 3 + length)}, 20)
     starts = sorted(x['start'] - 3 for x in windows)
     assert starts == window_starts(length, window, stride).tolist()
     for entry, (x, valid) in zip(windows, head.seen):
@@ -92,7 +95,7 @@ def test_windows_are_those_of_the_data_set(window, stride, length):
 
 def test_gaps_are_not_valid():
     net, head = network(4, 4)
-    (window,) = play(net, {1: [2, 5]}, 9, batch=9)
+    (window,) = follow(net, {1: [2, 5]}, 9, batch=9)
     assert window['start'] == 2
     assert window['valid'].tolist() == [True, False, False, True]
     ((x, valid),) = head.seen
@@ -102,20 +105,20 @@ def test_gaps_are_not_valid():
 
 def test_windows_without_a_face_are_left_out():
     net, _ = network(2, 2)
-    windows = play(net, {1: [1, 2, 9, 10]}, 10, batch=10)
+    windows = follow(net, {1: [1, 2, 9, 10]}, 10, batch=10)
     assert [x['start'] for x in windows] == [1, 9]
 
 
 @pytest.mark.parametrize('batch', [1, 4, 50])
-def test_faces_are_apart_and_batches_do_not_matter(batch):
+def test_faces_are_separate_for_any_batch_size(batch):
     paths = {1: range(1, 14), 2: range(6, 30), 5: range(20, 23)}
     expected = {}
     for number, path in paths.items():
         net, _ = network(6, 3)
-        for x in play(net, {number: path}, 30, batch=1):
+        for x in follow(net, {number: path}, 30, batch=1):
             expected[number, x['start']] = x['scores']
     net, _ = network(6, 3)
-    windows = play(net, paths, 30, batch)
+    windows = follow(net, paths, 30, batch)
     found = {(x['video'], x['start']): x['scores'] for x in windows}
     assert found.keys() == expected.keys() and len(found) == len(windows)
     for key, scores in found.items():
@@ -126,7 +129,7 @@ def test_memory_does_not_grow_with_the_video():
     net, _ = network(8, 4)
     faces = np.zeros(1, FACE)
     for frame in range(1, 1000):
-        number = 1 + frame // 100  # someone else every hundred frames
+        number = 1 + frame // 100  # another face every hundred frames
         faces['frame'], faces['face'] = frame, number
         net.add([image(1)], faces, {number})
         assert list(net._tracks) == [number]
@@ -136,7 +139,7 @@ def test_memory_does_not_grow_with_the_video():
 def test_expression_task_of_several():
     net, _ = network(4, 4, tasks=dict(EXPR=ExpressionTask(2)))
     assert net.num_classes == 2
-    assert play(net, {1: [1, 2]}, 2)[0]['scores'].shape == (2, 2)
+    assert follow(net, {1: [1, 2]}, 2)[0]['scores'].shape == (2, 2)
 
 
 def test_other_tasks_are_refused():

@@ -35,7 +35,7 @@ def checkpoint(tmp_path):
 
 
 @pytest.mark.parametrize('half', [False, True])
-def test_what_is_kept(checkpoint, tmp_path, half):
+def test_kept_entries(checkpoint, tmp_path, half):
     target = tmp_path / 'made/small.pth'
     publish_checkpoint(checkpoint, str(target), half)
     small = torch.load(target, weights_only=True)
@@ -52,7 +52,7 @@ def test_what_is_kept(checkpoint, tmp_path, half):
 
 
 def test_hostile_config_is_not_passed_on(checkpoint, tmp_path):
-    """A key that would end its own text, and code after it."""
+    """A key that would close its string literal and append code."""
     trace = tmp_path / 'trace'
     key = f"x': open({str(trace)!r}, 'w')); y = dict(z='"
     whole = torch.load(checkpoint, weights_only=True)
@@ -79,7 +79,7 @@ def test_hostile_config_is_not_passed_on(checkpoint, tmp_path):
         (dict(state_dict={'a': 1}), 'a in its weights is not a tensor'),
     ],
 )
-def test_odd_content(checkpoint, tmp_path, change, error):
+def test_unusual_content(checkpoint, tmp_path, change, error):
     whole = torch.load(checkpoint, weights_only=True)
     torch.save({**whole, **change}, checkpoint)
     with pytest.raises(ValueError, match=error):

@@ -1,7 +1,3 @@
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -12,8 +8,6 @@ from fer_ssl.benchmarks.features import (
     measure_footprint,
 )
 from fer_ssl.datasets.videos.feature_store import FeatureStore
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_store(tmp_path):
@@ -35,7 +29,7 @@ def test_footprint(tmp_path):
 
 
 def test_memory_does_not_grow_with_the_store(tmp_path):
-    """The same clips out of a store that is 20 times as large."""
+    """Reads the same clips from a store that is 20 times as large."""
     few, many = (
         measure_footprint(
             make_store(str(tmp_path / str(videos)), videos, 50, 2048),
@@ -53,20 +47,15 @@ def test_table():
     assert line.splitlines()[-1] == '| 3,000 | 0.12 | 1.5 | 2.2 | 100 |'
 
 
-def test_tool(tmp_path):
-    command = [
-        *(sys.executable, ROOT / 'tools/benchmark/features.py'),
-        *'--videos=2 --frames=10 --size=64 --clips=1 --steps=1'.split(),
-        *'--rounds=1 --workers=0 --few=40 --many=80'.split(),
-        *'--video-frames=20 --dim=8 --items=2 --window=8'.split(),
-        *('--cfg-options', 'model.backbone.depth=18'),
-        'model.cls_head.temporal_encoder.in_channels=512',
+def test_tool(run_tool):
+    shown = run_tool(
+        'features.py',
+        '--videos=2 --frames=10 --size=64 --clips=1 --steps=1 --rounds=1 '
+        '--workers=0 --few=40 --many=80 --video-frames=20 --dim=8 --items=2 '
+        '--window=8 --cfg-options model.backbone.depth=18 '
+        'model.cls_head.temporal_encoder.in_channels=512 '
         'model.cls_head.temporal_encoder.embed_dims=32',
-    ]
-    done = subprocess.run(
-        command, capture_output=True, text=True, cwd=tmp_path
     )
-    assert done.returncode == 0, done.stderr[-2000:]
     for name in ('network', 'extraction', 'frames', 'features', '80'):
-        assert f'| {name} |' in done.stdout
-    assert not np.isnan(float(done.stdout.split('|')[-3]))
+        assert f'| {name} |' in shown
+    assert not np.isnan(float(shown.split('|')[-3]))

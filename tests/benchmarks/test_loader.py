@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def pipeline(size=24):
-    """Weak and strong view of the config, of small images."""
+    """Pipeline of the config's weak and strong views, for small images."""
     config = Config.fromfile(ROOT / 'configs/_base_/datasets/fer_224.py')
     steps = unlabeled_pipeline(config)
     steps[1]['scale'] = (size + 4, size + 4)
@@ -173,7 +171,7 @@ def test_copied_images(tmp_path):
         copy_images(str(tmp_path / 'none'), str(tmp_path / 'out2'), 10)
 
 
-def test_threads_are_given_back(tmp_path):
+def test_number_of_threads_is_restored(tmp_path):
     make_images(str(tmp_path / 'images'), 4, 32)
     before = loader_benchmark.cv2.getNumThreads(), torch.get_num_threads()
     compare_loading(str(tmp_path), pipeline(), 1, 4, 4)
@@ -181,16 +179,12 @@ def test_threads_are_given_back(tmp_path):
     assert after == before
 
 
-def test_tool(tmp_path):
-    tool = ROOT / 'tools/benchmark/loader.py'
-    options = '--count=8 --size=32 --rounds=1 --per-round=4 --batch-size=4'
-    done = subprocess.run(
-        [sys.executable, str(tool), *options.split(), '--out=speed.json'],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
+def test_tool(tmp_path, run_tool):
+    shown = run_tool(
+        'loader.py',
+        '--count=8 --size=32 --rounds=1 --per-round=4 --batch-size=4 '
+        '--out=speed.json',
     )
-    assert done.returncode == 0, done.stderr
-    assert '| tar |' in done.stdout
+    assert '| tar |' in shown
     speeds = json.loads((tmp_path / 'speed.json').read_text())
     assert [speed['name'] for speed in speeds][0] == PLAIN

@@ -1,6 +1,5 @@
-"""Also proves that SciPy and scikit-learn give the same results."""
+"""The timed tasks give the same results as SciPy and scikit-learn."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from fer_ssl.benchmarks.post_processing import (
     frame_tasks,
 )
 
-ROOT = Path(__file__).parents[2]
 NAMES = (
     'probabilities',
     'majority, sliding',
@@ -28,8 +26,8 @@ NAMES = (
 )
 
 
-def test_every_task_gives_what_scipy_gives(tmp_path):
-    # Videos shorter than a window, and no multiple of a block.
+def test_every_task_equals_scipy(tmp_path):
+    # Videos that are shorter than a window or no multiple of a block.
     tasks = frame_tasks(1501, 7, str(tmp_path))
     assert tuple(task.name for task in tasks) == NAMES
     found = compare_frames(tasks, 1501, rounds=1)
@@ -39,7 +37,7 @@ def test_every_task_gives_what_scipy_gives(tmp_path):
 
 
 @pytest.mark.parametrize('number', range(len(NAMES)))
-def test_a_difference_is_seen(tmp_path, number):
+def test_different_results_are_detected(tmp_path, number):
     task = frame_tasks(400, 2, str(tmp_path))[number]
     own, other = task.own(), task.baseline()
     if isinstance(own, dict):
@@ -52,7 +50,7 @@ def test_a_difference_is_seen(tmp_path, number):
         task.check(own, other)
 
 
-def test_a_difference_ends_the_comparison():
+def test_different_results_end_the_comparison():
     task = FrameTask(
         'x', lambda: 1.0, lambda: 2.0, np.testing.assert_array_equal
     )
@@ -60,16 +58,9 @@ def test_a_difference_ends_the_comparison():
         compare_frames([task], 10, 1)
 
 
-def test_tool(tmp_path):
-    tool = ROOT / 'tools/benchmark/frames.py'
-    done = subprocess.run(
-        [sys.executable, tool, '--frames=300', '--videos=2', '--rounds=1'],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr
-    assert '| submission, AU |' in done.stdout
+def test_tool(run_tool):
+    shown = run_tool('frames.py', '--frames=300 --videos=2 --rounds=1')
+    assert '| submission, AU |' in shown
 
 
 def test_without_scikit_learn(monkeypatch, tmp_path):

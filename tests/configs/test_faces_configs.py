@@ -1,4 +1,4 @@
-"""Every config of configs/faces/ that trains on FER_SSL_FACES, two steps."""
+"""Two steps of every config of configs/faces/ that trains on FER_SSL_FACES."""
 
 import csv
 from pathlib import Path
@@ -51,7 +51,7 @@ def faces(tmp_path_factory):
 
 @pytest.mark.parametrize('name', NAMES)
 def test_training(faces, tmp_path, monkeypatch, name):
-    # It asks compilers for their versions.
+    # Logging the environment would run compilers, which takes a second.
     monkeypatch.setattr(Runner, '_log_env', lambda *_: None)
     monkeypatch.setenv('FER_SSL_FACES', str(faces))
     config = Config.fromfile(CONFIGS / name)
@@ -70,7 +70,7 @@ def test_training(faces, tmp_path, monkeypatch, name):
     for loader in loaders:
         loader.update(batch_size=10, num_workers=0, persistent_workers=False)
     if name == 'faces_starter.py':
-        config.param_scheduler = []  # its warm-up is longer
+        config.param_scheduler = []  # the warm-up is longer than the run
     config.work_dir = str(tmp_path)
     config.experiment_name = f'{name}_{tmp_path.name}'
     runner = Runner.from_cfg(config)

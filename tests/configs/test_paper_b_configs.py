@@ -1,4 +1,4 @@
-"""The configs of paper B: their numbers, and a small run of each."""
+"""Configs of paper B: hyperparameters, and a small run of each."""
 
 from pathlib import Path
 
@@ -7,10 +7,8 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
-from mmengine.runner.checkpoint import save_checkpoint
 
-from fer_ssl.features.extract_features import extract_features
-from tests.datasets.videos.aff_wild2_files import write_aff_wild2
+from tests.helpers.small_run import extract, shrink
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 FILES = {path.stem: path for path in CONFIGS.glob('paper_b/*.py')}
@@ -18,7 +16,7 @@ EPOCHS = dict(va=40, expr=10, au=30, multi=40)
 
 
 @pytest.mark.parametrize('name', FILES)
-def test_numbers_of_paper_b(name):
+def test_hyperparameters_of_paper_b(name):
     task, _, form = name.partition('_')
     is_code = form == 'code'
     config = Config.fromfile(FILES[name])
@@ -43,7 +41,7 @@ def test_numbers_of_paper_b(name):
     assert config.train_cfg.max_epochs == EPOCHS[task]
     warm_up, cosine = config.param_scheduler
     assert warm_up.end == cosine.begin == (2 if is_code else 1)
-    assert not {'end', 'T_max'} & cosine.keys()  # until the training ends
+    assert not {'end', 'T_max'} & cosine.keys()  # until the end of training
 
 
 def test_vision_transformer_gives_768_features():
@@ -56,55 +54,18 @@ def test_vision_transformer_gives_768_features():
     assert config.model.cls_head.temporal_encoder.in_channels == 768
 
 
-def shrink(config, root, work_dir):
-    """The same on faces of 8 pixels, in seconds."""
-    config.model.backbone.update(
-        arch=dict(
-            embed_dims=16, num_layers=1, num_heads=2, feedforward_channels=16
-        ),
-        img_size=8,
-        patch_size=4,
-    )
+@pytest.mark.parametrize('name', FILES)
+def test_small_run(name, tmp_path):
+    config = Config.fromfile(FILES[name])
+    shrink(config, tmp_path, max_epochs=4)
     encoder = config.model.cls_head.temporal_encoder
     encoder.in_channels = 16
     encoder.tcn.channels = (16, 8, 8)
     encoder.transformer.update(
         embed_dims=8, feedforward_dims=8, num_layers=2, num_heads=2
     )
-    for part in ('train', 'val', 'test', 'extract'):
-        loader = config[f'{part}_dataloader']
-        loader.update(batch_size=4, num_workers=0, persistent_workers=False)
-        loader.dataset.update(
-            data_root=str(root), ann_file='', data_prefix=None
-        )
-        if part != 'extract':
-            loader.dataset.update(
-                window=6,
-                stride=4,
-                feature_store=str(work_dir / 'features'),
-            )
     config.extract_dataloader.dataset.pipeline[2].crop_size = 8
-    config.train_cfg.max_epochs = 4
-    config.model.student_checkpoint = str(work_dir / 'student.pth')
-    config.work_dir = str(work_dir / 'work')
-    config.experiment_name = work_dir.name
-    config.visualizer = None
-    config.log_level = 'ERROR'
-
-
-@pytest.mark.parametrize('name', FILES)
-def test_a_small_run(name, tmp_path):
-    write_aff_wild2(tmp_path / 'data')
-    config = Config.fromfile(FILES[name])
-    shrink(config, tmp_path / 'data', tmp_path)
-    init_default_scope(config.default_scope)
-    torch.manual_seed(0)
-    student = MODELS.build(config.model.backbone)
-    student.init_weights()
-    weights = {f'backbone.{k}': v for k, v in student.state_dict().items()}
-    checkpoint = config.model.student_checkpoint
-    save_checkpoint(dict(state_dict=weights, meta={}), checkpoint)
-    extract_features(config, checkpoint, str(tmp_path / 'features'))
+    extract(config, tmp_path)
     runner = Runner.from_cfg(config)
     runner.train()
     rates, _ = runner.message_hub.get_scalar('train/lr').data

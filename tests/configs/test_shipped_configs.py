@@ -1,4 +1,4 @@
-"""The configs of paper A on a data root as the owners of the sets ship it."""
+"""Configs of paper A on data sets in the layout of their owners."""
 
 from pathlib import Path
 
@@ -23,11 +23,11 @@ CONFIGS = Path(__file__).parents[2] / 'configs'
 
 @pytest.fixture(scope='module')
 def shipped(tmp_path_factory):
-    """Data root with every set of the paper and its split."""
+    """Data root with every data set of the paper and the split."""
     root = tmp_path_factory.mktemp('shipped')
     write_affectnet_2021(root / 'AffectNet')
     write_expw(root / 'ExpW')
-    # Every class: batches are balanced.
+    # Every class is needed because batches are balanced.
     with open(root / 'ExpW/label/label.lst', 'a') as file:
         for number in range(20, 27):
             file.write(
@@ -68,7 +68,7 @@ def items(dataset):
 
 
 def faces(dataset):
-    """What makes each face different from others."""
+    """Key that identifies each face."""
     return {(item['img_path'], item.get('box')) for item in items(dataset)}
 
 
@@ -105,8 +105,8 @@ METHODS = sorted(path.name for path in (CONFIGS / 'methods').glob('*.py'))
 
 @pytest.mark.parametrize('name', METHODS)
 def test_methods_train(load, tmp_path, monkeypatch, name):
-    """A step by each config, with a network of 11,000 weights."""
-    # It asks compilers for their versions.
+    """Trains each config for a step with a network of 11,000 weights."""
+    # Logging the environment would run compilers, which takes a second.
     monkeypatch.setattr(Runner, '_log_env', lambda *_: None)
     config = load(f'methods/{name}')
     network = config.model.get('network', config.model)

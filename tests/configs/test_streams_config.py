@@ -1,4 +1,4 @@
-"""The config with two streams, and streams under every encoder and head."""
+"""Config with two streams, and streams with every encoder and head."""
 
 from pathlib import Path
 
@@ -6,15 +6,13 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import MODELS, init_default_scope
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from mmengine.runner.checkpoint import save_checkpoint
 
 from fer_ssl.features.extract_audio import extract_audio
-from fer_ssl.features.extract_features import extract_features
 from fer_ssl.features.stream_store import build_video_dataset, video_lengths
 from fer_ssl.models.heads import MultiTaskFrameHead, TemporalFrameHead
-from tests.datasets.videos.aff_wild2_files import write_aff_wild2
+from tests.helpers.small_run import extract, shrink
 from tests.helpers.sound_files import tone, write_wav
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -31,15 +29,12 @@ ENCODERS = {
 }
 
 
-def shrink(config, root, work_dir):
-    """The same on faces of 8 pixels, in seconds."""
-    config.model.backbone.update(
-        arch=dict(
-            embed_dims=16, num_layers=1, num_heads=2, feedforward_channels=16
-        ),
-        img_size=8,
-        patch_size=4,
-    )
+def test_small_run(tmp_path):
+    pytest.importorskip('av')
+    config = Config.fromfile(FILE)
+    stores = config.train_dataloader.dataset.feature_store
+    assert list(stores) == ['visual', 'audio']
+    shrink(config, tmp_path, max_epochs=2)
     encoder = config.model.cls_head.temporal_encoder
     encoder.in_channels = 16 + 64
     encoder.streams[0].in_channels = 16
@@ -48,37 +43,8 @@ def shrink(config, root, work_dir):
     encoder.encoder.update(
         embed_dims=8, feedforward_dims=8, num_layers=1, num_heads=2
     )
-    for part in ('train', 'val', 'test', 'extract'):
-        loader = config[f'{part}_dataloader']
-        loader.update(batch_size=4, num_workers=0, persistent_workers=False)
-        loader.dataset.update(
-            data_root=str(root), ann_file='', data_prefix=None
-        )
-        if part != 'extract':
-            stores = loader.dataset.feature_store
-            assert list(stores) == ['visual', 'audio']
-            stores.update({name: str(work_dir / name) for name in stores})
-            loader.dataset.update(window=6, stride=4)
     config.extract_dataloader.dataset.pipeline[1].scale = (8, 8)
-    config.train_cfg.max_epochs = 2
-    config.model.student_checkpoint = str(work_dir / 'student.pth')
-    config.work_dir = str(work_dir / 'work')
-    config.experiment_name = work_dir.name
-    config.visualizer = None
-    config.log_level = 'ERROR'
-
-
-def test_a_small_run(tmp_path):
-    pytest.importorskip('av')
-    write_aff_wild2(tmp_path / 'data')
-    config = Config.fromfile(FILE)
-    shrink(config, tmp_path / 'data', tmp_path)
-    init_default_scope(config.default_scope)
-    student = MODELS.build(config.model.backbone)
-    weights = {f'backbone.{k}': v for k, v in student.state_dict().items()}
-    checkpoint = config.model.student_checkpoint
-    save_checkpoint(dict(state_dict=weights, meta={}), checkpoint)
-    extract_features(config, checkpoint, str(tmp_path / 'visual'))
+    extract(config, tmp_path)
     lengths = video_lengths(build_video_dataset(config))
     for name in list(lengths)[1:]:  # the first has no sound
         sound = tone(lengths[name] / 30)

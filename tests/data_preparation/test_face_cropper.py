@@ -118,7 +118,7 @@ def test_all_faces_of_an_image(photos, tmp_path, model):
     assert (out / 'images/sub/two_1.jpg').exists()
 
 
-def test_one_folder_after_the_other(photos, tmp_path, model):
+def test_folders_are_cropped_one_after_the_other(photos, tmp_path, model):
     """The faces of the first folder stay, including its last image."""
     settings = CropSettings(model, faces='all')
     out = tmp_path / 'out'
@@ -374,7 +374,7 @@ def test_faulty_tables(tmp_path, text, message):
         list_sources(str(tmp_path / 'x.csv'))
 
 
-def test_models_that_do_not_work(tmp_path):
+def test_unusable_models(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'a\.onnx: no such file'):
         make_detector(CropSettings(str(tmp_path / 'a.onnx')))
     (tmp_path / 'a.onnx').write_bytes(b'no model')

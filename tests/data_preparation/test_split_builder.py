@@ -120,7 +120,7 @@ def read(path):
 
 
 def test_recipe_of_the_paper(root):
-    """N of each class from all sets, 'other' from one, the rest unlabeled."""
+    """N faces of each class are labeled, 'other' from one set only."""
     out = root / 'split'
     manifest = build_split(recipe(root, only=dict(Folder=['other'])), str(out))
     labeled, rest = read(out / 'labels.csv'), read(out / 'unlabeled.csv')
@@ -377,8 +377,8 @@ def test_faulty_sets(root):
         read_source_faces('X', clips)
 
 
-def test_sets_around_others(root):
-    """Wrappers as in the configs: inner pipelines are dropped, too."""
+def test_wrapped_data_sets(root):
+    """Wrappers of the configs are accepted; inner pipelines are dropped."""
     folder = dict(recipe(root).labeled['Folder'], pipeline=['none such'])
     config = dict(type='ConcatDataset', datasets=[folder, folder])
     faces = read_source_faces('X', config, CLASSES)
@@ -461,7 +461,7 @@ def test_recipe_of_paper_a(tmp_path, monkeypatch):
     assert paper.image_root == str(tmp_path)
     for name, config in paper.labeled.items():
         assert config['data_root'] == str(tmp_path / name)
-        assert DATASETS.get(config['type']) is not None
+        assert DATASETS.get(config['type']).__name__ == config['type']
 
 
 def test_recipe_of_paper_a_on_small_files(tmp_path, monkeypatch):

@@ -119,7 +119,7 @@ def test_paths_that_leave_the_folder(faces, tmp_path, image):
         make_still_sequences(faces, tmp_path / 'out', **args, copy=True)
 
 
-def test_endless_decks_use_all_before_any_again():
+def test_endless_deck_repeats_only_after_all_items():
     decks = endless_decks('abc', np.random.default_rng(0))
     items = list(islice(decks, 300))
     for start in range(0, 300, 3):

@@ -168,7 +168,7 @@ def test_findings_of_a_part_of_several(write, tmp_path):
 
 
 def test_rows_without_an_image_are_no_face(write):
-    """Of a split that is not asked for."""
+    """The rows belong to a split that was not requested."""
     path = write(f'{CLEAN},anger,q,other\n,fear,q,other\n')
     dataset, messages = warnings_of(path, split='train')
     assert len(dataset) == 1 and not messages

@@ -248,7 +248,7 @@ def mixed(tmp_path):
     ],
 )
 def test_tracks_of_aff_wild2(mixed, split, names, tracks_of_both):
-    """No video is trained on for a track and validated on for another."""
+    """No video is in the training set of one track and validates another."""
     root, labels = mixed
     reader = AffWild2Reader(TRACKS)
     assert len(reader.classes) == 22

@@ -1,4 +1,4 @@
-"""All data sets of faces through the parts that configs put around them."""
+"""All face data sets in the wrappers and loaders that configs use."""
 
 import re
 from pathlib import Path
@@ -47,17 +47,13 @@ def sets(root):
 
 @pytest.mark.parametrize('scope', ['mmpretrain', 'mmaction'])
 def test_found_in_the_registry(tmp_path, scope):
-    with_scope = {}
-    for name, arguments in sets(tmp_path).items():
+    init_default_scope(scope)
+    found = [DATASETS.get(x) for x in ('DFEWDataset', 'DFEWFrameDataset')]
+    for arguments in sets(tmp_path).values():
         arguments = dict(arguments, pipeline=[], lazy_init=True)
-        init_default_scope(scope)
-        with_scope[name] = DATASETS.build(arguments)
-    for name in ('DFEWDataset', 'DFEWFrameDataset'):
-        assert DATASETS.get(name) is not None
-    assert all(
-        type(dataset).__module__.startswith('fer_ssl.')
-        for dataset in with_scope.values()
-    )
+        found.append(type(DATASETS.build(arguments)))
+    for cls in found:
+        assert cls.__module__.startswith('fer_ssl.')
 
 
 def test_all_together_in_workers(tmp_path):
@@ -69,7 +65,7 @@ def test_all_together_in_workers(tmp_path):
         batch_size=4,
         num_workers=1,
         collate_fn=pseudo_collate,
-        multiprocessing_context='spawn',  # each imports the package anew
+        multiprocessing_context='spawn',  # each imports it again
     )
     batches = list(loader)
     shapes = {tuple(x.shape) for batch in batches for x in batch['inputs']}

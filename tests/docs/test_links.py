@@ -1,6 +1,6 @@
-"""Links of the Markdown files lead somewhere, on a Git host and in the site.
+"""Links of the Markdown files work on a Git host.
 
-That they do in the site, ``python -m sphinx -W`` checks while it builds it.
+``python -m sphinx -W`` checks those of the site while it builds the site.
 """
 
 import re
@@ -66,8 +66,8 @@ def test_a_broken_link_is_found(tmp_path):
 
 
 @pytest.mark.parametrize('path', PAGES, ids=NAMES)
-def test_pictures_and_pages_are_below_docs(path):
-    # The site is made of docs/ and of these two.
+def test_linked_files_are_below_docs(path):
+    # The site is built from docs/ and these two files.
     for link in links(path.read_text()):
         target = (path.parent / link.partition('#')[0]).resolve()
         if path.parent != ROOT and not target.is_relative_to(ROOT / 'docs'):

@@ -1,4 +1,4 @@
-"""The config reference says what the code says."""
+"""The config reference agrees with the code."""
 
 import importlib.util
 import inspect

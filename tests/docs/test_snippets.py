@@ -1,4 +1,4 @@
-"""The code of docs/extending.md runs as it stands there."""
+"""The code in docs/extending.md runs as printed."""
 
 import os
 import re
@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import MODELS, init_default_scope
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from mmengine.runner.checkpoint import save_checkpoint
 from PIL import Image
 
 from fer_ssl.features.extract_features import extract_features
+from tests.helpers.tiny_networks import write_student
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / 'docs/extending.md').read_text()
@@ -46,7 +46,7 @@ def load(tmp_path, monkeypatch, synthetic_root):
                 'log_level': 'ERROR',
                 'train_cfg.max_iters': 2,
                 'train_cfg.val_interval': 2,
-                'param_scheduler': None,  # its warm-up is longer
+                'param_scheduler': None,  # the warm-up is longer than the run
                 'vis_backends': [],
                 'visualizer.vis_backends': [],
             }
@@ -71,12 +71,8 @@ def train(config):
 
 def extract(config):
     """Write the features of an untrained student."""
-    torch.manual_seed(0)
-    student = MODELS.build(config.model.backbone)
-    student.init_weights()
-    weights = {f'backbone.{k}': v for k, v in student.state_dict().items()}
     path = config.model.student_checkpoint
-    save_checkpoint(dict(state_dict=weights, meta={}), path)
+    write_student(path, config.model.backbone)
     extract_features(
         config, path, config.test_dataloader.dataset.feature_store
     )
@@ -87,7 +83,7 @@ def test_snippets_are_short_and_complete():
     for name, code in FILES.items():
         lines = [line for line in code.splitlines() if line.strip()]
         assert len(lines) <= MAX_LINES, name
-    # Of every section: a component, and a config that names it.
+    # Every section has a component and a config that names it.
     for name, code in FILES.items():
         if '_base_' in code:
             component = re.search(r"'fer_ssl', '(\w+)'", code)[1]

@@ -1,4 +1,4 @@
-"""What makes a step fast leaves its numbers as they are, to rounding."""
+"""Options that speed up a step change its numbers only by rounding."""
 
 import shutil
 
@@ -45,7 +45,7 @@ def assert_same_training(one, other, rtol, atol):
 
 
 def test_channels_last(short, train):
-    """From the same start weights: drawn ones would lie in another order."""
+    """Loads weights, since random ones depend on the memory layout."""
     short.default_hooks.checkpoint.interval = 1
     train(short)
     short.load_from = f'{short.work_dir}/iter_1.pth'
@@ -79,7 +79,7 @@ def test_fused_optimizer(short, train):
 
 @pytest.mark.parametrize('feedback', ['dot', 'finite_difference', 'expected'])
 def test_compiled(short, train, feedback):
-    """Forward mode goes round the compiler."""
+    """Forward-mode derivatives bypass the compiler."""
     short.train_cfg.feedback = feedback
     short.train_cfg.max_iters = 1
     plain = train(short)
@@ -106,7 +106,7 @@ def test_compiled(short, train, feedback):
 
 @pytest.mark.skipif(not shutil.which('g++'), reason='needs a C++ compiler')
 def test_inductor(short, train):
-    """The compiler that ``compile=True`` stands for, on one stage."""
+    """The default compiler, on a network with one stage."""
     network = short.model.network
     network.backbone.update(
         num_stages=1, strides=(1,), dilations=(1,), out_indices=(0,)
@@ -149,7 +149,7 @@ def test_bfloat16_gradient(short, build_runner):
 
 
 class Readings(TorchDispatchMode):
-    """Counts the single numbers that are read from tensors."""
+    """Counts the scalars that are read from tensors."""
 
     count = 0
 
@@ -159,7 +159,7 @@ class Readings(TorchDispatchMode):
 
 
 def test_numbers_are_not_read_one_by_one(short, build_runner):
-    """A GPU would run empty at each reading."""
+    """Each read would make a GPU wait."""
     readings = Readings()
 
     class Count(Hook):
@@ -181,7 +181,7 @@ def test_numbers_are_not_read_one_by_one(short, build_runner):
     assert readings.count == 0
 
 
-def test_shipped_config_is_the_paper_s_with_faster_parts():
+def test_shipped_config_is_that_of_the_paper_with_faster_parts():
     folder = 'configs/'
     root = __file__.split('tests/')[0]
     fast = Config.fromfile(f'{root}{folder}spatial_r50_fast.py')

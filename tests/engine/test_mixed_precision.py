@@ -16,7 +16,7 @@ from tests.helpers.recorder import Recorder
 
 @OPTIM_WRAPPERS.register_module(force=True)
 class CpuAmpOptimWrapper(AmpOptimWrapper):
-    """Upstream refuses to be built, and autocasts, on accelerators only."""
+    """Runs on the CPU; upstream requires an accelerator."""
 
     def __init__(self, loss_scale, autocast=False, **kwargs):
         OptimWrapper.__init__(self, **kwargs)
@@ -59,7 +59,7 @@ def train(build_runner):
 
 @pytest.mark.parametrize('estimator', ['dot', 'jvp', 'expected'])
 def test_loss_scale_changes_nothing(spatial_config, use_amp, train, estimator):
-    """Scaling by a power of two is exact but for underflow."""
+    """Scaling by a power of two is exact, except for underflow."""
     spatial_config.train_cfg.feedback = estimator
     plain, outputs = train(spatial_config)
     scaled, outputs_2 = train(use_amp(loss_scale=dict(init_scale=2.0**12)))
@@ -74,7 +74,7 @@ def test_loss_scale_changes_nothing(spatial_config, use_amp, train, estimator):
 
 
 class Overflow(Hook):
-    """Infinite gradients of the student in the first two iterations."""
+    """Makes gradients of the student infinite in the first two iterations."""
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         weight = runner.model.student.head.fc.weight
@@ -87,7 +87,7 @@ class Overflow(Hook):
 
 
 def test_skipped_student_step_skips_the_feedback(use_amp, build_runner):
-    """The teacher goes on without; each network has a scale of its own."""
+    """The teacher goes on without feedback; each network has its own scale."""
     config = use_amp(loss_scale=dict(init_scale=2.0**16))
     runner = build_runner(config)
     recorder = Recorder()

@@ -1,4 +1,4 @@
-"""Two ranks with half of each batch are one rank with the whole batch."""
+"""Two ranks with half of each batch equal one rank with the whole batch."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ ESTIMATORS = (
 
 
 def assert_same(found, expected, estimator='dot'):
-    """Logs and weights of two trainings."""
+    """Compare logs and weights of two trainings."""
     # The difference of two losses in float32 keeps few digits.
     factor = 10 if estimator in ('finite_difference', 'public_recipe') else 1
     (logs_2, weights_2), (logs, weights) = found, expected
@@ -30,7 +30,7 @@ def assert_same(found, expected, estimator='dot'):
 
 @pytest.fixture
 def config(spatial_config):
-    """BatchNorm in eval mode: it sees no batch, whole or half."""
+    """Config with BatchNorm in eval mode, independent of the batch."""
     cfg = spatial_config
     cfg.model.network.backbone.norm_eval = True
     cfg.train_cfg.update(max_iters=5, logit_adjustment=1.0)
@@ -91,7 +91,7 @@ def test_accumulation_belongs_to_the_loop(config, tmp_path):
 
 
 def test_averages_resume_on_two_ranks(config, tmp_path):
-    """EMAHook: the resumed averages are the saved ones, not the first."""
+    """EMAHook: the averages are resumed, not started again."""
     config.custom_hooks.append(
         dict(type='EMAHook', momentum=0.1, update_buffers=True)
     )

@@ -1,4 +1,4 @@
-"""Unlabeled faces out of RecordIO and tar shards in the spatial phase."""
+"""Unlabeled faces from RecordIO and tar shards in the spatial phase."""
 
 import pytest
 

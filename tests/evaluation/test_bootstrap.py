@@ -31,7 +31,7 @@ def test_two_videos_by_hand():
         times / len(draws), [0.25, 0.5, 0.25], atol=0.04
     )
     assert interval(draws) == pytest.approx((300 / 7, 100))
-    # 40 % in the middle: from the 30th to the 70th percentile is ab
+    # the middle 40%, from the 30th to the 70th percentile, is ab
     assert interval(draws, 0.4) == pytest.approx((85.4545, 85.4545))
 
 

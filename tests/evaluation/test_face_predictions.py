@@ -20,7 +20,9 @@ def predict(seen, num_frames=20, min_length=1, post_processor=None):
         for number, path in seen.items()
         for frame, label in path.items()
     ]
-    entries.sort(key=lambda x: (x[0], -x[1]))  # as detectors: any order
+    entries.sort(
+        key=lambda x: (x[0], -x[1])
+    )  # in any order, as from a detector
     faces = np.array([x[:3] for x in entries], FACE)
     windows = [
         dict(video=number, start=frame, scores=one_hot([label]))
@@ -59,7 +61,7 @@ def test_short_faces_are_left_out():
 
 
 def test_smoothing_is_that_of_the_package_for_each_face_alone():
-    """A gap counts as in a video: filled in between its neighbors."""
+    """Gaps are interpolated as in a video."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, (2, 20))
     gap = {8, 9, 10}

@@ -3,7 +3,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmengine.evaluator import Evaluator
 from mmengine.registry import DATASETS
@@ -24,15 +24,11 @@ from tests.datasets.videos.aff_wild2_files import (
     write_aff_wild2,
     write_example,
 )
+from tests.helpers.annotation_fuzz import REPEATABLE
 
 TRACKS = ('EXPR', 'VA', 'AU')
 LENGTHS = [('2-30-640x360', 4), ('video92_left', 3), ('112', 2)]
-FUZZ = settings(
-    deadline=None,
-    max_examples=300,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+FUZZ = settings(REPEATABLE, max_examples=300)
 
 
 @pytest.fixture
@@ -48,7 +44,7 @@ def example(tmp_path):
 
 
 def predict(track, lengths=LENGTHS, seed=0, classes=None):
-    """Random predictions; those of VA leave [-1, 1]."""
+    """Random predictions; some of VA are outside of [-1, 1]."""
     classes = classes or ABAW_TRACKS[track]
     rng = np.random.default_rng(seed)
     videos = []
@@ -423,7 +419,7 @@ def test_from_the_test_set_to_a_submission(tmp_path, track, kind):
     evaluator.dataset_meta = dataset.metainfo
     for i in range(len(dataset)):
         item = dataset.get_data_info(i)
-        # a score that says which frame it is of
+        # a score that encodes its frame
         frames = item['start'] + np.arange(len(item.get('valid', [1])))
         scores = np.zeros((len(frames), len(dataset.metainfo['classes'])))
         scores[:, 1] = frames / 10
@@ -455,7 +451,7 @@ def test_two_hundred_thousand_rows_take_seconds(tmp_path, example, track):
     start = time.process_time()
     write_submission(predictions, expected, path)
     assert check_submission(path, expected).is_valid
-    # A million rows take some 5 s on one core of 2020s: see docs/abaw.md.
+    # A million rows take about 5 s on one core; see docs/abaw.md.
     assert time.process_time() - start < 10
 
 

@@ -1,7 +1,5 @@
-"""Thresholds of action units against trying them all."""
+"""Thresholds of action units against exhaustive search."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +14,7 @@ from fer_ssl.evaluation.thresholds import (
     stack_frames,
 )
 from fer_ssl.labels import ABAW_ACTION_UNITS
+from tests.helpers.forked_script import run_script
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools' / 'analysis' / 'tune_thresholds.py'
@@ -96,15 +95,6 @@ def test_predictions_that_cannot_be_used():
         stack_frames([one, other])
 
 
-def call(tool, *args):
-    return subprocess.run(
-        [sys.executable, str(tool), *map(str, args)],
-        capture_output=True,
-        text=True,
-        env={'PYTHONPATH': str(ROOT / 'projects'), 'PATH': ''},
-    )
-
-
 def test_tool_writes_what_a_submission_takes(tmp_path):
     rng = np.random.default_rng(2)
     parts = [random_set(90, rng) for _ in range(2)]
@@ -112,7 +102,7 @@ def test_tool_writes_what_a_submission_takes(tmp_path):
     for i, (path, part) in enumerate(zip(paths, parts)):
         predictions(f'v{i}', *part).to_csv(str(path))
     out = tmp_path / 'thresholds.txt'
-    result = call(TOOL, *paths, '--out', out)
+    result = run_script(TOOL, *paths, '--out', out)
     assert result.returncode == 0, result.stderr
     texts = out.read_text().split()
     assert f'threshold=[{", ".join(texts)}]' in result.stdout
@@ -128,7 +118,7 @@ def test_tool_writes_what_a_submission_takes(tmp_path):
     test.to_csv(str(tmp_path / 'test.csv'))
     (tmp_path / 'list.txt').write_text('video9,90\n')
     submission = tmp_path / 'submission.txt'
-    result = call(
+    result = run_script(
         SUBMISSION,
         tmp_path / 'test.csv',
         tmp_path / 'list.txt',
@@ -145,5 +135,5 @@ def test_tool_writes_what_a_submission_takes(tmp_path):
 
 
 def test_tool_names_what_is_wrong(tmp_path):
-    result = call(TOOL, tmp_path / 'none.csv')
+    result = run_script(TOOL, tmp_path / 'none.csv')
     assert result.returncode == 2 and 'none.csv' in result.stderr

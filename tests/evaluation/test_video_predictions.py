@@ -40,7 +40,7 @@ def test_overlaps_are_averaged():
     assert video.has_face.all()
 
 
-def test_triangular_weights_favour_the_center():
+def test_triangular_weights_favor_the_center():
     first, second = dirichlet(4, seed=1), dirichlet(4, seed=2)
     windows = [
         dict(video='a', start=0, scores=first),
@@ -68,7 +68,7 @@ def test_frames_without_a_face_are_interpolated():
 
 def test_invalid_frames_do_not_count():
     scores = dirichlet(5)
-    scores[1] = np.nan  # what the model says about an invalid frame is moot
+    scores[1] = np.nan  # the scores of an invalid frame are ignored
     valid = [True, False, True, False, False]
     windows = [dict(video='a', start=0, scores=scores, valid=valid)]
     video = from_windows(windows, [0, 0, 0])  # 3 frames, the rest is padding
@@ -219,15 +219,66 @@ def test_malformed_csv_is_refused(tmp_path, line, text, problem):
         read_lines(tmp_path / 'p.csv', lines)
 
 
+TARGETS = [
+    'video,frame,face,truth_v,truth_a,v,a',
+    'a,1,1,0.3,-1,0.25,0.5',
+    'a,2,0,-5,-5,-0.25,1',
+    '"b, c",1,1,0,0,0,0',
+]
+
+
+@pytest.mark.parametrize(
+    'good', [TARGETS, TARGETS[:3]], ids=['quotes', 'plain']
+)
+@pytest.mark.parametrize(
+    ('line', 'text', 'problem'),
+    [
+        (1, 'video,frame,face,truth_v,v,a', 'the header must be'),
+        (1, 'video,frame,face,truth_a,truth_v,v,a', 'the header must be'),
+        (1, 'video,frame,face,v,a', 'the header must be'),
+        (2, 'a,1,1,0.3,-1,0.25', '6 cells, but the header has 7'),
+        (3, 'a,3,0,-5,-5,-0.25,1', "frame is '3' where 2 is expected"),
+        (3, 'a,2,0,-5,,-0.25,1', 'not all scores are numbers'),
+        (3, 'a,2,0,-5,-5,-0.25,1e39', 'a score is not finite'),
+        (3, 'a,2,0,-5,-5,-0.25,1_0', 'not all scores are numbers'),
+        (3, 'a,2,0,-5,-5,-0.25,"1,0"', 'not all scores are numbers'),
+        (3, 'a,2,0,-5,-5,-0.25,#1', 'not all scores are numbers'),
+        (3, 'a,2,x,-5,-5,-0.25,1', "face must be 0 or 1, got 'x'"),
+    ],
+)
+def test_malformed_targets_are_refused(tmp_path, good, line, text, problem):
+    path = tmp_path / 'p.csv'
+    assert 'a' in read_lines(path, good)
+    lines = list(good)
+    lines[line - 1] = text
+    with pytest.raises(ValueError, match=f'p.csv:{line}: .*{problem}'):
+        read_lines(path, lines)
+
+
 @pytest.mark.parametrize(
     'name, problem',
     [(b'\xff', 'not UTF-8'), (b'"' + b'a' * 200_000 + b'"', 'field larger')],
 )
-def test_what_is_no_csv_is_refused(tmp_path, name, problem):
+def test_files_that_are_not_csv_are_refused(tmp_path, name, problem):
     path = tmp_path / 'p.csv'
     path.write_bytes(GOOD[0].encode() + b'\n' + name + b',1,1,x,,1,0\n')
     with pytest.raises(ValueError, match=f'p.csv:2: {problem}'):
         VideoPredictions.from_csv(path)
+
+
+def test_one_form_in_one_file(tmp_path):
+    scores = np.zeros((2, 2))
+    mixed = VideoPredictions(
+        [
+            VideoPrediction('a', scores, labels=scores),
+            VideoPrediction('b', scores),
+        ],
+        ('valence', 'arousal'),
+    )
+    with pytest.raises(ValueError, match='cannot be in one'):
+        mixed.to_csv(str(tmp_path / 'p.csv'))
+    with pytest.raises(ValueError, match=r'labels must be \(2, 2\), got'):
+        VideoPrediction('a', scores, labels=np.zeros((2, 3)))
 
 
 @pytest.mark.parametrize('name', ['b', '"b, c"'])
@@ -243,11 +294,7 @@ def test_csv_saved_by_a_spreadsheet(tmp_path, name):
     [
         GOOD,
         [*GOOD[:3], '"b, ""c""",1,1,x,y,0.5,0.5'],
-        [
-            'video,frame,face,truth_v,truth_a,v,a',
-            'a,1,1,0.3,-1,0.25,0.5',
-            'a,2,0,-5,-5,-0.25,1',
-        ],
+        TARGETS[:3],
     ],
     ids=['plain', 'quotes', 'targets'],
 )
@@ -285,7 +332,7 @@ def test_missing_or_empty_csv(tmp_path):
 
 
 def test_frames_predicted_without_a_face():
-    """From sound: their scores are kept, but they have no face."""
+    """Scores from sound are kept, but the frames have no face."""
     scores = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.0, 0.0]])
     window = dict(
         video='a', start=0, scores=scores, valid=np.array([1, 1, 1, 0], bool)

@@ -9,8 +9,8 @@ from fer_ssl.experiments.model_cost import model_cost, multiply_adds
 from fer_ssl.models.temporal import RecurrentEncoder, TransformerEncoder
 
 
-class OfClips(nn.Module):
-    """All frames are valid."""
+class ValidClips(nn.Module):
+    """Runs an encoder on clips whose frames are all valid."""
 
     def __init__(self, encoder):
         super().__init__()
@@ -31,7 +31,7 @@ def test_recurrent_layers(cell, gates):
     encoder = RecurrentEncoder(6, embed_dims=8, cell=cell, bidirectional=False)
     per_frame = gates * 8 * (6 + 8)
     clips = torch.rand(2, 10, 6)
-    assert multiply_adds(OfClips(encoder.eval()), clips) == 20 * per_frame
+    assert multiply_adds(ValidClips(encoder.eval()), clips) == 20 * per_frame
 
 
 def test_products_of_attention():
@@ -39,10 +39,10 @@ def test_products_of_attention():
         in_channels=8, embed_dims=8, num_layers=1, num_heads=2
     ).eval()
     short, long = (
-        multiply_adds(OfClips(encoder), torch.rand(1, frames, 8))
+        multiply_adds(ValidClips(encoder), torch.rand(1, frames, 8))
         for frames in (10, 20)
     )
-    # All else grows with the frames, the two products with their square.
+    # All else is linear in the frames, the two products are quadratic.
     assert long - 2 * short == 2 * (20 * 20 - 2 * 10 * 10) * 8
 
 

@@ -1,4 +1,4 @@
-"""The queue with scripts that only note that they ran."""
+"""The queue with scripts that only record their calls."""
 
 import json
 import os
@@ -16,6 +16,8 @@ from fer_ssl.experiments.step_queue import StepQueue
 SCRIPT = """
 import json, os, sys, time
 words = dict(x.split('=', 1) for x in sys.argv[1:] if '=' in x)
+if 'sleep' in words:
+    print('started', flush=True)
 start = time.time()
 time.sleep(float(words.get('sleep', 0)))
 folder = words.get('--work-dir') or words['--out'] + '/..'
@@ -146,7 +148,7 @@ StepQueue({step.key: step}, tools.parent / 'out', tools, [None]).run()
 
 
 def test_one_call_at_a_time(tools):
-    """A step that outlives a killed call keeps others out."""
+    """A step that outlives a killed call blocks other calls."""
     call = subprocess.Popen(
         [sys.executable, '-c', CALL, str(tools)], start_new_session=True
     )
@@ -154,7 +156,7 @@ def test_one_call_at_a_time(tools):
     log = queue_of([step], tools).log(step)
     try:
         deadline = time.monotonic() + 60
-        while not log.exists():
+        while not (log.exists() and log.stat().st_size):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         os.kill(call.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""What a study file becomes, and what is said of a faulty one."""
+"""Plans of study files, and the errors of faulty ones."""
 
 from pathlib import Path
 
@@ -96,7 +96,7 @@ def test_options_and_variables_of_a_step(study):
         'val_evaluator.out_file': '{folder}/val.csv',
     }
     assert b.env == dict(FER_SSL_BASELINE=f'{{{a.key}}}')
-    # A test writes only where the config does, beside its log.
+    # A test writes what the config writes, but next to its log.
     test = steps['test_a']
     assert test.options == {'test_evaluator.0.out_file': '{folder}/raw.csv'}
     assert (test.kind, test.checkpoint) == ('test', f'{{{a.key}}}')
@@ -195,7 +195,7 @@ def test_study_runs_no_code(tmp_path, monkeypatch):
     assert not (tmp_path / 'ran').exists()
 
 
-def test_what_a_config_refuses(study, tmp_path):
+def test_options_that_a_config_refuses(study, tmp_path):
     text = "if start == 'b': raise ValueError('no b')\n"
     (tmp_path / 'y.py').write_text(CONFIG + text)
     faulty = study('steps.b.env', dict(FER_SSL_BASELINE='b'))

@@ -30,7 +30,7 @@ def rows_of(values, column='F1'):
     ]
 
 
-def test_mean_spread_and_differences():
+def test_mean_std_and_differences():
     rows = rows_of(dict(baseline=[30, 32], SSL=[40, 44], last=[41, 41]))
     lines = score_table(rows, 'above').splitlines()
     assert lines[0] == '|  | F1 |'
@@ -137,7 +137,7 @@ def test_cost_of_a_resumed_training(queue, monkeypatch):
     ):
         monkeypatch.setattr(name, value)
     (row,) = cost_rows(plan_of(queue), queue)
-    # 10 steps of 0.5 s, then 30 of 0.3 s: what was repeated counts once. The
+    # 10 steps of 0.5 s, then 30 of 0.3 s: repeated steps count once. The
     # last 4 are in no line of the log.
     assert row['minutes'] == pytest.approx((10 * 0.5 + 34 * 0.3) / 60)
     assert row['iterations'] == 44
@@ -147,7 +147,7 @@ def test_cost_of_a_resumed_training(queue, monkeypatch):
     )
 
 
-def test_table_is_there_whatever_the_cost(queue, monkeypatch):
+def test_table_without_costs(queue, monkeypatch):
     def fail(config):
         raise KeyError('MyEncoder')
 

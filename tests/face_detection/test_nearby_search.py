@@ -48,7 +48,7 @@ def at(x, y, side=SIDE):
 
 
 def test_a_face_that_moves():
-    """Every fifth frame is searched fully, else twice the face's sides."""
+    """Every fifth frame is searched in full, others near the face only."""
     search = NearbySearch(WhiteSquares(), every=5)
     for number in range(1, 12):
         corner = 30 + 5 * number, 40 + 2 * number
@@ -99,8 +99,8 @@ def test_new_face_beside_another():
     assert counts == [1, 1, 1, 1, 2, 2]
 
 
-def test_two_that_meet():
-    """Parts that hold both faces: each goes on with its own."""
+def test_two_faces_that_meet():
+    """Regions contain both faces, but each track keeps its own."""
     search = NearbySearch(WhiteSquares(), every=100)
     for number, x in enumerate((60, 56, 52), start=1):
         found = search.find(frame(number, (30, 40), (x, 40)), 'a')
@@ -108,10 +108,10 @@ def test_two_that_meet():
     assert len(search.detector.seen) == 1 + 2 + 2
 
 
-def test_two_that_become_one():
+def test_two_tracks_that_find_one_face():
     search = NearbySearch(WhiteSquares(), every=100)
     assert len(search.find(frame(1, (30, 40), (54, 40)), 'a')) == 2
-    # Each of the two finds it again, so it is looked for everywhere.
+    # Both tracks find the same face, so the full frame is searched.
     found = search.find(frame(2, (42, 40), side=22), 'a')
     assert boxes(found) == [at(42, 40, 22)]
     assert search.detector.seen[-1][0] == (120, 160)
@@ -145,7 +145,7 @@ def test_every_frame():
 
 
 def test_cascade_leaves_small_faces_out():
-    """Only what the cascade is asked for: faces of at least this side."""
+    """The cascade is asked only for faces of at least this side."""
     asked = []
     detector = HaarDetector()
 

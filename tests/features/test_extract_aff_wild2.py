@@ -2,9 +2,6 @@ import json
 
 import numpy as np
 import pytest
-import torch
-from mmengine.config import Config
-from mmengine.registry import MODELS, init_default_scope
 
 from fer_ssl.datasets import VideoClipDataset
 from fer_ssl.datasets.videos.feature_store import FeatureStoreWriter
@@ -15,58 +12,24 @@ from tests.datasets.videos.aff_wild2_files import (
     write_aff_wild2,
     write_crop,
 )
+from tests.helpers.tiny_networks import extraction, write_student
 
 
 @pytest.fixture
 def cfg(tmp_path):
     write_aff_wild2(tmp_path / 'data')
-    return Config(
+    test_set = '6th_ABAW_Annotations/example_EXPR.txt'
+    return extraction(
         dict(
-            default_scope='mmaction',
-            model=dict(
-                type='FrameRecognizer',
-                backbone=dict(
-                    type='mmpretrain.ResNet',
-                    depth=18,
-                    stem_channels=4,
-                    base_channels=4,
-                ),
-                cls_head=dict(
-                    type='TemporalFrameHead',
-                    num_classes=8,
-                    temporal_encoder=dict(
-                        type='TransformerEncoder', in_channels=32
-                    ),
-                ),
-            ),
-            extract_dataloader=dict(
-                batch_size=16,
-                num_workers=0,
-                dataset=dict(
-                    type='VideoFrameDataset',
-                    data_root=str(tmp_path / 'data'),
-                    reader=dict(
-                        type='AffWild2Reader',
-                        test_set='6th_ABAW_Annotations/example_EXPR.txt',
-                    ),
-                    pipeline=[
-                        dict(type='LoadImageFromFile'),
-                        dict(type='Resize', scale=16),
-                        dict(type='PackInputs'),
-                    ],
-                ),
-            ),
+            data_root=str(tmp_path / 'data'),
+            reader=dict(type='AffWild2Reader', test_set=test_set),
         )
     )
 
 
 @pytest.fixture
 def student(cfg, tmp_path):
-    init_default_scope('mmaction')
-    backbone = MODELS.build(cfg.model).backbone
-    weights = {f'backbone.{k}': v for k, v in backbone.state_dict().items()}
-    torch.save(dict(state_dict=weights), tmp_path / 'student.pth')
-    return str(tmp_path / 'student.pth')
+    return write_student(tmp_path / 'student.pth', cfg.model.backbone)
 
 
 def read_recipe(out):

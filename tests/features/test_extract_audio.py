@@ -22,7 +22,7 @@ LENGTHS = dict(a=20, b_left=15, b_right=15, c=20)
 
 @pytest.fixture
 def files(write_videos):
-    """Videos of 25 frames per second: the two of ``b`` share a file."""
+    """Videos at 25 fps; the two of ``b`` share a file."""
     return write_videos(
         dict(a='0.' * 10, b_left='1' * 15, b_right='2' * 15, c='?.' * 10),
         size=4,

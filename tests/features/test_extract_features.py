@@ -6,9 +6,6 @@ import sys
 
 import numpy as np
 import pytest
-import torch
-from mmengine.config import Config
-from mmengine.registry import MODELS, init_default_scope
 
 import fer_ssl
 from fer_ssl.datasets.videos.feature_store import (
@@ -16,60 +13,19 @@ from fer_ssl.datasets.videos.feature_store import (
     FeatureStoreWriter,
 )
 from fer_ssl.features.extract_features import extract_features
+from tests.helpers.tiny_networks import extraction, write_student
 
 ROOT = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))
 
 
 @pytest.fixture
 def cfg(write_videos):
-    files = write_videos({'a': '01.2' * 3, 'b': '.?'}, size=16)
-    pipeline = [dict(type='LoadImageFromFile'), dict(type='PackInputs')]
-    return Config(
-        dict(
-            default_scope='mmaction',
-            custom_imports=dict(imports=['fer_ssl']),
-            model=dict(
-                type='FrameRecognizer',
-                backbone=dict(
-                    type='mmpretrain.ResNet',
-                    depth=18,
-                    stem_channels=4,
-                    base_channels=4,
-                ),
-                cls_head=dict(
-                    type='TemporalFrameHead',
-                    num_classes=3,
-                    temporal_encoder=dict(
-                        type='TransformerEncoder', in_channels=32
-                    ),
-                ),
-                data_preprocessor=dict(
-                    type='FrameDataPreprocessor', mean=[0] * 3, std=[255] * 3
-                ),
-            ),
-            extract_dataloader=dict(
-                batch_size=4,
-                num_workers=0,
-                dataset=dict(
-                    type='VideoFrameDataset', pipeline=pipeline, **files
-                ),
-            ),
-        )
-    )
+    return extraction(write_videos({'a': '01.2' * 3, 'b': '.?'}, size=16))
 
 
 @pytest.fixture
 def student(cfg, tmp_path):
-    return save_student(cfg, tmp_path / 'student.pth', seed=0)
-
-
-def save_student(cfg, path, seed):
-    torch.manual_seed(seed)
-    init_default_scope('mmaction')
-    backbone = MODELS.build(cfg.model).backbone
-    weights = {f'backbone.{k}': v for k, v in backbone.state_dict().items()}
-    torch.save(dict(state_dict=weights), path)
-    return str(path)
+    return write_student(tmp_path / 'student.pth', cfg.model.backbone)
 
 
 def test_rows_are_the_frames(cfg, student, tmp_path):
@@ -89,7 +45,7 @@ def test_up_to_date_store_is_left_and_any_other_replaced(
     with monkeypatch.context() as patch:
         patch.setattr(FeatureStoreWriter, 'create', None)  # would fail
         extract_features(cfg, student, out, batch_size=2)
-    other = save_student(cfg, tmp_path / 'other.pth', seed=1)
+    other = write_student(tmp_path / 'o.pth', cfg.model.backbone, seed=1)
     extract_features(cfg, other, out)
     after = FeatureStore(out)
     assert after.student_sha256 != before.student_sha256

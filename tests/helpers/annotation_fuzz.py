@@ -1,4 +1,4 @@
-"""Any bytes at all, and damaged copies of a good file, for a parser."""
+"""Fuzzing of parsers with random bytes and damaged copies of a file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ JUNK = st.one_of(
 
 @st.composite
 def damaged(draw, good: bytes) -> bytes:
-    """A good file with up to three stretches replaced by something else."""
+    """A good file in which up to three stretches are replaced by junk."""
     content = good
     for _ in range(draw(st.integers(1, 3))):
         start = draw(st.integers(0, len(content)))
@@ -44,7 +44,7 @@ def damaged(draw, good: bytes) -> bytes:
 def check_parser(
     parse: Callable[[str], object], path: Path, good: bytes
 ) -> None:
-    """The parser reads a file, or raises ValueError with file and line."""
+    """Check that any file is read or raises ValueError with file and line."""
 
     @REPEATABLE
     @given(st.one_of(st.binary(max_size=200), damaged(good)))

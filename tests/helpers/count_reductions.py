@@ -6,7 +6,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 
 class CountReductions(Hook):
-    """Logs how many numbers were summed over the ranks in each step.
+    """Logs how many numbers are summed over the ranks in each step.
 
     ``reduced/ddp``: gradients by DDP; ``reduced/other``: all else.
     """
@@ -16,7 +16,7 @@ class CountReductions(Hook):
     def before_train(self, runner):
         self.counts = dict(ddp=0, other=0, calls=0)
         for module in runner.model.modules():
-            # MMSeparateDistributedDataParallel is one in name only.
+            # MMSeparateDistributedDataParallel has no reducer of its own.
             if isinstance(module, DistributedDataParallel) and hasattr(
                 module, 'reducer'
             ):

@@ -1,4 +1,4 @@
-"""Images whose pixels tell where they were cut out.
+"""Images whose pixels encode their coordinates.
 
 An image is 40 x 30 pixels (width x height); pixel (x, y) is
 (6 * x, 8 * y, number of the image) in RGB. JPEG changes these by a few units.

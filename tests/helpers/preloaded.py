@@ -1,4 +1,4 @@
-"""What trainings import, for a fork server to import once for all of them."""
+"""Imports of trainings, which a fork server makes once for all of them."""
 
 import gc
 
@@ -15,5 +15,5 @@ import fer_ssl.evaluation
 import fer_ssl.models
 import fer_ssl.visualization  # noqa: F401
 
-# A child need not walk through all of this whenever it collects garbage.
+# Garbage collections of the children skip what is imported here.
 gc.freeze()

@@ -1,4 +1,4 @@
-"""Training on several ranks, each a process of its own on the CPU."""
+"""Several ranks, each a process of its own on the CPU."""
 
 import multiprocessing
 import os
@@ -28,7 +28,7 @@ def train_here(config):
     return keep.outputs, {k: v.clone() for k, v in weights.items()}
 
 
-def _train_rank(config, rank, world_size, port, path):
+def _call_as_rank(function, args, rank, world_size, port, path):
     os.environ.update(
         RANK=str(rank),
         LOCAL_RANK=str(rank),
@@ -36,16 +36,15 @@ def _train_rank(config, rank, world_size, port, path):
         MASTER_ADDR='127.0.0.1',
         MASTER_PORT=str(port),
     )
-    Runner._log_env = lambda *_: None  # asks compilers for their versions
-    cfg = Config(dict(config, launcher='pytorch'), format_python_code=False)
-    use_gloo_without_gpu(cfg)
-    result = train_here(cfg._cfg_dict.to_dict())
-    if rank == 0:
-        torch.save(result, path)
+    torch.save(function(*args), f'{path}.{rank}')
 
 
-def train_on_ranks(config, world_size, path):
-    """As :func:`train_here`, on several ranks; the result of rank 0."""
+def run_on_ranks(function, args, world_size, path):
+    """Call a function of a helper module on several ranks.
+
+    Returns:
+        What the function returned on each rank.
+    """
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload([__name__, 'tests.helpers.preloaded'])
     with socket.socket() as probe:
@@ -53,7 +52,8 @@ def train_on_ranks(config, world_size, path):
         port = probe.getsockname()[1]
     processes = [
         context.Process(
-            target=_train_rank, args=(config, rank, world_size, port, path)
+            target=_call_as_rank,
+            args=(function, args, rank, world_size, port, path),
         )
         for rank in range(world_size)
     ]
@@ -62,4 +62,23 @@ def train_on_ranks(config, world_size, path):
     for process in processes:
         process.join(300)
     assert [process.exitcode for process in processes] == [0] * world_size
-    return torch.load(path)
+    return [
+        torch.load(f'{path}.{rank}', weights_only=False)
+        for rank in range(world_size)
+    ]
+
+
+def _train_as_rank(config):
+    Runner._log_env = lambda *_: None  # runs compilers
+    cfg = Config(dict(config, launcher='pytorch'), format_python_code=False)
+    use_gloo_without_gpu(cfg)
+    return train_here(cfg._cfg_dict.to_dict())
+
+
+def train_on_ranks(config, world_size, path):
+    """Train a config on several ranks.
+
+    Returns:
+        What :func:`train_here` returns, on rank 0.
+    """
+    return run_on_ranks(_train_as_rank, (config,), world_size, path)[0]

@@ -1,6 +1,6 @@
 """A face detector for tests: a tiny network with the outputs of YuNet.
 
-It takes red areas for faces. The ONNX file is written by hand, since the
+It detects red areas. The ONNX file is written by hand, since the
 package ``onnx`` is not a dependency and no model may be downloaded.
 """
 

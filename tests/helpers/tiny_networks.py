@@ -51,29 +51,54 @@ def teacher_student():
     )
 
 
+def frame_recognizer(**changes):
+    network = dict(
+        type='FrameRecognizer',
+        backbone=dict(BACKBONE, type='mmpretrain.ResNet'),
+        data_preprocessor=dict(type='FrameDataPreprocessor', **MEAN),
+        cls_head=dict(
+            type='TemporalFrameHead',
+            num_classes=3,
+            temporal_encoder=dict(
+                type='TransformerEncoder',
+                in_channels=32,
+                embed_dims=8,
+                num_layers=1,
+                num_heads=2,
+            ),
+        ),
+    )
+    return dict(network, **changes)
+
+
+def extraction(files):
+    """Config that extracts features; ``files`` are arguments of the data set.
+
+    The student has 32 features.
+    """
+    return Config(
+        dict(
+            custom_imports=dict(imports=['fer_ssl']),
+            default_scope='mmaction',
+            model=frame_recognizer(),
+            extract_dataloader=dict(
+                batch_size=4,
+                num_workers=0,
+                dataset=dict(
+                    type='VideoFrameDataset', pipeline=PIPELINE, **files
+                ),
+            ),
+        )
+    )
+
+
 def recognizer(files, window=6, stride=4):
     """Config of both phases; ``files`` are arguments of the data set."""
     return Config(
         dict(
             custom_imports=dict(imports=['fer_ssl']),
             default_scope='mmaction',
-            model=dict(
-                type='FrameRecognizer',
-                backbone=dict(BACKBONE, type='mmpretrain.ResNet'),
-                student_checkpoint='student.pth',
-                data_preprocessor=dict(type='FrameDataPreprocessor', **MEAN),
-                cls_head=dict(
-                    type='TemporalFrameHead',
-                    num_classes=3,
-                    temporal_encoder=dict(
-                        type='TransformerEncoder',
-                        in_channels=32,
-                        embed_dims=8,
-                        num_layers=1,
-                        num_heads=2,
-                    ),
-                ),
-            ),
+            model=frame_recognizer(student_checkpoint='student.pth'),
             test_dataloader=dict(
                 dataset=dict(
                     type='VideoClipDataset',
@@ -92,7 +117,7 @@ def recognizer(files, window=6, stride=4):
 
 
 def build(cfg, seed=0):
-    """The model in eval mode; its outputs are far from uniform."""
+    """Build the model in eval mode, with outputs that are far from uniform."""
     init_default_scope(cfg.default_scope)
     model_cfg = cfg.copy().model
     if 'student_checkpoint' in model_cfg:
@@ -112,3 +137,14 @@ def write_checkpoint(path, cfg, seed=0, with_config=True):
     meta = dict(cfg=cfg.pretty_text) if with_config else {}
     torch.save(dict(state_dict=model.state_dict(), meta=meta), path)
     return str(path), model
+
+
+def write_student(path, backbone, seed=0):
+    """Checkpoint of an untrained student; returns its path."""
+    init_default_scope('mmaction')
+    torch.manual_seed(seed)
+    student = MODELS.build(backbone)
+    student.init_weights()
+    weights = {f'backbone.{k}': v for k, v in student.state_dict().items()}
+    torch.save(dict(state_dict=weights, meta={}), path)
+    return str(path)

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 
-# Places of pixels on the screen, as a container writes them (16.16 and 2.30).
+# Display matrices as a container stores them (16.16 and 2.30 fixed point).
 IDENTITY = (1, 0, 0, 0, 1, 0, 0, 0, 16384)
 LOSSLESS = ('ffv1', 'bgr0')
 #: Written by phones held upright: the image is shown turned to the right.

@@ -136,7 +136,7 @@ def test_file_damaged_in_the_middle(tmp_path):
         assert np.array_equal(images[round(last.time, 3)], last.image)
 
 
-def test_what_is_no_video(tmp_path):
+def test_files_that_are_not_videos(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'a\.mp4: no such file'):
         VideoFile(str(tmp_path / 'a.mp4'))
     (tmp_path / 'a.mp4').write_bytes(b'no video' * 100)

@@ -57,7 +57,7 @@ def build(**kwargs):
 
 @pytest.fixture
 def student(tmp_path):
-    """Checkpoint of a TeacherStudent, its student's weights not its own."""
+    """Checkpoint of a TeacherStudent whose two networks differ."""
     weights = {}
     for network in ('teacher', 'student'):
         backbone = build().backbone
@@ -195,7 +195,7 @@ def test_frames_and_cached_features_predict_the_same(student):
         torch.testing.assert_close(a.pred_score.sum(1), torch.ones(4))
 
 
-def test_preprocessor_normalises_frames_and_only_casts_features():
+def test_preprocessor_normalizes_frames_and_only_casts_features():
     model = build()
     clip = torch.randint(0, 256, (4, 3, 5, 5), dtype=torch.uint8)
     out = model.data_preprocessor(dict(inputs=[clip], data_samples=None))
@@ -374,7 +374,7 @@ def test_streams_reach_the_encoder(student):
     assert not torch.allclose(first.pred_score[2], third.pred_score[2])
 
 
-def test_frames_with_sound_alone_are_learned_from():
+def test_frames_with_only_sound_are_learned_from():
     model = build_fusion().train()
     optim_wrapper = build_optim_wrapper(
         model, dict(optimizer=dict(type='SGD', lr=0.1))

@@ -46,11 +46,11 @@ def test_unknown_pseudo_label():
 def test_consistency_by_hand():
     weak = torch.tensor([[2.0, 0.0], [0.1, 0.0]], requires_grad=True)
     strong = torch.tensor([[0.5, 0.2], [1.0, -1.0]], requires_grad=True)
-    loss, share = consistency_loss(weak, strong)
+    loss, fraction = consistency_loss(weak, strong)
     target = weak.detach().softmax(1)
     by_hand = -(target * strong.log_softmax(1)).sum(1).mean()
     assert_close(loss, by_hand)
-    assert share == 1
+    assert fraction == 1
     loss.backward()
     assert weak.grad is None and strong.grad is not None
 
@@ -58,14 +58,14 @@ def test_consistency_by_hand():
 def test_consistency_sharpened_and_masked():
     weak = torch.tensor([[2.0, 0.0], [0.1, 0.0]])
     strong = torch.tensor([[0.5, 0.2], [1.0, -1.0]])
-    loss, share = consistency_loss(weak, strong, 0.5, threshold=0.8)
+    loss, fraction = consistency_loss(weak, strong, 0.5, threshold=0.8)
     target = (weak[0] / 0.5).softmax(0)
     by_hand = -(target * strong[0].log_softmax(0)).sum() / 2
     assert_close(loss, by_hand)
-    assert share == 0.5
+    assert fraction == 0.5
 
 
-def test_shares_of_the_classes():
+def test_fractions_of_the_classes():
     truth = torch.tensor([0, 0, 1, -1])
     targets = torch.eye(3)[[0, 1, 1, 2]]
     outputs = describe_pseudo_labels(

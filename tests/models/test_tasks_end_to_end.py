@@ -2,11 +2,9 @@
 
 import numpy as np
 import pytest
-import torch
 from mmengine.config import Config
-from mmengine.registry import METRICS, MODELS, init_default_scope
+from mmengine.registry import METRICS
 from mmengine.runner import Runner
-from mmengine.runner.checkpoint import save_checkpoint
 from sklearn.metrics import f1_score
 
 from fer_ssl.datasets import VideoClipDataset
@@ -14,9 +12,11 @@ from fer_ssl.evaluation import VideoPredictions
 from fer_ssl.features.extract_features import extract_features
 from fer_ssl.labels import ABAW_TRACKS
 from tests.datasets.videos.aff_wild2_files import write_aff_wild2
+from tests.helpers.reference_scores import reference_ccc, reference_f1
+from tests.helpers.tiny_networks import write_student
 
 DIM = 16
-# The smallest relative of paper B's ViT-B/16.
+# A tiny version of paper B's ViT-B/16.
 BACKBONE = dict(
     type='mmpretrain.VisionTransformer',
     arch=dict(
@@ -68,14 +68,8 @@ MANY_TASKS = dict(
 
 
 def run(tmp_path, files, cls_head, evaluator):
-    """Extract, train two epochs, test; scores of the test."""
-    init_default_scope('mmaction')
-    torch.manual_seed(0)
-    student = MODELS.build(BACKBONE)
-    student.init_weights()
-    weights = {f'backbone.{k}': v for k, v in student.state_dict().items()}
-    checkpoint = str(tmp_path / 'student.pth')
-    save_checkpoint(dict(state_dict=weights, meta={}), checkpoint)
+    """Extract, train two epochs and test; returns the scores."""
+    checkpoint = write_student(tmp_path / 'student.pth', BACKBONE)
     store = str(tmp_path / 'features')
     pipeline = [
         dict(type='LoadImageFromFile'),
@@ -133,7 +127,7 @@ def run(tmp_path, files, cls_head, evaluator):
 
 
 def check(track, score, path, truth):
-    """The score is that of the CSV file, which has the whole truth."""
+    """Check that the score is that of the CSV file, which has all labels."""
     predictions = VideoPredictions.from_csv(str(path))
     assert predictions.classes == ABAW_TRACKS[track]
     assert {video.name for video in predictions} == set(truth)
@@ -152,20 +146,9 @@ def check(track, score, path, truth):
         )
         np.testing.assert_allclose(p.sum(1), 1, rtol=1e-5)
     elif track == 'VA':
-        known = (t != -5).all(1)
-        t, p = t[known], p[known]
-        expected = np.mean(
-            2
-            * ((t - t.mean(0)) * (p - p.mean(0))).mean(0)
-            / (t.var(0) + p.var(0) + (t.mean(0) - p.mean(0)) ** 2)
-        )
+        expected = reference_ccc(t, p).mean()
     else:
-        expected = 100 * np.mean(
-            [
-                f1_score(a[a >= 0], b[a >= 0] > 0.5, zero_division=0)
-                for a, b in zip(t.T, p.T)
-            ]
-        )
+        expected = reference_f1(t, p > 0.5).mean()
     assert score == pytest.approx(expected, rel=1e-4)
 
 

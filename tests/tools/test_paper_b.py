@@ -30,7 +30,7 @@ def student(call, folder, synthetic_root):
     return folder / 'tuned/iter_2.pth'
 
 
-def test_picture_of_reconstructions(
+def test_plot_of_reconstructions(
     call, folder, student, synthetic_root, monkeypatch
 ):
     monkeypatch.setenv('FER_SSL_DEMO', str(synthetic_root))

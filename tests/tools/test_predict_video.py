@@ -20,7 +20,7 @@ def files(folder):
     return folder
 
 
-def test_a_video(call, files):
+def test_outputs_of_a_video(call, files):
     text = call(
         f'{TOOL} clip.mp4 --checkpoint tiny.pth --boxes boxes.csv --out-dir o'
     )
@@ -31,13 +31,13 @@ def test_a_video(call, files):
         assert f'o/{name}' in text
 
 
-def test_what_comes_with_the_package(call, files):
+def test_default_network_and_detector(call, files):
     """No file is given: the package has a network and a face detector."""
     text = call(f'{TOOL} clip.mp4 --out-dir own --no-overlay')
     assert 'clip: 8 frames, 0 faces' in text
     head, *rows = (files / 'own/predictions.csv').read_text().splitlines()
     assert 'neutral,anger,happiness,sadness,surprise' in head
-    assert len(rows) == 9 and rows[-1] == ''  # which marks the end
+    assert len(rows) == 9 and rows[-1] == ''  # an empty line marks the end
 
 
 @pytest.mark.parametrize(

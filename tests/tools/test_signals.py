@@ -1,4 +1,4 @@
-"""A training that is told to end, whoever is told, leaves a whole state."""
+"""A training that gets a signal, in any process, saves a complete state."""
 
 import os
 import re
@@ -58,7 +58,7 @@ def fer_ssl_is_installed():
 
 
 def children(parent):
-    """Processes below a process, by number."""
+    """Descendants of a process, by process ID."""
     found = [parent]
     for stat in Path('/proc').glob('[0-9]*/stat'):
         try:

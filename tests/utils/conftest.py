@@ -6,7 +6,7 @@ import pytest
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A folder that is a disk of 256 KiB, and a function that fills it."""
+    """Folder on a disk of 256 KiB, and a function that fills the disk."""
     folder = tmp_path / 'small_disk'
     folder.mkdir()
     done = subprocess.run(

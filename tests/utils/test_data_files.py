@@ -1,4 +1,4 @@
-"""Files of data: what is read, and that nothing in them runs."""
+"""Data files are read as data; nothing in them runs."""
 
 import io
 from pathlib import Path
@@ -87,7 +87,7 @@ def test_faulty_files(tmp_path, name, text, message):
 
 
 @pytest.mark.parametrize('merge', [False, True])
-def test_aliases_of_aliases_fill_no_memory(merge):
+def test_aliases_of_aliases_do_not_fill_the_memory(merge):
     lines = ['a0: &a0 {x: 1}']
     for i in range(1, 40):
         two = f'[*a{i - 1}, *a{i - 1}]'

@@ -40,7 +40,7 @@ def test_a_device_stays_one():
     assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
 
 
-def test_words_of_a_reader_inside_are_kept(tmp_path):
+def test_message_of_a_nested_reader_is_kept(tmp_path):
     class OddError(OSError):
         pass
 

@@ -1,4 +1,4 @@
-"""What is written on a full disk: the error names the file, none is left."""
+"""Writing to a full disk: the error names the file, and none is left."""
 
 import csv
 import errno
@@ -90,7 +90,7 @@ def write_video(path):
 
 
 def test_video(small_disk, tmp_path):
-    """Wherever the space ends: at a frame, the index or the header."""
+    """The space may run out at a frame, the index or the header."""
     av = pytest.importorskip('av')
     folder, fill = small_disk
     path = folder / 'overlay.mp4'
@@ -137,11 +137,11 @@ def test_feature_store(small_disk, leave, num_frames, name):
     with pytest.raises(OSError) as caught:
         FeatureStoreWriter(str(folder)).create(num_frames, 2)
     check(caught, folder / name)
-    # What was there is as good as before.
+    # The previous store is unchanged.
     assert FeatureStore(str(folder)).features.tolist() == [[1, 1], [1, 1]]
 
 
-def test_feature_store_takes_the_place_of_a_killed_one(small_disk):
+def test_feature_store_replaces_a_killed_one(small_disk):
     folder, _ = small_disk
     for _ in range(2):
         FeatureStoreWriter(str(folder)).create(80_000, 1)
@@ -207,7 +207,7 @@ def photos(tmp_path):
 
 @pytest.mark.parametrize('processes', [1, 2])
 def test_cropper(small_disk, photos, processes):
-    """The error of another process, too, names the file."""
+    """An error in a worker process names the file, too."""
     folder, fill = small_disk
     cropper = FaceCropper(photos[0], str(folder), photos[1], processes)
     fill(4096)  # of the manifest

@@ -1,4 +1,4 @@
-"""What a checkpoint may hold, and what is refused before it does anything.
+"""What a checkpoint may contain, and what is refused before it runs.
 
 Hostile files are written opcode by opcode: no library would write them.
 """
@@ -136,7 +136,7 @@ def test_hostile_file_is_refused(tmp_path, body, use):
         safe_load(file)
 
 
-def test_the_hostile_files_are_what_they_claim(tmp_path):
+def test_hostile_opcodes_with_harmless_values_load(tmp_path):
     """The same opcodes with harmless values load."""
     good = {
         'array': state(

@@ -1,7 +1,5 @@
 import copy
 import csv
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -50,12 +48,12 @@ def config():
 
 
 def ignore(number):
-    """No measurement."""
+    """Discard a measurement."""
 
 
 @pytest.mark.parametrize('options', [{}, dict(channels_last=True)])
-def test_plain_loop_is_the_same_mathematics(tmp_path, config, options):
-    """All weights and statistics after five steps, in float64."""
+def test_plain_loop_equals_the_package(tmp_path, config, options):
+    """Weights and statistics agree after five steps in float64."""
     config.model.update(options)
     batches = random_batches(8, 12, 10, 40)
     runner = build_runner(config, batches, str(tmp_path))
@@ -106,7 +104,7 @@ def test_precision_of_the_plain_loop(tmp_path, config):
 
 
 class Counter:
-    """Images through networks of one iteration, by hooks on their heads."""
+    """Counts images per forward and backward pass, by hooks on the heads."""
 
     def __init__(self, networks, head):
         self.forward = self.backward = self.tangent = 0
@@ -150,7 +148,7 @@ def test_passes_of_the_plain_loop(tmp_path, config):
 
 
 def test_costs():
-    """32 + 32 faces, in forward passes of one image."""
+    """Costs of 32 + 32 faces, in forward passes of one image."""
     costs = {
         name: passes(name, 32, 32).cost
         for name in (NO_FEEDBACK, *ESTIMATORS, BASELINE)
@@ -159,7 +157,7 @@ def test_costs():
 
 
 class OtherLoop:
-    """Another implementation, without any work."""
+    """Another implementation, which does nothing."""
 
     def __init__(self, weights, *options):
         self.weights = weights
@@ -225,21 +223,14 @@ def test_table():
     assert [row['cost'] for row in table] == [480, 384, 480]
 
 
-def test_tool(tmp_path):
-    tool = ROOT / 'tools/benchmark/step.py'
-    options = (
+def test_tool(tmp_path, run_tool):
+    shown = run_tool(
+        'step.py',
         '--batch-size=2 --unlabeled=2 --size=32 --rounds=1 --steps=1 '
         '--estimators finite_difference --out=table.csv --device=cpu '
         '--cfg-options model.network.backbone.depth=18 '
-        'model.network.head.in_channels=512'
+        'model.network.head.in_channels=512',
     )
-    done = subprocess.run(
-        [sys.executable, str(tool), *options.split()],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr
     with open(tmp_path / 'table.csv', newline='') as file:
         table = list(csv.DictReader(file))
     assert [row['implementation'] for row in table] == [
@@ -248,4 +239,4 @@ def test_tool(tmp_path):
         'fer_ssl, finite_difference',
     ]
     assert table[0]['ratio_to_reference'] == '1.000'
-    assert REFERENCE in done.stdout
+    assert REFERENCE in shown

@@ -119,7 +119,7 @@ def test_everything_is_found(tmp_path, images, processes):
                          'broken.')  # fmt: skip
 
 
-def test_what_is_missing(tmp_path):
+def test_missing_files_are_reported(tmp_path):
     fill(tmp_path)
     shutil.rmtree(tmp_path / 'ExpW/image')
     os.remove(tmp_path / 'faces_emore/train.idx')
@@ -157,7 +157,7 @@ def test_empty_data_root(tmp_path):
 
 
 def damage(folder):
-    """One broken image of each kind in RAF-DB; their names."""
+    """Break an image of RAF-DB in each way; returns their names."""
     names = [f'train_{i:05d}_aligned.jpg' for i in (1, 2, 3)]
     names += [f'test_{i:04d}_aligned.jpg' for i in (1, 2)]
     paths = [folder / 'Image/aligned' / name for name in names]
@@ -204,8 +204,8 @@ def test_broken_images_in_archives(tmp_path):
 
 
 @pytest.mark.parametrize('extension', ['jpg', 'png', 'bmp', 'webp'])
-def test_images_cut_off(tmp_path, extension):
-    """OpenCV fills the rest of such a JPEG with gray and says nothing."""
+def test_truncated_images(tmp_path, extension):
+    """OpenCV silently fills the rest of a truncated JPEG with gray."""
     rng = np.random.default_rng(0)
     for size in (1, 5, 64, 300):
         pixels = rng.integers(0, 256, (size, size, 3), dtype=np.uint8)
@@ -221,7 +221,7 @@ def test_images_cut_off(tmp_path, extension):
 
 @DATASETS.register_module()
 class ManyImages(BaseDataset):
-    """``count`` images, some of them again."""
+    """Data set of ``count`` images, some of them repeated."""
 
     METAINFO = dict(classes=('a', 'b'))
 
@@ -246,7 +246,7 @@ def many(tmp_path):
 
 
 def run_many(config, tmp_path, stop_at=None, **kwargs):
-    """Check, and stop at an image; the report and the images looked at."""
+    """Check, and stop at an image; returns the report and the images read."""
     looked = []
     look = data_check.problem_of
 
@@ -287,12 +287,12 @@ def test_stopped_and_started_again(many, tmp_path):
     assert list(part.problems) == [
         f'{tmp_path}/{n}.jpg' for n in (3, 300, 599)
     ]
-    # Once more: everything, as images may have been repaired since.
+    # A further run checks all, since images may have been repaired.
     for number in (3, 300, 599):
         (tmp_path / f'{number}.jpg').write_bytes(jpeg(1, 8))
     part, looked, _ = run_many(many, tmp_path)
     assert (len(looked), part.problems) == (600, {})
-    # Another way of looking takes nothing over.
+    # Another kind of check starts from the beginning.
     run_many(many, tmp_path, stop_at=550)
     assert len(run_many(many, tmp_path, images='decode')[1]) == 600
     assert len(run_many(many, tmp_path)[1]) == 600 - 512
@@ -337,7 +337,7 @@ def test_many_problems_are_counted_and_some_named(many, tmp_path):
     assert '... and 595 more' in page
 
 
-def test_images_of_an_earlier_part_are_not_looked_at_again(many, tmp_path):
+def test_images_of_an_earlier_part_are_not_read_again(many, tmp_path):
     check = DataCheck(tmp_path, layouts=(), more=dict(A=many, B=many))
     first, second = (report.parts[0] for report in check.run())
     assert (first.to_check, second.to_check) == (600, 0)
@@ -361,12 +361,12 @@ def test_sets_that_cannot_be_read(tmp_path):
     assert 'not single images' in errors[0]
     assert 'NoSuchDataset' in errors[1]
     assert 'none.csv' in errors[2]
-    assert all(errors)
+    assert 'unknown' in errors[3]
     assert has_problems(reports)
 
 
 def test_split_with_an_image_root(tmp_path, write_faces):
-    """What build_split wrote, beside other sets."""
+    """Output of build_split next to other data sets."""
     from fer_ssl.data_preparation.split_builder import SplitRecipe, build_split
 
     kwargs = write_faces([(f'{i}.png', 'anger', 'train') for i in range(9)])
@@ -390,7 +390,7 @@ def test_split_with_an_image_root(tmp_path, write_faces):
 
 
 def test_sets_with_other_classes(tmp_path, write_faces):
-    """Their manifests say which."""
+    """Their manifests list the classes."""
     from fer_ssl.data_preparation.split_builder import SplitRecipe, build_split
 
     classes = ('anger', 'bored')
@@ -410,7 +410,7 @@ def test_sets_with_other_classes(tmp_path, write_faces):
 
 
 def test_fer_plus_folders_without_images(tmp_path):
-    """The owners' repository has them, with lists alone."""
+    """The owners' repository has these folders with the lists only."""
     write_fer_plus(tmp_path, as_text=True)
     (tmp_path / 'data/FER2013Train').mkdir(parents=True)
     (tmp_path / 'data/FER2013Train/label.csv').touch()
@@ -461,7 +461,7 @@ def test_folders_with_many_images_are_not_searched(tmp_path):
 
 
 def test_home_of_aff_wild2(tmp_path):
-    """Annotations and crops beside each other, or one in the other."""
+    """Annotations and crops next to each other, or one inside the other."""
     for annotations, crops in (
         ('x/ann/EXPR_Recognition_Challenge', 'x/cropped_aligned'),
         ('y/VA_Estimation_Challenge', 'y/crops/cropped_aligned'),
@@ -558,7 +558,7 @@ def test_tool_finds_a_data_set_of_the_user(tmp_path):
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGKILL])
 def test_tool_is_stopped(many, tmp_path, number):
-    """Ctrl-C, with processes at work, and a kill: both go on."""
+    """A run that was ended by Ctrl-C or killed is resumed."""
     code = f"""
 import time
 from fer_ssl.data_preparation.check import data_check
@@ -586,7 +586,7 @@ runpy.run_path({str(TOOL)!r}, run_name='__main__')
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        # A shell in the background has Ctrl-C ignored, and so its children.
+        # A background shell and its children ignore Ctrl-C.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     state = tmp_path / 'work_dirs/data_check.json'

@@ -17,6 +17,7 @@ from fer_ssl.datasets.containers.record_io import (
     write_index,
 )
 from fer_ssl.utils.open_files import DamagedFileError, OpenFiles
+from tests.helpers.annotation_fuzz import REPEATABLE
 from tests.helpers.record_io_files import (
     MAGIC,
     frame,
@@ -68,10 +69,10 @@ PIECES = st.lists(
 ).map(b''.join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(REPEATABLE, max_examples=300)
 @given(payloads=st.lists(PIECES, min_size=1, max_size=4))
 def test_any_payload_survives(folder, payloads):
-    """Records that hold the magic number, by dmlc's writer and by ours."""
+    """Records that contain the magic number survive dmlc's writer and ours."""
     records = [(i, pack(0.0, i, p)) for i, p in enumerate(payloads)]
     write_records(folder, records)
     path = str(folder / 'own.rec')
@@ -86,7 +87,7 @@ def test_any_payload_survives(folder, payloads):
         assert file.read(key).image == payload
 
 
-def test_magic_number_cuts_the_record(tmp_path):
+def test_magic_number_splits_the_record(tmp_path):
     record = MAGIC_BYTES + b'abcd' + MAGIC_BYTES + MAGIC_BYTES + b'xy'
     data = frame(record)
     kinds = []
@@ -166,7 +167,7 @@ def pieces_of_a_file():
     return st.lists(piece, max_size=6).map(b''.join)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(REPEATABLE, max_examples=500)
 @given(data=pieces_of_a_file(), offset=st.integers(0, 80))
 def test_any_bytes_are_parsed_or_refused(folder, data, offset):
     path = folder / 'a.rec'
@@ -189,7 +190,7 @@ INDEX_LINES = st.one_of(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(REPEATABLE, max_examples=500)
 @example(data=b'\x1c0\t0')
 @given(data=st.lists(INDEX_LINES, max_size=6).map(b''.join))
 def test_any_index_is_parsed_or_refused(folder, data):
@@ -206,7 +207,7 @@ def test_any_index_is_parsed_or_refused(folder, data):
         assert list(zip(keys.tolist(), offsets.tolist())) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(REPEATABLE, max_examples=200)
 @given(data=pieces_of_a_file(), index=st.lists(INDEX_LINES, max_size=4))
 def test_any_pair_of_files_opens_or_is_refused(folder, data, index):
     (folder / 'a.rec').write_bytes(data)
@@ -244,14 +245,14 @@ def test_missing_files(tmp_path):
         RecordIOFile(str(tmp_path / 'train.rec')).image_keys()
 
 
-def test_cut_off_files(tmp_path):
+def test_truncated_files(tmp_path):
     write_ms1m(tmp_path)
     path = tmp_path / 'train.rec'
     data, lines = path.read_bytes(), (tmp_path / 'train.idx').read_text()
     path.write_bytes(data[:-300])
     with pytest.raises(DamagedFileError, match=r'train\.rec: byte \d+: a rec'):
         RecordIOFile(str(path)).image_keys()
-    # The record of the header begins in the file, but is not whole.
+    # The header record begins in the file but is truncated.
     path.write_bytes(data[:-3])
     with pytest.raises(DamagedFileError, match=r'byte \d+: 32 bytes should'):
         RecordIOFile(str(path)).image_keys()
@@ -294,7 +295,7 @@ def test_processes_open_the_file_themselves(tmp_path, method):
 
 
 def test_threads_and_many_files(tmp_path):
-    """Fewer descriptors than files, used by several threads at a time."""
+    """Several threads read more files than there are descriptors."""
     paths = []
     for number in range(9):
         path = tmp_path / f'{number}.bin'

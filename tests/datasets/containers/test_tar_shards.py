@@ -30,7 +30,7 @@ PIPELINE = [dict(type='LoadImageFromFile'), dict(type='PackInputs')]
 
 
 class Items(BaseDataset):
-    """Items as they are given."""
+    """Data set of the given items."""
 
     METAINFO = dict(classes=CLASSES)
 
@@ -187,7 +187,7 @@ def test_labeled_and_unlabeled_part(faces, tmp_path):
 
 
 def test_truth_of_unlabeled_faces(write_faces, tmp_path):
-    """It is kept for the log, and never becomes a label."""
+    """The truth is kept for the log and never becomes a label."""
     kwargs = dict(subset='unlabeled', labeled_per_class=2)
     faces = FaceDataset(**write_faces(ROWS), **kwargs)
     (shard,) = write_shards(faces, [tmp_path / 'shards']).shards
@@ -203,7 +203,7 @@ def test_truth_of_unlabeled_faces(write_faces, tmp_path):
 
 
 def test_several_sets_as_one(write_faces, tmp_path):
-    """What is known of unlabeled faces does not become a label here either."""
+    """The truth of unlabeled faces does not become a label here either."""
     files = write_faces(ROWS)
     unlabeled = FaceDataset(**files, subset='unlabeled', labeled_per_class=2)
     twice = ConcatDataset([unlabeled, unlabeled])
@@ -220,7 +220,7 @@ def test_several_sets_as_one(write_faces, tmp_path):
         write_shards(both, [tmp_path / 'other'])
 
 
-def test_boxes_in_a_part_only(tmp_path):
+def test_boxes_in_one_part_only(tmp_path):
     mixed = boxed_faces(tmp_path, [(1, 2, 30, 31), None])
     with pytest.raises(
         ValueError, match=r'1\.png: only some faces have a box'
@@ -277,7 +277,7 @@ def test_interrupted_writing_goes_on(faces, tmp_path, stop_at):
         assert counted.call_count < 20
     whole, resumed = files_in(tmp_path / 'whole'), files_in(out)
     assert whole == resumed
-    # Killed between the manifest and the end: the same again.
+    # Killed between the manifest and the end: the result is the same.
     with pytest.raises(FileExistsError, match='finished shards'):
         write_shards(faces, [out], 9000)
 

@@ -26,14 +26,14 @@ AFFECTNET_HEADER = (
     'facial_landmarks,expression,valence,arousal'
 ).split(',')
 
-#: Number of the image -> expression, in no order.
+#: Number of the image -> expression, unordered.
 AFFECTNET_2021 = {10: 0, 2: 1, 0: 7, 33: 8, 4: 10, 5: 6}
 
 
 def write_affectnet_2017(
     root: Path, train_header: bool = True, val_header: bool = False
 ) -> dict:
-    """The validation file mostly lacks the header that the other one has."""
+    """The validation file often lacks the header of the training file."""
     lists = root / 'Manually_Annotated_file_lists'
     lists.mkdir(parents=True)
     for name, rows, header in (
@@ -58,7 +58,7 @@ def write_affectnet_2017(
 
 
 def write_affectnet_2021(root: Path) -> dict:
-    """Numbers of expressions as texts and as numbers, both arrays 0-d."""
+    """Expressions as text and as numbers, both in 0-d arrays."""
     for folder in ('train_set', 'val_set'):
         annotations = root / folder / 'annotations'
         annotations.mkdir(parents=True)

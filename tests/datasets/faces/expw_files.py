@@ -9,7 +9,7 @@ EXPW = [
     ('angry_actor_104.jpg', 0, 2, 10, 22, 14, 22.9362, 0),
     ('angry_actor_104.jpg', 1, 5, 20, 30, 15, 40.1, 3),  # a second face
     ('awe_boss_75.jpg', 0, -3, -5, 60, 50, 8.05, 6),  # beyond the image
-    ('awe_boss_75.jpg', 0, -3, -5, 60, 50, 8.05, 6),  # the line again
+    ('awe_boss_75.jpg', 0, -3, -5, 60, 50, 8.05, 6),  # repeated line
     ('sad_girl_1.jpg', 2, 4, 6, 16, 14, 60, 4),
     ('sad_girl_2.jpg', 0, 9, 9, 9, 20, 60, 4),  # an empty box
 ]

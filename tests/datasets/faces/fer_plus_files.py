@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-#: usage, image, votes. The numbers fall behind the rows after row 4.
+#: usage, image, votes. Image numbers lag behind row numbers after row 4.
 FER_PLUS = [
     ('Training', 'fer0000000.png', (4, 0, 0, 1, 3, 2, 0, 0, 0, 0)),
     ('Training', 'fer0000001.png', (6, 0, 1, 1, 0, 0, 0, 0, 2, 0)),

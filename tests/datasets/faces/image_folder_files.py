@@ -6,7 +6,7 @@ from tests.helpers.image_files import save_image
 
 
 def write_image_folder(root: Path, images: dict[str, int]) -> dict:
-    """``images`` of each folder; beside them what file managers leave."""
+    """Write ``images`` of each folder, and what file managers leave there."""
     for folder, number in images.items():
         for i in range(number):
             save_image(root / folder / f'{i}.jpg', i)

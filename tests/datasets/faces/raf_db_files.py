@@ -17,7 +17,7 @@ RAF_DB = [
 def write_raf_db(root: Path) -> dict:
     (root / 'EmoLabel').mkdir(parents=True)
     lines = [f'{image} {label}' for image, label in RAF_DB]
-    # As shipped: lines end as on Windows, the last one does not end.
+    # As shipped: Windows line ends, but none after the last line.
     text = '\r\n'.join(lines).encode()
     (root / 'EmoLabel/list_patition_label.txt').write_bytes(text)
     for number, (image, _) in enumerate(RAF_DB):

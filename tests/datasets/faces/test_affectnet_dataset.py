@@ -14,7 +14,6 @@ from fer_ssl.datasets.faces.affectnet_dataset import (
     read_npy_release,
 )
 from tests.datasets.faces.affectnet_files import (
-    AFFECTNET_2021,
     AFFECTNET_HEADER,
     write_affectnet_2017,
     write_affectnet_2021,
@@ -42,7 +41,7 @@ def test_2017(tmp_path, header):
         ('2/cc.png', 1),
     ]
     assert dataset.get_data_info(2)['box'] == (-4, 10, 46, 50)
-    # One without an expression to learn, one with; one with an empty box.
+    # Boxes are missing or empty, with and without an expression to learn.
     message = log.call_args.args[0]
     assert 'left out as they have no box' in message
     assert 'training.csv: 3 faces' in message
@@ -302,8 +301,7 @@ def test_2021_is_read_quickly(tmp_path):
             (annotations / f'{number}_exp.npy').write_bytes(content)
     start = time.process_time()
     faces, _ = read_npy_release(str(images))
-    # 290,000 of them within a minute of one processor, a hundred times less
-    # than this would be noticed.
+    # All 290,000 images must take less than a minute on one processor.
     assert (time.process_time() - start) / 4000 < 60 / 290_000
     np.testing.assert_array_equal(faces.labels, codes)
 
@@ -318,7 +316,3 @@ def test_missing_file(tmp_path):
     (tmp_path / 'Manually_Annotated_Images').mkdir()
     with pytest.raises(FileNotFoundError, match='training.csv.*data_root'):
         DATASETS.build(dict(type='AffectNetDataset', data_root=str(tmp_path)))
-
-
-def test_number_of_the_builder():
-    assert sorted(AFFECTNET_2021.values()) == [0, 1, 6, 7, 8, 10]

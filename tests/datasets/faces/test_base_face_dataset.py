@@ -105,7 +105,7 @@ def test_is_readable(tmp_path):
     assert readable == [True, False, False, False]
 
 
-def test_travels_to_workers(build):
+def test_workers_get_the_same_items(build):
     dataset = build()
     copy = pickle.loads(pickle.dumps(dataset))
     assert copy.get_data_info(0) == dataset.get_data_info(0)

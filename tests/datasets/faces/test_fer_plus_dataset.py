@@ -38,7 +38,7 @@ def items(dataset):
 def test_majority(tmp_path):
     files = write_fer_plus(tmp_path)
     train = DATASETS.build(files)
-    # Row 0 has no majority, row 5 contempt, row 6 'unknown', row 8 a draw.
+    # Row 0 has no majority, row 5 contempt, row 6 'unknown', row 8 a tie.
     assert items(train) == [
         ('FER2013Train/fer0000001.png', 0),
         ('FER2013Train/fer0000003.png', 4),
@@ -65,7 +65,7 @@ def test_plurality_and_options(tmp_path):
     ]
 
 
-def test_unlabeled_faces_without_those_that_are_none(tmp_path):
+def test_unlabeled_rows_without_a_face_are_left_out(tmp_path):
     files = write_fer_plus(tmp_path)
     unlabeled = DATASETS.build(dict(files, subset='unlabeled', split='train'))
     numbers = [int(name[-6:-4]) for name, _ in items(unlabeled)]
@@ -97,7 +97,7 @@ def test_pixels_go_by_row_not_by_the_number_in_the_name(tmp_path):
             pipeline=LOAD,
         )
     )
-    # fer0000004.png, contempt, stands in row 5.
+    # fer0000004.png, contempt, is in row 5.
     np.testing.assert_array_equal(
         dataset[3]['img'], np.repeat(fer2013_pixels(5)[..., None], 3, 2)
     )
@@ -127,14 +127,14 @@ def test_text_of_another_form(tmp_path):
 def test_votes_by_hand(rows):
     majority = count_votes(np.array(rows), 'majority')
     plurality = count_votes(np.array(rows), 'plurality')
-    for votes, most_by_half, most in zip(rows, majority, plurality):
+    for votes, absolute, relative in zip(rows, majority, plurality):
         kept = {i: n for i, n in enumerate(votes) if n > 1}
         wins = [i for i in kept if kept[i] > sum(kept.values()) / 2]
-        assert most_by_half == (wins[0] if wins else -1)
+        assert absolute == (wins[0] if wins else -1)
         best = [i for i in kept if kept[i] == max(kept.values())]
-        assert most == (best[0] if len(best) == 1 else -1)
+        assert relative == (best[0] if len(best) == 1 else -1)
         if wins:
-            assert most == most_by_half
+            assert relative == absolute
 
 
 REPEATED = (
@@ -298,7 +298,7 @@ def test_fuzz_pixels(tmp_path):
     rows = b'\n'.join(good) + b'\n'
 
     def parse(path):
-        # Only the number of rows, wrong as a whole, has no line.
+        # A wrong number of rows has no line to name.
         try:
             read_pixel_paths(path, USAGES[:2], 'votes.csv')
         except ValueError as error:
@@ -332,7 +332,7 @@ GOOD = ' '.join(['255'] * 2304)
 @pytest.mark.parametrize(
     'text', ['', GOOD[:-4], f'{GOOD} 1', f'256{GOOD[3:]}', f'-1{GOOD[3:]}']
 )
-def test_pixels_that_are_none(tmp_path, text):
+def test_invalid_pixels(tmp_path, text):
     path = tmp_path / 'x.csv'
     path.write_text(text)
     image = pixel_text_path(str(path), 0, len(text))

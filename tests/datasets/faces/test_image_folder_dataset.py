@@ -95,14 +95,14 @@ def test_folder_that_is_not_known(tmp_path, folder, options):
         DATASETS.build(dict(files, **options))
 
 
-def test_class_that_is_not_wanted_is_reported(tmp_path):
+def test_unused_class_is_reported(tmp_path):
     files = write_image_folder(tmp_path, {'sad': 1, 'contempt': 1})
     with patch('fer_ssl.labels.print_log') as log:
         assert len(DATASETS.build(files)) == 1
     assert 'contempt has no class' in log.call_args.args[0]
 
 
-def test_nothing_there(tmp_path):
+def test_empty_or_missing_folder(tmp_path):
     arguments = dict(EIGHT, data_root=str(tmp_path))
     with pytest.raises(ValueError, match='one folder per class'):
         DATASETS.build(arguments)

@@ -81,7 +81,7 @@ def test_choice_is_even(count, fraction):
     assert len(chosen) == max(round(fraction * count), 1)
     assert (np.diff(chosen) > 0).all()
     assert 0 <= chosen[0] and chosen[-1] < count
-    # Every person of m images keeps its share of them, up to two.
+    # Every person keeps this fraction of its images, to within two.
     person = np.arange(count) // 40
     per_person = np.bincount(person[chosen], minlength=person[-1] + 1)
     expected = np.bincount(person) * len(chosen) / count
@@ -122,7 +122,7 @@ def test_file_whose_first_image_has_key_5(tmp_path):
 
 @pytest.fixture
 def damaged(tmp_path):
-    """Image 2 is no image, record 3 has lost its frame, image 4 is cut."""
+    """Image 2 is not an image, record 3 lost its frame, image 4 is cut."""
     whole = jpeg(9)
     write_ms1m(tmp_path, people=(6,), images={2: b'no image', 4: b''})
     path = tmp_path / 'train.rec'
@@ -209,7 +209,7 @@ def test_lazy_subset_and_seeded_draws(tmp_path):
 
 
 def test_workers_need_no_index(tmp_path):
-    """The address carries the offset: no worker reads 100 MB of index."""
+    """Addresses carry the offset, so no worker reads 100 MB of index."""
     write_ms1m(tmp_path)
     dataset = RecordIODataset(data_root=str(tmp_path), pipeline=PIPELINE)
     target = 'fer_ssl.datasets.containers.record_io.read_index'

@@ -57,7 +57,7 @@ def test_balanced_batches(batch_size, world_size):
         values = [union[c] for c in range(7)]
         assert max(values) - min(values) <= 1
         total += union
-    # 14 steps hold a multiple of 7 samples: equal over time, exactly.
+    # 14 steps draw a multiple of 7 samples, so classes are exactly equal.
     assert len(set(total.values())) == 1
 
 
@@ -120,7 +120,7 @@ def test_dataset_without_labels():
 
 @pytest.mark.parametrize('cls', [ClassBalancedSampler, InfiniteShuffleSampler])
 def test_a_new_seed_takes_effect_within_a_pass(cls):
-    """As when a run without a seed of its own resumes with the saved one."""
+    """This happens when a run without a seed resumes with the saved seed."""
     sampler = make(cls, seed=1)
     sampler.index_at(5)
     sampler.seed = 2

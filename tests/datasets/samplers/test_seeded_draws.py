@@ -37,7 +37,7 @@ def test_a_draw_decides_all_random_numbers(config):
     assert two[3, 7, 100]['path'] != first['path']
 
 
-def test_it_passes_for_the_dataset(config):
+def test_wrapper_behaves_like_the_dataset(config):
     draws = SeededDraws(config, stream=3)
     assert len(draws) == 4
     assert draws.metainfo['classes'] == ('neutral', 'anger', 'happiness')
@@ -50,7 +50,7 @@ def test_it_passes_for_the_dataset(config):
         draws.get('nothing_like_that')
 
 
-def test_it_is_found_in_every_scope(config):
+def test_registered_in_every_scope(config):
     assert isinstance(
         DATASETS.build(dict(type='SeededDraws', dataset=config)), SeededDraws
     )

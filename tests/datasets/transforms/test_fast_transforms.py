@@ -1,4 +1,4 @@
-"""The fast transforms do what the ones of mmcv and mmpretrain do."""
+"""The fast transforms equal those of mmcv and mmpretrain."""
 
 from pathlib import Path
 
@@ -142,7 +142,7 @@ def test_jitter_draws_factors_and_order():
 
 
 def pair(kind, **kwargs):
-    """A fast transform and the one that it stands for."""
+    """A fast transform and the one that it replaces."""
     return (
         TRANSFORMS.build(dict(type=f'Fast{kind}', **kwargs)),
         TRANSFORMS.build(dict(type=kind, **kwargs)),
@@ -204,7 +204,7 @@ def policies():
 
 @pytest.mark.parametrize('number', range(13))
 def test_each_policy_of_the_config(number):
-    """Same seed, same image, but for rounding."""
+    """The same seed gives the same image, except for rounding."""
     policy = dict(policies()[number], prob=0.8)
     kwargs = dict(magnitude_level=7, magnitude_std=0.5, total_level=10)
     fast, slow = pair(
@@ -216,7 +216,9 @@ def test_each_policy_of_the_config(number):
         own = results_of(fast, seed, image)['img']
         state = np.random.rand()
         expected = results_of(slow, seed, image)['img']
-        assert np.random.rand() == state  # as many random numbers were drawn
+        assert (
+            np.random.rand() == state
+        )  # the same number of random numbers was drawn
         largest = 1 if cv2.__version__ >= '5' else 9
         assert difference(own, expected).max() <= largest
         unlike += (own != image).any()
@@ -236,7 +238,7 @@ def test_chain_of_policies():
         own = results_of(fast, seed, smooth)['img']
         expected = results_of(slow, seed, smooth)['img']
         errors.append(difference(own, expected).mean())
-    # a look-up behind a rounding may move single values further
+    # a lookup table may amplify a rounding difference
     assert np.median(errors) < 0.5
     assert np.mean(errors) < 1.5
     assert repr(fast).startswith('FastRandAugment(num_policies=3')

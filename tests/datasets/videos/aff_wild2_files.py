@@ -1,4 +1,4 @@
-"""Aff-Wild2 as its owners ship it, a few frames per video, traps included.
+"""Aff-Wild2 as its owners ship it, with a few frames and all edge cases.
 
 ::
 
@@ -55,7 +55,7 @@ def frames(first, last, without=()):
 
 
 def scene():
-    """Fresh videos with every trap; labels are random, the same each time."""
+    """New videos with every edge case; labels are random but reproducible."""
     videos = [
         Video('1-30-1280x720', 'Train_Set', 12, (frames(1, 12),)),
         # two people of one video, crops missing at both ends and between
@@ -73,7 +73,7 @@ def scene():
         Video(
             'video59', 'Validation_Set', 8, (frames(1, 4), frames(4, 8, [7]))
         ),
-        # of the test set the example says one frame more than there are
+        # the example of the test set lists one frame more than there are
         Video('2-30-640x360', 'test', 9, (frames(1, 8, [5]),)),
         Video('video92', 'test', 5, ((), frames(1, 5))),
     ]

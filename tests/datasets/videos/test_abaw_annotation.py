@@ -2,7 +2,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer_ssl.datasets.videos.abaw_annotation import (
@@ -17,15 +17,11 @@ from tests.datasets.videos.aff_wild2_files import (
     random_labels,
     write_annotation,
 )
+from tests.helpers.annotation_fuzz import REPEATABLE
 
 TRACKS = ('EXPR', 'VA', 'AU')
 ZEROS = {'EXPR': '0', 'VA': '0,0', 'AU': ','.join('0' * 12)}
-FUZZ = settings(
-    deadline=None,
-    max_examples=300,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+FUZZ = settings(REPEATABLE, max_examples=300)
 
 
 def read(tmp_path, track, data):

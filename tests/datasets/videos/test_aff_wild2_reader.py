@@ -98,7 +98,7 @@ def test_annotation_folder_of_older_challenges(own_root):
     new, old = 'EXPR_Recognition_Challenge', 'EXPR_Classification_Challenge'
     (annotations / new).rename(annotations / old)
     assert len(read(own_root)) == 7
-    # two versions side by side: nobody can know which is meant
+    # two versions side by side are ambiguous
     shutil.copytree(annotations / old, annotations / new)
     with pytest.raises(FileNotFoundError, match='2 folders named .*ann_file'):
         read(own_root)
@@ -245,7 +245,7 @@ def test_many_folders_are_not_searched(tmp_path):
     assert found == [str(tmp_path / 'cropped_aligned')]
 
 
-def test_a_folder_of_another_user_is_passed_over(own_root, monkeypatch):
+def test_a_folder_of_another_user_is_skipped(own_root, monkeypatch):
     """lost+found, where the data root is the top of a disk."""
     (own_root / 'lost+found').mkdir()
     scandir = os.scandir
@@ -449,7 +449,7 @@ def test_without_any_face_the_folder_is_named(own_root):
 
 
 def test_thousands_of_frames_per_second(tmp_path):
-    """Listing, not looking at files: 3 million frames are a minute at most."""
+    """Lists folders but reads no files: 3 million frames take a minute."""
     rng = np.random.default_rng(0)
     folder = tmp_path / 'EXPR_Recognition_Challenge'
     for i in range(10):
@@ -463,6 +463,6 @@ def test_thousands_of_frames_per_second(tmp_path):
             os.close(os.open(crops / f'{frame:05d}.jpg', os.O_CREAT))
     start = time.process_time()
     dataset = build(tmp_path, split='train')
-    # Some 500,000 on one core of 2020s; the margin is for a busy machine.
+    # One core of a 2020s CPU reads about 500,000; other jobs may run.
     assert 20_000 / (time.process_time() - start) > 50_000
     assert dataset.has_face.all()

@@ -49,7 +49,7 @@ def test_frames(tmp_path, official):
     assert dataset.get_gt_labels().tolist() == [0, 0, 0, 3, 3, 4]
     starts = [dataset.get_data_info(i)['start'] for i in range(6)]
     assert starts == [0, 1, 3, 1, 2, 0]
-    # The builder draws the number of the frame.
+    # `write_dfew` colors each frame by its number.
     blue = [round(item['img'][..., 0].mean()) for item in dataset]
     np.testing.assert_allclose(blue, [1, 2, 4, 2, 3, 1], atol=2)
 

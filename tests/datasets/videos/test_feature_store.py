@@ -52,7 +52,7 @@ def test_a_store_being_replaced_is_not_finished(tmp_path):
         FeatureStore(path)
 
 
-def test_store_from_before_valid_frames_were_written_down(tmp_path):
+def test_old_store_without_valid_frames(tmp_path):
     writer = FeatureStoreWriter(str(tmp_path))
     writer.create(1, 2)
     writer.finish(INDEX)

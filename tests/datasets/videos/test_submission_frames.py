@@ -2,7 +2,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer_ssl.datasets.videos.submission_frames import (
@@ -10,13 +10,9 @@ from fer_ssl.datasets.videos.submission_frames import (
     read_frame_list,
 )
 from tests.datasets.videos.aff_wild2_files import example_header, write_example
+from tests.helpers.annotation_fuzz import REPEATABLE
 
-FUZZ = settings(
-    deadline=None,
-    max_examples=300,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+FUZZ = settings(REPEATABLE, max_examples=300)
 
 
 def read(tmp_path, text):
@@ -39,7 +35,7 @@ def test_example(tmp_path, track):
 
 
 def test_example_of_its_own_order(tmp_path):
-    """Rows are kept as they stand, gaps and turns included."""
+    """Rows keep their order, including gaps and swapped frames."""
     rows = ['b/00003.jpg', 'a/00001.jpg', 'b/00001.jpg', 'a/100000.jpg']
     text = '\r\n'.join(['image_location,valence,arousal', *rows])
     frames = read(tmp_path, text)

@@ -75,7 +75,7 @@ def test_items_and_padding(write_videos):
     assert items[2]['img_paths'][1].endswith('frames/short/00002.png')
 
 
-def test_clips_of_no_use_are_left_out(write_videos):
+def test_useless_clips_are_left_out(write_videos):
     files = write_videos({'a': '00??....', 'none': '....'})
     train = VideoClipDataset(**files, window=2)
     assert train.data_list.tolist() == [[0, 0]]
@@ -187,7 +187,7 @@ def test_streams_side_by_side(write_videos, tmp_path):
 
 
 def test_frames_with_any_stream_are_valid(write_videos, tmp_path):
-    """Stores know which frames they hold: not the annotation's faces."""
+    """Validity comes from the stores, not from the annotated faces."""
     files = write_videos({'a': '0.1.?.', 'b': '..'})
     plain = VideoClipDataset(**files, test_mode=True)
     rows = np.flatnonzero(plain.has_face)
@@ -290,5 +290,5 @@ def test_thousands_of_clips_per_second(write_videos, tmp_path):
     start = time.process_time()
     for i in range(len(dataset)):
         dataset[i]
-    # Some 10,000 on one core of 2020s; the margin is for a busy machine.
+    # One core of a 2020s CPU reads about 10,000; other jobs may run.
     assert len(dataset) / (time.process_time() - start) > 1000

@@ -76,7 +76,7 @@ def random_videos(num_videos=300, seed=0):
 
 
 def imbalance(folds, counts):
-    """Largest deviation of a fold's share of a class from an even one."""
+    """Largest deviation of a fold's fraction of a class from 1 / folds."""
     folds, counts = np.array(folds), np.array(counts, dtype=float)
     num_folds = folds.max() + 1
     shares = np.stack([counts[folds == f].sum(0) for f in range(num_folds)])
@@ -96,7 +96,7 @@ def test_groups_stay_together_and_classes_are_even():
             assert folds[name.replace('_left', '_right')] == fold
     own = imbalance(list(folds.values()), list(counts.values()))
     assert own < 0.01
-    # more even than the one of scikit-learn, which groups and stratifies too
+    # more even than StratifiedGroupKFold of scikit-learn
     labels = np.concatenate(list(videos.values()))
     lengths = [len(x) for x in videos.values()]
     groups = np.repeat([source_video(name) for name in videos], lengths)

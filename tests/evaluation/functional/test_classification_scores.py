@@ -55,7 +55,7 @@ def test_uar_is_the_balanced_accuracy():
 
 
 def test_absent_class_counts_as_zero():
-    # two of five classes occur and are all right: 2 / 5, not 2 / 2
+    # two of five classes occur, all correct: 2 / 5, not 2 / 2
     scores = scores_from_confusion(
         confusion_matrix([0, 1, 1], [0, 1, 1], 5), CLASSES
     )

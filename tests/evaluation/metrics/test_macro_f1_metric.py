@@ -1,24 +1,21 @@
-import os
-import socket
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-import torch.distributed
-from mmengine.dataset import DefaultSampler
-from mmengine.evaluator import Evaluator
 from mmengine.registry import METRICS
 from mmengine.structures import BaseDataElement
 
-import fer_ssl
 from fer_ssl.evaluation import (
     MajoritySmoothing,
     VideoPredictions,
     confusion_matrix,
     scores_from_confusion,
+)
+from tests.helpers.metrics import (
+    act_as_rank,
+    evaluate,
+    evaluate_on_ranks,
+    evaluate_part,
+    windows_over,
 )
 
 CLASSES = ('neutral', 'anger', 'disgust', 'fear')
@@ -51,36 +48,12 @@ def video_meta():
     return dict(classes=CLASSES, videos=videos)
 
 
-def window_samples(width=5, stride=3):
-    """Windows over the videos of `video_meta`, some past the end."""
+def window_samples():
     rng = np.random.default_rng(2)
-    samples = []
-    for name, labels in video_meta()['videos'].items():
-        if name == 'no face':
-            continue
-        last = max(len(labels) - width, 0)
-        for start in sorted({*range(0, last, stride), last}):
-            frames = np.arange(start, start + width)
-            valid = (frames < len(labels)) & (frames % 4 != 3)
-            scores = rng.dirichlet(np.ones(4), width)
-            samples.append(
-                dict(
-                    video=name,
-                    start=start,
-                    pred_score=torch.tensor(scores),
-                    valid=torch.tensor(valid),
-                )
-            )
-    return samples
-
-
-def evaluate(metric, samples, meta, batch_size=4):
-    """One process, as an Evaluator does it."""
-    evaluator = Evaluator(metric)
-    evaluator.dataset_meta = meta
-    for i in range(0, len(samples), batch_size):
-        evaluator.process(samples[i : i + batch_size])
-    return evaluator.evaluate(len(samples))
+    return windows_over(
+        video_meta()['videos'],
+        lambda labels: rng.dirichlet(np.ones(4), len(labels)),
+    )
 
 
 # ------------------------------------------------------------------ images
@@ -132,22 +105,12 @@ def test_padding_of_the_sampler_is_dropped(monkeypatch, size):
         confusions.append(confusion.clone())
         confusion.fill_(1)  # the score itself does not matter here
 
+    monkeypatch.setattr(
+        'fer_ssl.evaluation.metrics.macro_f1_metric.all_reduce', remember
+    )
     for rank in range(4):
-        for module in (
-            'mmengine.dataset.sampler',
-            'fer_ssl.evaluation.metrics.frame_prediction_metric',
-        ):
-            monkeypatch.setattr(
-                f'{module}.get_dist_info', lambda r=rank: (r, 4)
-            )
-        monkeypatch.setattr(
-            'fer_ssl.evaluation.metrics.macro_f1_metric.all_reduce', remember
-        )
-        metric = build()
-        metric.dataset_meta = image_meta()
-        for i in DefaultSampler(samples, shuffle=False, seed=0):
-            metric.process(None, [samples[i]])
-        metric.evaluate(size)
+        act_as_rank(monkeypatch, rank, 4)
+        evaluate_part(build(), samples, image_meta())
     truth = np.array([int(s['gt_label']) for s in samples])
     predicted = np.array([int(s['pred_score'].argmax()) for s in samples])
     np.testing.assert_array_equal(
@@ -257,58 +220,19 @@ def test_unlabeled_videos_are_written_but_not_scored(tmp_path):
 # --------------------------------------------------------------- two ranks
 
 
-def run_rank(rank, port, folder):
-    torch.distributed.init_process_group(
-        'gloo',
-        init_method=f'tcp://127.0.0.1:{port}',
-        rank=rank,
-        world_size=2,
-    )
-    results = []
-    for samples, meta in (
+def test_two_ranks_equal_one(tmp_path):
+    cases = [
         (image_samples(21), image_meta()),
         (window_samples()[:7], video_meta()),
-    ):
-        metric = build(collect_dir=f'{folder}/parts{len(results)}')
-        metric.dataset_meta = meta
-        metric.keeps_scored = True
-        for i in DefaultSampler(samples, shuffle=False, seed=0):
-            metric.process(None, [samples[i]])
-        results.append(metric.evaluate(len(samples)))
-        if not results[1:]:  # the images
-            results[0]['scored'] = metric.scored
-    torch.save(results, f'{folder}/{rank}.pth')
-    torch.distributed.destroy_process_group()
-
-
-def test_two_ranks_equal_one(tmp_path):
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    # the package under test, whether it is installed or not
-    package = str(Path(fer_ssl.__file__).parents[1])
-    ranks = [
-        subprocess.Popen(
-            [sys.executable, __file__, str(rank), str(port), str(tmp_path)],
-            env={**os.environ, 'PYTHONPATH': package},
-        )
-        for rank in range(2)
     ]
-    expected = [
-        evaluate(build(), image_samples(21), image_meta()),
-        evaluate(build(), window_samples()[:7], video_meta()),
-    ]
-    assert [process.wait(timeout=120) for process in ranks] == [0, 0]
-    # what was scored is on the first rank, in the order of the data set
+    expected = [evaluate(build(), *case) for case in cases]
+    config = dict(type='MacroF1Metric')
+    found = evaluate_on_ranks([(config, *case) for case in cases], tmp_path)
+    # What was scored is on the first rank, in the order of the data set.
     in_order = [
         (int(sample['gt_label']), int(sample['pred_score'].argmax()))
         for sample in image_samples(21)
     ]
-    for rank, scored in enumerate((in_order, None)):
-        found = torch.load(tmp_path / f'{rank}.pth')
-        assert found[0].pop('scored') == scored
-        assert found == expected
-
-
-if __name__ == '__main__':  # one rank of test_two_ranks_equal_one
-    run_rank(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    for results, scored in zip(found, (in_order, None)):
+        assert [scores for scores, _ in results] == expected
+        assert results[0][1] == scored

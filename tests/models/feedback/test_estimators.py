@@ -1,4 +1,4 @@
-"""Every estimator against derivatives by differences, in float64."""
+"""Every estimator against finite differences in float64."""
 
 import copy
 
@@ -49,7 +49,7 @@ def labeled_loss(student, batches):
 
 
 def coefficients(estimator, student, batches, eta, scale=1.0):
-    """What ``estimator`` says of one plain gradient step of ``student``."""
+    """Coefficients that ``estimator`` gives a plain step of ``student``."""
     (unlabeled_loss(student, batches) * scale).backward()
     estimator.before_student_step(student, batches, scale)
     with torch.no_grad():
@@ -60,7 +60,7 @@ def coefficients(estimator, student, batches, eta, scale=1.0):
     return estimator.after_student_step(student, batches, rates)
 
 
-def fall(student, batches, eta):
+def decrease(student, batches, eta):
     """L_l(theta) - L_l(theta') for one plain gradient step."""
     student = copy.deepcopy(student)
     old = labeled_loss(student, batches).item()
@@ -74,10 +74,10 @@ def fall(student, batches, eta):
 
 @pytest.mark.parametrize('kind', ESTIMATORS)
 @pytest.mark.parametrize('parts', [1, 2])
-def test_mean_coefficient_is_the_fall(student, make_batch, kind, parts):
-    """To first order in eta; sign and scale included."""
+def test_mean_coefficient_is_the_decrease(student, make_batch, kind, parts):
+    """Equal to first order in eta, including sign and scale."""
     batches = [make_batch(seed) for seed in range(parts)]
-    true = fall(student, batches, 1e-6)
+    true = decrease(student, batches, 1e-6)
     found = coefficients(kind(), student, batches, 1e-6)
     assert not any(value.requires_grad for value in found)
     if found[0].ndim == 2:
@@ -107,7 +107,7 @@ def test_dot_and_jvp_are_the_same_number(student, make_batch):
 
 def test_finite_difference_is_exact_for_a_large_step(student, make_batch):
     batches = [make_batch()]
-    true = fall(student, batches, 0.5)
+    true = decrease(student, batches, 0.5)
     (found,) = coefficients(FiniteDifferenceFeedback(), student, batches, 0.5)
     assert found.item() == pytest.approx(true, rel=1e-9)
 
@@ -128,13 +128,13 @@ def test_expected_is_the_derivative_of_the_labeled_loss(
     logits = batch.logits.weak.detach()
     true = torch.zeros_like(logits)
     for index in [(0, 0), (3, 2), (7, 1), (11, 3)]:
-        falls = []
+        decreases = []
         for change in (1e-5, -1e-5):
             moved = logits.clone()
             moved[index] += change
             batch.targets = moved.softmax(1)
-            falls.append(fall(start, [batch], eta))
-        true[index] = -(falls[0] - falls[1]) / 2e-5
+            decreases.append(decrease(start, [batch], eta))
+        true[index] = -(decreases[0] - decreases[1]) / 2e-5
         assert found[index].item() == pytest.approx(
             true[index].item(), rel=1e-5, abs=1e-12
         )
@@ -272,6 +272,6 @@ def test_finite_difference_of_no_step_is_zero_with_dropout(make_batch):
     estimator = FiniteDifferenceFeedback()
     state = torch.get_rng_state()
     estimator.before_student_step(student, batches, 1.0)
-    (fall,) = estimator.after_student_step(student, batches, {})
-    assert fall == 0
+    (decrease,) = estimator.after_student_step(student, batches, {})
+    assert decrease == 0
     assert torch.equal(torch.get_rng_state(), state)

@@ -1,4 +1,4 @@
-"""The page of a test: what it says, and that it can be read."""
+"""The HTML report of a test: its content, and its display in a browser."""
 
 import json
 import re
@@ -301,7 +301,7 @@ def test_curves_of_feedback_and_pseudo_labels(tmp_path):
 # ----------------------------------------------------------------- browser
 
 
-# a window cannot be as narrow as a telephone, a frame can
+# a window cannot be as narrow as a phone, but an iframe can
 PROBE = """<!DOCTYPE html><body>
 <iframe width="{width}" height="900" srcdoc="{page}"></iframe>
 <script>onload = () => {{

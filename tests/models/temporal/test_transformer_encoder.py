@@ -82,12 +82,12 @@ def test_training_and_inference_paths_agree():
     x = torch.randn(2, 5, 6)
     valid = torch.tensor([[1, 1, 0, 1, 0], [1, 1, 1, 1, 1]], dtype=torch.bool)
     expected = model.train()(x, valid)
-    with torch.no_grad():  # takes PyTorch's fused layers
+    with torch.no_grad():  # uses PyTorch's fused layers
         actual = model.eval()(x, valid)
     torch.testing.assert_close(actual[valid], expected[valid])
 
 
 @pytest.mark.parametrize('dims', [dict(embed_dims=9), dict(num_heads=3)])
-def test_sizes_that_cannot_be(dims):
+def test_invalid_sizes(dims):
     with pytest.raises(ValueError, match='even and a multiple'):
         encoder(**dims)

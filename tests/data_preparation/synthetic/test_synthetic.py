@@ -128,7 +128,7 @@ def test_sound_is_as_long_as_the_video(root):
 
 
 def test_prosody_follows_arousal():
-    """Pitch, loudness and tempo of one voice rise; pauses hold noise."""
+    """Pitch, loudness and tempo of one voice rise; pauses contain noise."""
     calm, aroused = [], []
     for seed in range(10):
         for arousal, found in ((0.0, calm), (1.0, aroused)):
@@ -176,7 +176,7 @@ def test_finished_data_are_kept(root):
     assert stamps == {path: path.stat().st_mtime_ns for path in stamps}
 
 
-def test_interrupted_or_other_data_are_made_anew(tmp_path):
+def test_interrupted_or_other_data_are_generated_again(tmp_path):
     out = tmp_path / 'out'
     make_synthetic(out, TINY, processes=1)
     (out / 'finished').unlink()
@@ -300,7 +300,7 @@ def test_blink_and_asymmetry_change_the_image():
     assert right[:, 26:].sum() > 2 * right[:, :22].sum()
 
 
-def test_conditions_without_spread_are_constant_apart_from_background():
+def test_conditions_without_variation_are_constant_apart_from_background():
     rng = np.random.default_rng(0)
     conditions = Conditions.sample(0.0, rng)
     assert conditions == Conditions(background=conditions.background)

@@ -1,4 +1,4 @@
-"""Losses and thresholds of the methods, against numbers worked by hand."""
+"""Losses and thresholds of the methods, against values computed by hand."""
 
 import math
 import re
@@ -23,7 +23,7 @@ from fer_ssl.models.methods import (
 )
 from fer_ssl.models.methods.ada_cm import contrastive_loss
 
-DOCS = Path(__file__).parents[2] / 'docs/methods.md'
+DOCS = Path(__file__).parents[3] / 'docs/methods.md'
 METHODS = ('PseudoLabel', 'UDA', 'FixMatch', 'FlexMatch', 'Dash', 'AdaCM')
 SIZES = dict(num_classes=3, num_labeled=4, num_unlabeled=6, max_iters=100)
 
@@ -53,7 +53,7 @@ class Network(nn.Module):
 
 
 class Logits:
-    """A network that gives each face as its logits."""
+    """Network that returns each face as its logits."""
 
     def __call__(self, inputs, mode):
         return inputs
@@ -98,7 +98,7 @@ def test_one_pass_and_a_gradient(name):
 
 @pytest.mark.parametrize('name', METHODS)
 def test_mixed_precision(name):
-    """Losses and what is remembered stay in float32, the network does not."""
+    """Losses and the method's state stay in float32, the network does not."""
     results, states = [], []
     for autocast in (False, True):
         method = TASK_UTILS.build(dict(type=name, **SIZES))
@@ -115,9 +115,8 @@ def test_mixed_precision(name):
 
 
 @pytest.mark.parametrize('name', METHODS[1:])
-def test_nothing_sure(name):
-    """The unlabeled faces then leave the network alone, but for Ada-CM's
-    contrastive loss."""
+def test_no_confident_face(name):
+    """Unlabeled faces give no gradient, except by Ada-CM's contrast."""
     options = dict(
         Dash=dict(warmup=1.0),
         FlexMatch=dict(threshold=1.1),
@@ -127,7 +126,7 @@ def test_nothing_sure(name):
     if name == 'UDA':
         options['annealing'] = None
     method = TASK_UTILS.build(dict(type=name, **options, **SIZES))
-    if name == 'FlexMatch':  # every class as common as can be
+    if name == 'FlexMatch':  # equally common classes, highest thresholds
         method.learned.copy_(torch.tensor([0, 0, 1, 1, 2, 2]))
     network = Network()
     batch = make_batch(method.num_weak_views)
@@ -138,7 +137,7 @@ def test_nothing_sure(name):
 
 
 def test_fixmatch_by_hand():
-    """Two of three faces are sure; the mean is over all three."""
+    """Two of three faces are confident; the mean is over all three."""
     labeled = logits_of([0.5, 0.25, 0.25])
     weak = logits_of([0.8, 0.1, 0.1], [0.3, 0.4, 0.3], [0.05, 0.05, 0.9])
     strong = logits_of([0.2, 0.4, 0.4], [0.1, 0.8, 0.1], [0.5, 0.4, 0.1])
@@ -208,7 +207,7 @@ def test_uda_annealing(annealing, alpha):
 
 def test_uda_leaves_out_labeled_faces_that_are_known():
     """It is the true class that counts, not the most likely one."""
-    method = UDA(annealing='linear', **SIZES)  # eta = 2/3 half way
+    method = UDA(annealing='linear', **SIZES)  # eta = 2/3 halfway
     logits = logits_of([0.8, 0.1, 0.1], [0.8, 0.1, 0.1], [0.3, 0.6, 0.1])
     loss = method.supervised_loss(logits, torch.tensor([0, 1, 1]), 50)
     expected = -(math.log(0.1) + math.log(0.6)) / 2
@@ -229,13 +228,13 @@ def test_flexmatch_thresholds_by_hand():
     method.learned.copy_(torch.tensor([0, -1, 0, 1, -1, -1]))
     beta = torch.tensor([2 / 3, 1 / 3, 0])
     assert_close(method.thresholds(), 0.9 * beta / (2 - beta))
-    # None is left: divided by the largest class.
+    # All faces have a class: counts are divided by that of the largest.
     method.learned.copy_(torch.tensor([0, 0, 0, 1, 1, 2]))
     beta = torch.tensor([1, 2 / 3, 1 / 3])
     assert_close(method.thresholds(), 0.9 * beta / (2 - beta))
 
 
-def test_flexmatch_keeps_the_last_sure_class_of_a_face():
+def test_flexmatch_keeps_the_last_confident_class_of_a_face():
     method = FlexMatch(threshold=0.8, **SIZES)
     weak = logits_of([0.9, 0.05, 0.05], [0.4, 0.5, 0.1]).detach()
     confident = method.confident(weak, torch.tensor([4, 1]), 0)
@@ -248,7 +247,7 @@ def test_flexmatch_keeps_the_last_sure_class_of_a_face():
     assert method.learned[4] == 1
     weak = logits_of([0.2, 0.3, 0.5]).detach()
     method.confident(weak, torch.tensor([4]), 2)
-    assert method.learned[4] == 1, 'not sure: the class stays'
+    assert method.learned[4] == 1, 'not confident: the class stays'
 
 
 def test_dash_takes_no_threshold():
@@ -280,7 +279,7 @@ def test_dash_threshold_by_hand():
 
 
 def test_ada_cm_by_hand():
-    """One face is sure by the mean of two views, one is not."""
+    """One face is confident in the mean of two views, one is not."""
     first = logits_of([0.9, 0.05, 0.05], [0.6, 0.2, 0.2])
     second = logits_of([0.8, 0.1, 0.1], [0.9, 0.05, 0.05])
     strong = logits_of([0.25, 0.5, 0.25], [0.1, 0.1, 0.8])
@@ -304,7 +303,7 @@ def test_ada_cm_by_hand():
     assert losses['loss_supervised'] == pytest.approx(math.log(2) / 2)
     expected = -math.log(0.25) / 2
     assert losses['loss_unsupervised'] == pytest.approx(expected)
-    # A single face has no other to be told from.
+    # A single face has no negatives.
     assert losses['loss_contrastive'] == pytest.approx(0)
 
 
@@ -315,7 +314,7 @@ def test_ada_cm_margin_after_a_pass():
     assert method.margin.tolist() == [0.5] * 3, 'half a pass'
     method.learn_margin(logits, torch.tensor([0, 2]))
     factor = 0.97 / (1 + math.exp(-1))  # the first pass
-    # Class 0: 0.9 twice; class 1: 0.7 once, below the least; class 2: none.
+    # Class 0: 0.9 twice; class 1: 0.7 once, below the minimum; class 2: none.
     assert method.margin[0].item() == pytest.approx(0.9 * factor)
     assert 0.7 * factor < 0.5
     assert method.margin[1:].tolist() == [0.5, 0.5]
@@ -342,7 +341,7 @@ def test_contrastive_loss_is_the_plain_sum():
 
 
 def test_method_of_the_docs():
-    """Logits of a sure and of an undecided face."""
+    """Logits of a confident and of an undecided face."""
     code = re.findall(r'```python\n(.*?)```', DOCS.read_text(), re.DOTALL)
     (code,) = (block for block in code if 'class Entropy' in block)
     exec(code, {})

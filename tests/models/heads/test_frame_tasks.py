@@ -17,6 +17,7 @@ from fer_ssl.models.heads import (
 )
 from fer_ssl.models.heads.frame_classifier import FrameClassifier
 from fer_ssl.models.losses import ConcordanceLoss
+from tests.helpers.reference_scores import reference_ccc
 
 ENCODER = dict(type='TCN', in_channels=6, channels=(8,), dropout=0.0)
 TASKS = dict(
@@ -52,18 +53,8 @@ def batch(task, size=(3, 7)):
     return logits, random_labels(size, task), valid
 
 
-def reference_ccc(predicted, truth):
-    """CCC by its definition, of one column, from NumPy."""
-    covariance = np.cov(predicted, truth, ddof=0)[0, 1]
-    distance = (predicted.mean() - truth.mean()) ** 2
-    return 2 * covariance / (predicted.var() + truth.var() + distance)
-
-
 def concordance_loss_by_hand(predicted, truth, known):
-    return sum(
-        1 - reference_ccc(predicted[known][:, i], truth[known][:, i])
-        for i in range(2)
-    )
+    return (1 - reference_ccc(truth[known], predicted[known])).sum()
 
 
 # ------------------------------------------------------------ valence-arousal
@@ -108,7 +99,7 @@ def test_concordance_loss_is_exact_far_from_zero():
     assert found.item() == pytest.approx(expected, rel=1e-3)
 
 
-def test_concordance_of_constants_has_gradients_that_are_numbers():
+def test_concordance_of_constants_has_finite_gradients():
     logits = torch.zeros(1, 4, 2, requires_grad=True)
     labels = torch.zeros(1, 4, 2)
     valid = torch.ones(1, 4, dtype=torch.bool)
@@ -128,7 +119,7 @@ def test_valence_and_arousal_stay_in_range():
     )
 
 
-def test_options_that_cannot_be():
+def test_invalid_options():
     with pytest.raises(ValueError, match="'sigmoid' is neither 'tanh'"):
         ValenceArousalTask(output='sigmoid')
     with pytest.raises(ValueError, match="per='video' is neither"):
@@ -218,7 +209,7 @@ def test_nothing_to_learn_from(task):
 
 
 @pytest.mark.parametrize('task', TASKS)
-def test_what_does_not_count_does_not_matter(task):
+def test_ignored_frames_do_not_matter(task):
     built = MODELS.build(dict(TASKS[task], loss_weight=3.0))
     logits, labels, valid = batch(task)
     expected = built.loss(logits, labels, valid)
@@ -248,7 +239,7 @@ def test_classifier_of_paper_b():
     torch.testing.assert_close(model.norm.running_mean, plain[1].running_mean)
     model.eval(), plain.eval()
     torch.testing.assert_close(model(junk, valid)[valid], plain(x[valid]))
-    # The variance of a single frame is none.
+    # A single frame has no variance.
     model.train()
     before = model.norm.running_var.clone()
     one = torch.zeros_like(valid)

@@ -1,3 +1,4 @@
+import re
 import runpy
 from argparse import Namespace
 from pathlib import Path
@@ -43,7 +44,7 @@ def test_formula():
     )
 
 
-def test_table():
+def test_row_of_the_table():
     first, last = (
         TOOL['table_row'](ranks, 1_000_000, options()) for ranks in (1, 64)
     )
@@ -63,3 +64,12 @@ def test_weights_of_the_config():
     weights = MODELS.build(config.model.network).parameters()
     trained = sum(x.numel() for x in weights if x.requires_grad)
     assert trained == TOOL['RESNET50_WEIGHTS']
+
+
+def test_tool(call):
+    shown = call(
+        'python {tools}/benchmark/scaling.py --step-ms=300 --bandwidth=20 '
+        '--latency=15'
+    )
+    assert '6,000,000 unlabeled faces, 48 GB' in shown
+    assert len(re.findall(r'^\| 64 \|', shown, re.M)) == 2

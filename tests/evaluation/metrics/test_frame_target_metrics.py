@@ -1,32 +1,24 @@
 """ValenceArousalMetric and ActionUnitMetric against plain references."""
 
-import os
-import socket
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-import torch.distributed
-from mmengine.dataset import DefaultSampler
-from mmengine.evaluator import Evaluator
 from mmengine.registry import METRICS
-from sklearn.metrics import f1_score
 
-import fer_ssl
 from fer_ssl.evaluation import (
     MacroF1Metric,
     ProbabilitySmoothing,
-    VideoPrediction,
     VideoPredictions,
-    action_unit_counts,
-    action_unit_f1,
-    concordance,
-    concordance_sums,
 )
 from fer_ssl.labels import ABAW_TRACKS
+from tests.helpers.metrics import (
+    act_as_rank,
+    evaluate,
+    evaluate_on_ranks,
+    evaluate_part,
+    windows_over,
+)
+from tests.helpers.reference_scores import reference_ccc, reference_f1
 
 TYPES = {'VA': 'ValenceArousalMetric', 'AU': 'ActionUnitMetric'}
 TRACKS = tuple(TYPES)
@@ -50,31 +42,11 @@ def random_truth(size, track, rng):
 
 
 def random_scores(truth, rng):
-    """Scores that have something to do with the truth, and leave [-1, 1]."""
+    """Scores that correlate with the truth, some outside of [-1, 1]."""
     noise = rng.normal(0, 0.5, truth.shape)
     if truth.shape[1] == 2:
         return np.float32(truth.clip(-1) + noise)
     return np.float32(1 / (1 + np.exp(1 - 2 * truth.clip(0) - 3 * noise)))
-
-
-def reference_ccc(truth, predicted):
-    """By its definition, from NumPy's population statistics."""
-    known = (truth != -5).all(axis=1)
-    values = []
-    for t, p in zip(truth[known].T, predicted[known].T):
-        covariance = np.cov(t, p, ddof=0)[0, 1]
-        spread = np.var(t) + np.var(p) + (t.mean() - p.mean()) ** 2
-        values.append(2 * covariance / spread)
-    return np.array(values)
-
-
-def reference_f1(truth, active):
-    """scikit-learn's F1 of each unit, over the frames annotated for it."""
-    values = []
-    for t, p in zip(truth.T, active.T):
-        known = t != -1
-        values.append(f1_score(t[known], p[known], zero_division=0))
-    return 100 * np.array(values)
 
 
 def reference(track, truth, scores):
@@ -112,75 +84,11 @@ def video_meta(track):
     return dict(classes=ABAW_TRACKS[track], videos=videos)
 
 
-def window_samples(track, width=5, stride=3):
-    """Windows over the videos of `video_meta`, some past the end."""
+def window_samples(track):
     rng = np.random.default_rng(2)
-    samples = []
-    for name, labels in video_meta(track)['videos'].items():
-        if name == 'no face':
-            continue
-        last = max(len(labels) - width, 0)
-        for start in sorted({*range(0, last, stride), last}):
-            frames = np.arange(start, start + width)
-            valid = (frames < len(labels)) & (frames % 4 != 3)
-            truth = labels[np.minimum(frames, len(labels) - 1)]
-            samples.append(
-                dict(
-                    video=name,
-                    start=start,
-                    pred_score=torch.tensor(random_scores(truth, rng)),
-                    valid=torch.tensor(valid),
-                )
-            )
-    return samples
-
-
-def evaluate(metric, samples, meta):
-    """One process, as an Evaluator does it."""
-    evaluator = Evaluator(metric)
-    evaluator.dataset_meta = meta
-    for i in range(0, len(samples), 4):
-        evaluator.process(samples[i : i + 4])
-    return evaluator.evaluate(len(samples))
-
-
-# ----------------------------------------------------------------- functions
-
-
-def test_concordance_of_parts_is_that_of_the_whole():
-    rng = np.random.default_rng(0)
-    truth = random_truth(1000, 'VA', rng)
-    scores = random_scores(truth, rng)
-    parts = np.array_split(np.arange(1000), [1, 70, 500])
-    total = sum(concordance_sums(truth[i], scores[i]) for i in parts)
-    expected = reference_ccc(np.float64(truth), np.float64(scores))
-    np.testing.assert_allclose(concordance(total), expected, rtol=1e-6)
-
-
-def test_concordance_of_constants_is_a_number():
-    one = np.full((9, 2), 0.7)
-    for truth, predicted in ((one, one), (one, -one), (one[:0], one[:0])):
-        value = concordance(concordance_sums(truth, predicted))
-        np.testing.assert_allclose(value, 0, atol=1e-6)
-    line = np.linspace(-1, 1, 50)[:, None].repeat(2, axis=1)
-    value = concordance(concordance_sums(line, line))
-    np.testing.assert_allclose(value, 1, atol=1e-6)
-    value = concordance(concordance_sums(line, -line))
-    np.testing.assert_allclose(value, -1, atol=1e-6)
-
-
-def test_action_units_ignore_by_column():
-    truth = np.array([[1, -1], [0, 1], [1, -1], [-1, 0]])
-    active = np.array([[1, 1], [1, 0], [0, 1], [1, 0]], dtype=bool)
-    counts = action_unit_counts(truth, active)
-    np.testing.assert_array_equal(counts, [[1, 1, 1], [0, 0, 1]])
-    np.testing.assert_allclose(action_unit_f1(counts), [0.5, 0])
-    with pytest.raises(ValueError, match='truth 2 of an action unit'):
-        action_unit_counts(truth + 1, active)
-    with pytest.raises(ValueError, match='must be two'):
-        action_unit_counts(truth, active[:3])
-    with pytest.raises(ValueError, match='must be two'):
-        concordance_sums(truth, active[:, 0])
+    return windows_over(
+        video_meta(track)['videos'], lambda truth: random_scores(truth, rng)
+    )
 
 
 # -------------------------------------------------------------------- images
@@ -323,60 +231,6 @@ def test_expressions_are_logged_the_same_way(monkeypatch):
     assert lines == ['Scored 3 labeled frames, 2 of them with a face.']
 
 
-# ----------------------------------------------------------------------- CSV
-
-
-def test_one_form_in_one_file(tmp_path):
-    scores = np.zeros((2, 2))
-    mixed = VideoPredictions(
-        [
-            VideoPrediction('a', scores, labels=scores),
-            VideoPrediction('b', scores),
-        ],
-        ('valence', 'arousal'),
-    )
-    with pytest.raises(ValueError, match='cannot be in one'):
-        mixed.to_csv(str(tmp_path / 'p.csv'))
-    with pytest.raises(ValueError, match=r'labels must be \(2, 2\), got'):
-        VideoPrediction('a', scores, labels=np.zeros((2, 3)))
-
-
-GOOD = [
-    'video,frame,face,truth_v,truth_a,v,a',
-    'a,1,1,0.3,-1,0.25,0.5',
-    'a,2,0,-5,-5,-0.25,1',
-    '"b, c",1,1,0,0,0,0',
-]
-
-
-@pytest.mark.parametrize('good', [GOOD, GOOD[:3]], ids=['quotes', 'plain'])
-@pytest.mark.parametrize(
-    ('line', 'text', 'problem'),
-    [
-        (1, 'video,frame,face,truth_v,v,a', 'the header must be'),
-        (1, 'video,frame,face,truth_a,truth_v,v,a', 'the header must be'),
-        (1, 'video,frame,face,v,a', 'the header must be'),
-        (2, 'a,1,1,0.3,-1,0.25', '6 cells, but the header has 7'),
-        (3, 'a,3,0,-5,-5,-0.25,1', "frame is '3' where 2 is expected"),
-        (3, 'a,2,0,-5,,-0.25,1', 'not all scores are numbers'),
-        (3, 'a,2,0,-5,-5,-0.25,1e39', 'a score is not finite'),
-        (3, 'a,2,0,-5,-5,-0.25,1_0', 'not all scores are numbers'),
-        (3, 'a,2,0,-5,-5,-0.25,"1,0"', 'not all scores are numbers'),
-        (3, 'a,2,0,-5,-5,-0.25,#1', 'not all scores are numbers'),
-        (3, 'a,2,x,-5,-5,-0.25,1', "face must be 0 or 1, got 'x'"),
-    ],
-)
-def test_malformed_targets_are_refused(tmp_path, good, line, text, problem):
-    path = tmp_path / 'p.csv'
-    path.write_text('\n'.join([*good, '', '']))
-    assert 'a' in VideoPredictions.from_csv(str(path))
-    lines = list(good)
-    lines[line - 1] = text
-    path.write_text('\n'.join([*lines, '', '']))
-    with pytest.raises(ValueError, match=f'p.csv:{line}: .*{problem}'):
-        VideoPredictions.from_csv(str(path))
-
-
 # ----------------------------------------------------------------- two ranks
 
 
@@ -397,68 +251,25 @@ def test_padding_of_the_sampler_is_dropped(monkeypatch, track, size):
     module = 'fer_ssl.evaluation.metrics.frame_target_metric'
     monkeypatch.setattr(f'{module}.all_reduce', remember)
     for rank in range(4):
-        for place in (
-            'mmengine.dataset.sampler',
-            'fer_ssl.evaluation.metrics.frame_prediction_metric',
-        ):
-            monkeypatch.setattr(
-                f'{place}.get_dist_info', lambda r=rank: (r, 4)
-            )
-        metric = build(track)
-        metric.dataset_meta = image_meta(track)
-        for i in DefaultSampler(samples, shuffle=False, seed=0):
-            metric.process(None, [samples[i]])
-        metric.evaluate(size)
+        act_as_rank(monkeypatch, rank, 4)
+        evaluate_part(build(track), samples, image_meta(track))
     truth = np.stack([s['gt_label'] for s in samples])
     scores = np.stack([s['pred_score'] for s in samples])
     whole = build(track).sums(truth, build(track).bound(scores))
     np.testing.assert_allclose(sum(sums), whole)
 
 
-def ranks_cases():
-    for track in TRACKS:
-        yield track, image_samples(track, 21), image_meta(track)
-        yield track, window_samples(track)[:9], video_meta(track)
-
-
-def run_rank(rank, port, folder):
-    torch.distributed.init_process_group(
-        'gloo',
-        init_method=f'tcp://127.0.0.1:{port}',
-        rank=rank,
-        world_size=2,
-    )
-    results = []
-    for track, samples, meta in ranks_cases():
-        metric = build(track, collect_dir=f'{folder}/parts{len(results)}')
-        metric.dataset_meta = meta
-        for i in DefaultSampler(samples, shuffle=False, seed=0):
-            metric.process(None, [samples[i]])
-        results.append(metric.evaluate(len(samples)))
-    torch.save(results, f'{folder}/{rank}.pth')
-    torch.distributed.destroy_process_group()
-
-
 def test_two_ranks_equal_one(tmp_path):
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    # the package under test, whether it is installed or not
-    package = str(Path(fer_ssl.__file__).parents[1])
-    ranks = [
-        subprocess.Popen(
-            [sys.executable, __file__, str(rank), str(port), str(tmp_path)],
-            env={**os.environ, 'PYTHONPATH': package},
-        )
-        for rank in range(2)
+    cases = []
+    for track in TRACKS:
+        config = dict(type=TYPES[track])
+        images = image_samples(track, 21), image_meta(track)
+        videos = window_samples(track)[:9], video_meta(track)
+        cases += [(config, *images), (config, *videos)]
+    expected = [
+        evaluate(METRICS.build(config), samples, meta)
+        for config, samples, meta in cases
     ]
-    expected = [evaluate(build(t), s, m) for t, s, m in ranks_cases()]
-    assert [process.wait(timeout=300) for process in ranks] == [0, 0]
-    for rank in range(2):
-        found = torch.load(tmp_path / f'{rank}.pth')
-        for one, two in zip(expected, found):
+    for results in evaluate_on_ranks(cases, tmp_path):
+        for one, (two, _) in zip(expected, results):
             assert two == pytest.approx(one, rel=1e-9)
-
-
-if __name__ == '__main__':  # one rank of test_two_ranks_equal_one
-    run_rank(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

@@ -19,7 +19,7 @@ LINEAR = dict(type='LinearEncoder')
 
 @MODELS.register_module()
 class LinearEncoder(nn.Linear):
-    """The plainest temporal encoder: each frame on its own."""
+    """The simplest temporal encoder: each frame by itself."""
 
     def __init__(self, in_channels, embed_dims=4):
         super().__init__(in_channels, embed_dims)
@@ -41,7 +41,7 @@ def build(fusion='concat', stream=SMALL, joint=SMALL, **kwargs):
         encoder=joint,
         in_channels=5,
     ).eval()
-    for parameter in model.parameters():  # also those that begin as zeros
+    for parameter in model.parameters():  # including those initialized to zero
         parameter.data += 0.1 * torch.randn_like(parameter)
     return model
 
@@ -167,7 +167,7 @@ def test_one_mask_for_all_streams():
     )
 
 
-def test_standardiser_has_the_moments_of_all_valid_frames():
+def test_standardizer_has_the_moments_of_all_valid_frames():
     torch.manual_seed(0)
     model = FrameStandardizer(3).train()
     batches = [
@@ -200,7 +200,7 @@ def test_standardiser_has_the_moments_of_all_valid_frames():
         ),
     ],
 )
-def test_settings_that_cannot_be(change, message):
+def test_invalid_settings(change, message):
     streams = [
         dict(in_channels=3, encoder=LINEAR),
         dict(in_channels=2, encoder=dict(LINEAR, embed_dims=6)),

@@ -15,7 +15,7 @@ def runner(request):
 
 
 def apply(hook, runner, values, iteration=0):
-    """What the hook makes of coefficients, and what it logs."""
+    """Coefficients after the hook, and what it logs."""
     feedback = [torch.as_tensor(v) for v in values]
     outputs = {}
     hook.before_teacher_step(runner, iteration, feedback, outputs)
@@ -31,8 +31,8 @@ def test_default_is_the_paper(runner):
     assert outputs['feedback/spread'] == pytest.approx(std, rel=1e-5)
 
 
-def test_spread_runs_over_iterations(runner):
-    """Of scalars: the spread is that of many iterations."""
+def test_std_runs_over_iterations(runner):
+    """The std of scalar coefficients is that of many iterations."""
     hook = FeedbackLossHook(momentum=0.02)
     values = np.random.default_rng(0).normal(0.3, 0.1, 2000)
     for value in values.astype(np.float32):
@@ -65,7 +65,7 @@ def test_clip_and_ramp_up(runner):
 
 
 def test_normalized_with_a_baseline(runner):
-    """By the RMS around the baseline, from the first iteration on."""
+    """Divides by the RMS around the baseline from the first iteration on."""
     hook = FeedbackLossHook(
         normalize=True, moving_baseline=True, momentum=0.05
     )

@@ -7,7 +7,7 @@ from fer_ssl.models.methods import BaseMethod, MethodResult
 from tests.helpers.ranks import train_here, train_on_ranks
 from tests.helpers.recorder import Recorder
 
-# With these a network of random weights is sometimes sure, sometimes not.
+# With these, an untrained network is confident of some faces only.
 METHODS = dict(
     PseudoLabel=dict(ramp=(0.0, 0.5)),
     UDA=dict(threshold=0.5),
@@ -69,9 +69,11 @@ def test_one_iteration_equals_the_written_out_one(config, build_runner):
     labels = torch.cat([x.gt_label for x in batch['labeled']['data_samples']])
     labeled, weak, strong = model(torch.cat(faces)).split([6, 8, 8])
     confidence, target = weak.softmax(1).max(1)
-    sure = confidence >= 0.5
-    assert 0 < sure.sum() < 8
-    loss_u = (F.cross_entropy(strong, target, reduction='none') * sure).sum()
+    confident = confidence >= 0.5
+    assert 0 < confident.sum() < 8
+    loss_u = (
+        F.cross_entropy(strong, target, reduction='none') * confident
+    ).sum()
     losses = F.cross_entropy(labeled, labels), loss_u / 8
     grads = torch.autograd.grad(sum(losses), list(model.parameters()))
     with torch.no_grad():
@@ -88,10 +90,13 @@ def test_one_iteration_equals_the_written_out_one(config, build_runner):
         'loss': sum(losses).item(),
         'loss_supervised': losses[0].item(),
         'loss_unsupervised': losses[1].item(),
-        'pseudo_label/confident': sure.float().mean().item(),
+        'pseudo_label/confident': confident.float().mean().item(),
         'pseudo_label/accuracy': right.float().mean().item(),
-        'pseudo_label/confident_known': sure.float().mean().item(),
-        'pseudo_label/confident_hits': (right & sure).float().mean().item(),
+        'pseudo_label/confident_known': confident.float().mean().item(),
+        'pseudo_label/confident_hits': (right & confident)
+        .float()
+        .mean()
+        .item(),
     }
     for label, name in enumerate(runner.train_loop.classes):
         own = torch.cat(truth) == label
@@ -104,7 +109,7 @@ def test_one_iteration_equals_the_written_out_one(config, build_runner):
 
 @pytest.mark.parametrize('name', METHODS)
 def test_resume_equals_an_uninterrupted_run(config, build_runner, name):
-    """Weights, averaged weights and what the method remembers."""
+    """Weights, averaged weights and the state of the method agree."""
     cfg = config(name)
     cfg.custom_hooks = [
         dict(type='EMAHook', momentum=0.1, update_buffers=True)
@@ -171,10 +176,10 @@ def test_indices_are_those_of_the_faces(config, build_runner):
         def loss(self, network, batch, iteration):
             seen.append(batch.indices)
             logits = network(batch.strong, mode='tensor')
-            sure = torch.ones(len(logits), dtype=torch.bool)
+            confident = torch.ones(len(logits), dtype=torch.bool)
             targets = logits.detach().softmax(1)
             losses = dict(loss_nothing=logits.sum())
-            return MethodResult(losses, logits.detach(), targets, sure)
+            return MethodResult(losses, logits.detach(), targets, confident)
 
     loop.method = Spy(3, 1, 1, 1)
     paths = []
@@ -209,7 +214,7 @@ def test_compiled(config, build_runner):
         **{'train_cfg.max_iters': 1},
         compile=dict(backend='count_method', dynamic=False),
     ).train()
-    assert graphs
+    assert graphs, 'the network was not compiled'
 
 
 def test_validation(config, build_runner):

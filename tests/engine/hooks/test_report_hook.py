@@ -12,7 +12,7 @@ from tests.helpers.html_page import Page
 def test_of_student_and_teacher(
     spatial_config, build_runner, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(report, 'collect_env', dict)  # asks compilers
+    monkeypatch.setattr(report, 'collect_env', dict)  # runs compilers
     spatial_config.visualizer = dict(
         type='Visualizer', vis_backends=[dict(type='LocalVisBackend')]
     )
@@ -45,7 +45,7 @@ def test_of_student_and_teacher(
     assert "type='TeacherStudent'" in page.text
 
 
-def test_a_file_is_no_folder(tmp_path):
+def test_report_folder_that_is_a_file(tmp_path):
     (tmp_path / 'file').touch()
     for folder in ('file', 'file/below'):
         with pytest.raises(ValueError, match='cannot be made a folder'):

@@ -1,4 +1,4 @@
-"""What every temporal encoder promises, and what each is."""
+"""Properties of every temporal encoder, and the definition of each."""
 
 import pytest
 import torch
@@ -86,7 +86,7 @@ def test_padding_equals_no_padding(config):
 
 
 @every
-def test_clips_of_a_batch_do_not_meet(config):
+def test_clips_of_a_batch_are_independent(config):
     model = build(config)
     x, valid = clips()
     for i in range(len(x)):
@@ -222,7 +222,7 @@ def test_recurrent_encoder_skips_invalid_frames(cell):
             torch.testing.assert_close(output[ok], expected)
 
 
-def test_recurrent_options_that_cannot_be():
+def test_invalid_recurrent_options():
     with pytest.raises(ValueError, match="'RNN' is none of LSTM, GRU"):
         RecurrentEncoder(6, cell='RNN')
     with pytest.raises(ValueError, match='embed_dims=9 must be even'):
@@ -246,6 +246,6 @@ def test_training_and_inference_paths_agree(config):
     model = build(config)
     x, valid = clips()
     expected = model.train()(x, valid)
-    with torch.no_grad():  # takes PyTorch's fused layers
+    with torch.no_grad():  # uses PyTorch's fused layers
         actual = model.eval()(x, valid)
     torch.testing.assert_close(actual[valid], expected[valid])

@@ -148,7 +148,7 @@ def test_logs_and_validation_of_both_networks(spatial_config, build_runner):
 
 
 def test_logit_adjustment_takes_the_prior_out(spatial_config, build_runner):
-    """L_u of adjusted logits; the prior is kept over a resume."""
+    """L_u uses adjusted logits; a resumed run keeps the prior."""
     options = {
         'train_cfg.logit_adjustment': 0.5,
         'train_cfg.student_view': 'weak',

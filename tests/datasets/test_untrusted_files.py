@@ -1,4 +1,4 @@
-"""Indices and manifests of other people: one clear error, no other file."""
+"""Untrusted indices and manifests: one clear error, no other file."""
 
 import json
 import os
@@ -74,7 +74,7 @@ def test_shards_outside_of_the_folder(shards, name):
     assert not read.called
 
 
-def test_a_shard_that_stands_there_twice(shards):
+def test_repeated_shard(shards):
     content = json.loads((shards / 'shards.json').read_text())
     twin = dict(content['shards'][0])
     twin['path'] = f'./{twin["path"]}'
@@ -106,21 +106,24 @@ def test_values_of_the_manifest(shards, place, value):
     ]
 
 
-@pytest.mark.parametrize('file', ['shards.json', 'shard-000000.npy'])
-def test_any_damage_of_shards(shards, file):
-    path = shards / file
-    good = path.read_bytes()
+def check_damage(read, folder, file):
+    """Check that damage is either harmless or an error with the folder."""
 
     @REPEATABLE
-    @given(damaged(good))
+    @given(damaged((folder / file).read_bytes()))
     def check(content):
-        path.write_bytes(content)
+        (folder / file).write_bytes(content)
         try:
-            read_shards(shards)
+            read(folder)
         except (FileNotFoundError, ValueError) as error:
-            assert str(shards) in str(error)
+            assert str(folder) in str(error)
 
     check()
+
+
+@pytest.mark.parametrize('file', ['shards.json', 'shard-000000.npy'])
+def test_any_damage_of_shards(shards, file):
+    check_damage(read_shards, shards, file)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +152,7 @@ def test_index_that_asks_for_memory(shards):
 
 
 @pytest.mark.parametrize('text', [DEEP, '{"a":' * 50_000, '"', '9' * 9999])
-def test_texts_that_are_no_json(shards, store, tmp_path, text):
+def test_invalid_json(shards, store, tmp_path, text):
     for file in (shards / 'shards.json', store / 'index.json'):
         file.write_text(text)
     with pytest.raises(ValueError, match=r'shards\.json: no JSON file'):
@@ -197,19 +200,7 @@ def test_values_of_a_store(store, place, value):
 
 @pytest.mark.parametrize('file', ['index.json', 'features.npy', 'valid.npy'])
 def test_any_damage_of_a_store(store, file):
-    path = store / file
-    good = path.read_bytes()
-
-    @REPEATABLE
-    @given(damaged(good))
-    def check(content):
-        path.write_bytes(content)
-        try:
-            rows_of(store)
-        except (FileNotFoundError, ValueError) as error:
-            assert str(store) in str(error)
-
-    check()
+    check_damage(rows_of, store, file)
 
 
 def test_a_store_whose_files_do_not_fit(store):
@@ -254,7 +245,7 @@ def test_manifest_of_crops(tmp_path, header):
 
 @pytest.mark.parametrize('classes', ['/etc/hostname', 3, [3], dict(a=1)])
 def test_classes_of_a_manifest_are_names(tmp_path, classes):
-    """MMEngine takes a text for a file with names, and reads it."""
+    """MMEngine would take a string for a file of names and read it."""
     (tmp_path / 'labels.csv').write_text('image,expression\na.png,anger\n')
     content = dict(classes=classes, image_root=[3])
     (tmp_path / 'manifest.json').write_text(json.dumps(content))
