@@ -1,8 +1,8 @@
-"""Build of ``fer_ssl``, with the files that ``mim`` looks for.
+"""Build of ``fer_ssl``, including the files that ``mim`` looks for.
 
-``mim`` runs ``<package>/.mim/tools/train.py`` and finds configs by their base
-names below ``<package>/.mim``. A wheel carries copies. An editable install
-carries stubs that lead back to the checkout.
+``mim`` runs ``<package>/.mim/tools/train.py`` and finds configs by their file
+names below ``<package>/.mim``. A wheel contains copies of these files. An
+editable install contains stubs that refer to the checkout.
 """
 
 import base64
@@ -21,6 +21,7 @@ MIM_PARTS = ('configs', 'tools', 'model-index.yml')
 
 
 def read_requirements(name):
+    """Read the lines of a requirements file, without comments."""
     lines = (ROOT / 'requirements' / f'{name}.txt').read_text().splitlines()
     lines = [line.partition('#')[0].strip() for line in lines]
     return [line for line in lines if line]
@@ -33,7 +34,7 @@ def mim_files():
         for file in [path] if path.is_file() else sorted(path.rglob('*')):
             source = file.suffix in ('.py', '.sh', '.yml')
             file = file.relative_to(ROOT)
-            # mmengine leaves a copy of the config in the work directory.
+            # A work directory in there holds copies of configs by mmengine.
             if source and 'work_dirs' not in file.parts:
                 yield file
 
@@ -44,7 +45,7 @@ class BuildPy(build_py):
     def run(self):
         if self.editable_mode:
             return super().run()
-        # setuptools would pack what an earlier build left in here.
+        # setuptools would also pack what an earlier build left here.
         shutil.rmtree(self.build_lib, ignore_errors=True)
         super().run()
         for file in mim_files():
@@ -54,11 +55,11 @@ class BuildPy(build_py):
 
 
 class EditableWheel(editable_wheel):
-    """Adds ``fer_ssl/.mim`` to an editable install, which mim needs twice.
+    """Adds ``fer_ssl/.mim`` to an editable install, in two places.
 
-    Plain ``mim`` looks into site-packages: there go stubs that run the tools
-    and include the configs of the checkout. With ``PYTHONPATH=projects`` it
-    looks into the checkout: there go links.
+    Plain ``mim`` looks into site-packages, which gets stubs that run the tools
+    and inherit from the configs of the checkout. With ``PYTHONPATH=projects``
+    it looks into the checkout, which gets symbolic links.
     """
 
     def run(self):
@@ -74,11 +75,12 @@ class EditableWheel(editable_wheel):
 
 
 def stub(file):
-    """Return the text that stands for a file of the checkout."""
+    """Return the text of the stub for a file of the checkout."""
     path = ROOT / file
     if file.parts[0] == 'configs' and file.suffix == '.py':
         return f'_base_ = {str(path)!r}\n'
     if file.suffix == '.py':
+        # The folder of a script is on the path, as when it is run directly.
         return (
             'import runpy\nimport sys\n\n'
             f'sys.path.insert(0, {str(path.parent)!r})\n'
@@ -93,6 +95,7 @@ def add_to_wheel(wheel, texts):
     """Add files to a wheel and to its RECORD, so that pip removes them."""
     with zipfile.ZipFile(wheel) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
+    # A wheel lists its files with their hashes in RECORD.
     (record,) = [x for x in contents if x.endswith('.dist-info/RECORD')]
     lines = contents.pop(record).decode().splitlines()
     for name, text in texts.items():
@@ -107,6 +110,7 @@ def add_to_wheel(wheel, texts):
             archive.writestr(name, data)
 
 
+# Run instead of imported: fer_ssl needs packages that a build does not have.
 version = {}
 exec((PACKAGE / 'version.py').read_text(), version)
 
@@ -132,8 +136,8 @@ setup(
     python_requires='>=3.9,<3.14',
     install_requires=read_requirements('runtime'),
     extras_require={
-        # Not a requirement: mmcv and mmcv-lite install into one folder, so it
-        # would overwrite a compiled mmcv that is already there.
+        # Not a requirement: mmcv and mmcv-lite install into the same folder,
+        # so requiring it would overwrite an installed mmcv.
         'lite': read_requirements('lite'),
         'optional': read_requirements('optional'),
         'tests': read_requirements('tests'),

@@ -1,5 +1,6 @@
-# The student of spatial_r50.py, fine-tuned on the labeled faces alone, as Meta
-# Pseudo Labels (arXiv 2003.10580) ends. Paper A does not say whether it does.
+# The student of spatial_r50.py, fine-tuned on the labeled faces alone, the
+# last step of Meta Pseudo Labels (arXiv 2003.10580). Paper A does not say
+# whether it has this step.
 #   FER_SSL_STUDENT=WEIGHTS.pth mim train fer_ssl configs/finetune_r50.py
 _base_ = ['baseline_r50.py']
 

@@ -1,5 +1,5 @@
-# spatial_r50.py with what makes a step faster: bfloat16, channels innermost,
-# fused optimizers and compiled backbones. docs/benchmarks.md compares them.
+# spatial_r50.py with faster steps: bfloat16, channels-last memory format,
+# fused optimizers and compiled backbones. docs/benchmarks.md compares the two.
 #   mim train fer_ssl configs/spatial_r50_fast.py
 # 1 GPU with bfloat16 (Ampere or later); on the CPU with
 # --cfg-options compile=False. Time and result: not measured yet.
@@ -13,5 +13,5 @@ optim_wrapper = dict(
     teacher=dict(type='Bfloat16OptimWrapper', optimizer=dict(fused=True)),
     student=dict(type='Bfloat16OptimWrapper', optimizer=dict(fused=True)),
 )
-# Batches are of few sizes: a kernel for each is faster than one for all.
+# Batches have few sizes, so a kernel for each is faster than a general one.
 compile = dict(dynamic=False)

@@ -332,7 +332,7 @@ def test_downloaded_checkpoint_is_loaded_safely(
 @pytest.mark.parametrize(
     'content, reason',
     [
-        (b'hello', 'no checkpoint written by torch.save'),
+        (b'hello', 'not a checkpoint written by'),
         (b'', 'damaged or incomplete'),
         (None, 'damaged or incomplete'),
     ],

@@ -74,7 +74,7 @@ def test_taxonomies_of_the_same_name():
         assert register_taxonomy('own', ('fear', 'anger'), 1) == 'own'
         assert register_taxonomy('own', ['fear', 'anger'], 1) == 'own'
         for classes, first in ((('anger',), 1), (('fear', 'anger'), 0)):
-            with pytest.raises(ValueError, match="'own' exists already"):
+            with pytest.raises(ValueError, match="'own' is already reg"):
                 register_taxonomy('own', classes, first)
 
 
@@ -92,10 +92,10 @@ def test_lost_classes_are_named_in_one_warning(log):
     mapping = label_mapping('raf_db', classes, drop=('fear', 'anger'))
     assert mapping.tolist() == [-1, -1, -1, 1, -1, -1, 0]
     (call,) = log.call_args_list
-    assert 'raf_db): surprise, disgust, sadness has no class' in call.args[0]
+    assert 'raf_db): no class for surprise, disgust, sadness' in call.args[0]
     log.reset_mock()
     label_mapping('affectnet', ABAW_EXPRESSIONS, no_face='drop')
-    assert 'contempt, none, uncertain has no' in log.call_args.args[0]
+    assert 'for contempt, none, uncertain among' in log.call_args.args[0]
 
 
 def test_names_in_place_of_a_taxonomy(log):
@@ -107,7 +107,7 @@ def test_names_in_place_of_a_taxonomy(log):
     'options, message',
     [
         (dict(source='rafdb'), "Unknown taxonomy 'rafdb'; .*raf_db"),
-        (dict(contempt='Other'), "contempt is to become 'Other'"),
+        (dict(contempt='Other'), "'contempt' cannot be mapped to 'Other'"),
         (dict(drop=('joy',)), "drop='joy'"),
     ],
 )

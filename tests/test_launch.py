@@ -186,7 +186,7 @@ def test_amp_is_refused_where_it_cannot_work(monkeypatch):
     with pytest.raises(ValueError, match='needs a GPU'):
         launch.enable_amp(cfg)
     monkeypatch.setattr(device_utils, 'DEVICE', 'cuda')
-    with pytest.raises(ValueError, match='optim_wrapper Own'):
+    with pytest.raises(ValueError, match='optimizer wrapper Own'):
         launch.enable_amp(cfg)
 
 

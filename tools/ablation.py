@@ -1,14 +1,15 @@
 """Run the trainings and tests of a study and make its table.
 
-A study is a YAML file that names steps, such as trainings, and which of their
-scores make which row and column of a table; configs/ablations/ has those of
-both papers, docs/ablation.md says how to write one::
+A study is a YAML file that declares steps, such as trainings, and the rows and
+columns of a table of their scores. Those of both papers are in
+configs/ablations/, and docs/ablation.md explains how to write one::
 
     python tools/ablation.py configs/ablations/demo_table_1.yml \
         --work-dir work_dirs/table_1 --jobs 2
 
 Finished steps are not repeated, and an interrupted training is resumed.
-Writes ``NAME.md``, ``.csv`` and ``.png`` of the study into the folder.
+Writes ``NAME.md``, ``NAME.csv`` and ``NAME.png`` for the study NAME into the
+folder.
 """
 
 import argparse
@@ -29,11 +30,14 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        'study', help='YAML file, or the name of a shipped one'
+        'study', help='YAML file, or the name of a study of the package'
     )
     add_experiment_arguments(parser)
     parser.add_argument(
-        '--only', nargs='+', metavar='ROW', help='rows to include'
+        '--only',
+        nargs='+',
+        metavar='ROW',
+        help='rows to include; default: all',
     )
     parser.add_argument(
         '--cost',
@@ -55,6 +59,7 @@ def main() -> None:
     if queue is None:
         return
 
+    # Not before the steps have run: plotting takes seconds to import.
     from fer_ssl.experiments.study_report import write_report
 
     print(write_report(plan, queue, study.path.stem, args.cost), end='')

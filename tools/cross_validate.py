@@ -1,16 +1,17 @@
-"""Train, test and average over folds of a video data set.
+"""Train, test and average over the folds of a video data set.
 
-For each fold one training on all others and one test on it; then the table of
-paper B: each fold, mean and standard deviation. With ``--test-split`` every
-model also predicts that split of the data set, and the mean of their
-predictions is written, for a submission. Finished steps are not repeated, and
-an interrupted training is resumed::
+For each fold, runs one training on all other folds and one test on the fold;
+then makes the table of paper B: each fold, mean and standard deviation. With
+``--test-split`` every model also predicts that split of the data set, and the
+mean of their predictions is written, for example for a submission. Finished
+steps are not repeated, and an interrupted training is resumed::
 
     python tools/cross_validate.py configs/paper_b/expr_paper.py \
         --folds folds.csv --work-dir work_dirs/folds --test-split test
 
-``folds.csv`` is written by ``tools/abaw/make_folds.py``. The last checkpoint
-of each training is tested; none is chosen on the fold that it is scored on.
+``tools/abaw/make_folds.py`` writes ``folds.csv``. The last checkpoint of each
+training is tested; no checkpoint is selected on the fold on which it is
+scored.
 """
 
 import argparse
@@ -33,7 +34,9 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('config', help='config of a model of whole videos')
-    parser.add_argument('--folds', required=True, help='CSV file video,fold')
+    parser.add_argument(
+        '--folds', required=True, help='CSV file with columns video,fold'
+    )
     parser.add_argument(
         '--test-split', help='split to predict with all models'
     )
@@ -43,7 +46,7 @@ def parse_args() -> argparse.Namespace:
         default={},
         action=DictAction,
         metavar='KEY=VALUE',
-        help='for every training and test',
+        help='changes to the config for every training and test',
     )
     add_experiment_arguments(parser)
     return parser.parse_args()
@@ -53,6 +56,7 @@ def main() -> None:
     args = parse_args()
     prepare()
 
+    # Not at the top: torch takes seconds, which --help need not wait for.
     from fer_ssl.experiments.cross_validation import CrossValidation
 
     validation = CrossValidation(

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Test with one process per GPU:
 #   dist_test.sh CONFIG CHECKPOINT GPUS [test.py options]
-# Without a GPU the processes share the CPU and talk through gloo.
+# Without a GPU, the processes share the CPU and communicate through gloo.
 set -euo pipefail
 [ $# -ge 3 ] || {
     echo "usage: $0 CONFIG CHECKPOINT GPUS [test.py options]" >&2; exit 2; }
@@ -15,6 +15,7 @@ PORT=${PORT:-29500}
 MASTER_ADDR=${MASTER_ADDR:-127.0.0.1}
 TOOLS=$(cd "$(dirname "$0")" && pwd)
 
+# In a checkout, use its package, installed or not.
 PYTHONPATH="$TOOLS/../projects${PYTHONPATH:+:$PYTHONPATH}" \
 exec python -m torch.distributed.run \
     --nnodes="$NNODES" \

@@ -1,4 +1,4 @@
-"""Extract log-mel spectra of the sound as a stream for the temporal phase.
+"""Extract log-mel spectra of the sound as a stream of the temporal phase.
 
 python tools/extract_audio.py CONFIG MEDIA --out DIR
 """
@@ -15,7 +15,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('config', help='config of the temporal phase')
     parser.add_argument(
-        'media', help='folder with one video or sound file per video'
+        'media', help='folder with one video or sound file for each video'
     )
     parser.add_argument('--out', required=True, help='folder of the store')
     parser.add_argument(
@@ -46,7 +46,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--types',
         nargs='+',
-        help='file name extensions to search for; default: videos and sounds',
+        help='file extensions to search for; default: those of videos and '
+        'sounds',
     )
     parser.add_argument(
         '--allow-missing',
@@ -57,7 +58,7 @@ def parse_args() -> argparse.Namespace:
         '--threads',
         type=int,
         default=2,
-        help='decoding threads; default: %(default)s',
+        help='number of decoding threads; default: %(default)s',
     )
     add_launch_arguments(parser)
     return parser.parse_args()

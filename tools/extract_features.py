@@ -12,8 +12,8 @@ from fer_ssl.launch import add_launch_arguments, load_config, run
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description="Write the student's features of all frames into a store "
-        'on which the temporal phase trains and tests.'
+        description="Write the student's features of all frames to a store on "
+        'which the temporal phase trains and tests.'
     )
     parser.add_argument('config', help='config of the temporal phase')
     parser.add_argument('checkpoint', help="the student's checkpoint")

@@ -1,4 +1,4 @@
-"""Import features of another program as a stream for the temporal phase.
+"""Import features of another program as a stream of the temporal phase.
 
 python tools/import_features.py CONFIG FEATURES --out DIR --rate 50 --fps 30
 """
@@ -10,13 +10,13 @@ from fer_ssl.launch import add_launch_arguments, load_config, run
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Write features from one .npy file per video (of wav2vec '
-        '2.0, VGGish, ...) to a feature store, one row per video frame.'
+        description='Write features (of wav2vec 2.0, VGGish, ...) from one '
+        '.npy file per video to a feature store, one row per video frame.'
     )
     parser.add_argument('config', help='config of the temporal phase')
     parser.add_argument(
         'features',
-        help='folder of <video>.npy, arrays of shape (rows, features)',
+        help='folder of files <video>.npy, arrays of shape (rows, features)',
     )
     parser.add_argument('--out', required=True, help='folder of the store')
     parser.add_argument(

@@ -4,7 +4,7 @@
 
 VIDEO is a video file, a folder of videos or the number of a webcam. Writes
 OUT/predictions.csv, OUT/timeline.png and OUT/overlay.mp4; if there are several
-videos, each gets a subfolder.
+videos, each of them gets a subfolder.
 """
 
 from __future__ import annotations
@@ -64,12 +64,12 @@ def parse_args() -> argparse.Namespace:
         '--min-faces',
         type=int,
         default=5,
-        help='leave out faces with fewer frames; default: %(default)s',
+        help='drop faces with fewer frames; default: %(default)s',
     )
     parser.add_argument(
         '--margin',
         type=float,
-        help='added to every side of a face, as a fraction of its longer '
+        help='margin on every side of a face, as a fraction of its longer '
         'side; default: from the config, else 0.2',
     )
     parser.add_argument(
@@ -82,7 +82,7 @@ def parse_args() -> argparse.Namespace:
         '--window',
         type=int,
         default=30,
-        help='frames per window of the majority smoothing, 0 for none; '
+        help='frames per window of the majority smoothing, or 0 for none; '
         'default: %(default)s',
     )
     parser.add_argument(
@@ -158,9 +158,10 @@ def main() -> None:
 
 
 def report(video: dict) -> None:
+    count = len(video['faces'])
     print(
         f'{video["video"]}: {video["frames"]} frames, '
-        f'{len(video["faces"])} faces'
+        f'{count} face{"s" * (count != 1)}'
     )
     for face in video['faces']:
         labels = sorted(face['labels'].items(), key=lambda x: -x[1])

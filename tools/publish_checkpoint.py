@@ -1,4 +1,4 @@
-"""Make a small checkpoint for inference from that of a training.
+"""Make a small checkpoint for inference from one of a training.
 
 python tools/publish_checkpoint.py work_dirs/RUN/iter_4000.pth OUT.pth --half
 """

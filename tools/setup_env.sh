@@ -1,6 +1,6 @@
-# Sourced by run_tests.sh and quickstart.sh: makes .venv in the checkout, with
-# fer_ssl and the versions of requirements/constraints.txt installed in it.
-# A second call takes seconds: only fer_ssl itself is installed again.
+# Sourced by run_tests.sh and quickstart.sh. Makes .venv in the checkout and
+# installs fer_ssl in it, with the versions of requirements/constraints.txt.
+# A second call takes seconds, because it installs only fer_ssl itself again.
 #   setup_env [requirements files]
 
 find_python() {
@@ -12,7 +12,7 @@ sys.exit(not (3, 9) <= sys.version_info < (3, 14))' 2>/dev/null; then
             return
         fi
     done
-    echo 'error: no Python 3.9 to 3.13 with venv found; set PYTHON to one' >&2
+    echo 'error: no Python 3.9 to 3.13 with venv found. Set PYTHON to one.' >&2
     return 1
 }
 
@@ -25,17 +25,18 @@ setup_env() {
 
     if [ ! -x .venv/bin/python ]; then
         python=$(find_python) || return
-        echo "Creating .venv with $("$python" --version)"
+        echo "Creating .venv with $("$python" --version)."
         "$python" -m venv .venv || return
     fi
     # shellcheck disable=SC1091
     source .venv/bin/activate
 
-    # One stamp per list, so that the two scripts do not undo each other's.
+    # One stamp per list of requirements, so that neither of the two scripts
+    # makes the other one install again.
     stamp=.venv/installed-$(cat requirements/*.txt | cksum | cut -d' ' -f1)
     stamp+=-$(echo "${wanted[@]}" | cksum | cut -d' ' -f1)
     if [ ! -e "$stamp" ]; then
-        echo 'Installing the requirements (PyTorch is large: some minutes)'
+        echo 'Installing the requirements; PyTorch takes minutes.'
         python -m pip install -q -c "$pins" pip setuptools wheel || return
         python -m pip install -q -c "$pins" "${wanted[@]}" || return
         # A full mmcv that is already there must not be overwritten.

@@ -15,7 +15,8 @@ GPUS_PER_NODE=${GPUS_PER_NODE:-$((GPUS < 8 ? GPUS : 8))}
 CPUS_PER_TASK=${CPUS_PER_TASK:-5}
 TOOLS=$(cd "$(dirname "$0")" && pwd)
 
-# SRUN_ARGS holds several words on purpose.
+# PYTHONPATH: in a checkout, use its package, installed or not. SRUN_ARGS is
+# not quoted, because it may hold several arguments.
 # shellcheck disable=SC2086
 PYTHONPATH="$TOOLS/../projects${PYTHONPATH:+:$PYTHONPATH}" \
 exec srun --partition="$PARTITION" \

@@ -14,19 +14,19 @@ from fer_ssl.launch import (
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description='Test a model')
+    parser = argparse.ArgumentParser(description='Test a model.')
     parser.add_argument('config', help='path of the config')
     parser.add_argument('checkpoint', help='path or URL of the checkpoint')
     parser.add_argument(
-        '--out', metavar='FILE.pkl', help='write the predictions here'
+        '--out', metavar='FILE.pkl', help='file to write the predictions to'
     )
     parser.add_argument(
-        '--report', metavar='DIR', help='write DIR/report.html about the test'
+        '--report', metavar='DIR', help='write a report to DIR/report.html'
     )
     add_launch_arguments(parser)
     args = parser.parse_args()
     if args.out and not args.out.endswith(('.pkl', '.pickle')):
-        parser.error(f'--out {args.out}: the name must end in .pkl')
+        parser.error(f'--out {args.out}: the name must end in .pkl.')
     return args
 
 
@@ -43,7 +43,8 @@ def main() -> None:
 
     from fer_ssl.utils.files import make_folder
 
-    if args.report:  # before the networks are built: DIR may be no folder
+    # Before the networks are built, as DIR may not be usable as a folder.
+    if args.report:
         from fer_ssl.engine import ReportHook
 
         report = ReportHook(args.report)

@@ -19,14 +19,14 @@ from fer_ssl.launch import (
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description='Train a model')
+    parser = argparse.ArgumentParser(description='Train a model.')
     parser.add_argument('config', help='path of the config')
     parser.add_argument(
         '--resume',
         nargs='?',
         const='auto',
         metavar='CHECKPOINT',
-        help='go on from this checkpoint; without a path, from the latest '
+        help='resume from this checkpoint; without a path, from the latest '
         'one in the work directory',
     )
     parser.add_argument(
@@ -38,7 +38,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    outlive_mim(args.launcher)
+    outlive_mim(args.launcher)  # forks, so before anything is loaded
     cfg = load_config(args)
     check_start_weights(cfg.model)
     if args.resume:

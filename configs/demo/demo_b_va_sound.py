@@ -28,7 +28,7 @@ model = dict(
             in_channels=96 + 64,
             streams=[
                 dict(in_channels=96, encoder=_base_.tcn),
-                dict(in_channels=64, encoder=_base_.tcn, standardise=True),
+                dict(in_channels=64, encoder=_base_.tcn, standardize=True),
             ],
             fusion='gated',
             encoder=_base_.transformer,

@@ -1,5 +1,6 @@
 # Paper B's pretraining on the synthetic faces: a masked autoencoder of a small
-# Vision Transformer (48 pixels, patches of 6) on all stills, labels unseen.
+# Vision Transformer (48 pixels, patches of 6) on all stills, without their
+# labels.
 #   mim train fer_ssl configs/demo/demo_mae.py
 # Six minutes on one core.
 _base_ = [

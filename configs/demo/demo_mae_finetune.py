@@ -1,6 +1,6 @@
 # Paper B's fine-tuning on the synthetic faces: the encoder of demo_mae.py
-# (FER_SSL_MAE names its checkpoint) on labeled stills and frames, all
-# expressions equally often.
+# (FER_SSL_MAE names its checkpoint) on labeled stills and frames, with
+# balanced classes.
 #   mim train fer_ssl configs/demo/demo_mae_finetune.py
 # About two minutes on 2 cores. From random weights:
 #   --cfg-options model.backbone.init_cfg=None
@@ -48,7 +48,8 @@ frames = dict(
     only_labeled=True,
     pipeline=[*_base_.load, *view, dict(type='PackInputs')],
 )
-# 900 stills of many people, 13,000 frames of few: about as many of each.
+# Draws about as many of the 900 stills of many people as of the 13,000 frames
+# of few.
 train_dataloader = dict(
     batch_size=64,
     dataset=dict(

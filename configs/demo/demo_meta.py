@@ -1,7 +1,7 @@
-# Methods of a teacher and a student on the synthetic faces, from the weights
-# of demo_baseline.py, beside paper A in demo_spatial.py. FER_SSL_METHOD
-# chooses: meta_pseudo_labels (arXiv 2003.10580), or meta_face2exp, the recipe
-# of that method's public code. See configs/methods/ for what they are.
+# Methods with a teacher and a student on the synthetic faces, from the weights
+# of demo_baseline.py; paper A is in demo_spatial.py. FER_SSL_METHOD chooses:
+# meta_pseudo_labels (arXiv 2003.10580), or meta_face2exp, the recipe of that
+# method's public code. The headers in configs/methods/ describe them.
 #   FER_SSL_METHOD=meta_face2exp mim train fer_ssl configs/demo/demo_meta.py
 # CPU, a few minutes. Results, with 900 steps: docs/results.md.
 _base_ = ['demo_spatial.py']

@@ -1,6 +1,6 @@
 # Paper A, spatial phase, on the synthetic faces. Both networks start from the
-# weights of demo_baseline.py (FER_SSL_BASELINE names their file): so short a
-# run has no time for the pseudo-labels of an untrained teacher.
+# weights of demo_baseline.py (FER_SSL_BASELINE names their file): the
+# pseudo-labels of an untrained teacher are of no use in such a short run.
 #   mim train fer_ssl configs/demo/demo_spatial.py
 # About four minutes on 2 cores.
 _base_ = [

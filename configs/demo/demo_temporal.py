@@ -33,8 +33,8 @@ model = dict(
     student_checkpoint=student_checkpoint,
     cls_head=dict(
         num_classes=8,
-        # About the inverse square root of the class frequencies: neutral is
-        # a third of all frames, and macro-F1 counts every class alike.
+        # About the inverse square root of the class frequencies: neutral is a
+        # third of all frames, and macro-F1 weights all classes equally.
         loss_cls=dict(
             type='CrossEntropyLoss',
             class_weight=[0.5, 1.0, 1.0, 1.2, 1.0, 1.0, 1.0, 1.0],
@@ -50,7 +50,7 @@ train_dataloader = dict(
 )
 val_dataloader = dict(num_workers=0, dataset=store)
 test_dataloader = val_dataloader
-# Faces of one's own videos are cut out as large as these.
+# Size of the face crops when the network is applied to other videos.
 face_crop = dict(size=48)
 extract_dataloader = dict(
     num_workers=1,

@@ -1,5 +1,5 @@
 # The student of faces_spatial_r18.py, fine-tuned on the labeled faces alone,
-# as Meta Pseudo Labels (arXiv 2003.10580) ends.
+# the last step of Meta Pseudo Labels (arXiv 2003.10580).
 #   FER_SSL_FACES=DIR FER_SSL_STUDENT=WEIGHTS.pth \
 #       mim train fer_ssl configs/faces/faces_finetune_r18.py
 _base_ = ['faces_supervised_r18.py']

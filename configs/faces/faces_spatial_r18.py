@@ -1,7 +1,7 @@
 # Semi-supervised training: 60 labeled faces per class, all other faces of
 # split=train unlabeled (paper A, spatial phase). Both networks start from the
 # weights of faces_supervised_r18.py (FER_SSL_BASELINE names their file): the
-# pseudo-labels of an untrained teacher are of no use to a short run.
+# pseudo-labels of an untrained teacher are of no use in a short run.
 #   FER_SSL_FACES=DIR mim train fer_ssl configs/faces/faces_spatial_r18.py
 _base_ = [
     '../_base_/default_runtime.py',

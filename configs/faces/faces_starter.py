@@ -1,8 +1,9 @@
-# The classifier that comes with the package (its card:
+# The classifier that comes with the package (model card:
 # projects/fer_ssl/checkpoints/README.md): ResNet-18 with half of its channels,
-# 64 pixels, on all labeled faces of split=train, balanced by class, in gray:
-# there 64 % of the sad faces are in color and 7 % of the others, so a network
-# would learn that color means sadness, and split=val (71 %, .3 %) would agree.
+# 64 pixels, on all labeled faces of split=train, balanced by class, in gray.
+# In that split, 64 % of the sad faces are in color and 7 % of the others, so a
+# network would learn that color means sadness, and split=val (71 % and 0.3 %)
+# would not reveal it.
 #   FER_SSL_FACES=DIR mim train fer_ssl configs/faces/faces_starter.py
 # About 20 minutes on one busy core. Our own result on split=val, one training:
 # macro-F1 63.95, UAR 67.31, accuracy 86.90.
@@ -68,7 +69,7 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=200),
     dict(type='CosineAnnealingLR', by_epoch=False, begin=200),
 ]
-# The mean of the weights over about the last 500 steps is what is saved.
+# Saves the mean of the weights over about the last 500 steps.
 custom_hooks = [
     dict(
         type='EMAHook',

@@ -1,7 +1,8 @@
 # Paper B, section 3.1: the pretrained encoder, fine-tuned on the expressions
-# of Aff-Wild2; batch 256, AdamW, lr 1e-4. Frozen, it then is the extractor of
-# features for all three tasks. Epochs, layer decay and augmentation are not in
-# the paper: the masked autoencoder's, in fewer epochs, as frames repeat.
+# of Aff-Wild2; batch 256, AdamW, lr 1e-4. Frozen, it then extracts the
+# features for all three tasks. The paper does not state epochs, layer decay
+# and augmentation; they are those of the masked autoencoder, with fewer
+# epochs, since frames repeat.
 #   FER_SSL_MAE=WEIGHTS.pth bash tools/dist_train.sh \
 #       configs/mae/finetune_vit_base_expr.py 4
 # 4 GPUs of 64 faces.

@@ -1,7 +1,7 @@
 # Paper B (arXiv 2403.11440), section 3.1: masked autoencoder (arXiv
 # 2111.06377) of ViT-B/16 on faces; 75 % masked, pixels under an L2 loss, 500
-# epochs, AdamW, batch 1024, lr 5e-4. The paper is silent on warm-up, decay and
-# augmentation: these are the masked autoencoder's own.
+# epochs, AdamW, batch 1024, lr 5e-4. The paper does not state warm-up, decay
+# and augmentation; they are those of the masked autoencoder.
 #   bash tools/dist_train.sh configs/mae/mae_vit_base_faces.py 8
 # 8 GPUs of 128 faces; for another batch auto_scale_lr.enable=True scales lr.
 _base_ = [

@@ -1,10 +1,10 @@
 # Meta Pseudo Labels (arXiv 2003.10580) on the data, networks and number of
-# steps of spatial_r50.py: sampled labels, the fall of the student's labeled
-# loss less its running mean as feedback, and the sharpened, masked consistency
-# of its code (without the ramp and the factor 8 of its weight).
+# steps of spatial_r50.py: sampled labels, the decrease of the student's
+# labeled loss minus its running mean as feedback, and the sharpened, masked
+# consistency of its code (without the ramp and the factor 8 of its weight).
 #   mim train fer_ssl configs/methods/meta_pseudo_labels_r50.py
-# 1 GPU; time and result: not measured yet. Nobody has published one on these
-# data. The method: docs/feedback.md.
+# 1 GPU; time and result: not measured yet. There is no published result on
+# these data. The method is described in docs/feedback.md.
 _base_ = ['../spatial_r50.py']
 
 train_cfg = dict(

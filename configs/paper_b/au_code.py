@@ -1,10 +1,9 @@
 # Paper B (arXiv 2403.11440), action units on Aff-Wild2, as in its code
 # (github.com/upczww/abaw6): no dropout, two epochs of warm-up, attention to
-# all frames, and windows that do not overlap in the test.
-# Not taken over: it leaves a frame out of the loss if any unit is not
-# annotated.
-# Commands are those of au_paper.py. 1 GPU. The paper's own result is there;
-# which of the two forms it is of, the paper does not say.
+# all frames, and windows that do not overlap in the test. One difference: the
+# code leaves a frame out of the loss if any unit is not annotated. The
+# commands are those of au_paper.py. 1 GPU. The paper's own result is given
+# there; the paper does not say which of the two variants it belongs to.
 _base_ = [
     'au_paper.py',
     '../_base_/models/paper_b_code_head.py',

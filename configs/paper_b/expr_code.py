@@ -1,9 +1,9 @@
 # Paper B (arXiv 2403.11440), expressions on Aff-Wild2, as in its code
 # (github.com/upczww/abaw6): no dropout, two epochs of warm-up, attention to
-# all frames, and windows that do not overlap in the test.
-# Its predictions are smoothed by the majority of 40 frames.
-# Commands are those of expr_paper.py. 1 GPU. The paper's own result is there;
-# which of the two forms it is of, the paper does not say.
+# all frames, and windows that do not overlap in the test. Its predictions are
+# smoothed by the majority of 40 frames. The commands are those of
+# expr_paper.py. 1 GPU. The paper's own result is given there; the paper does
+# not say which of the two variants it belongs to.
 _base_ = [
     'expr_paper.py',
     '../_base_/models/paper_b_code_head.py',

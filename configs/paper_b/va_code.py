@@ -1,10 +1,10 @@
 # Paper B (arXiv 2403.11440), valence-arousal on Aff-Wild2, as in its code
 # (github.com/upczww/abaw6): no dropout, two epochs of warm-up, attention to
-# all frames, and windows that do not overlap in the test.
-# Not taken over: it ignores frames by their valence alone, and its loss has
-# another variance (divided by N - 1) than its metric.
-# Commands are those of va_paper.py. 1 GPU. The paper's own result is there;
-# which of the two forms it is of, the paper does not say.
+# all frames, and windows that do not overlap in the test. Two differences: the
+# code ignores frames by their valence alone, and its loss uses another
+# variance (divided by N - 1) than its metric. The commands are those of
+# va_paper.py. 1 GPU. The paper's own result is given there; the paper does not
+# say which of the two variants it belongs to.
 _base_ = [
     'va_paper.py',
     '../_base_/models/paper_b_code_head.py',

@@ -1,7 +1,7 @@
 # Valence-arousal on Aff-Wild2 from faces and sound: paper B with a second
 # stream, log-mel spectra of each video's own sound track. One TCN per stream
-# and a joint Transformer, as in the authors' code of the year before
-# (github.com/upczww/abaw5); gates in place of their concatenation.
+# and a joint Transformer, as in the authors' code of the previous year
+# (github.com/upczww/abaw5); gates replace their concatenation.
 #   FER_SSL_STUDENT=STUDENT.pth mim run fer_ssl extract_features \
 #       configs/streams/va_faces_and_sound.py STUDENT.pth --out FEATURES
 #   mim run fer_ssl extract_audio \
@@ -9,7 +9,7 @@
 #   FER_SSL_STUDENT=STUDENT.pth FER_SSL_FEATURES=FEATURES FER_SSL_AUDIO=SOUND \
 #       mim train fer_ssl configs/streams/va_faces_and_sound.py
 # STUDENT.pth is the ViT-B/16 fine-tuned on EXPR of Aff-Wild2. 1 GPU. Not in
-# the paper, so there is no result to expect.
+# the paper, so there is no expected result.
 _base_ = '../paper_b/va_paper.py'
 
 # `_delete_` as the base config has one store. Each data set has its own
@@ -47,7 +47,7 @@ model = dict(
                 dict(
                     in_channels=64,
                     encoder=dict(tcn, channels=(128, 128, 128)),
-                    standardise=True,
+                    standardize=True,
                 ),
             ],
             fusion='gated',

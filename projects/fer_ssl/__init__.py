@@ -4,9 +4,9 @@ Put ``custom_imports = dict(imports=['fer_ssl'])`` into a config and every
 component of this package can be named in it without a prefix, whatever its
 ``default_scope``.
 
-Importing the package is cheap: the repairs of upstream packages wait for the
-module that they repair, and the components are imported at the first lookup
-in a registry.
+Importing the package is cheap: each repair of an upstream package waits until
+the module that it repairs is imported, and the components are imported at the
+first lookup in a registry.
 """
 
 import sys
@@ -20,10 +20,12 @@ from .version import __version__
 __all__ = ['__version__']
 
 compat.apply_repairs()
+# Last, so that it is asked only after no other finder has found mmcv.
 sys.meta_path.append(MissingMMCV())
 
-# Where the components of each root registry live. A child registry (scope
-# mmpretrain or mmaction) falls back to these when a name is not its own.
+# Modules that hold the components of each root registry. A child registry
+# (scope mmpretrain or mmaction) falls back to its root registry when it does
+# not have a name itself.
 for _location, _names in {
     'fer_ssl.face_detection': ('TASK_UTILS',),
     'fer_ssl.models': ('MODELS', 'TASK_UTILS'),

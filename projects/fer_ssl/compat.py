@@ -1,4 +1,4 @@
-"""Repairs of the upstream packages, each in one function.
+"""Repairs of upstream packages, each in one function.
 
 Every repair states its symptom, its upstream issue and its guard, and
 ``tests/test_compat.py`` fails as soon as it is no longer needed. Nothing here
@@ -34,7 +34,7 @@ from .utils.saved_config import (
 
 
 def apply_repairs() -> None:
-    """Arrange all repairs; a second call changes nothing."""
+    """Install all repairs; a second call changes nothing."""
     import_parent_locations()
     when_imported('mmengine.config.config', format_configs_once)
     when_imported('mmengine.config.config', fill_in_variables_as_text)
@@ -57,18 +57,19 @@ def when_imported(
     """Call ``repair(module)`` right after the module ``name`` is imported.
 
     A repair that imported its module itself would make ``import fer_ssl`` pay
-    for PyTorch, the runner and mmaction2 (seconds) where only a label list
-    is wanted.
+    for PyTorch, the runner and mmaction2 (seconds) where only a list of
+    labels is needed.
     """
     waiting = (x for x in sys.meta_path if isinstance(x, _RepairOnImport))
     if name in sys.modules:
         repair(sys.modules[name])
     elif (name, repair) not in [(x.name, x.repair) for x in waiting]:
+        # First, to be asked before the finder that really finds the module.
         sys.meta_path.insert(0, _RepairOnImport(name, repair))
 
 
 class _RepairOnImport(MetaPathFinder):
-    """Serves one module once, with the repair behind its execution."""
+    """Finder of one module that runs the repair after the module's code."""
 
     def __init__(
         self, name: str, repair: Callable[[types.ModuleType], None]
@@ -79,6 +80,8 @@ class _RepairOnImport(MetaPathFinder):
     def find_spec(self, fullname, path=None, target=None):
         if fullname != self.name:
             return None
+        # The lookup below goes through sys.meta_path again: to the next repair
+        # of the same module, or to the finder that really finds it.
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(fullname)
         if spec is not None:
@@ -93,14 +96,14 @@ class _RepairOnImport(MetaPathFinder):
 
 
 # --------------------------------------------------------------------------
-# mmengine: root registries are not imported on fallback
+# mmengine: registries
 # --------------------------------------------------------------------------
 def import_parent_locations() -> None:
     """Let a lookup in a child registry import its parents' locations too.
 
     Symptom: ``Registry.get`` imports the ``locations`` of the registry it
-    starts from, but looks into the parents without importing theirs. Under
-    ``default_scope='mmpretrain'`` a root registry's location is ignored.
+    starts from, but searches the parents without importing theirs. Under
+    ``default_scope='mmpretrain'`` the location of a root registry is ignored.
     Upstream: ``mmengine/registry/registry.py``, all versions up to 0.11.
     """
     if hasattr(Registry.import_from_location, 'with_parents'):
@@ -119,21 +122,21 @@ def import_parent_locations() -> None:
 def add_location(registry: Registry, location: str) -> None:
     """Import the module ``location`` at the next lookup in ``registry``."""
     if location not in registry._locations:
-        # All root registries share one default list: never append in place.
+        # All root registries share one default list, so do not append to it.
         registry._locations = [*registry._locations, location]
         registry._imported = False
 
 
 def hold_registries_to_components() -> None:
-    """Let a config inside data name networks and transforms only.
+    """Restrict configs inside data to networks and transforms.
 
-    Symptom: ``dict(type='os.system', command=...)`` runs the command: what is
-    in no registry is imported by its dotted name, and so is the module
-    ``NAME.registry`` of any ``type='NAME.X'``. That serves configs that are
-    Python, and gives code to those that come in a checkpoint.
+    Symptom: ``dict(type='os.system', command=...)`` runs the command: a type
+    that is in no registry is imported by its dotted name, and so is the
+    module ``NAME.registry`` of any ``type='NAME.X'``. That is useful in
+    configs that are Python, but it lets a config in a checkpoint run code.
     Upstream: ``mmengine/registry/registry.py``, all versions up to 0.11.
 
-    Only what runs in :func:`components_of_data` is held to it.
+    The restriction applies only within :func:`components_of_data`.
     """
     module = sys.modules[Registry.__module__]
     find, import_module = module.get_object_from_string, module.import_module
@@ -154,7 +157,9 @@ def hold_registries_to_components() -> None:
     @functools.wraps(import_module)
     def import_if_allowed(name: str, package: str | None = None) -> Any:
         if not may_import(name):
-            raise ImportError(f'{name} is not imported for a config in data.')
+            raise ImportError(
+                f'{name} is not imported for a config inside data.'
+            )
         return import_module(name, package)
 
     Registry.get = get_component
@@ -166,14 +171,14 @@ def hold_registries_to_components() -> None:
 # mmengine: YAML
 # --------------------------------------------------------------------------
 def read_yaml_as_data() -> None:
-    """Read YAML without the tags that make Python objects.
+    """Read YAML without the tags that create Python objects.
 
-    Symptom: ``Config.fromfile('x.yml')`` and ``mmengine.load`` run what
+    Symptom: ``Config.fromfile('x.yml')`` and ``mmengine.load`` call whatever
     ``!!python/object/apply`` names.
     Upstream: ``mmengine/fileio/handlers/yaml_handler.py``, all versions up to
     0.11.
 
-    Tuples stay, as ``Config.dump`` writes them with a tag.
+    The tag of tuples stays allowed, because ``Config.dump`` writes it.
     """
 
     class DataLoader(yaml.SafeLoader):
@@ -190,11 +195,11 @@ def read_yaml_as_data() -> None:
 # mmengine: the text of a config
 # --------------------------------------------------------------------------
 def format_configs_once(config: types.ModuleType) -> None:
-    """Keep the formatted text of a config for the next one who asks.
+    """Cache the formatted text of the latest config.
 
-    Symptom: each start of a training formats the same config six times with
-    yapf (for the log, each place that keeps it, and the checkpoint), which
-    takes longer than everything else after the imports.
+    Symptom: every start of a training formats the same config six times with
+    yapf (for the log, each place where it is saved, and the checkpoint),
+    which takes longer than everything else after the imports.
     Upstream: ``Config.pretty_text``, all versions up to 0.11.
 
     Args:
@@ -208,7 +213,7 @@ def format_configs_once(config: types.ModuleType) -> None:
     @functools.wraps(format_code)
     def format_once(text: str, **options: Any) -> tuple:
         if text not in formatted:
-            formatted.clear()  # the latest is enough
+            formatted.clear()  # only the latest is asked for again
             formatted[text] = format_code(text, **options)
         return formatted[text]
 
@@ -216,11 +221,11 @@ def format_configs_once(config: types.ModuleType) -> None:
 
 
 def fill_in_variables_as_text(config: types.ModuleType) -> None:
-    """Put environment variables into configs whatever characters they have.
+    """Fill in environment variables in configs, whatever characters they have.
 
-    Symptom: ``'{{$NAME:default}}'`` with a quote in the value is a
-    ``SyntaxError`` in a temporary file, and a backslash is lost or an escape:
-    the value is pasted into the text of the config.
+    Symptom: the value of ``'{{$NAME:default}}'`` is pasted into the source
+    text of the config, so a quote in it raises a ``SyntaxError`` in a
+    temporary file, and a backslash is lost or starts an escape sequence.
     Upstream: ``Config._substitute_env_variables``, all versions up to 0.11.
 
     Args:
@@ -234,6 +239,7 @@ def fill_in_variables_as_text(config: types.ModuleType) -> None:
     def substitute(filename: str, temp_config_name: str) -> dict:
         used = fill_file(filename, temp_config_name)
         for name, value in used.items():
+            # The same message as in the function that this one replaces.
             config.print_log(
                 f'Using env variable `{name}` with value of {value} to '
                 'replace item in config.',
@@ -251,8 +257,9 @@ def load_checkpoints_safely(checkpoint: types.ModuleType) -> None:
     """Make every MMEngine loader read with ``weights_only=True``.
 
     Symptom: MMEngine 0.10 leaves ``weights_only`` to torch, so a checkpoint
-    may run any code on torch < 2.6, while torch >= 2.6 refuses to resume
-    because of the logging history in it. MMEngine 0.11 loads unsafely again.
+    may run any code on torch < 2.6, while torch >= 2.6 refuses to resume from
+    it because of the logging history in it. MMEngine 0.11 loads unsafely
+    again.
     Upstream: https://github.com/open-mmlab/mmengine/issues/1655
 
     Args:
@@ -268,22 +275,25 @@ def load_checkpoints_safely(checkpoint: types.ModuleType) -> None:
 
 
 def module_with(module: types.ModuleType, **attributes: Any) -> Any:
-    """Stand in for a module, with other values of some of its attributes."""
+    """Return a stand-in for a module, with some attributes replaced.
 
-    class Other(types.ModuleType):
+    The module itself is not changed, so its other users are not affected.
+    """
+
+    class StandIn(types.ModuleType):
         def __getattr__(self, name: str) -> Any:
             return getattr(module, name)
 
-    other = Other(module.__name__)
-    vars(other).update(attributes)
-    return other
+    stand_in = StandIn(module.__name__)
+    vars(stand_in).update(attributes)
+    return stand_in
 
 
 def resume_without_running_text(runner: types.ModuleType) -> None:
     """Read ``meta['config']`` of a checkpoint as literals when resuming.
 
-    Symptom: ``Runner.resume`` executes that text, an entry of old files, to
-    look for ``gpu_ids``.
+    Symptom: ``Runner.resume`` executes that text, which old checkpoints
+    contain, to look for ``gpu_ids``.
     Upstream: ``mmengine/runner/runner.py``, all versions up to 0.11.
 
     Args:
@@ -297,20 +307,21 @@ def resume_without_running_text(runner: types.ModuleType) -> None:
             return parse_saved_config(
                 text,
                 'the checkpoint to resume',
-                'It is not run. To start from its weights alone, without '
-                '--resume: --cfg-options load_from=FILE.',
+                'It is not run. To start from the weights alone, pass '
+                '--cfg-options load_from=FILE without --resume.',
             )
 
     runner.mmengine = module_with(runner.mmengine, Config=LiteralConfig)
 
 
 def write_checkpoints_whole(checkpoint: types.ModuleType) -> None:
-    """Let a checkpoint file appear whole or not at all.
+    """Write checkpoint files atomically.
 
-    Symptom: MMEngine writes a checkpoint in place, after every validation
-    with a new best score even over the latest one; killed there, or on a full
-    disk, the run cannot be resumed. The same holds for ``last_checkpoint``,
-    the file that names the latest one, which may be left empty.
+    Symptom: MMEngine writes a checkpoint in place, and after a validation
+    with a new best score it overwrites the latest one. If the process is
+    killed while it writes, or the disk is full, the run cannot be resumed.
+    The same holds for ``last_checkpoint``, the file that names the latest
+    checkpoint, which may be left empty.
     Upstream: ``mmengine/runner/checkpoint.py``, all versions up to 0.11.
 
     Args:
@@ -332,6 +343,7 @@ def write_checkpoints_whole(checkpoint: types.ModuleType) -> None:
     def find_latest_checkpoint(path: str) -> str | None:
         latest = find(path)
         if latest == '':
+            # last_checkpoint is empty: take the newest complete checkpoint.
             files = [
                 file
                 for kind in ('iter', 'epoch')
@@ -341,7 +353,7 @@ def write_checkpoints_whole(checkpoint: types.ModuleType) -> None:
             latest = max(files, key=osp.getmtime, default=None)
         return latest
 
-    # Modules that were imported earlier have their own names for the two.
+    # Modules imported earlier hold references of their own to the functions.
     for module in [m for n, m in sys.modules.items() if 'mmengine' in n]:
         for new in (save_checkpoint, find_latest_checkpoint):
             if vars(module).get(new.__name__) is new.__wrapped__:
@@ -352,8 +364,8 @@ def resume_averages_of_wrapped_parts(ema_hook: types.ModuleType) -> None:
     """Let ``EMAHook`` resume a model whose parts are wrapped for DDP.
 
     Symptom: under ``MMSeparateDistributedDataParallel`` the averaged weights
-    of a resumed run are the initial ones, without any message: their names
-    in the file have no ``module.``, and torch's own loading, not strict, drops
+    of a resumed run are the initial ones, without any message: their keys in
+    the file lack the prefix ``module.``, and torch's non-strict loading drops
     them. MMEngine's loading sees through wrappers.
     Upstream: ``ema_hook.py`` of mmengine (all versions up to 0.11) and of
     mmpretrain (1.2.0), whose hook replaces the former's.
@@ -371,7 +383,7 @@ def resume_averages_of_wrapped_parts(ema_hook: types.ModuleType) -> None:
         from mmengine.runner.checkpoint import load_state_dict
 
         resume(self, runner, checkpoint)
-        # When it resumes; mmpretrain's hook also when it tests.
+        # Both hooks load averages to resume, mmpretrain's also to test.
         loaded = runner._resume or getattr(self, 'load_ema_from_ckpt', False)
         if 'ema_state_dict' in checkpoint and loaded:
             average = checkpoint['ema_state_dict']
@@ -384,7 +396,7 @@ def resume_averages_of_wrapped_parts(ema_hook: types.ModuleType) -> None:
 # mmaction2
 # --------------------------------------------------------------------------
 def provide_drn() -> None:
-    """Stand in for the subpackage that the mmaction2 wheel forgot.
+    """Provide a stand-in for a subpackage missing from the mmaction2 wheel.
 
     Symptom: ``import mmaction.models`` fails with ``No module named
     'mmaction.models.localizers.drn'``; only a source checkout has it.
@@ -401,7 +413,7 @@ def provide_drn() -> None:
     class DRN:
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             raise ImportError(
-                'DRN is not part of the mmaction2 wheel; install mmaction2 '
+                'DRN is not part of the mmaction2 wheel. Install mmaction2 '
                 'from a source checkout (pip install -e) to use it.'
             )
 
@@ -411,12 +423,13 @@ def provide_drn() -> None:
 
 
 def switch_off_broken_multimodal(dependency: types.ModuleType) -> None:
-    """Keep a too new ``transformers`` from breaking the model packages.
+    """Keep a recent ``transformers`` from breaking the model packages.
 
-    Symptom: where ``transformers`` is installed, ``mmaction.models`` imports
-    VindLU, and ``mmpretrain.models`` (with pycocoevalcap) BLIP; both need
-    ``apply_chunking_to_forward`` in ``transformers.modeling_utils``, which
-    4.56 moved away, and VindLU needs timm. The rest of the packages does not.
+    Symptom: if ``transformers`` is installed, ``mmaction.models`` imports
+    VindLU, and ``mmpretrain.models`` (with pycocoevalcap) imports BLIP. Both
+    need ``transformers.modeling_utils.apply_chunking_to_forward``, which 4.56
+    moved elsewhere, and VindLU also needs timm. Nothing else in the two
+    packages needs either.
     Upstream: https://github.com/open-mmlab/mmaction2/issues/2868 (no longer
     maintained)
 
@@ -434,11 +447,11 @@ def switch_off_broken_multimodal(dependency: types.ModuleType) -> None:
 # torch: attention without forward-mode derivative
 # --------------------------------------------------------------------------
 def differentiable_attention() -> contextlib.AbstractContextManager:
-    """Context in which attention has a forward-mode derivative.
+    """Return a context in which attention has a forward-mode derivative.
 
-    Symptom: ``NotImplementedError: Trying to use forward AD with
-    _scaled_dot_product_flash_attention``, of every vision transformer: the
-    fused kernels have none, the plain one has.
+    Symptom: every vision transformer raises ``NotImplementedError: Trying to
+    use forward AD with _scaled_dot_product_flash_attention``: the fused
+    kernels have no forward-mode derivative, but the plain one has.
     Upstream: all versions of torch up to 2.14.
     """
     import torch

@@ -1,8 +1,8 @@
-"""Names and order of the classes of every data set, and mappings between them.
+"""Class names of every data set in label order, and mappings between them.
 
-A data set numbers its classes in its own way. Here every number has a name,
-the same name in all data sets, and :func:`label_mapping` leads from the
-numbers of one to the classes of another.
+Each data set numbers its classes in its own way. Here each number gets a name,
+the same one in all data sets, and :func:`label_mapping` maps the numbers of
+one data set to the classes of another.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ IGNORE_LABEL = -1
 #: Valence and arousal of a frame that carries no annotation.
 IGNORE_VALENCE_AROUSAL = -5.0
 
-#: Class names by taxonomy, in the order of their integer codes. Here stand
-#: those without a class of their own; a data set class adds its own by
+#: Class names by taxonomy, in the order of their integer codes. Listed here
+#: are those without a data set class; a data set class registers its own with
 #: :func:`register_taxonomy` when it is imported.
 TAXONOMIES: dict[str, tuple[str, ...]] = {
     'abaw': ABAW_EXPRESSIONS,
-    # Copies of AffectNet as folders 0 to 7.
+    # Copies of AffectNet that come as folders 0 to 7.
     'affectnet_alphabetical': (
         'anger',
         'contempt',
@@ -89,7 +89,7 @@ TAXONOMIES: dict[str, tuple[str, ...]] = {
 #: Code of the first class, for taxonomies that do not count from 0.
 FIRST_CODES: dict[str, int] = {}
 
-#: Other spellings of the names above.
+#: Alternative spellings of the names above.
 ALIASES = {
     'angry': 'anger',
     'contemptuous': 'contempt',
@@ -104,14 +104,15 @@ ALIASES = {
     'unknown': 'uncertain',
 }
 
-#: Value of an option of :func:`label_mapping`: such faces get no label.
+#: Value of an option of :func:`label_mapping`: the faces get no label.
 DROP = 'drop'
 
 
 def canonical_name(name: str) -> str:
-    """Name of a class in our spelling: ``'Angry'`` -> ``'anger'``.
+    """Return a class name in the spelling of this package.
 
-    A name without another spelling comes back in lower case.
+    ``'Angry'`` becomes ``'anger'``; a name without an alias is returned in
+    lower case.
     """
     name = re.sub(r'[\s_]+', '-', name.strip().lower())
     return ALIASES.get(name, name)
@@ -132,14 +133,15 @@ def register_taxonomy(
         ``name``, so that a class can keep it as its ``taxonomy``.
 
     Raises:
-        ValueError: The name stands for other classes already.
+        ValueError: The name is already registered with other classes.
     """
     entry = tuple(classes), first_code
     known = TAXONOMIES.get(name, entry[0]), FIRST_CODES.get(name, first_code)
     if known != entry:
         raise ValueError(
-            f'The taxonomy {name!r} exists already, with the classes '
-            f'{", ".join(known[0])} from {known[1]} on.'
+            f'The taxonomy {name!r} is already registered, with the classes '
+            f'{", ".join(known[0])} numbered from {known[1]}. Choose another '
+            'name.'
         )
     TAXONOMIES[name], FIRST_CODES[name] = entry
     return name
@@ -155,26 +157,25 @@ def label_mapping(
     no_face: str | None = None,
     drop: Sequence[str] = (),
 ) -> np.ndarray:
-    """Class index for every class of a data set.
+    """Map each class of a data set to a class index.
 
-    A class of the data set goes to the class of the same name. One without a
-    namesake is lost: it gets -1, and a warning says so, unless an option
-    decides about it. The options take the name of one of ``classes``, or
-    ``'drop'`` for -1 without a warning. An option about a class that the data
-    set does not have is without effect.
+    A class maps to the class of the same name. A class without a counterpart
+    maps to -1 with a warning, unless an option says otherwise. An option is
+    the name of one of ``classes``, or ``'drop'`` for -1 without a warning. An
+    option for a class that the data set does not have has no effect.
 
     Args:
         source: Key of :data:`TAXONOMIES`, or class names in order.
         classes: Class names to map to, in label order.
-        contempt: For 'contempt'.
-        none: For 'none' (AffectNet: none of the eight expressions).
-        uncertain: For 'uncertain' (FERPlus: 'unknown').
-        no_face: For 'no-face' (FERPlus: 'NF').
-        drop: Any other classes of the data set to map to -1.
+        contempt: Target of 'contempt'.
+        none: Target of 'none' (AffectNet: none of the eight expressions).
+        uncertain: Target of 'uncertain' (FERPlus: 'unknown').
+        no_face: Target of 'no-face' (FERPlus: 'NF').
+        drop: Other classes of the data set to map to -1.
 
     Returns:
-        int64 (C,), index into ``classes`` or -1, for index 0 to C - 1 of the
-        data set. (Its numbers may begin at 1, see :data:`FIRST_CODES`.)
+        int64 (C,), index into ``classes`` or -1, for each of the C classes of
+        the data set. (Its codes may begin at 1, see :data:`FIRST_CODES`.)
 
     Raises:
         ValueError: The taxonomy or a name in an option is unknown.
@@ -185,11 +186,11 @@ def label_mapping(
     """
     if isinstance(source, str):
         if source not in TAXONOMIES:
-            # The classes of the data sets add theirs when imported.
+            # The data set classes register theirs when imported.
             DATASETS.import_from_location()
         if source not in TAXONOMIES:
             raise ValueError(
-                f'Unknown taxonomy {source!r}; there are '
+                f'Unknown taxonomy {source!r}; the known ones are '
                 f'{", ".join(sorted(TAXONOMIES))}.'
             )
         title, names = source, TAXONOMIES[source]
@@ -205,23 +206,24 @@ def label_mapping(
     for name in drop:
         if name not in names:
             raise ValueError(
-                f'drop={name!r}: the data set has {", ".join(names)}.'
+                f'drop={name!r}: the data set has no such class. Its '
+                f'classes are {", ".join(names)}.'
             )
         targets[name] = DROP
     index = {name: i for i, name in enumerate(classes)}
     for name, to in targets.items():
         if to != DROP and to not in index:
             raise ValueError(
-                f'{name} is to become {to!r}, which is none of the classes '
-                f'{", ".join(classes)}, nor {DROP!r}.'
+                f'{name!r} cannot be mapped to {to!r}, which is neither one '
+                f'of the classes {", ".join(classes)} nor {DROP!r}.'
             )
-    lost = [n for n in names if n not in targets and n not in index]
+    lost = [x for x in names if x not in targets and x not in index]
     if lost:
         print_log(
-            f'Labels ({title}): {", ".join(lost)} has no class among '
-            f'{", ".join(classes)}. Such faces count as not annotated. An '
-            'option of the labels (contempt, none, uncertain, no_face, drop) '
-            'decides otherwise, or agrees.',
+            f'Labels ({title}): no class for {", ".join(lost)} among '
+            f'{", ".join(classes)}. Such faces count as not annotated. To map '
+            'them, or to drop them without this warning, set an option of the '
+            'labels (contempt, none, uncertain, no_face, drop).',
             'current',
             logging.WARNING,
         )

@@ -1,7 +1,7 @@
 """Options, device selection and error handling that the scripts share.
 
-torch is imported inside the functions, since ``CUDA_VISIBLE_DEVICES`` has to
-be set before, and since ``mim train`` runs ``train.py -h`` every time just to
+torch is imported inside the functions, because ``CUDA_VISIBLE_DEVICES`` has to
+be set first, and because ``mim train`` runs ``train.py -h`` every time just to
 read the help text.
 """
 
@@ -43,7 +43,7 @@ class _KeyValueAction(DictAction):
     def __call__(self, parser, namespace, values, option_string=None):
         for value in values:
             if '=' not in value:
-                parser.error(f'{option_string}: {value!r} is not key=value')
+                parser.error(f'{option_string}: {value!r} is not key=value.')
         super().__call__(parser, namespace, values, option_string)
 
 
@@ -67,14 +67,15 @@ def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
         '--launcher',
         choices=('none', 'pytorch', 'slurm', 'mpi'),
         default='none',
-        help='what started the processes of a distributed run',
+        help='what launched the processes of a distributed run',
     )
     # `mim train` passes these two only where the help text shows them.
     parser.add_argument(
         '--gpus',
         type=int,
         default=1,
-        help='0 runs on the CPU; more than 1 needs --launcher pytorch',
+        help='number of GPUs; 0 runs on the CPU, and more than 1 needs '
+        '--launcher pytorch',
     )
     parser.add_argument(
         '--device',
@@ -82,6 +83,7 @@ def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
         default='auto',
         help='auto uses a GPU if there is one',
     )
+    # torch.distributed.launch passes it in one spelling or the other.
     parser.add_argument(
         '--local_rank',
         '--local-rank',
@@ -92,23 +94,25 @@ def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def load_config(args: argparse.Namespace) -> Config:
-    """Read the config and apply the launch arguments to it and to CUDA.
+    """Read the config, and apply the launch arguments to it and to CUDA.
 
     Raises:
-        FileNotFoundError: There is no such config; names similar ones.
+        FileNotFoundError: There is no such config; the message suggests
+            similar names.
         ImportError: mmcv is not installed; the message gives the remedy.
         ValueError: A ``--cfg-options`` value does not fit the config, or the
-            config itself refuses something, such as an environment variable.
+            config itself rejects something, such as an environment variable.
     """
+    # Before reading the config, which may import torch.
     select_device(args)
-    importlib.util.find_spec('mmcv')  # MissingMMCV raises, before any work
+    importlib.util.find_spec('mmcv')  # MissingMMCV raises before any work
     path = find_config(args.config)
     try:
         cfg = Config.fromfile(path)
     except (ValueError, YAMLError) as error:
         raise ValueError(f'{path}: {error}') from error
     for key in args.cfg_options:
-        warn_of_new_key(cfg, key)
+        warn_of_new_key(cfg, key)  # before the merge, which adds the key
     data_root = cfg.get('data_root')
     try:
         cfg.merge_from_dict(args.cfg_options)
@@ -125,13 +129,13 @@ def load_config(args: argparse.Namespace) -> Config:
 
 
 def find_config(name: str) -> Path:
-    """Find a config: a file, or a config of the package by its base name.
+    """Find a config by its path, or a config of the package by its file name.
 
-    ``mim train`` and ``mim test`` look names up in this way by themselves,
-    but ``mim run`` does not.
+    ``mim train`` and ``mim test`` do this lookup themselves, but ``mim run``
+    does not.
 
     Raises:
-        FileNotFoundError: There is none; the message gives similar names.
+        FileNotFoundError: There is none; the message suggests similar names.
     """
     path = Path(name)
     if path.is_file():
@@ -152,7 +156,8 @@ def find_config(name: str) -> Path:
 def replace_data_root(node: Any, old: str, new: str) -> None:
     """Pass a new top-level ``data_root`` on to the datasets of a config.
 
-    When ``--cfg-options`` apply, the datasets already have the old value.
+    The datasets copied the old value when the config was read, before
+    ``--cfg-options`` changed the top-level one.
     """
     if isinstance(node, (Config, ConfigDict)):
         if node.get('data_root') == old:
@@ -165,10 +170,17 @@ def replace_data_root(node: Any, old: str, new: str) -> None:
 
 
 def check_start_weights(node: Any, name: str = 'model') -> None:
-    """Refuse ``init_cfg=dict(type='Pretrained')`` of a missing local file.
+    """Check that the files of ``init_cfg=dict(type='Pretrained')`` exist.
+
+    URLs are not checked.
+
+    Args:
+        node: The config of a model, or a part of it.
+        name: Key of ``node`` in the config, for messages.
 
     Raises:
-        FileNotFoundError: Names the key of the config and the file.
+        FileNotFoundError: A local file is missing; the message names it and
+            the key of the config.
     """
     if isinstance(node, ConfigDict):
         path = node.get('checkpoint')
@@ -182,12 +194,16 @@ def check_start_weights(node: Any, name: str = 'model') -> None:
         for key, value in node.items():
             check_start_weights(value, f'{name}.{key}')
     elif isinstance(node, (list, tuple)):
-        for number, value in enumerate(node):
-            check_start_weights(value, f'{name}.{number}')
+        for index, value in enumerate(node):
+            check_start_weights(value, f'{name}.{index}')
 
 
 def select_device(args: argparse.Namespace) -> None:
-    """Hide the GPUs from torch if the arguments ask for the CPU."""
+    """Hide the GPUs from torch if the arguments ask for the CPU.
+
+    Raises:
+        ValueError: Several GPUs are asked for without a launcher.
+    """
     if args.gpus > 1 and args.launcher == 'none':
         raise ValueError(
             f'--gpus {args.gpus} needs one process per GPU: add '
@@ -195,23 +211,24 @@ def select_device(args: argparse.Namespace) -> None:
         )
     if args.device == 'cpu' or args.gpus == 0:
         os.environ['CUDA_VISIBLE_DEVICES'] = '-1'
+    # MMEngine reads the local rank from the environment only.
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
 
 
 def warn_of_new_key(cfg: Config, key: str) -> None:
-    """Warn that an option sets a key that the config lacks, likely a typo."""
+    """Warn about an option whose key the config lacks: likely a typo."""
     known: Any = cfg
     for position, name in enumerate(key.split('.')):
         if not isinstance(known, (Config, ConfigDict)):
             return  # a list index, which the merge checks itself
         if name not in known:
             names = list(known.keys())
-            if position == 0:
+            if position == 0:  # valid even if the config does not set them
                 names += _runner_arguments()
             if name not in names:
                 print(
                     f'warning: --cfg-options {key}: the config has no '
-                    f'{name!r} there, it is added{_similar(name, names)}',
+                    f'{name!r} there, so it is added{_similar(name, names)}',
                     file=sys.stderr,
                 )
             return
@@ -225,8 +242,9 @@ def _runner_arguments() -> list[str]:
 
 
 def _similar(name: str, names: list[str]) -> str:
+    """End a sentence, with similar names if there are any."""
     near = difflib.get_close_matches(name, set(names))
-    return f'; did you mean {" or ".join(near)}?' if near else ''
+    return f'; did you mean {" or ".join(near)}?' if near else '.'
 
 
 def enable_amp(cfg: Config) -> None:
@@ -239,7 +257,7 @@ def enable_amp(cfg: Config) -> None:
     from mmengine.device import get_device
 
     if get_device() == 'cpu':
-        raise ValueError('--amp needs a GPU, and none is in use.')
+        raise ValueError('--amp needs a GPU, but none is in use.')
     wrapper = cfg.optim_wrapper
     parts = [wrapper]
     if 'optimizer' not in wrapper:  # dict(constructor=, teacher=, student=)
@@ -247,7 +265,9 @@ def enable_amp(cfg: Config) -> None:
     for part in parts:
         name = part.get('type', 'OptimWrapper')
         if name not in ('OptimWrapper', 'AmpOptimWrapper'):
-            raise ValueError(f'--amp cannot replace optim_wrapper {name}.')
+            raise ValueError(
+                f'--amp cannot replace the optimizer wrapper {name}.'
+            )
         part.type = 'AmpOptimWrapper'
         part.setdefault('loss_scale', 'dynamic')
 
@@ -274,10 +294,10 @@ def use_gloo_without_gpu(cfg: Config) -> None:
 
 
 def load_strictly(runner: Runner) -> None:
-    """Make ``runner`` refuse a checkpoint that does not fit its model.
+    """Make ``runner`` reject a checkpoint that does not fit its model.
 
     MMEngine only logs missing and unexpected keys and continues with random
-    weights. To resume, the checkpoint must contain the state of a training.
+    weights. When resuming, the checkpoint must also contain training state.
     """
     load = runner.load_checkpoint
 
@@ -288,12 +308,13 @@ def load_strictly(runner: Runner) -> None:
                 check_training(filename, content)
             return content
         except RuntimeError as error:
+            # MMEngine's words for missing and unexpected keys.
             if 'do not match exactly' not in str(error):
                 raise
             lines = [x for x in str(error).splitlines()[1:] if x.strip()]
             details = [textwrap.shorten(x, 200) for x in lines[:6]]
             raise ValueError(
-                f'checkpoint {filename} is of another architecture than the '
+                f'checkpoint {filename} has a different architecture from the '
                 'model in the config:\n  ' + '\n  '.join(details)
             ) from error
 
@@ -301,30 +322,32 @@ def load_strictly(runner: Runner) -> None:
 
 
 def lock_work_dir(cfg: Config) -> None:
-    """Lock the work directory, and refuse one in which a training runs.
+    """Lock the work directory, so that no second training runs in it.
 
-    The system releases the lock when the process ends, for whatever reason.
+    The operating system releases the lock when the process ends, however it
+    ends.
 
     Raises:
-        ValueError: Another process trains in the folder, or the folder is not
-            writable.
+        ValueError: Another training is running in the folder, or the folder
+            is not writable.
     """
-    import fcntl
+    import fcntl  # does not exist on Windows
 
     make_folder(cfg.work_dir)
     rank = os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0'))
     if cfg.launcher != 'none' and rank != '0':
         return
     path = osp.join(cfg.work_dir, 'training.lock')
-    lock = open(path, 'a+')  # noqa: SIM115 (open as long as the process lives)
+    lock = open(path, 'a+')  # noqa: SIM115 (open while the process lives)
     try:
-        # Not flock, which loader workers would inherit and perhaps outlive.
+        # Not flock: loader workers would inherit the lock and might outlive
+        # this process.
         fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         lock.seek(0)
         raise ValueError(
             f'{cfg.work_dir}: another training ({lock.read().strip()}) is '
-            'running there: wait for it, end it, or choose another '
+            'running there. Wait for it, stop it, or choose another '
             '--work-dir.'
         ) from None
     except OSError:
@@ -339,15 +362,15 @@ _locks: list[Any] = []  # keeps the files open, and so the locks held
 
 
 def outlive_mim(launcher: str) -> None:
-    """Continue in a child process if mim has started this one.
+    """Continue in a child process if mim started this process.
 
-    On Ctrl-C mim kills its child after a quarter of a second, too early to
-    finish an iteration and write a checkpoint. So mim's child only waits and
-    passes signals on to the process that trains.
+    On Ctrl-C mim kills its child process after a quarter of a second, too
+    early to finish an iteration and write a checkpoint. Therefore mim's child
+    only waits, and passes signals on to the process that trains.
     """
     if '.mim' not in Path(sys.argv[0]).parts or launcher != 'none':
         return
-    sys.stdout.flush()
+    sys.stdout.flush()  # otherwise both processes print what is buffered
     child = os.fork()
     if not child:
         end_with_parent()  # again, as this process has a new parent
@@ -355,16 +378,17 @@ def outlive_mim(launcher: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: os.kill(child, number))
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    # Not sys.exit: the child has already run the exit handlers.
     os._exit(code if code >= 0 else 128 - code)
 
 
 def end_with_parent() -> None:
     """Send this process SIGTERM when its launcher is gone.
 
-    mim and torchrun start a script as their child, and if they are killed,
-    nothing else ends it. The process does outlive a shell, a supervisor, and
-    a parent that gave it a session of its own; that is what ``nohup`` is for.
-    This works on Linux only.
+    mim and torchrun start a script as their child process, and if they are
+    killed, nothing else ends it. A process that was started by a shell or a
+    supervisor, or in a session of its own, keeps running, as ``nohup``
+    promises. This works on Linux only.
     """
     parent = os.getppid()
     try:
@@ -373,6 +397,7 @@ def end_with_parent() -> None:
         return
     is_python = osp.basename(words[0]).startswith(b'python')
     detached = os.getsid(0) == os.getpid()
+    # torchrun gives its workers sessions of their own, too.
     if not is_python or detached and 'TORCHELASTIC_RUN_ID' not in os.environ:
         return
 
@@ -388,9 +413,10 @@ def resume_command(config: str, launcher: str) -> str:
     """Return the command that resumes the training of this process."""
     script, *words = sys.argv
     if '--resume' in words:
-        at = words.index('--resume')
-        has_value = words[at + 1 : at + 2] and words[at + 1][:1] != '-'
-        del words[at : at + 2 if has_value else at + 1]
+        i = words.index('--resume')
+        has_value = words[i + 1 : i + 2] and words[i + 1][:1] != '-'
+        del words[i : i + 2 if has_value else i + 1]
+    # The launcher adds --local_rank again.
     words = [x for x in words if not x.startswith(('--resume=', '--local'))]
     processes = os.environ.get('LOCAL_WORLD_SIZE', '1')
     if '.mim' in Path(script).parts:
@@ -408,7 +434,7 @@ def resume_command(config: str, launcher: str) -> str:
 
 @contextmanager
 def results_in(folder: str) -> Iterator[None]:
-    """Add the folder of the results to an OSError that names no file.
+    """Name the folder of the results in an OSError that names no file.
 
     Raises:
         OSError: The same error, with ``filename``.
@@ -427,14 +453,14 @@ _REMEDIES = {
     errno.EACCES: 'Change its permissions, or choose another path.',
     errno.EPERM: 'Change its permissions, or choose another path.',
     errno.EROFS: 'Choose a path that is writable.',
-    errno.ENOTDIR: 'A part of the path is a file: choose another path.',
+    errno.ENOTDIR: 'A part of the path is a file. Choose another path.',
     errno.EISDIR: 'Name a file, not a folder.',
     errno.ENOENT: 'Check the path.',
 }
 
 
 def _is_ours(error: BaseException) -> bool:
-    """Whether the package itself has raised an error, and so worded it."""
+    """Return whether this package raised an error, and so worded it."""
     raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
     if _is_from_worker(error):
         raised_in = re.findall(r'^  File "(.+?)"', str(error), re.M)[-1]
@@ -442,36 +468,41 @@ def _is_ours(error: BaseException) -> bool:
 
 
 def _is_from_worker(error: BaseException) -> bool:
-    """Whether torch has passed on a worker's error as its traceback text."""
+    """Return whether an error is a worker's, passed on by torch as text."""
     return bool(re.match(r'Caught \w+ in DataLoader worker', str(error)))
 
 
 def check_training(filename: str, content: dict) -> None:
-    """Refuse a checkpoint from which a training cannot be resumed.
+    """Check that a training can be resumed from a checkpoint.
+
+    Args:
+        filename: Path of the checkpoint, for the message.
+        content: Its content.
 
     Raises:
         ValueError: It has no training state; the message gives the remedy.
     """
-    content = {'optimizer': {}, **content}  # may be left out
+    # CheckpointHook(save_optimizer=False) leaves the optimizer out.
+    content = {'optimizer': {}, **content}
     parts = [content.get(x) for x in ('meta', 'message_hub', 'optimizer')]
     if not all(isinstance(x, dict) for x in parts) or not all(
         type(parts[0].get(x)) is int for x in ('epoch', 'iter')
     ):
         raise ValueError(
-            f'{filename}: it has no training state, so no training can be '
-            'resumed from it. Name a checkpoint that has one, or start from '
-            'its weights, without --resume: --cfg-options '
-            f'load_from={filename}'
+            f'{filename}: this checkpoint has no training state, so a '
+            'training cannot be resumed from it. Use one that has, or start '
+            'from the weights of this one: pass --cfg-options '
+            f'load_from={filename} without --resume.'
         )
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a script, which ends when its launcher does.
+    """Run the main function of a script and report its errors.
 
-    An error of this package, and every operating system error about a file,
-    is printed as one line. Any other error keeps its traceback. A training
-    that a signal has stopped prints the command to resume it and exits with
-    code 128 + signal.
+    An error raised by this package, and every operating system error about a
+    file, is printed as one line. Any other error keeps its traceback. A
+    training that was stopped by a signal prints the command to resume it and
+    exits with code 128 + signal. The script ends when its launcher does.
     """
     end_with_parent()
     try:
@@ -494,9 +525,9 @@ def run(main: Callable[[], None]) -> None:
 
 
 def describe_error(error: Exception) -> str:
-    """Return the text of an error; if about a file, with path and remedy."""
+    """Return the message of an error, with path and remedy if about a file."""
     if _is_from_worker(error):
-        # Behind the last frame and its line of code stands TYPE: MESSAGE.
+        # TYPE: MESSAGE follows the last frame and its line of code.
         text = re.split(r'^  File ".+\n(?: .*\n)*', str(error), flags=re.M)[-1]
         return text.partition(': ')[2].strip()
     if not isinstance(error, OSError) or error.errno is None:

@@ -245,7 +245,7 @@ def test_input_video_is_not_overwritten(tmp_path, clip):
 
 
 def test_folder_without_permission(tmp_path, clip):
-    with pytest.raises(ValueError, match='cannot be made a folder'):
+    with pytest.raises(ValueError, match='cannot be used as the folder'):
         ExpressionInferencer()(clip[0], out_dir='/proc')
 
 

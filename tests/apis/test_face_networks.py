@@ -73,7 +73,8 @@ def follow(net, paths, num_frames, batch=3):
         end = begin + batch - 1
         live = {k for k, frames in paths.items() if max(frames) >= end - 2}
         live &= {k for k, frames in paths.items() if min(frames) <= end}
-        windows += net.add([image(frame) for frame, _ in entries], faces, live)
+        images = [image(frame) for frame, _ in entries]
+        windows += net.add(dict(inputs=images, faces=faces, live=live))
     return windows + net.finish()
 
 
@@ -131,7 +132,7 @@ def test_memory_does_not_grow_with_the_video():
     for frame in range(1, 1000):
         number = 1 + frame // 100  # another face every hundred frames
         faces['frame'], faces['face'] = frame, number
-        net.add([image(1)], faces, {number})
+        net.add(dict(inputs=[image(1)], faces=faces, live={number}))
         assert list(net._tracks) == [number]
         assert len(net._tracks[number]._features) <= 8 + 4
 

@@ -75,7 +75,7 @@ def test_hostile_config_is_not_passed_on(checkpoint, tmp_path):
             dict(meta=dict(cfg="custom_imports = 'mine'", dataset_meta={})),
             'imports mine, which is code. A published .* contains no code',
         ),
-        (dict(state_dict=[1]), 'here stands a list'),
+        (dict(state_dict=[1]), 'this is a list'),
         (dict(state_dict={'a': 1}), 'a in its weights is not a tensor'),
     ],
 )

@@ -402,9 +402,9 @@ def test_read_recipe(tmp_path):
     with pytest.raises(ValueError, match=r'recipe\.yml: unknown key labelled'):
         read_recipe(str(path))
     path.write_text('per_class: many\n')
-    with pytest.raises(ValueError, match=r'per_class: a whole .*many'):
+    with pytest.raises(ValueError, match=r'per_class: expected a .*many'):
         read_recipe(str(path))
-    with pytest.raises(ValueError, match=r'split\.py: data are read from'):
+    with pytest.raises(ValueError, match=r'split\.py: data is read from'):
         read_recipe(str(tmp_path / 'split.py'))
 
 
@@ -603,8 +603,8 @@ def test_tools_in_a_row(tmp_path, write_faces):
         names,
         '--only=Faces=anger,happiness',
     )
-    assert 'warning: class other has 0 labeled faces' in text
-    assert 'warning: class neutral has 0 labeled faces' in text
+    assert 'warning: class other has only 0 labeled faces' in text
+    assert 'warning: class neutral has only 0 labeled faces' in text
     text = run_tool(
         'make_shards.py',
         tmp_path / 'split/labels.csv',

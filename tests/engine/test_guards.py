@@ -84,7 +84,7 @@ def test_collapse_warns(spatial_config, build_runner, share, warned):
     for number in range(2):
         runner.train_loop._iter = number
         shares = {'a': torch.tensor(share), 'b': torch.tensor(1 - share)}
-        outputs = {f'pseudo_label/share_{k}': v for k, v in shares.items()}
+        outputs = {f'pseudo_label/fraction_{k}': v for k, v in shares.items()}
         hook.after_train_iter(runner, number, outputs=outputs)
     messages = [r.getMessage() for r in records if 'collapsed' in r.msg]
     assert len(messages) == warned

@@ -57,7 +57,7 @@ def test_two_ranks_equal_one(config, tmp_path, estimator):
     halves = train_on_ranks(
         batch_sizes(config, 6, 8), 2, str(tmp_path / 'result.pth')
     )
-    assert {'feedback/mean', 'feedback/spread'} < set(whole[0][0])
+    assert {'feedback/mean', 'feedback/std'} < set(whole[0][0])
     assert_same(halves, whole, estimator)
 
 

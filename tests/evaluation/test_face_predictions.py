@@ -104,7 +104,7 @@ def test_windows_are_averaged():
 
 
 def test_scores_that_are_not_finite_name_the_face():
-    with pytest.raises(ValueError, match=r'clip, face 1, frame 1: .*nan'):
+    with pytest.raises(ValueError, match=r'clip, track 1, frame 1: .*nan'):
         FacePredictions.from_windows(
             'clip',
             CLASSES,

@@ -127,7 +127,7 @@ def test_construction_errors():
     with pytest.raises(ValueError, match='labels must be \\(4,\\), got'):
         VideoPrediction('a', dirichlet(4), labels=[0, 1])
     video = VideoPrediction('a', dirichlet(4))
-    with pytest.raises(ValueError, match='video a is there twice'):
+    with pytest.raises(ValueError, match='video a is listed twice'):
         VideoPredictions([video, video], CLASSES)
     with pytest.raises(ValueError, match='3 scores per frame for 2 classes'):
         VideoPredictions([video], CLASSES[:2])

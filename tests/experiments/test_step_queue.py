@@ -90,12 +90,12 @@ def test_order_and_what_a_step_gets(tools):
     assert ran(queue, b)['student'] == str(out / 'store-d/features')
     assert ran(queue, a)['end'] < ran(queue, store)['start']
     assert ran(queue, store)['end'] < ran(queue, b)['start']
-    assert queue.said[0] == '3 steps to run, 0 finished before'
+    assert queue.said[0] == '3 steps to run, 0 already finished.'
 
     again = queue_of([a, store, b], tools)
     before = ran(queue, a)
     again.run()
-    assert again.said == ['0 steps to run, 3 finished before']
+    assert again.said == ['0 steps to run, 3 already finished.']
     assert ran(again, a) == before
 
 
@@ -131,7 +131,7 @@ def test_failure_stops_only_what_needs_it(tools):
     assert queue.is_done(good) and not queue.is_done(bad)
     again = queue_of([bad, needs, more, good], tools)
     again.run()
-    assert again.said[0] == '3 steps to run, 1 finished before'
+    assert again.said[0] == '3 steps to run, 1 already finished.'
 
 
 CALL = """
@@ -178,7 +178,7 @@ def test_one_call_at_a_time(tools):
 def test_folder_that_is_a_file(tools, tmp_path):
     (tmp_path / 'file').touch()
     queue = StepQueue({}, tmp_path / 'file', tools, [None])
-    with pytest.raises(ValueError, match='cannot be made a folder'):
+    with pytest.raises(ValueError, match='cannot be used as the folder'):
         queue.run()
 
 

@@ -142,9 +142,9 @@ def test_a_variable_of_the_shell_counts(study, monkeypatch):
         (
             'rows.before.stpe',
             'a',
-            r'rows.before.stpe: no step has {stpe} \(did you mean step\?',
+            r'rows.before.stpe: no step uses {stpe} \(did you mean step\?',
         ),
-        ('rows.before.a', 1, 'rows.before.a: names a step or the seed'),
+        ('rows.before.a', 1, 'rows.before.a: is the name of a step'),
         ('steps.a.cfg_option', {}, 'steps.a.cfg_option: .*mean cfg_options?'),
         ('steps.a.test', 'x.py', 'steps.a: needs one of train, test'),
         ('steps.a.checkpoint', 'x', 'steps.a.checkpoint: a test and an'),
@@ -155,8 +155,12 @@ def test_a_variable_of_the_shell_counts(study, monkeypatch):
             'test_c',
             r"no step 'test_c' \(did you mean test_",
         ),
-        ('columns.F1', {}, "row 'before', column 'F1': .* gives 'score'"),
-        ('steps.b.env.X', '{widht}', 'steps.b.env.X: {widht} is no step.*'),
+        ('columns.F1', {}, "row 'before', column 'F1': .* sets 'score'"),
+        (
+            'steps.b.env.X',
+            '{widht}',
+            'steps.b.env.X: {widht} is neither a step.*',
+        ),
         (
             'steps.a.cfg_options',
             {'test_evaluator.7.out_file': 'x'},
@@ -190,7 +194,7 @@ def test_study_runs_no_code(tmp_path, monkeypatch):
         Study(str(path))
     (tmp_path / 'base.py').write_text("import os\nos.mkdir('ran')\n")
     path.write_text('_base_: base.py\n')
-    with pytest.raises(ValueError, match=r'base\.py: data are read from'):
+    with pytest.raises(ValueError, match=r'base\.py: data is read from'):
         Study(str(path))
     assert not (tmp_path / 'ran').exists()
 
@@ -242,7 +246,7 @@ def test_missing_files(study, tmp_path):
     with pytest.raises(FileNotFoundError, match='config nothing.yml does not'):
         Study('nothing.yml')
     (tmp_path / 'broken.yml').write_text('steps: [')
-    with pytest.raises(ValueError, match=r'broken\.yml: no valid YAML'):
+    with pytest.raises(ValueError, match=r'broken\.yml: not valid YAML'):
         Study(str(tmp_path / 'broken.yml'))
     with pytest.raises(
         ValueError, match="no row 'x'; the rows are before, af"

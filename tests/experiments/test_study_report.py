@@ -114,7 +114,7 @@ def test_scores_of_the_logs(queue):
     assert math.isnan(score_rows(plan, queue)[2]['value'])
     assert list(queue.failed.values()) == [
         f'no such score in {queue.folder(queue.steps[plan.cells[0].step])}; '
-        'there are: macro_f1.'
+        'available: macro_f1.'
     ]
 
 

@@ -145,7 +145,7 @@ def test_frame_rates_of_the_videos(cfg, save, tmp_path):
         (np.zeros((0, 3)), r'got shape \(0, 3\)'),
         (rows(4) * 1e6, 'b.npy: values beyond 65504'),
         (np.full((4, 3), np.inf), 'b.npy: values beyond 65504'),
-        (np.array([[None]]), 'b.npy: not an array that numpy.save wrote'),
+        (np.array([[None]]), 'b.npy: not an array written by numpy.save'),
     ],
 )
 def test_files_that_do_not_fit(cfg, save, tmp_path, array, message):

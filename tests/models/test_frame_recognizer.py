@@ -316,7 +316,7 @@ FUSION = dict(
     type='StreamFusionEncoder',
     in_channels=DIM + 3,
     streams=[
-        dict(in_channels=width, encoder=encoder, standardise=width == 3)
+        dict(in_channels=width, encoder=encoder, standardize=width == 3)
         for width, encoder in zip(
             (DIM, 3),
             [

@@ -114,7 +114,7 @@ def test_nothing_is_repeated(table_1, folder):
     assert len(logs) == 7
     times = [log.stat().st_mtime_ns for log in logs]
     output = table_1()
-    assert output.startswith('0 steps to run, 7 finished before')
+    assert output.startswith('0 steps to run, 7 already finished.')
     table = [x for x in output.splitlines() if x.startswith('| ')]
     assert len(table) == 6
     assert '\n'.join(table) in table_1.printed
@@ -198,7 +198,7 @@ def test_failure_and_resume_after_a_kill(call, folder, monkeypatch):
 
     (folder / 'go').touch()
     output = call('python {tools}/' + ' '.join(words), status=1)
-    assert '4 steps to run, 0 finished before\n' in output
+    assert '4 steps to run, 0 already finished.\n' in output
     log = (first / 'log.txt').read_text()
     assert 'resumed epoch: 0, iter: 4' in log
     (last,) = first.glob('iter_6.pth')

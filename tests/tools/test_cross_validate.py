@@ -116,7 +116,7 @@ def test_folds_and_ensemble(call, files):
     assert len(logs) == 6
     times = [log.stat().st_mtime_ns for log in logs]
     again = call(command)
-    assert again.startswith('0 steps to run, 6 finished before')
+    assert again.startswith('0 steps to run, 6 already finished.')
     tables = [
         [line for line in text.splitlines() if line.startswith('| ')]
         for text in (output, again)

@@ -24,7 +24,7 @@ def test_outputs_of_a_video(call, files):
     text = call(
         f'{TOOL} clip.mp4 --checkpoint tiny.pth --boxes boxes.csv --out-dir o'
     )
-    assert 'clip: 8 frames, 1 faces' in text
+    assert 'clip: 8 frames, 1 face\n' in text
     assert 'face 1, 0.0 to 0.7 s: ' in text
     for name in ('predictions.csv', 'timeline.png', 'overlay.mp4'):
         assert (files / 'o' / name).stat().st_size
@@ -48,7 +48,7 @@ def test_default_network_and_detector(call, files):
         ('boxes.csv --checkpoint tiny.pth', 'boxes.csv: '),
         (
             'clip.mp4 --checkpoint tiny.pth --out-dir clip.mp4',
-            'clip.mp4 cannot be made a folder for the results',
+            'clip.mp4 cannot be used as the folder of the results',
         ),
     ],
 )

@@ -49,7 +49,7 @@ def test_report_into_a_file(trained, call, folder):
     output = call(
         f'python {{tools}}/test.py toy.py {trained} --report file', status=1
     )
-    assert 'error: file cannot be made a folder for the results' in output
+    assert 'error: file cannot be used as the folder of the results' in output
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_checkpoint_of_another_architecture(trained, call, folder, command):
     )
     output = call('python {tools}/' + command.format(trained), status=1)
     error = output[output.index('error: ') :]
-    assert 'iter_2.pth is of another architecture' in error
+    assert 'iter_2.pth has a different architecture' in error
     assert 'unexpected key' in error and 'linear1.weight' in error
     assert 'missing keys' in error and 'backbone.features' in error
     assert 'Traceback' not in output
@@ -100,8 +100,8 @@ def test_missing_checkpoint(trained, call, command):
         (dict(meta=dict(epoch=0, iter='2')), 'no training state'),
         (dict(message_hub=[]), 'no training state'),
         (dict(optimizer=[1]), 'no training state'),
-        (dict(state_dict=[1]), 'here stands a list'),
-        ([1], 'here stands a list'),
+        (dict(state_dict=[1]), 'this is a list'),
+        ([1], 'this is a list'),
     ],
 )
 def test_file_without_the_state_of_a_training(
@@ -120,6 +120,6 @@ def test_file_without_the_state_of_a_training(
     options = '--cfg-options load_from=odd.pth'
     output = call(
         f'python {{tools}}/train.py toy.py {options}',
-        status='here stands' in error,
+        status='is a list' in error,
     )
     assert 'Traceback' not in output

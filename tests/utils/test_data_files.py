@@ -60,24 +60,24 @@ def test_variables(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     'name, text, message',
     [
-        ('x.py', 'a = 1', r'x\.py: data are read from YAML or JSON'),
-        ('x.yml', '- 1', r'x\.yml: it must map names to values'),
-        ('x.yml', '', r'x\.yml: it must map names to values'),
-        ('x.yml', '1: 2', r'x\.yml: it must map names to values'),
-        ('x.yml', 'a: 1\n\n a: 2', r'x\.yml: no valid YAML: line 3: '),
+        ('x.py', 'a = 1', r'x\.py: data is read from YAML or JSON'),
+        ('x.yml', '- 1', r'x\.yml: the content must map names'),
+        ('x.yml', '', r'x\.yml: the content must map names'),
+        ('x.yml', '1: 2', r'x\.yml: the content must map names'),
+        ('x.yml', 'a: 1\n\n a: 2', r'x\.yml: not valid YAML: line 3: '),
         ('x.yml', 'a: 1\na: 2', r"x\.yml:2: the key 'a' is given twice"),
         ('x.yml', 'a: 1\nb: !!x/y 2', r"x\.yml:2: .* the tag '.*x/y'"),
         ('x.yml', 'a: !!python/name:os.x', r"x\.yml:1: .* '.*name:os\.x'"),
-        ('x.yml', 'a: &a [*a]', r'x\.yml:1: its aliases stand for'),
-        ('x.yml', 'a: !!timestamp x', r'x\.yml: no valid YAML'),
-        ('x.yml', 'a: 2020-99-99', r'x\.yml: no valid YAML: month must'),
+        ('x.yml', 'a: &a [*a]', r'x\.yml:1: its aliases expand to'),
+        ('x.yml', 'a: !!timestamp x', r'x\.yml: not valid YAML'),
+        ('x.yml', 'a: 2020-99-99', r'x\.yml: not valid YAML: month must'),
         ('x.yml', 'a: ' + '[' * 9999, r'x\.yml: .*nested too deep'),
-        ('x.yml', '_base_: x.yml', r'x\.yml: the file inherits itself'),
-        ('x.yml', '_base_: 3', r'x\.yml: _base_: a list is due'),
+        ('x.yml', '_base_: x.yml', r'x\.yml: the file inherits from itself'),
+        ('x.yml', '_base_: 3', r'x\.yml: _base_: expected a list'),
         ('x.json', '{"a": 1, "a": 2}', r"x\.json: .*key 'a' is given twice"),
         ('x.json', '{"a": ' + '[' * 99999, r'x\.json: .*nested too deep'),
-        ('x.json', '{"a": ' + '9' * 9999, r'x\.json: no JSON file'),
-        ('x.json', '{"a"', r'x\.json: no JSON file'),
+        ('x.json', '{"a": ' + '9' * 9999, r'x\.json: not valid JSON'),
+        ('x.json', '{"a"', r'x\.json: not valid JSON'),
     ],
 )
 def test_faulty_files(tmp_path, name, text, message):
@@ -93,7 +93,7 @@ def test_aliases_of_aliases_do_not_fill_the_memory(merge):
         two = f'[*a{i - 1}, *a{i - 1}]'
         value = f'{{<<: {two}}}' if merge else two
         lines.append(f'a{i}: &a{i} {value}')
-    with pytest.raises(ValueError, match=r'x:\d+: its aliases stand for more'):
+    with pytest.raises(ValueError, match=r'x:\d+: its aliases expand to more'):
         parse_yaml('x', '\n'.join(lines))
 
 
@@ -114,7 +114,7 @@ def test_any_text_at_all(parse):
 
 def test_not_utf_8(tmp_path):
     (tmp_path / 'x.json').write_bytes(b'\n{"\xff')
-    with pytest.raises(ValueError, match=r'x\.json:2: not text in UTF-8'):
+    with pytest.raises(ValueError, match=r'x\.json:2: not UTF-8 text'):
         read_json(tmp_path / 'x.json')
 
 
@@ -124,16 +124,22 @@ FORM = {'name': str, 'sizes': [COUNT], 'more?': {str: bool}}
 @pytest.mark.parametrize(
     'value, message',
     [
-        ([], 'f: a mapping is due'),
+        ([], 'f: expected a mapping'),
         (dict(name='x'), 'f: sizes is missing'),
-        (dict(name='x', sizes=[], b=1), "f: unknown 'b'; known are more, na"),
-        (dict(name=3, sizes=[]), 'f: name: text is due, but it is 3'),
-        (dict(name='x', sizes=3), 'f: sizes: a list is due'),
-        (dict(name='x', sizes=[0, -1]), r'f: sizes\[1\]: a whole number'),
-        (dict(name='x', sizes=[True]), r'f: sizes\[0\]: a whole number'),
-        (dict(name='x', sizes=[1.0]), r'f: sizes\[0\]: a whole number'),
-        (dict(name='x', sizes=[2**63]), r'f: sizes\[0\]: a whole number'),
-        (dict(name='x', sizes=[], more=dict(y=1)), r"more\['y'\]: true or f"),
+        (
+            dict(name='x', sizes=[], b=1),
+            "f: unknown 'b'; the known names are mo",
+        ),
+        (dict(name=3, sizes=[]), 'f: name: expected text, but got 3'),
+        (dict(name='x', sizes=3), 'f: sizes: expected a list'),
+        (dict(name='x', sizes=[0, -1]), r'f: sizes\[1\]: expected a non-neg'),
+        (dict(name='x', sizes=[True]), r'f: sizes\[0\]: expected a non-neg'),
+        (dict(name='x', sizes=[1.0]), r'f: sizes\[0\]: expected a non-neg'),
+        (dict(name='x', sizes=[2**63]), r'f: sizes\[0\]: expected a non-neg'),
+        (
+            dict(name='x', sizes=[], more=dict(y=1)),
+            r"more\['y'\]: expected true or f",
+        ),
     ],
 )
 def test_form(value, message):
@@ -164,18 +170,21 @@ def test_read_npy(tmp_path, mmap):
 @pytest.mark.parametrize(
     'content, message',
     [
-        (b'', 'not an array that numpy.save wrote'),
-        (b'PK\3\4 no zip', 'not an array that numpy.save wrote'),
-        (GOOD[:40], 'not an array that numpy.save wrote'),
-        (GOOD[:-1], '175 bytes, but its header is of one of 176'),
-        (GOOD + b'x', '177 bytes, but its header is of one of 176'),
-        (GOOD.replace(b'(2, 3), }   ', b'(9**9, 3), }'), 'not an array that'),
+        (b'', 'not an array written by numpy.save'),
+        (b'PK\3\4 no zip', 'not an array written by numpy.save'),
+        (GOOD[:40], 'not an array written by numpy.save'),
+        (GOOD[:-1], 'it has 175 bytes, but its header requires 176'),
+        (GOOD + b'x', 'it has 177 bytes, but its header requires 176'),
+        (
+            GOOD.replace(b'(2, 3), }   ', b'(9**9, 3), }'),
+            'not an array written',
+        ),
         (GOOD.replace(b'(2, 3), }     ', b'(2, 9999999), '), 'not an array'),
-        (GOOD.replace(b'(2, 3), }    ', b'(99999, 3), }'), 'header is of one'),
-        (GOOD.replace(b'(2, 3), } ', b'(-2, 3), }'), 'header is of one of'),
-        (npy(np.array([{}])), 'it holds objects of Python'),
+        (GOOD.replace(b'(2, 3), }    ', b'(99999, 3), }'), 'header requires'),
+        (GOOD.replace(b'(2, 3), } ', b'(-2, 3), }'), 'header requires'),
+        (npy(np.array([{}])), 'it holds Python objects'),
         (npy(np.ones((2, 3))), 'its type is float64, not int64'),
-        (npy(np.arange(6)), r'its shape is \(6,\), where 2 dimensions'),
+        (npy(np.arange(6)), r'its shape is \(6,\), not one of 2 dimensions'),
     ],
 )
 def test_faulty_npy(tmp_path, content, message):

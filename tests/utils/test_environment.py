@@ -84,9 +84,9 @@ def test_values_as_code(tmp_path, monkeypatch):
         ('', 'is empty'),
         ('a\nb', 'line break'),
         ('a\x07', 'control character'),
-        ('{{$HOME:x}}', 'variable of MMEngine'),
-        ('{{ _base_.x }}', 'variable of MMEngine'),
-        ('{{fileBasename}}', 'variable of MMEngine'),
+        ('{{$HOME:x}}', 'MMEngine placeholder'),
+        ('{{ _base_.x }}', 'MMEngine placeholder'),
+        ('{{fileBasename}}', 'MMEngine placeholder'),
     ],
 )
 def test_values_that_are_refused(monkeypatch, value, problem):

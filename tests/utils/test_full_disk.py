@@ -325,7 +325,9 @@ def test_folders_that_cannot_be_made(tmp_path):
         lambda: FaceCropper([], str(out), CropSettings()),
         lambda: make_synthetic(out, SyntheticSettings.tiny()),
     ):
-        with pytest.raises(ValueError, match='out.* cannot be made a folder'):
+        with pytest.raises(
+            ValueError, match='out.* cannot be used as the folder'
+        ):
             write()
     with pytest.raises(NotADirectoryError) as caught:
         FeatureStoreWriter(str(out)).create(1, 1)

@@ -37,8 +37,8 @@ def test_spaced_rows(tmp_path):
 @pytest.mark.parametrize(
     'content, message',
     [
-        (b'a\n\xff', ':2: not text in UTF-8 .* column 1'),
-        (b'a\nbc\0', ':2: not text .a zero byte'),
+        (b'a\n\xff', ':2: not UTF-8 text .* column 1'),
+        (b'a\nbc\0', ':2: not text: .* zero byte'),
         (b'a\n"b', ':2: unexpected end of data'),
         (b'a\n\n"b"c', ":3: ',' expected after"),
         (b'a\rb', ':1: new-line'),

@@ -1,6 +1,7 @@
-"""Check a submission to an ABAW challenge before it is sent.
+"""Check a submission to an ABAW challenge before sending it.
 
-Against the official example file, or a list of the videos (with --track)::
+The submission is compared with the official example file, or with a list of
+the videos (and --track)::
 
     python tools/abaw/check_submission.py submission.txt \
         CVPR_6th_ABAW_Expr_test_set_example.txt

@@ -1,8 +1,8 @@
 """Make folds for cross-validation on videos, grouped by source video.
 
 People and clips of one video stay together; within that constraint, classes
-are distributed as evenly as possible. Writes a CSV file `video,fold` for the
-option `folds` of the data sets::
+are distributed as evenly as possible. Writes a CSV file with the columns
+`video,fold` for the option `folds` of the data sets::
 
     python tools/abaw/make_folds.py data/Aff-Wild2 --track EXPR \
         --out data/Aff-Wild2/folds_expr.csv
@@ -43,19 +43,29 @@ def parse_args() -> argparse.Namespace:
         '--track',
         choices=ABAW_TRACKS,
         default='EXPR',
-        help='track of Aff-Wild2',
+        help='track of Aff-Wild2; default: %(default)s',
     )
     parser.add_argument(
         '--classes',
         nargs='+',
         default=ABAW_EXPRESSIONS,
-        help='class names in a frames CSV',
+        help='class names in a frames CSV; default: those of ABAW',
     )
     parser.add_argument(
         '--split', nargs='+', help='splits to use; default: all annotated'
     )
-    parser.add_argument('--folds', type=int, default=5, help='number of folds')
-    parser.add_argument('--seed', type=int, default=0, help='random seed')
+    parser.add_argument(
+        '--folds',
+        type=int,
+        default=5,
+        help='number of folds; default: %(default)s',
+    )
+    parser.add_argument(
+        '--seed',
+        type=int,
+        default=0,
+        help='random seed; default: %(default)s',
+    )
     return parser.parse_args()
 
 

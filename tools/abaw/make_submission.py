@@ -1,7 +1,7 @@
 """Make a submission to an ABAW challenge from predictions for its test set.
 
 Reads the CSV file written by the metric's `out_file`, and the official example
-file (or a list of videos, with --track)::
+file, or a list of the videos (with --track)::
 
     python tools/abaw/make_submission.py predictions.csv \
         CVPR_6th_ABAW_Expr_test_set_example.txt --out submission.txt
@@ -40,16 +40,16 @@ def parse_args() -> argparse.Namespace:
         '--tolerance',
         type=int,
         default=1,
-        help='frames by which the predictions of a video may be too short '
-        '(the last one is repeated) or too long; default: %(default)s',
+        help='number of frames by which the predictions of a video may be too '
+        'short (the last one is repeated) or too long; default: %(default)s',
     )
     parser.add_argument(
         '--threshold',
         type=float,
         nargs='+',
         default=[0.5],
-        help='probability above which an action unit is active, one value or '
-        '12; default: 0.5',
+        help='probability above which an action unit is active: one value, '
+        'or one for each of the 12; default: 0.5',
     )
     args = parser.parse_args()
     if len(args.threshold) not in (1, len(ABAW_TRACKS['AU'])):

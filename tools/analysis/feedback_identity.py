@@ -1,4 +1,4 @@
-"""Compare the feedback estimators with the derivative they stand for.
+"""Compare the feedback estimators with the derivative that they estimate.
 
 Writes one row per estimator and learning rate of the student::
 
@@ -20,9 +20,12 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('--out', required=True, help='CSV file to write')
-    parser.add_argument('--plot', help='picture to write (needs matplotlib)')
+    parser.add_argument('--plot', help='image file to write')
     parser.add_argument(
-        '--problems', type=int, default=5, help='random problems to average'
+        '--problems',
+        type=int,
+        default=5,
+        help='number of random problems to average over; default: %(default)s',
     )
     return parser.parse_args()
 

@@ -1,11 +1,12 @@
-"""Draw what comes out of the quickstart in one image.
+"""Draw the results of the quickstart in one image.
 
     python tools/analysis/plot_overview.py work_dirs/quickstart \
         --out docs/images/overview.png
 
-Two synthetic test videos become one clip of two people, which the network of
-both phases predicts as ``predict_video`` does. The image shows a frame of the
-overlay, the timeline of the clip and the confusion matrix of the test.
+Two synthetic test videos are joined into one clip of two people, which is
+predicted as by ``predict_video`` with the networks of both phases. The image
+shows a frame of the overlay, the timeline of the clip and the confusion matrix
+of the test.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ from fer_ssl.utils.files import save_figure
 from fer_ssl.visualization import plot_confusion_matrix
 
 FPS = 30
-SIDE = 384  # of a person's half of the clip, in pixels
-# A box that the default margin of 0.2 on each side widens to the whole half.
+SIDE = 384  # side of a person's half of the clip, in pixels
+# The default margin of 0.2 on each side widens such a box to the whole half.
 BOX = SIDE / 1.4
-LEGEND = 30  # pixels that the overlay's legend takes at the bottom
+LEGEND = 30  # height of the overlay's legend at the bottom, in pixels
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,7 +46,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--frame', type=int, default=180, help='frame of the overlay, from 1'
     )
-    parser.add_argument('--out', default='overview.png')
+    parser.add_argument(
+        '--out', default='overview.png', help='image file to write'
+    )
     return parser.parse_args()
 
 
@@ -53,7 +56,9 @@ def write_clip(videos: list[list[str]], folder: Path) -> tuple[str, str]:
     """Write the videos side by side, and the boxes of their faces.
 
     Args:
-        videos: For each person, the image of every frame; '' if there is none.
+        videos: For each person, the image file of every frame; '' if there is
+            no face.
+        folder: Folder to write to.
 
     Returns:
         Paths of the clip and of the CSV file of the boxes.

@@ -1,4 +1,4 @@
-"""Plot the timeline of one video and the confusion matrix of all.
+"""Plot the timeline of one video and the confusion matrix of all videos.
 
 Reads CSV files written by ``MacroF1Metric(out_file=...)``::
 
@@ -53,8 +53,8 @@ def main() -> None:
     video = args.video or most_changed_video(raw, last)
     if video not in raw or video not in last:
         raise SystemExit(
-            f'video {video} is not in the file. It contains '
-            + ', '.join(v.name for v in raw)
+            f'error: video {video} is not in the predictions. {args.raw} has '
+            + ', '.join(x.name for x in raw)
             + '.'
         )
     args.out_dir.mkdir(parents=True, exist_ok=True)

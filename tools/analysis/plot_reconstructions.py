@@ -2,8 +2,8 @@
 
     python tools/analysis/plot_reconstructions.py CONFIG CHECKPOINT --out X.png
 
-The faces are taken from the config's training set at equal distances, without
-augmentation, or given by ``--images``.
+The faces are evenly spaced items of the config's training set, without
+augmentation, or those given by ``--images``.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def first_images(cfg: Config, count: int) -> list[str]:
+def spaced_images(cfg: Config, count: int) -> list[str]:
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     rows = range(0, len(dataset), max(len(dataset) // count, 1))
     return [dataset.get_data_info(row)['img_path'] for row in rows[:count]]
@@ -56,9 +56,10 @@ def main() -> None:
     load_checkpoint(model, args.checkpoint, map_location='cpu')
     size = model.backbone.img_size[::-1]
     faces = []
-    for path in args.images or first_images(cfg, args.count):
+    for path in args.images or spaced_images(cfg, args.count):
         face = mmcv.imread(path, channel_order='rgb')
         faces.append(cv2.resize(face, size, interpolation=cv2.INTER_AREA))
+    # Mean and std, with which the plot undoes the normalization.
     pixels = torch.tensor(
         [cfg.model.data_preprocessor.mean, cfg.model.data_preprocessor.std]
     )

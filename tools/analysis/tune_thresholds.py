@@ -1,8 +1,8 @@
 """Tune the thresholds of action units on predictions of held-out videos.
 
 Reads CSV files written by ``ActionUnitMetric(out_file=...)``, such as one per
-fold of a cross-validation, each with videos that its model was not trained on.
-Never tune on the set that is reported or submitted::
+fold of a cross-validation, each with videos on which its model was not
+trained. Never tune on the set that is reported or submitted::
 
     python tools/analysis/tune_thresholds.py fold*.csv --out thresholds.txt
     python tools/abaw/make_submission.py test.csv example.txt \

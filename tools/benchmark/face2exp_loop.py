@@ -17,23 +17,24 @@ import torch
 import torchvision
 from torch import nn
 
-# Imported by the clone, but not needed for a step.
+# Modules that the clone imports, but does not need for a step.
 UNUSED = ('audioop', 'pandas', 'torch.utils.tensorboard', 'tqdm')
 
 
 class StopLoopError(Exception):
-    """Ends the loop, so that it neither validates nor saves."""
+    """Raised to end the loop, so that it neither validates nor saves."""
 
 
 class Batches:
-    """Loader over batches in memory, which is also its only iterator."""
+    """Loader of batches in memory, which is also its only iterator."""
 
     def __init__(self, batches, steps, stamp=lambda number: None):
         self.batches = itertools.cycle(batches)
         self.steps, self.stamp, self.number = steps, stamp, 0
 
     def __iter__(self):
-        # The loop's bare `except` catches the first error and starts over.
+        # The loop's bare `except` catches the first StopLoopError and asks for
+        # a new iterator, so it is raised again here.
         if self.number > self.steps:
             raise StopLoopError
         return self
@@ -45,7 +46,7 @@ class Batches:
             raise StopLoopError
         return next(self.batches)
 
-    next = __next__  # the clone calls it; iterators of torch 2 lack it
+    next = __next__  # the clone calls it, but iterators of torch 2 lack it
 
 
 class Face2ExpLoop:
@@ -75,7 +76,8 @@ class Face2ExpLoop:
             options.append('--amp')
         args = self.args = self.code.parser.parse_args(options)
         args.device = torch.device(device)
-        resnet50 = torchvision.models.resnet50  # without a download
+        # The clone asks for pretrained weights and for a GPU.
+        resnet50 = torchvision.models.resnet50
         with (
             mock.patch.object(
                 torchvision.models, 'resnet50', lambda *_, **__: resnet50()
@@ -121,7 +123,7 @@ class Face2ExpLoop:
         """See `PackageLoop.run`."""
         before = os.getcwd()
         with tempfile.TemporaryDirectory() as folder:
-            os.chdir(folder)  # the loop makes folders where it runs
+            os.chdir(folder)  # the loop makes folders in the current one
             try:
                 with contextlib.suppress(StopLoopError):
                     self.code.train_loop(
@@ -141,8 +143,8 @@ class Face2ExpLoop:
 def import_clone(root):
     """Import `src/main.py`, and leave no trace in `sys`.
 
-    Its modules have common names such as `utils`, so that others with these
-    names have to step aside.
+    Its modules have common names such as `utils`, so loaded modules of the
+    same names are set aside during the import.
     """
     folders = [root / 'src', root]
     if not (folders[0] / 'main.py').is_file():

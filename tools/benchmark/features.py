@@ -1,10 +1,12 @@
-"""Speed and memory of cached features.
+"""Measure speed and memory of cached features.
 
     python tools/benchmark/features.py
     python tools/benchmark/features.py --only memory
 
 Uses synthetic videos and a student with random weights, with the network of
 configs/temporal_r50.py (or another config of the temporal phase).
+
+Measurements (--only):
 
 extraction: frames per second, compared with the network alone on the same
 batches. training: frames per second on features, compared with reading frames
@@ -43,14 +45,20 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add('--config', default=CONFIG)
-    add('--only', choices=PARTS, nargs='+', default=PARTS)
-    add('--videos', type=int, default=8, help='videos with images')
+    add('--config', default=CONFIG, help='config of the temporal phase')
+    add(
+        '--only',
+        choices=PARTS,
+        nargs='+',
+        default=PARTS,
+        help='measurements to make; default: all',
+    )
+    add('--videos', type=int, default=8, help='number of videos with images')
     add('--frames', type=int, default=256, help='frames per video')
     add('--size', type=int, default=112, help='side of a frame in pixels')
     add('--clips', type=int, default=4, help='clips per training step')
     add('--steps', type=int, default=10, help='training steps per measurement')
-    add('--rounds', type=int, default=5)
+    add('--rounds', type=int, default=5, help='number of measurements')
     add(
         '--workers',
         type=int,
@@ -64,7 +72,7 @@ def parse_args() -> argparse.Namespace:
         default=100,
         help='frames per video of the stores',
     )
-    add('--dim', type=int, default=2048, help='dimensions of their features')
+    add('--dim', type=int, default=2048, help='dimension of their features')
     add('--items', type=int, default=200, help='clips to read from them')
     add('--window', type=int, default=64, help='frames per clip')
     add('--cfg-options', nargs='+', default=[], help='changes to the config')

@@ -1,10 +1,10 @@
-"""Speed of post-processing, scores and submissions, compared with SciPy.
+"""Compare the speed of post-processing, scores and submissions with SciPy.
 
     python tools/benchmark/frames.py
 
 Runs each task on random predictions with fer_ssl and with plain SciPy and
-scikit-learn, which must be installed. They run in alternation and are measured
-in CPU seconds; different results are an error.
+scikit-learn, which must be installed. The two alternate and are measured in
+CPU seconds; different results are an error.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ def parse_args() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('--frames', type=int, default=1_000_000)
-    parser.add_argument('--videos', type=int, default=200)
-    parser.add_argument('--rounds', type=int, default=5)
+    add = parser.add_argument
+    add('--frames', type=int, default=1_000_000, help='number of frames')
+    add('--videos', type=int, default=200, help='number of videos')
+    add('--rounds', type=int, default=5, help='number of measurements')
     return parser.parse_args()
 
 

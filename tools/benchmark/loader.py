@@ -1,13 +1,13 @@
-"""Images per second and worker: JPEG folder, RecordIO, tar, torchvision.
+"""Measure the images per second and worker of each storage format.
 
     python tools/benchmark/loader.py
     python tools/benchmark/loader.py --images PHOTOS --workers 4
 
 Compares the weak and strong views of configs/_base_/datasets/fer_224.py (or
 of any config with a variable `unlabeled_dataloader`) with the same operations
-in torchvision on PIL images. All variants run in alternation; the table gives
-median, minimum and maximum of rate and ratio over the rounds. The images stay
-in the page cache, so this measures the CPU and not the disk.
+in torchvision on PIL images. All variants alternate; the table gives median,
+minimum and maximum of rate and ratio over the rounds. The images stay in the
+page cache, so this measures the CPU and not the disk.
 """
 
 from __future__ import annotations
@@ -49,17 +49,24 @@ def parse_args() -> argparse.Namespace:
         default=112,
         help='side of synthetic images in pixels',
     )
-    parser.add_argument('--config', default=CONFIG)
-    parser.add_argument('--rounds', type=int, default=7)
+    parser.add_argument(
+        '--config', default=CONFIG, help='config of the transforms'
+    )
+    parser.add_argument(
+        '--rounds', type=int, default=7, help='number of measurements'
+    )
     parser.add_argument(
         '--per-round', type=int, default=256, help='images per measurement'
     )
-    parser.add_argument('--batch-size', type=int, default=32)
+    parser.add_argument(
+        '--batch-size', type=int, default=32, help='images per batch'
+    )
     parser.add_argument(
         '--workers',
         type=int,
         default=0,
-        help='worker processes; default: measure CPU seconds in this process',
+        help='number of worker processes; default: none, measure CPU seconds '
+        'in this process',
     )
     parser.add_argument('--out', help='JSON file to write')
     return parser.parse_args()

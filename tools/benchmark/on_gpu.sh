@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Measures the GPU rows of docs/benchmarks.md in about ten minutes. BASELINE is
-# a clone of Face2Exp. Data and start weights are synthetic. Further arguments
-# are --cfg-options of the trainings.
+# Measure the GPU rows of docs/benchmarks.md in about ten minutes. BASELINE is
+# a clone of Face2Exp, or - for none. Data and initial weights are synthetic.
+# Further arguments are --cfg-options of the trainings.
 #   on_gpu.sh OUT [BASELINE|-] [KEY=VALUE ...]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -50,8 +50,8 @@ FER_SSL_DATA=$out/data timed python "$here/step.py" --data-time 600 \
     optim_wrapper.student.type=Bfloat16OptimWrapper \
     compile=True val_dataloader=None val_cfg=None val_evaluator=None "${options[@]}"
 timed python "$here/features.py" --only extraction training --rounds 3
-# CUDA graphs come last, because networks that keep outputs of an earlier call
-# do not support them.
+# CUDA graphs come last, because they fail with networks that keep outputs of
+# an earlier call.
 timed python "$here/step.py" --config "$configs/spatial_r50_fast.py" \
     --rounds 5 --steps 20 --out "$out/cuda_graphs.csv" \
     --cfg-options compile.mode=reduce-overhead "${options[@]}"

@@ -1,10 +1,10 @@
-"""Cost of the spatial phase on 1 to 64 GPUs, from measured inputs.
+"""Predict the cost of the spatial phase on 1 to 64 GPUs.
 
     python tools/benchmark/scaling.py --step-ms 300 --bandwidth 20 --latency 15
     python tools/benchmark/scaling.py --check configs/demo/demo_spatial.py
 
-Prints tables by the formula of docs/scaling.md; --check compares it with a
-training of two processes on the CPU.
+Prints tables computed from measured inputs by the formula of docs/scaling.md;
+--check compares the formula with a training of two processes on the CPU.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from fer_ssl.launch import run
 from fer_ssl.utils.tables import markdown_table
 
 TRAIN = Path(__file__).parents[1] / 'train.py'
-# Of a ResNet-50 with 8 classes, configs/_base_/models/resnet50.py.
+# Of configs/_base_/models/resnet50.py, with 8 classes.
 RESNET50_WEIGHTS = 23_524_424
-#: Reductions of all gradients of a network per step, by feedback: one each for
-#: student and teacher (DDP), and what the feedback adds.
+#: All-reduces of all gradients of a network per step, by feedback: one each
+#: for student and teacher (DDP), and those that the feedback adds.
 REDUCTIONS = dict.fromkeys(('none', 'jvp', 'finite_difference'), 2)
 REDUCTIONS.update(dict.fromkeys(('dot', 'expected', 'per_sample'), 3))
-#: Reductions of a few numbers per step: log, coefficient, its std.
+#: All-reduces of a few numbers per step: log, coefficient, its std.
 SMALL_REDUCTIONS = 3
 HEADS = (
     'GPUs|communication, ms|step, ms|efficiency, %|unlabeled faces/s|epoch, h|'
@@ -47,29 +47,58 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add('--step-ms', type=float, help='step on one GPU, ms')
+    add('--step-ms', type=float, help='time of a step on one GPU, ms')
     add('--bandwidth', type=float, help='bandwidth of the slowest link, GB/s')
     add('--latency', type=float, help='latency of a hop, microseconds')
-    add('--weights', type=int, default=RESNET50_WEIGHTS, help='of one network')
-    add('--feedback', choices=REDUCTIONS, default='dot')
-    add('--hidden', type=float, default=0.0, help='overlap, 0 to 1')
-    add('--gpus', type=int, nargs='+', default=[1, 2, 4, 8, 16, 32, 64])
-    add('--labeled', type=int, default=32, help='faces per GPU and step')
-    add('--unlabeled', type=int, default=32, help='faces per GPU and step')
-    add('--faces', type=int, nargs='+', default=[6_000_000, 42_000_000])
+    add(
+        '--weights',
+        type=int,
+        default=RESNET50_WEIGHTS,
+        help='number of weights of one network; default: a ResNet-50',
+    )
+    add('--feedback', choices=REDUCTIONS, default='dot', help='estimator')
+    add(
+        '--hidden',
+        type=float,
+        default=0.0,
+        help='fraction of the communication that overlaps with computation',
+    )
+    add(
+        '--gpus',
+        type=int,
+        nargs='+',
+        default=[1, 2, 4, 8, 16, 32, 64],
+        help='numbers of GPUs, one row each',
+    )
+    add('--labeled', type=int, default=32, help='labeled faces per GPU')
+    add('--unlabeled', type=int, default=32, help='unlabeled faces per GPU')
+    add(
+        '--faces',
+        type=int,
+        nargs='+',
+        default=[6_000_000, 42_000_000],
+        help='numbers of unlabeled faces, one table each',
+    )
     add('--face-kb', type=float, default=8.0, help='size of a JPEG file, kB')
-    add('--core-rate', type=float, default=1000.0, help='faces/s of a core')
+    add(
+        '--core-rate',
+        type=float,
+        default=1000.0,
+        help='faces that a CPU core decodes per second',
+    )
     add('--check', metavar='CONFIG', help='compare with two processes')
     add('--iterations', type=int, default=60, help='steps of --check')
-    add('--cfg-options', nargs='+', default=[], help='options for --check')
+    add('--cfg-options', nargs='+', default=[], help='for --check')
     args = parser.parse_args()
     if not args.check and None in (args.step_ms, args.bandwidth, args.latency):
-        parser.error('--step-ms, --bandwidth and --latency, or --check')
+        parser.error(
+            '--step-ms, --bandwidth and --latency are required, or --check.'
+        )
     return args
 
 
 def step_ms(ranks: int, args: argparse.Namespace) -> float:
-    """Step on several GPUs, in ms, by the formula for a ring."""
+    """Predict the time of a step in ms, by the formula for a ring."""
     hops = 2 * (ranks - 1) * args.latency / 1e3
     sent = 2 * (ranks - 1) / ranks * args.weights * 4  # bytes of float32
     reductions = REDUCTIONS[args.feedback] * (1 - args.hidden)
@@ -78,7 +107,7 @@ def step_ms(ranks: int, args: argparse.Namespace) -> float:
 
 
 def table_row(ranks: int, faces: int, args: argparse.Namespace) -> list[float]:
-    """One number per entry of ``HEADS``."""
+    """Compute one number per entry of ``HEADS``."""
     step = step_ms(ranks, args)
     unlabeled = ranks * args.unlabeled / step * 1e3
     decoded = ranks * (args.labeled + args.unlabeled) / step * 1e3
@@ -117,7 +146,8 @@ def check(args: argparse.Namespace) -> None:
             given = Path(folder, name), args.iterations, options, ranks
             return time_training(TRAIN, args.check, *given).compute_ms
 
-        with ThreadPoolExecutor(2) as pool:  # they share caches, as ranks do
+        # At the same time, because they share caches as two ranks do.
+        with ThreadPoolExecutor(2) as pool:
             apart = list(pool.map(step_of, ('first', 'second'), (1, 1)))
         measured = step_of('both', 2)
         size = 4_000_000

@@ -1,11 +1,11 @@
-"""CPU time of imports, of a first iteration and of a resumed one.
+"""Measure the CPU time of imports, of a first iteration and a resumed one.
 
     python tools/benchmark/startup.py --out startup.csv
 
 Compares `import fer_ssl` with `import mmengine`, and a training of one
 iteration, from scratch and resumed at iteration 20, with the import that every
 training needs. Trains with configs/demo/demo_spatial.py on synthetic faces.
-All commands run in alternation.
+All commands alternate.
 """
 
 from __future__ import annotations
@@ -38,9 +38,11 @@ def parse_args() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument(
-        '--iteration', type=int, default=20, help='iteration to resume at'
+        '--rounds', type=int, default=5, help='number of measurements'
+    )
+    parser.add_argument(
+        '--iteration', type=int, default=20, help='iteration to resume from'
     )
     parser.add_argument('--out', help='CSV file to write')
     return parser.parse_args()
@@ -57,6 +59,7 @@ def main() -> None:
                 SCRIPT, str(CONFIG), f'{folder}/{name}', iterations, resume
             )
 
+        # Makes the checkpoint from which the measured training resumes.
         start = train('resumed', args.iteration, False)
         compare_startup({'start': start}, 1)
         commands = {

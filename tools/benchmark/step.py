@@ -1,18 +1,18 @@
-"""Time of one step of the spatial phase, compared with other loops.
+"""Measure the time of one step of the spatial phase, and of other loops.
 
     python tools/benchmark/step.py --out table.csv
     python tools/benchmark/step.py --baseline CLONE --out table.csv
     python tools/benchmark/step.py --data-time 300
 
 Measures, on batches in memory, the package's full iteration with each
-estimator of the feedback and without any, the same mathematics as a plain
-PyTorch loop (the reference), and the loop of a Meta-Face2Exp clone. They run
-in alternation; the table gives medians over the rounds. docs/benchmarks.md
-explains it.
+estimator of the feedback and without feedback, the same mathematics as a plain
+PyTorch loop (the reference), and the loop of a Meta-Face2Exp clone. They
+alternate; the table gives medians over the rounds. docs/benchmarks.md explains
+it.
 
---data-time trains with the config and its data instead, and prints the
+--data-time instead trains with the config and its data, and prints the
 fraction of time in which the loop waits for data. With enough workers it is
-near 0.
+close to 0.
 """
 
 from __future__ import annotations
@@ -38,24 +38,28 @@ def parse_args() -> argparse.Namespace:
     add = parser.add_argument
     add('--baseline', metavar='CLONE', help='folder of a Meta-Face2Exp clone')
     add('--out', help='CSV file to write')
-    add('--config', default=str(ROOT / 'configs/spatial_r50.py'))
+    add(
+        '--config',
+        default=str(ROOT / 'configs/spatial_r50.py'),
+        help='config of the spatial phase',
+    )
     add(
         '--estimators',
         nargs='*',
         choices=ESTIMATORS,
         default=ESTIMATORS,
-        help='estimators of the feedback, besides none; default: all',
+        help='estimators of the feedback, in addition to none; default: all',
     )
     add('--batch-size', type=int, default=32, help='labeled faces per step')
     add('--unlabeled', type=int, default=32, help='unlabeled faces per step')
     add('--size', type=int, default=224, help='side of the faces in pixels')
-    add('--rounds', type=int, default=5)
+    add('--rounds', type=int, default=5, help='number of measurements')
     add('--steps', type=int, default=2, help='steps per measurement')
     add(
         '--data-time',
         type=int,
         metavar='ITERATIONS',
-        help='train for so many iterations and print the fraction of time '
+        help='train for this many iterations and print the fraction of time '
         'spent waiting for data',
     )
     add_launch_arguments(parser)

@@ -29,7 +29,9 @@ from fer_ssl.launch import describe_error, find_config, run
 def name_and_text(text: str) -> tuple[str, str]:
     name, equals, rest = text.partition('=')
     if not equals or '(' in name:
-        raise argparse.ArgumentTypeError(f'{text!r} is not NAME=...')
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is not of the form NAME=VALUE.'
+        )
     return name, rest
 
 
@@ -42,8 +44,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--recipe',
         help='YAML or JSON file, or the name of one in the package '
-        '(split_paper_a.yml), with labeled, unlabeled, only, per_class, seed, '
-        'classes, image_root',
+        '(split_paper_a.yml), with the keys labeled, unlabeled, only, '
+        'per_class, seed, classes, image_root',
     )
     pairs = dict(type=name_and_text, action='append', default=[])
     parser.add_argument(
@@ -51,7 +53,7 @@ def parse_args() -> argparse.Namespace:
         **pairs,
         metavar='NAME=SET',
         help='data set whose labels may be used; may be repeated. SET is '
-        f'{SPEC_FORMS}, without the last three',
+        f'{SPEC_FORMS}, except the last three',
     )
     parser.add_argument(
         '--unlabeled',
@@ -63,11 +65,13 @@ def parse_args() -> argparse.Namespace:
         '--only',
         **pairs,
         metavar='NAME=CLASS,CLASS',
-        help='classes of the labeled faces that a set may contribute; '
-        'default: any',
+        help='classes for which a data set may contribute labeled faces; '
+        'default: all',
     )
     parser.add_argument(
-        '--per-class', type=int, help='labeled faces per class; default: 8000'
+        '--per-class',
+        type=int,
+        help='number of labeled faces per class; default: 8000',
     )
     parser.add_argument(
         '--seed', type=int, help='seed of the random draw; default: 0'
@@ -75,11 +79,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--classes',
         type=lambda text: text.split(','),
-        help='names separated by commas; default: the eight of ABAW',
+        help='class names separated by commas; default: the eight of ABAW',
     )
     parser.add_argument(
         '--image-root',
-        help='base folder of the written paths; default: write absolute paths',
+        help='folder to which the written paths are relative; default: write '
+        'absolute paths',
     )
     return parser.parse_args()
 
@@ -110,7 +115,7 @@ def main() -> None:
     print(describe(manifest))
     for name, total in manifest['short'].items():
         print(
-            f'warning: class {name} has {total} labeled faces, fewer than '
+            f'warning: class {name} has only {total} labeled faces, not '
             f'{manifest["per_class"]}.'
         )
 

@@ -1,4 +1,4 @@
-"""What a data root holds, what is missing, and which images are broken.
+"""Report what a data root contains and which images are missing or broken.
 
     python tools/dataset/check.py DATA_ROOT
     python tools/dataset/check.py DATA_ROOT --images decode --processes 8
@@ -6,8 +6,8 @@
         --set mine=configs/spatial_r50.py:train_dataloader.dataset
     python tools/dataset/check.py DATA_ROOT --import my_package.my_dataset
 
-Prints one page. Stopped by Ctrl-C or killed, the same call goes on where it
-was. Exit status 0: nothing is missing or broken in what was found, 1:
+Prints one page. After Ctrl-C or a kill, the same command continues where it
+stopped. Exit status 0: nothing is missing or broken in what was found, 1:
 something is, 130: stopped. See docs/large_data.md.
 """
 
@@ -38,18 +38,21 @@ def parse_args() -> argparse.Namespace:
         '--images',
         choices=('none', 'exist', 'decode'),
         default='exist',
-        help='look whether each image is there (default), decode each to its '
-        'end, or do not look at them',
+        help='check that each image exists (default), decode each of them '
+        'completely, or do not check them',
     )
     parser.add_argument(
-        '--processes', type=int, default=min(8, os.cpu_count() or 1)
+        '--processes',
+        type=int,
+        default=min(8, os.cpu_count() or 1),
+        help='number of worker processes; default: one per core, at most 8',
     )
     parser.add_argument(
         '--set',
         action='append',
         default=[],
         metavar='NAME=SET',
-        help='another data set: a class with its arguments, or '
+        help='additional data set: a class with its arguments, or '
         'CONFIG.py[:variable]; may be repeated',
     )
     parser.add_argument(
@@ -58,16 +61,18 @@ def parse_args() -> argparse.Namespace:
         default=[],
         dest='modules',
         metavar='MODULE',
-        help='module to import first, with dataset classes of your own; their '
-        '`layouts` are looked for as well; may be repeated',
+        help='module with dataset classes of your own to import first; their '
+        '`layouts` are searched for, too; may be repeated',
     )
     parser.add_argument(
         '--state',
         default='work_dirs/data_check.json',
-        help='file that keeps what is done; default: %(default)s',
+        help='file that keeps the progress; default: %(default)s',
     )
     parser.add_argument(
-        '--fresh', action='store_true', help='forget what was done'
+        '--fresh',
+        action='store_true',
+        help='discard the progress and start over',
     )
     parser.add_argument('--report', help='file to write the page to')
     parser.add_argument(
@@ -77,7 +82,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def import_dataset_module(name: str) -> None:
-    """Import a module, so that it registers its dataset classes."""
+    """Import a module, which registers its dataset classes."""
     try:
         importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -113,7 +118,7 @@ def main() -> None:
         raise SystemExit(f'error: {describe_error(error)}') from None
     page = describe(args.data_root, check.reports)
     if status:
-        page += '\nStopped before the end: the same call goes on from here.'
+        page += '\nStopped early: run the same command to continue.'
     print(page)
     if args.report:
         write_text(args.report, f'{page}\n')

@@ -1,4 +1,4 @@
-"""Crop the faces in photographs and write a manifest.
+"""Crop the faces from photographs and write a manifest.
 
     python tools/dataset/crop_faces.py PHOTOS OUT \\
         --model face_detection_yunet_2023mar.onnx
@@ -32,17 +32,19 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         'source',
-        help='folder, CSV file with column image, or text file with one image '
-        'per line',
+        help='folder, CSV file with a column image, or text file with one '
+        'image per line',
     )
     parser.add_argument('out', help='folder to write to')
     parser.add_argument(
         '--image-root',
         default='',
-        help='base folder of the images in a file; default: the folder of the '
-        'file',
+        help='base folder of the images listed in a file; default: the folder '
+        'of the file',
     )
-    parser.add_argument('--model', help='ONNX file of YuNet')
+    parser.add_argument(
+        '--model', help='ONNX file of YuNet; default: the Haar cascade'
+    )
     parser.add_argument(
         '--min-score',
         type=float,
@@ -53,7 +55,7 @@ def parse_args() -> argparse.Namespace:
         '--faces',
         choices=('largest', 'all'),
         default=default.faces,
-        help='faces to keep of each image; default: %(default)s',
+        help='faces to keep from each image; default: %(default)s',
     )
     parser.add_argument(
         '--margin',
@@ -73,11 +75,14 @@ def parse_args() -> argparse.Namespace:
         '--detect-size',
         type=int,
         default=default.detect_size,
-        help='max length of the longer side in the detector, in pixels; '
+        help='longer side in pixels of the image that the detector sees; '
         'default: %(default)s',
     )
     parser.add_argument(
-        '--processes', type=int, default=1, help='number of worker processes'
+        '--processes',
+        type=int,
+        default=1,
+        help='number of worker processes; default: %(default)s',
     )
     return parser.parse_args()
 

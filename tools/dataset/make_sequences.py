@@ -3,9 +3,9 @@
     python tools/dataset/make_sequences.py FACES OUT \\
         --classes neutral,anger,happiness,sadness,surprise
 
-FACES holds labels.csv (image,expression,identity,split) and images/; OUT gets
-frames.csv and frames/. docs/data_preparation.md says what such sequences can
-and cannot show.
+FACES contains labels.csv (image,expression,identity,split) and images/. Writes
+OUT/frames.csv and OUT/frames/. docs/data_preparation.md explains what such
+sequences can and cannot show.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main() -> None:
         '--classes',
         required=True,
         type=lambda text: text.split(','),
-        help='names separated by commas',
+        help='class names separated by commas',
     )
     pairs = dict(nargs=2, type=int)
     parser.add_argument(
@@ -37,33 +37,40 @@ def main() -> None:
         **pairs,
         default=(40, 15),
         metavar=('TRAIN', 'VAL'),
-        help='number of videos in each split',
+        help='number of videos in each split; default: 40 15',
     )
     parser.add_argument(
-        '--segments', type=int, default=6, help='label segments per video'
+        '--segments',
+        type=int,
+        default=6,
+        help='number of segments per video, each with one label; '
+        'default: %(default)s',
     )
     parser.add_argument(
         '--segment-length',
         **pairs,
         default=(40, 200),
         metavar=('MIN', 'MAX'),
-        help='length of a segment in frames',
+        help='length of a segment in frames; default: 40 200',
     )
     parser.add_argument(
         '--hold',
         **pairs,
         default=(3, 10),
         metavar=('MIN', 'MAX'),
-        help='number of frames for which a still is held',
+        help='number of frames for which a still is shown; default: 3 10',
     )
     parser.add_argument(
         '--missing',
         type=float,
         default=0.08,
-        help='fraction of the frames without a face',
+        help='fraction of the frames without a face; default: %(default)s',
     )
     parser.add_argument(
-        '--seed', type=int, default=0, help='seed of all random draws'
+        '--seed',
+        type=int,
+        default=0,
+        help='seed of all random draws; default: %(default)s',
     )
     parser.add_argument(
         '--copy',

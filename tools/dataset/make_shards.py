@@ -39,7 +39,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'out',
         nargs='+',
-        help='folders to write to, in turn; shards.json goes to the first',
+        help='folders to write to in turn; shards.json goes to the first',
     )
     parser.add_argument(
         '--size',
@@ -51,22 +51,22 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--image-root',
         default='',
-        help='base folder of the images in a CSV or text file; default: the '
-        'folder of the file',
+        help='base folder of the images listed in a CSV or text file; '
+        'default: the folder of the file',
     )
     csv = parser.add_argument_group('for a CSV file')
     csv.add_argument(
         '--classes',
         type=lambda text: tuple(text.split(',')),
-        help='names separated by commas; default: the eight of ABAW',
+        help='class names separated by commas; default: the eight of ABAW',
     )
     csv.add_argument(
         '--subset',
         choices=('labeled', 'unlabeled'),
-        help='rows with a class (default) or without one',
+        help='write the rows with a class (default) or those without one',
     )
     csv.add_argument(
-        '--split', help='value of column split to keep; default: all'
+        '--split', help='rows to write by their column split; default: all'
     )
     record_io = parser.add_argument_group('for a RecordIO file')
     record_io.add_argument(
@@ -78,7 +78,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--skip-unreadable',
         action='store_true',
-        help='leave out missing and empty files instead of stopping',
+        help='skip missing and empty files instead of stopping',
     )
     args = parser.parse_args()
     args.changes = {
@@ -103,12 +103,12 @@ def main() -> None:
     except (KeyError, OSError, TypeError, ValueError) as error:
         raise SystemExit(f'error: {describe_error(error)}') from None
     for path in manifest.skipped:
-        print(f'left out, not readable: {path}')
+        print(f'skipped, not readable: {path}')
     size = sum(shard.size for shard in manifest.shards)
     print(
         f'{args.out[0]}/shards.json: {manifest.num_images} images in '
         f'{len(manifest.shards)} shards, {size / 1e9:.2f} GB, '
-        f'{len(manifest.skipped)} left out.'
+        f'{len(manifest.skipped)} skipped.'
     )
 
 

@@ -1,4 +1,4 @@
-"""Make the synthetic faces and videos that configs/demo trains on."""
+"""Make the synthetic faces and videos on which configs/demo trains."""
 
 import argparse
 import time
@@ -13,13 +13,21 @@ from fer_ssl.launch import run
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        '--out', default='data/synthetic', help='folder to write to'
+        '--out',
+        default='data/synthetic',
+        help='folder to write to; default: %(default)s',
     )
     parser.add_argument(
-        '--seed', type=int, default=0, help='seed of all random draws'
+        '--seed',
+        type=int,
+        default=0,
+        help='seed of all random draws; default: %(default)s',
     )
     parser.add_argument(
-        '--processes', type=int, default=2, help='number of worker processes'
+        '--processes',
+        type=int,
+        default=2,
+        help='number of worker processes; default: %(default)s',
     )
     return parser.parse_args()
 

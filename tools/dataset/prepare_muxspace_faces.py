@@ -29,15 +29,18 @@ def main() -> None:
     parser.add_argument('clone', help='folder of the clone')
     parser.add_argument('out', help='folder to write to')
     parser.add_argument(
-        '--size', type=int, default=112, help='side of the images in pixels'
+        '--size',
+        type=int,
+        default=112,
+        help='side of the images in pixels; default: %(default)s',
     )
     parser.add_argument(
         '--buckets',
         type=parse_buckets,
         default='0-99',
         metavar='FIRST-LAST',
-        help='keep only people whose name hashes to these buckets of 0-99 '
-        '(val is 40-54); 40-99 gives the faces of docs/results.md',
+        help='keep only people whose names hash to these of the buckets 0-99 '
+        '(val is 40-54); 40-99 selects the faces of docs/results.md',
     )
     args = parser.parse_args()
     try:

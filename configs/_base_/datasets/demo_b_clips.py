@@ -24,7 +24,7 @@ val_dataloader = dict(
     dataset=dict(**clips, split='val', stride=200, test_mode=True),
 )
 test_dataloader = val_dataloader
-# Faces of one's own videos are cut out as large as these.
+# Size of the face crops when the network is applied to other videos.
 face_crop = dict(size=48)
 extract_dataloader = dict(
     batch_size=256,

@@ -40,7 +40,7 @@ strong_view = [
     ),
     dict(type='RandomErasing', erase_prob=0.5, max_area_ratio=0.2),
 ]
-# Faces of one's own videos are cut out as large as these.
+# Size of the face crops when the network is applied to other videos.
 face_crop = dict(size=48)
 clean_view = [dict(type='CenterCrop', crop_size=44)]
 load = [dict(type='LoadImageFromFile')]
@@ -83,7 +83,7 @@ unlabeled_dataloader = dict(
         ],
     ),
 )
-# Still faces of other people while training, whole videos in the test.
+# Validation uses still faces of other people, and the test whole videos.
 val_dataloader = dict(
     **loader,
     batch_size=128,

@@ -1,5 +1,6 @@
 # Faces from one CSV `image,expression[,identity,split]`: 60 labeled per class,
-# all else of split=train unlabeled, split=val for validation; 64 pixels.
+# all other faces of split=train unlabeled, split=val for validation; 64
+# pixels.
 data_root = '{{$FER_SSL_FACES:data/faces}}'
 classes = ('neutral', 'anger', 'happiness', 'sadness', 'surprise')
 dataset = dict(

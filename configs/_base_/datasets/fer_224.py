@@ -1,7 +1,7 @@
-# Data of paper A, section 4.1, below one folder, as their owners ship them:
+# Data of paper A, section 4.1, in one folder, as shipped:
 #   Aff-Wild2/    cropped_aligned*/ and the annotations
 #   AffectNet/, ExpW/, faces_emore/ (MS1MV2, RecordIO)
-#   split/        labels.csv and unlabeled.csv, made of the first three by
+#   split/        labels.csv and unlabeled.csv, made from the first three by
 #                 mim run fer_ssl dataset:build_split DIR/split \
 #                     --recipe configs/split_paper_a.yml
 # 256 pixels, cropped to 224 (section 4.2). See docs/data_preparation.md.
@@ -17,7 +17,7 @@ load = [
     dict(type='Resize', scale=(256, 256)),
 ]
 # Flip and color jitter (section 3.2.2). No hue: mmcv's hue fails on NumPy 2.
-# The transforms named Fast... do what those of mmpretrain do, in less time.
+# The transforms named Fast... are faster versions of those of mmpretrain.
 weak_view = [
     dict(type='FastRandomCrop', crop_size=224),
     dict(type='FastRandomFlip', prob=0.5, direction='horizontal'),

@@ -1,6 +1,6 @@
 # Faces without their labels for paper B's pretraining, section 3.1: AffectNet,
-# RAF-DB and FER2013 (with FERPlus), 224 pixels. Any other mixture: replace
-# `faces`. All faces of a set are unlabeled where no class has a labeled one.
+# RAF-DB and FER2013 (with FERPlus), 224 pixels. For another mixture, replace
+# `faces`. With labeled_per_class=0, all faces of a set are unlabeled.
 data_root = '{{$FER_SSL_DATA:data}}'
 crops = dict(
     pipeline=[

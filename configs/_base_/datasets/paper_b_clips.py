@@ -2,8 +2,9 @@
 # phase of paper B (arXiv 2403.11440). A config adds its task.
 data_root = '{{$FER_SSL_DATA:data}}'
 
-# Where the windows of the code end before the video does, or do not fit into
-# it, it leaves the frames out; here the last window ends with the video.
+# The paper's code leaves out the frames at the end of a video that fill no
+# window, and videos shorter than a window; here the last window ends with the
+# video.
 clips = dict(
     type='VideoClipDataset',
     data_root=data_root,

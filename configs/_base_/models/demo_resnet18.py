@@ -1,6 +1,6 @@
 # Three stages of a ResNet-18 with a quarter of the channels: 0.2 million
-# weights, three times as fast as all four stages and as good on faces of 48
-# pixels.
+# weights, three times as fast as with all four stages, and as good on faces of
+# 48 pixels.
 backbone = dict(
     type='ResNet',
     depth=18,

@@ -1,7 +1,7 @@
 # Temporal phase of paper B (arXiv 2403.11440): ViT-B/16 features, three
-# temporal blocks, a Transformer encoder and an MLP. What the paper leaves open
-# follows its code (github.com/upczww/abaw6), see configs/paper_b. A config
-# adds its task.
+# temporal blocks, a Transformer encoder and an MLP. Choices that the paper
+# does not state follow its code (github.com/upczww/abaw6), see
+# configs/paper_b. A config adds its task.
 student_checkpoint = (
     '{{$FER_SSL_STUDENT:work_dirs/finetune_vit_base_expr/iter_20000.pth}}'
 )

@@ -1,6 +1,7 @@
-# The network of paper A, for teacher, student and baseline alike. ImageNet
-# weights, as in the method's predecessor; without: --cfg-options
-# model.network.backbone.init_cfg=None (model.backbone.init_cfg for baseline).
+# The network of paper A, for teacher, student and baseline, with ImageNet
+# weights as in the method's predecessor. For random weights: --cfg-options
+# model.network.backbone.init_cfg=None (model.backbone.init_cfg for the
+# baseline).
 network = dict(
     type='ImageClassifier',
     backbone=dict(

@@ -1,5 +1,5 @@
 # 200 steps of AdamW for the demo of paper B. The runtime is one of its bases
-# because a checkpoint is saved at the end alone.
+# because checkpoints are saved only at the end.
 _base_ = ['../default_runtime.py', 'adamw_warmup_cosine.py']
 
 max_iters = 200

@@ -17,5 +17,5 @@ optim_wrapper = dict(
 )
 cosine = dict(type='CosineAnnealingLR', by_epoch=False)
 param_scheduler = dict(teacher=cosine, student=cosine)
-# Two optimizers step two networks: each needs a reducer of its own.
+# Each network has its own optimizer, so each needs its own DDP reducer.
 model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel')

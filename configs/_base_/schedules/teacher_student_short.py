@@ -1,4 +1,4 @@
-# teacher_student_sgd.py for runs of some hundred steps: one larger learning
+# teacher_student_sgd.py for runs of a few hundred steps: one larger learning
 # rate for both networks, with Nesterov momentum.
 _base_ = 'teacher_student_sgd.py'
 

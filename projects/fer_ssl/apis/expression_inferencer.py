@@ -248,9 +248,7 @@ class ExpressionInferencer(BaseInferencer):
     @torch.no_grad()
     def forward(self, inputs: dict) -> list[dict]:
         """Return the windows that a batch completes."""
-        return self.network.add(
-            inputs['inputs'], inputs['faces'], inputs['live']
-        )
+        return self.network.add(inputs)
 
     def visualize(
         self,
@@ -318,9 +316,8 @@ class ExpressionInferencer(BaseInferencer):
             cfg.model.student_checkpoint = None  # already in the checkpoint
         model = MODELS.build(cfg.model)
         checkpoint = self._checkpoint
-        del (
-            self._checkpoint
-        )  # frees the optimizer state, several networks large
+        # Frees the optimizer state, which is several networks large.
+        del self._checkpoint
         self._load_weights_to_model(model, checkpoint, cfg)
         model.to(device).eval()
         self.network = _network_of(model, cfg)

@@ -14,7 +14,7 @@ from torch import nn
 
 from ..evaluation.metrics.frame_prediction_metric import to_numpy
 from ..models.frame_recognizer import FrameRecognizer
-from ..models.heads import ExpressionTask
+from ..models.heads.expression_task import find_expression_task
 
 # Faces per forward pass; bounds memory for frames with many people.
 _MAX_FACES = 64
@@ -33,18 +33,13 @@ class FaceNetwork:
     def reset(self) -> None:
         """Begin a new video."""
 
-    def add(
-        self,
-        inputs: Sequence[torch.Tensor],
-        faces: np.ndarray,
-        live: set[int],
-    ) -> list[dict]:
+    def add(self, batch: dict) -> list[dict]:
         """Add the faces of some frames, and return completed windows.
 
         Args:
-            inputs: n faces, uint8 (3, H, W) each.
-            faces: Frame and track ID of each face, (n,).
-            live: IDs of the tracks that may continue.
+            batch: ``inputs``, n faces, uint8 (3, H, W) each; ``faces``, the
+                frame and track ID of each, (n,); and ``live``, the IDs of
+                the tracks that may continue.
 
         Returns:
             Windows as in :meth:`VideoPredictions.from_windows`, with the track
@@ -73,25 +68,28 @@ class FaceNetwork:
         raise NotImplementedError
 
 
-def to_window(
-    frames: np.ndarray, values: np.ndarray
-) -> tuple[int, np.ndarray, np.ndarray]:
-    """Place values of n frames into a window without gaps.
+def track_windows(
+    faces: np.ndarray, values: np.ndarray
+) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
+    """Place the values of each track into a window without gaps.
 
     Args:
-        frames: Frame of each row, (n,).
-        values: Values of the frames, (n, D).
+        faces: Frame and track ID of each face, (n,).
+        values: Values of the faces, (n, D).
 
-    Returns:
-        The first frame, the values (w, D) from the first frame to the last,
-        zero where there are none, and whether each is valid, bool (w,).
+    Yields:
+        The track ID, its first frame, the values (w, D) from that frame to
+        its last, zero where there are none, and their validity, bool (w,).
     """
-    start = int(frames.min())
-    valid = np.zeros(int(frames.max()) - start + 1, bool)
-    valid[frames - start] = True
-    filled = np.zeros((len(valid), values.shape[1]), np.float32)
-    filled[frames - start] = values
-    return start, filled, valid
+    for track_id in np.unique(faces['face']).tolist():
+        own = faces['face'] == track_id
+        frames = faces['frame'][own]
+        start = int(frames.min())
+        valid = np.zeros(int(frames.max()) - start + 1, bool)
+        valid[frames - start] = True
+        filled = np.zeros((len(valid), values.shape[1]), np.float32)
+        filled[frames - start] = values[own]
+        yield track_id, start, filled, valid
 
 
 class FrameByFrame(FaceNetwork):
@@ -117,23 +115,15 @@ class FrameByFrame(FaceNetwork):
         samples = self.classifier(images, mode='predict')
         return torch.stack([sample.pred_score for sample in samples])
 
-    def add(
-        self,
-        inputs: Sequence[torch.Tensor],
-        faces: np.ndarray,
-        live: set[int],
-    ) -> list[dict]:
-        if not inputs:
+    def add(self, batch: dict) -> list[dict]:
+        if not batch['inputs']:
             return []
-        scores = self.run(inputs)
-        windows = []
-        for track_id in np.unique(faces['face']).tolist():
-            own = faces['face'] == track_id
-            start, filled, valid = to_window(faces['frame'][own], scores[own])
-            windows.append(
-                dict(video=track_id, start=start, scores=filled, valid=valid)
+        return [
+            dict(video=track_id, start=start, scores=scores, valid=valid)
+            for track_id, start, scores, valid in track_windows(
+                batch['faces'], self.run(batch['inputs'])
             )
-        return windows
+        ]
 
 
 class WindowByWindow(FaceNetwork):
@@ -155,7 +145,7 @@ class WindowByWindow(FaceNetwork):
         super().__init__(model)
         self.window = window
         self.stride = stride
-        self._task = expression_task(model)
+        self._task = find_expression_task(model.cls_head)
         self.reset()
 
     @property
@@ -168,22 +158,16 @@ class WindowByWindow(FaceNetwork):
     def run_images(self, images: torch.Tensor) -> torch.Tensor:
         return self.model.student_features(images)
 
-    def add(
-        self,
-        inputs: Sequence[torch.Tensor],
-        faces: np.ndarray,
-        live: set[int],
-    ) -> list[dict]:
-        windows = []
-        features = self.run(inputs) if inputs else None
-        for track_id in np.unique(faces['face']).tolist():
-            own = faces['face'] == track_id
-            part = to_window(faces['frame'][own], features[own])
-            track = self._tracks.setdefault(track_id, _FeatureBuffer(part[0]))
-            track.append(*part)
+    def add(self, batch: dict) -> list[dict]:
+        windows, parts = [], ()
+        if batch['inputs']:
+            parts = track_windows(batch['faces'], self.run(batch['inputs']))
+        for track_id, start, features, valid in parts:
+            track = self._tracks.setdefault(track_id, _FeatureBuffer(start))
+            track.append(start, features, valid)
             for window in track.complete(self.window, self.stride):
                 windows.append(self._predict(track_id, *window))
-        for track_id in self._tracks.keys() - live:
+        for track_id in self._tracks.keys() - batch['live']:
             windows += self._end(track_id)
         return windows
 
@@ -219,23 +203,6 @@ class WindowByWindow(FaceNetwork):
             scores=scores.copy(),
             valid=valid.copy(),
         )
-
-
-def expression_task(model: FrameRecognizer) -> ExpressionTask:
-    """Return the task of a recognizer that predicts expressions.
-
-    Raises:
-        ValueError: If there is no such task.
-    """
-    head = model.cls_head
-    tasks = getattr(head, 'tasks', None)
-    task = head.task if tasks is None else dict(tasks.items()).get('EXPR')
-    if not isinstance(task, ExpressionTask):
-        raise ValueError(
-            'this network does not predict expressions, but '
-            f'{type(task).__name__ if tasks is None else ", ".join(tasks)}.'
-        )
-    return task
 
 
 class _FeatureBuffer:

@@ -292,7 +292,7 @@ class _Stream:
         )
         self.batches = iter(loader)
         self.prefetched = 2 * workers
-        # CPU time leaves out other processes, but workers as well.
+        # CPU time excludes other processes, but also the workers.
         self.clock = time.perf_counter if workers else time.process_time
         self.batch_size = batch_size
 

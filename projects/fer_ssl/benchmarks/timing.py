@@ -95,7 +95,7 @@ class StepTimes:
 
     Attributes:
         total: Seconds per step, float64 (N,).
-        data: Seconds thereof in which the loop waited for data, float64 (N,).
+        data: Seconds of a step spent waiting for data, float64 (N,).
     """
 
     total: np.ndarray

@@ -15,26 +15,26 @@ Parts = Mapping[str, dict]
 
 @dataclass(frozen=True)
 class FolderLayout:
-    """How the files of a data set lie in its folder.
+    """Layout of the files of a data set in its folder.
 
-    A registered class lists its layouts in the class attribute ``layouts``;
-    by them ``dataset:check`` recognizes the data set in a data root, tells
-    what is missing, and reads each part.
+    A registered class lists its layouts in the class attribute ``layouts``.
+    ``dataset:check`` uses them to recognize the data set in a data root, to
+    report what is missing, and to read each part.
 
     Attributes:
         name: Name of the data set in reports.
         dataset: Registered name of the dataset class that reads it.
         markers: Files or folders that only this data set has, relative to its
-            folder. Any one of them identifies it.
+            folder. Each of them identifies it.
         required: Files or folders that must exist, as glob patterns. A tuple
-            lists alternatives, of which one must exist.
+        lists alternatives; one of them must exist.
         parts: For each part, such as a split, the arguments of the class
             besides ``data_root``; or a function that returns them for a
             folder.
-        classes: Class names to count the faces by. Defaults to those of the
-            dataset class.
-        find_root: Function from the folder with a marker to the folder of the
-            data set, where the two differ.
+        classes: Class names by which faces are counted. Defaults to the
+            classes of the dataset class.
+        find_root: Function that maps the folder with a marker to the folder of
+            the data set, if the two differ.
 
     Example:
         >>> FolderLayout(
@@ -57,11 +57,11 @@ class FolderLayout:
     find_root: Callable[[str], str] = str
 
     def has_marker(self, folder: str) -> bool:
-        """Whether a file that identifies the data set lies in a folder."""
+        """Return whether a folder has a file that identifies the data set."""
         return any(osp.exists(osp.join(folder, x)) for x in self.markers)
 
     def missing(self, folder: str) -> list[str]:
-        """Required files and folders that the data set's folder lacks."""
+        """List the required files and folders that are missing in a folder."""
         groups = [(x,) if isinstance(x, str) else x for x in self.required]
         return [
             ' or '.join(names)
@@ -72,7 +72,7 @@ class FolderLayout:
         ]
 
     def configs(self, folder: str) -> dict[str, dict]:
-        """Dataset config of each part in the data set's folder, by name."""
+        """Return the dataset config of each part in a folder, by name."""
         parts = self.parts(folder) if callable(self.parts) else self.parts
         common = dict(type=self.dataset, data_root=folder)
         if self.classes:
@@ -81,7 +81,7 @@ class FolderLayout:
 
 
 def read_manifest(path: str) -> dict:
-    """Content of a JSON manifest, empty where it is missing or unreadable."""
+    """Read a JSON manifest; empty if it is missing or unreadable."""
     with contextlib.suppress(OSError, ValueError):
         content = read_json(path)
         return content if isinstance(content, dict) else {}
@@ -89,7 +89,7 @@ def read_manifest(path: str) -> dict:
 
 
 def class_arguments(manifest: dict) -> dict:
-    """``dict(metainfo=...)`` with the classes of a manifest, or ``{}``."""
+    """Return ``dict(metainfo=...)`` with a manifest's classes, or ``{}``."""
     classes = manifest.get('classes')
     # MMEngine reads a string as the name of a file that lists the classes.
     if not isinstance(classes, list) or not all(

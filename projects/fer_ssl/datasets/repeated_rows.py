@@ -7,7 +7,7 @@ _MOST_SHOWN = 3
 
 
 class RepeatedFaces:
-    """Faces, images and people that a list holds more than once.
+    """Finds faces, images and people that a list contains more than once.
 
     Args:
         path: The list, for messages.
@@ -30,20 +30,20 @@ class RepeatedFaces:
         identity: str = '',
         split: str = '',
     ) -> None:
-        """Note a row.
+        """Add a row.
 
         Args:
-            line: Its line.
-            face: Image, and box where there is one.
-            label: Class, '' where not annotated.
-            identity: The person, '' where not known.
-            split: '' where the list has none.
+            line: Line number of the row.
+            face: Image, and box if there is one.
+            label: Class; '' if not annotated.
+            identity: Person; '' if unknown.
+            split: Split; '' if the list has none.
 
         Raises:
             ValueError: The face had another class before.
         """
         image = face[0] if '://' in face[0] else osp.normpath(face[0])
-        # Without a box the name alone: a list may have millions of rows.
+        # Without a box, the name alone: a list may have millions of rows.
         key = image if face[1] is None else (image, face[1])
         other, known = self._faces.setdefault(key, (line, label))
         if other != line:
@@ -60,13 +60,13 @@ class RepeatedFaces:
         self.add_split(line, 'identity', identity, split)
 
     def add_split(self, line: int, kind: str, name: str, split: str) -> None:
-        """Note the split of an ``'image'`` or an ``'identity'``.
+        """Add the split of an image or a person.
 
         Args:
-            line: Its line.
-            kind: One of the two.
-            name: '' where not known.
-            split: '' where the list has none.
+            line: Line number of the row.
+            kind: ``'image'`` or ``'identity'``.
+            name: Its name; '' if unknown.
+            split: Split; '' if the list has none.
         """
         if not name or not split:
             return
@@ -76,7 +76,7 @@ class RepeatedFaces:
             self._crossing[kind][name] = example
 
     def findings(self) -> list[str]:
-        """What is wrong, in a sentence each, with counts and examples."""
+        """Describe each problem in a sentence, with counts and examples."""
         kinds = {
             'People in more than one split, so that the splits are not '
             'independent': list(self._crossing['identity'].values()),

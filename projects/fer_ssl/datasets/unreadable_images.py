@@ -10,12 +10,12 @@ from ..media.image_limit import limit_decoding
 
 limit_decoding()
 
-#: What mmcv raises for a missing, undecodable, empty and too large image.
+#: Raised by mmcv for missing, undecodable, empty and too large images.
 IMAGE_ERRORS = (OSError, AssertionError, cv2.error)
 
 
 def is_readable(path: str) -> bool:
-    """Whether an image file can be read and decoded."""
+    """Return whether an image file can be read and decoded."""
     try:
         return mmcv.imfrombytes(get(path)) is not None
     except IMAGE_ERRORS:
@@ -26,7 +26,7 @@ def load_frame(pipeline: Callable[[dict], dict], info: dict) -> dict:
     """Run an image pipeline on one frame, ``info['img_path']``.
 
     Raises:
-        ValueError: The file is missing or no image; the message names it.
+        ValueError: The file is missing or not an image; the message names it.
     """
     try:
         return pipeline(info)

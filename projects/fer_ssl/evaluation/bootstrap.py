@@ -74,8 +74,8 @@ def unit_sums(
 
     Args:
         metric: Metric after a test with ``keeps_scored``.
-        identities: The person on each image; an image with ``''`` (not
-            known) is a unit of its own. None: every image is.
+        identities: The person on each image; an image with ``''`` (unknown) is
+            a separate unit. ``None``: every image is one.
 
     Returns:
         Name of the units, ``'videos'``, ``'people'`` or ``'images'``, and the

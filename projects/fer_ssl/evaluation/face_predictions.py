@@ -96,7 +96,7 @@ class FacePredictions:
         end = np.zeros(len(kept) + 1, np.int64)
         begin[faces['face'][::-1]] = faces['frame'][::-1]
         end[faces['face']] = faces['frame']
-        names = [f'{video}, face {i}' for i in range(len(kept) + 1)]
+        names = [f'{video}, track {i}' for i in range(len(kept) + 1)]
         truth = {  # there is none; its length is that of the track
             names[i]: np.full(end[i] - begin[i] + 1, IGNORE_LABEL)
             for i in range(1, len(names))

@@ -259,7 +259,7 @@ def _missing(
 def _wrong_order(
     places: np.ndarray, lines: Sequence[int], due: Sequence[str]
 ) -> Problem:
-    """List expected rows that stand where another one is expected."""
+    """List rows that are in the place of another one."""
     in_order = np.sort(places)
     problem = Problem('wrong order')
     wrong = np.flatnonzero(places != in_order)

@@ -86,7 +86,7 @@ class VideoPredictions:
         self._videos: dict[str, VideoPrediction] = {}
         for video in videos:
             if video.name in self._videos:
-                raise ValueError(f'video {video.name} is there twice.')
+                raise ValueError(f'video {video.name} is listed twice.')
             if video.scores.shape[1] != len(self.classes):
                 raise ValueError(
                     f'video {video.name}: {video.scores.shape[1]} scores per '

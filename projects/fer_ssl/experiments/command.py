@@ -1,4 +1,4 @@
-"""What the commands that run many trainings share."""
+"""Options and steps shared by the commands that run many trainings."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from .step_queue import StepQueue
 
 
 def add_experiment_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of how the steps of an experiment are run."""
-    parser.add_argument('--work-dir', required=True, type=Path)
+    """Add the options that control how the steps of an experiment run."""
+    parser.add_argument(
+        '--work-dir', required=True, type=Path, help='folder of the results'
+    )
     parser.add_argument(
         '--seeds', nargs='+', type=int, help='seeds of the trainings'
     )
@@ -25,13 +27,13 @@ def add_experiment_arguments(parser: argparse.ArgumentParser) -> None:
         '--jobs',
         type=_positive,
         default=1,
-        help='number of processes at a time; default: 1',
+        help='number of processes that run at the same time; default: 1',
     )
     slots.add_argument(
         '--gpus',
         metavar='0,1,...',
-        help='run one process at a time on each of these GPUs; 0,0 is two on '
-        'one',
+        help='run one process at a time on each of these GPUs; 0,0 runs two '
+        'on the same GPU',
     )
     parser.add_argument(
         '--dry-run', action='store_true', help='print the steps and exit'
@@ -46,8 +48,9 @@ def _positive(text: str) -> int:
 
 
 def prepare() -> None:
-    """Let the process end its own processes, and keep MMEngine quiet."""
+    """End the child processes on a signal, and keep MMEngine quiet."""
     # sys.exit unwinds the stack, so that the queue ends its processes.
+    # The default action of SIGTERM would leave them running.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     # MMEngine logs every variable that a config reads.
@@ -62,11 +65,11 @@ def run_plan(
     Args:
         plan: The steps.
         args: Options of :func:`add_experiment_arguments`.
-        tools: The folder of the scripts.
+        tools: Folder of the scripts.
 
     Returns:
         The queue, which knows the folders of the results; None after a
-        ``--dry-run``, which prints the steps only.
+        ``--dry-run``, which only prints the steps.
     """
     slots = args.gpus.split(',') if args.gpus else [None] * args.jobs
     say = partial(print, flush=True)

@@ -1,4 +1,4 @@
-"""Cross-validation: one model for each fold, and the mean of the models."""
+"""Cross-validation: one model per fold, and the mean of the models."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from .training_runs import scores_of_test
 
 
 class CrossValidation:
-    """Train a model for each fold on all others, and test it on the fold.
+    """Train a model for each fold on all other folds, and test it on the fold.
 
-    The last checkpoint of each training is tested; none is chosen on the fold
-    that it is scored on.
+    The last checkpoint of each training is tested; no checkpoint is selected
+    on the fold on which it is scored.
 
     Args:
         config: Config of a model of whole videos, by path or name.
-        folds: CSV file ``video,fold``.
+        folds: CSV file with columns ``video,fold``.
         seeds: Seeds of the trainings.
         options: Values for ``--cfg-options``, by dotted name.
         test_split: Split of the data set that every model also predicts.
@@ -38,7 +38,7 @@ class CrossValidation:
         plan: The steps to run.
 
     Raises:
-        FileNotFoundError: There is no such config or file of folds.
+        FileNotFoundError: The config or the file of folds does not exist.
         ValueError: A file is faulty, or the config does not accept an option.
     """
 
@@ -56,17 +56,17 @@ class CrossValidation:
         self.test_split = test_split
         self._tests: list[tuple[str, Step]] = []
         self._predictions: list[Step] = []
-        file = str(Path(folds).resolve())
-        names = sorted(set(read_folds(file).values()))
+        folds_file = str(Path(folds).resolve())
+        names = sorted(set(read_folds(folds_file).values()))
         for seed in seeds:
             for name in names:
                 others = [x for x in names if x != name]
-                self._add_fold(path, file, name, others, seed, options)
+                self._add_fold(path, folds_file, name, others, seed, options)
 
     def _add_fold(
         self,
         path: Path,
-        file: str,
+        folds_file: str,
         name: str,
         others: list[str],
         seed: int,
@@ -74,9 +74,10 @@ class CrossValidation:
     ) -> None:
         def split(loader: str, names: list[str]) -> dict:
             place = f'{loader}_dataloader.dataset'
-            # As --cfg-options reads them: a fold named 0 is a number.
+            # What --cfg-options would make of them: a fold named 0 becomes a
+            # number, and the plan refuses values that change on the way.
             values = [DictAction._parse_iterable(x) for x in names]
-            return {f'{place}.folds': file, f'{place}.split': values}
+            return {f'{place}.folds': folds_file, f'{place}.split': values}
 
         train = self.plan.add_step(
             str(path),
@@ -95,10 +96,10 @@ class CrossValidation:
         )
         self._tests.append((name, test))
         if self.test_split:
-            whole = {'test_dataloader.dataset.split': self.test_split}
+            test_split = {'test_dataloader.dataset.split': self.test_split}
             self._predictions.append(
                 self._add_test(
-                    path, f'predict_fold_{name}', train, options, whole
+                    path, f'predict_fold_{name}', train, options, test_split
                 )
             )
 
@@ -110,15 +111,16 @@ class CrossValidation:
         options: Mapping[str, Any],
         own: Mapping[str, Any],
     ) -> Step:
-        several = isinstance(self.config.test_evaluator, (list, tuple))
-        evaluator = 'test_evaluator' + '.0' * several
+        evaluator = 'test_evaluator'
+        if isinstance(self.config.test_evaluator, (list, tuple)):
+            evaluator += '.0'  # one of several is enough for the file
         return self.plan.add_step(
             str(path),
             name,
             'test',
             path,
             train.seed,
-            checkpoint=f'{{{train.key}}}',
+            checkpoint=f'{{{train.key}}}',  # in braces, see Step
             options={
                 **options,
                 **own,
@@ -134,7 +136,7 @@ class CrossValidation:
             queue: The queue that has run the plan.
 
         Returns:
-            The Markdown table: a line for each score, a column for each fold
+            The Markdown table: a row for each score, a column for each fold
             and one for the mean ± standard deviation over all of them.
         """
         rows = []
@@ -156,11 +158,12 @@ class CrossValidation:
         if not rows:
             return ''
         write_csv(queue.work_dir / 'folds.csv', rows)
-        every = [
+        # A row takes one value per seed, so each fold counts as a seed here.
+        mean_rows = [
             dict(x, column='mean ± std', seed=(x['seed'], x['column']))
             for x in rows
         ]
-        table = score_table(rows + every)
+        table = score_table(rows + mean_rows)
         write_text(queue.work_dir / 'folds.md', f'{table}\n')
         return table
 
@@ -174,7 +177,7 @@ class CrossValidation:
 
         Returns:
             The CSV file, and its scores by the test evaluators of the config;
-            no scores where the split has no labels.
+            there are none if the split has no labels.
         """
         mean = average_predictions(
             [

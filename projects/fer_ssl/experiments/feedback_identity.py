@@ -1,9 +1,9 @@
-"""How close is each feedback to the derivative that it stands for?
+"""Comparison of each feedback with the derivative that it estimates.
 
 The teacher should lower J(theta_T) = L_l(theta'), the student's loss on the
 labeled faces after one step on the teacher's labels. On networks small enough
 for central differences in float64, this module compares the gradient that an
-estimator hands to the teacher with the gradient of J.
+estimator passes to the teacher with the gradient of J.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from ..models.feedback import (
 )
 
 INPUTS, HIDDEN, CLASSES, LABELED = 8, 8, 3, 32
+#: Class of each estimator, and the kind of labels that the student learns
+#: from.
 ESTIMATORS: dict[str, tuple[type[BaseFeedback], str]] = {
     'dot': (DotFeedback, 'sample'),
     'jvp': (JvpFeedback, 'sample'),
@@ -42,7 +44,7 @@ ESTIMATORS: dict[str, tuple[type[BaseFeedback], str]] = {
 
 
 class BatchNormNetwork(nn.Sequential):
-    """Linear, BatchNorm, ReLU, linear; called like an mmpretrain model."""
+    """Linear, BatchNorm, ReLU and linear layer with mmpretrain's interface."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -66,12 +68,13 @@ class Problem:
 
     @classmethod
     def random(cls, seed: int, unlabeled: int, shift: float) -> Problem:
-        """Draw one.
+        """Draw a random problem.
 
         Args:
-            seed: Of everything.
+            seed: Seed of the data and of the initial weights.
             unlabeled: Number of unlabeled samples.
-            shift: Distance of their mean from that of the labeled ones.
+            shift: Distance of their mean from that of the labeled ones, in
+                every dimension.
         """
         torch.manual_seed(seed)
         weak = shift + torch.randn(unlabeled, INPUTS).double()
@@ -99,22 +102,22 @@ class Problem:
         )
 
     def true_gradient(self, learning_rate: float) -> Tensor:
-        """dL_l(theta') / dtheta_T of soft labels, by central differences."""
+        """Compute dL_l(theta') / dtheta_T of soft labels numerically."""
         step = 1e-5
         vector = nn.utils.parameters_to_vector(self.teacher.parameters())
         vector = vector.detach()
         gradient = torch.empty_like(vector)
-        for number in range(len(vector)):
+        for index in range(len(vector)):
             losses = []
             for sign in (1, -1):
                 moved = vector.clone()
-                moved[number] += sign * step
+                moved[index] += sign * step
                 self._set_teacher(moved)
                 with torch.no_grad():
                     self.predict()
                 targets = self.batch.logits.weak.softmax(dim=1)
                 losses.append(self.loss_after_step(targets, learning_rate))
-            gradient[number] = (losses[0] - losses[1]) / (2 * step)
+            gradient[index] = (losses[0] - losses[1]) / (2 * step)
         self._set_teacher(vector)
         return gradient
 
@@ -122,7 +125,7 @@ class Problem:
         nn.utils.vector_to_parameters(vector, self.teacher.parameters())
 
     def loss_after_step(self, targets: Tensor, learning_rate: float) -> float:
-        """L_l(theta') after one plain gradient step on ``targets``."""
+        """Compute L_l(theta') after one plain gradient step on ``targets``."""
         student = self._stepped(targets, learning_rate)
         with torch.no_grad():
             logits = student(self.batch.faces)
@@ -146,7 +149,7 @@ class Problem:
     def coefficient(
         self, estimator: BaseFeedback, targets: Tensor, learning_rate: float
     ) -> Tensor:
-        """What the estimator says of one step on ``targets``."""
+        """Compute the estimator's coefficient of one step on ``targets``."""
         self.batch.targets = targets
         student = self._stepped(
             targets,
@@ -162,7 +165,7 @@ class Problem:
     def teacher_gradient(
         self, estimator: BaseFeedback, targets: Tensor, learning_rate: float
     ) -> Tensor:
-        """Gradient of the estimator's L_f with respect to theta_T."""
+        """Compute the gradient of the estimator's L_f at theta_T."""
         coefficient = self.coefficient(estimator, targets, learning_rate)
         self.predict()
         loss = estimator.loss(coefficient, self.batch)
@@ -170,7 +173,7 @@ class Problem:
         return nn.utils.parameters_to_vector(gradients)
 
     def targets_and_probs(self, kind: str) -> tuple[Tensor, Tensor]:
-        """Targets of ``'soft'`` or ``'argmax'``, and the probabilities."""
+        """Return ``'soft'`` or ``'argmax'`` targets and the probabilities."""
         with torch.no_grad():
             self.predict()
         probs = self.batch.logits.weak.softmax(dim=1)
@@ -179,13 +182,13 @@ class Problem:
         return probs, probs
 
     def all_draws(self) -> Iterator[tuple[float, Tensor]]:
-        """Every joint draw of the labels with its probability."""
+        """Yield every joint draw of the labels, with its probability first."""
         _, probs = self.targets_and_probs('soft')
         rows = range(len(probs))
         for labels in itertools.product(range(CLASSES), repeat=len(probs)):
             labels = torch.tensor(labels)
-            share = probs[rows, labels].prod().item()
-            yield share, F.one_hot(labels, CLASSES).double()
+            probability = probs[rows, labels].prod().item()
+            yield probability, F.one_hot(labels, CLASSES).double()
 
 
 def cosine(first: Tensor, second: Tensor) -> float:
@@ -195,7 +198,11 @@ def cosine(first: Tensor, second: Tensor) -> float:
 def cosine_of_expectation(
     name: str, learning_rate: float, seed: int, unlabeled: int = 5
 ) -> float:
-    """Expectation over all CLASSES ** unlabeled joint draws, no sampling."""
+    """Compute the cosine of the expected gradient with the true gradient.
+
+    The expectation is exact: it sums over all ``CLASSES ** unlabeled`` joint
+    draws of the labels.
+    """
     kind, labels = ESTIMATORS[name]
     problem = Problem.random(seed, unlabeled, shift=0.5)
     true = problem.true_gradient(learning_rate)
@@ -204,8 +211,8 @@ def cosine_of_expectation(
     else:
         draws = [(1.0, problem.targets_and_probs(labels)[0])]
     expectation = sum(
-        share * problem.teacher_gradient(kind(), targets, learning_rate)
-        for share, targets in draws
+        probability * problem.teacher_gradient(kind(), targets, learning_rate)
+        for probability, targets in draws
     )
     return cosine(expectation, true)
 
@@ -217,7 +224,10 @@ def cosine_of_single_draws(
     unlabeled: int = 32,
     draws: int = 200,
 ) -> float:
-    """Mean cosine of the gradient of one draw, as one iteration has it."""
+    """Compute the mean cosine of the gradient of a single draw.
+
+    An iteration of a training has one such draw.
+    """
     kind, labels = ESTIMATORS[name]
     problem = Problem.random(seed, unlabeled, shift=0.5)
     true = problem.true_gradient(learning_rate)
@@ -241,9 +251,11 @@ def batch_norm_bias(
     unlabeled: int = 32,
     shift: float = 0.5,
 ) -> float:
-    """Size of f of a step of length zero over that of the loss's fall.
+    """Compute the bias of the coefficient, relative to its signal.
 
-    An unbiased coefficient of no step is 0.
+    The bias is the largest absolute coefficient of a step of length zero,
+    where an unbiased one is 0; the signal is the change of the student's loss
+    in a step of ``learning_rate``.
     """
     kind, labels = ESTIMATORS[name]
     problem = Problem.random(seed, unlabeled, shift)
@@ -259,12 +271,12 @@ def batch_norm_bias(
 def compare_estimators(
     learning_rates: tuple[float, ...] = (1e-3, 1e-2), problems: int = 5
 ) -> list[dict]:
-    """Rows of the table, one per estimator and learning rate of the student.
+    """Make the table, one row per estimator and learning rate.
 
     Args:
-        learning_rates: Of the student.
-        problems: Random problems over which the numbers are averaged (the
-            median for the bias, which is a quotient).
+        learning_rates: Learning rates of the student.
+        problems: Number of random problems over which the results are
+            averaged (the median for the bias, which is a quotient).
     """
     rows = []
     for name in ESTIMATORS:

@@ -1,4 +1,4 @@
-"""What a model of a config costs: weights, and operations of a prediction."""
+"""Cost of a model: number of weights, and operations of a prediction."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..models.frame_recognizer import FrameRecognizer
 
 
 class _Prediction(nn.Module):
-    """From the inputs of a model to its scores, without data samples."""
+    """Maps the inputs of a model to its scores, without data samples."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -32,11 +32,11 @@ class _Prediction(nn.Module):
 
 
 def model_cost(config: Config) -> dict:
-    """Size of a model, and of its prediction for one item of its data.
+    """Compute the size of a model and the cost of one prediction.
 
     Args:
-        config: With files that exist: an item of the validation data, or
-            else of the training data, tells the shape of the inputs.
+        config: Config whose files exist: an item of the validation data, or
+            else of the training data, gives the shape of the inputs.
 
     Returns:
         ``parameters``, ``trained`` (of these), ``shape`` of the input, such
@@ -62,15 +62,16 @@ def model_cost(config: Config) -> dict:
 
 
 def multiply_adds(model: nn.Module, inputs: Tensor) -> int:
-    """Multiplications with addition of one forward pass.
+    """Count the multiply-adds of one forward pass.
 
-    MMEngine's analysis, and what it leaves out: the products of attention
-    and the recurrent layers.
+    Adds to MMEngine's analysis what that leaves out: the products of
+    attention and the recurrent layers.
     """
     recurrent = 0
 
     def count(module: nn.RNNBase, args: tuple, output) -> None:
         nonlocal recurrent
+        # Each weight matrix is used once per time step of each sequence.
         weights = sum(x.numel() for x in module.parameters() if x.dim() == 2)
         data = args[0].data if hasattr(args[0], 'batch_sizes') else args[0]
         recurrent += weights * data.numel() // data.shape[-1]
@@ -92,6 +93,6 @@ def multiply_adds(model: nn.Module, inputs: Tensor) -> int:
 
 
 def _attention(inputs: list, outputs: list) -> int:
-    """Both products of an attention."""
+    """Count the multiply-adds of both matrix products of an attention."""
     query, key = (x.type().sizes() for x in inputs[:2])
     return 2 * math.prod(query) * key[-2]

@@ -1,4 +1,4 @@
-"""What an experiment runs and shows: steps, and the cells of its table."""
+"""Plan of an experiment: the steps to run, and the cells of its table."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from mmengine.config import Config, DictAction
 
 from ..launch import replace_data_root
 
+#: Name in braces, of a variable or a step.
 REFERENCE = re.compile(r'\{([^{}]+)\}')
 
 
@@ -79,7 +80,7 @@ class Cell:
 
 @dataclass
 class Plan:
-    """What an experiment runs and shows.
+    """Steps that an experiment runs, and the cells of the table it shows.
 
     Args:
         differences: ``'above'`` or ``'last'``: the row that every row is
@@ -108,26 +109,27 @@ class Plan:
         """Add a step, unless the plan has an equal one.
 
         Args:
-            where: Beginning of the messages of errors.
-            path: The config.
+            where: Beginning of error messages.
+            path: Path of the config.
 
         The other arguments are those of :class:`Step`.
 
         Returns:
-            The step of the plan.
+            The step in the plan.
 
         Raises:
-            ValueError: The config refuses an option or a variable, or an
+            ValueError: The config rejects an option or a variable, or an
                 option cannot be passed on a command line.
         """
         options = dict(options)
         if kind == 'train':
             options['randomness.seed'] = seed
         for key, value in options.items():
+            # A script must read the same value from its command line.
             if DictAction._parse_iterable(option_text(value)) != value:
                 raise ValueError(
                     f'{where}.cfg_options.{key}: {value!r} cannot be passed '
-                    'by --cfg-options: write it into a config of your own '
+                    'by --cfg-options. Write it into a config of your own '
                     'that inherits from this one.'
                 )
         config = read_config(path, env, options, where)
@@ -135,6 +137,9 @@ class Plan:
         if kind in evaluator:
             key = evaluator[kind]
             options.update(_own_files(key, config.get(key)))
+        # Covers the content of the config and, by the keys in braces, the
+        # steps before: after any change the step gets another folder, so that
+        # no stale result is used.
         recipe = [kind, config.to_dict(), checkpoint, options, dict(env)]
         text = json.dumps(recipe, default=str, sort_keys=True)
         before = dict.fromkeys(
@@ -161,7 +166,7 @@ def read_config(
     """Read a config as a process with these variables and options sees it.
 
     Raises:
-        ValueError: The config refuses a variable, or an option does not fit;
+        ValueError: The config rejects a variable, or an option does not fit;
             the message begins with ``where``.
     """
     try:
@@ -181,7 +186,7 @@ def read_config(
 
 
 def option_text(value: Any) -> str:
-    """Write a value as ``--cfg-options`` reads it."""
+    """Format a value as ``--cfg-options`` reads it."""
     if isinstance(value, (list, tuple)):
         return f'[{",".join(map(option_text, value))}]'
     return str(value)
@@ -202,7 +207,7 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 def _own_files(key: str, evaluators: Any) -> Iterator[tuple[str, str]]:
     """Yield options that keep predictions in the step's own folder.
 
-    Otherwise two steps of one config would write the same file at once.
+    Otherwise two steps of one config would write the same file.
     """
     is_list = isinstance(evaluators, (list, tuple))
     for index, evaluator in enumerate(evaluators if is_list else [evaluators]):

@@ -1,4 +1,4 @@
-"""How far a step has come, read from what it prints."""
+"""Progress of a step, read from its output."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _SCORE = re.compile(r'Iter\(val\) \[ *\d+/ *\d+\] +([\w/]+): (\S+)')
 
 
 class StepProgress(NamedTuple):
-    """How far a step has come.
+    """Progress of a step.
 
     Args:
-        completed: Iterations, or videos of an extraction.
-        total: How many there are.
+        completed: Number of completed iterations, or videos of an extraction.
+        total: Number of all of them.
         note: Latest loss and validation score of a training, else empty.
     """
 
@@ -33,14 +33,14 @@ class StepProgress(NamedTuple):
 
 
 def read_progress(kind: str, log: Path) -> StepProgress | None:
-    """Read how far a step has come.
+    """Read the progress of a step.
 
     Args:
         kind: ``'train'``, ``'test'`` or ``'extract'``.
-        log: File of what the step has printed.
+        log: File with the output of the step.
 
     Returns:
-        None as long as the step has not begun to count.
+        The progress; None if the step has not reported any yet.
     """
     with open(log, 'rb') as file:
         size = file.seek(0, 2)

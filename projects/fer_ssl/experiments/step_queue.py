@@ -1,4 +1,4 @@
-"""Runs the steps of an experiment as processes, several at a time."""
+"""Queue that runs the steps of an experiment as processes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SECONDS_BETWEEN_READINGS = 1.0
 
 @dataclass
 class _Running:
-    """What belongs to the process of a step."""
+    """State of the process of a step."""
 
     step: Step
     slot: str | None
@@ -39,20 +39,23 @@ class _Running:
 class StepQueue:
     """Runs steps in the order of their needs, as many at a time as slots.
 
-    A finished step is not repeated, and an interrupted training continues
-    from its latest checkpoint. If a step fails, the steps that need it are
-    left out and all others go on.
+    A finished step is not repeated, and an interrupted training resumes from
+    its latest checkpoint. If a step fails, the steps that need it are skipped
+    and all others continue.
 
     Args:
         steps: Steps by key, each after the steps that it needs.
         work_dir: Folder with one folder per step, named by the step's key.
         tools: Folder of the scripts.
-        slots: One entry per process at a time: a GPU, or None to leave the
-            choice to the script.
+        slots: One entry for each process that may run at the same time: a
+            GPU, or None to leave the choice to the script.
         say: Called with each message.
 
     Attributes:
-        failed: Why a step has no result, by the step's key.
+        failed: Reason why a step has no result, by the step's key.
+
+    Raises:
+        ValueError: ``work_dir`` cannot be passed by ``--cfg-options``.
     """
 
     def __init__(
@@ -66,7 +69,7 @@ class StepQueue:
         if re.search(r'[\s,]', str(work_dir)):
             raise ValueError(
                 f'--work-dir {work_dir}: --cfg-options cannot hold a path '
-                'with a space or a comma.'
+                'with a space or a comma. Choose another folder.'
             )
         self.steps = steps
         self.work_dir = work_dir
@@ -79,15 +82,15 @@ class StepQueue:
         return self.work_dir / step.key
 
     def is_done(self, step: Step) -> bool:
-        """Tell whether a step is finished: the one rule for all of them."""
+        """Return whether a step is finished; one rule for all kinds."""
         return (self.folder(step) / 'step.json').exists()
 
     def log(self, step: Step) -> Path:
-        """File of what the step prints."""
+        """Return the file with the output of the step."""
         return self.folder(step) / 'log.txt'
 
     def filled(self, step: Step, value: Any) -> Any:
-        """Replace the keys of steps by the paths of their results."""
+        """Replace keys of steps in braces by the paths of their results."""
         if not isinstance(value, str):
             return value
         return REFERENCE.sub(lambda x: str(self._result(step, x[1])), value)
@@ -99,21 +102,23 @@ class StepQueue:
         folder = self.folder(needed)
         if needed.kind == 'extract':
             return folder / 'features'
+        # Only the name: the path in the file is stale after a move.
         last = (folder / 'last_checkpoint').read_text('utf-8').strip()
         return folder / Path(last).name
 
     def variables(self, step: Step) -> dict[str, str]:
-        """Environment variables of the step's process."""
+        """Return the environment variables of the step's process."""
         return {k: self.filled(step, v) for k, v in step.env.items()}
 
     def options(self, step: Step) -> dict[str, Any]:
-        """Values for ``--cfg-options``, by dotted name."""
+        """Return the values for ``--cfg-options``, by dotted name."""
         return {k: self.filled(step, v) for k, v in step.options.items()}
 
     def arguments(self, step: Step) -> list[str]:
-        """Arguments of the step's script that follow the config."""
+        """Return the arguments of the step's script that follow the config."""
         folder = self.folder(step)
         if step.kind == 'train':
+            # Without a checkpoint --resume starts from the beginning.
             words = [f'--work-dir={folder}', '--resume']
         elif step.kind == 'test':
             words = [self.filled(step, step.checkpoint)]
@@ -124,10 +129,10 @@ class StepQueue:
         options = [
             f'{k}={option_text(v)}' for k, v in self.options(step).items()
         ]
-        return words + ['--cfg-options', *options] * bool(options)
+        return [*words, '--cfg-options', *options] if options else words
 
     def mim_command(self, step: Step) -> str:
-        """The command that does the same when a user types it."""
+        """Return the command by which a user would run the same step."""
         config = step.config
         try:
             if find_config(Path(config).name).samefile(config):
@@ -147,17 +152,18 @@ class StepQueue:
         """Run all steps that are not finished.
 
         Raises:
-            ValueError: The folder cannot be made, or another process, perhaps
-                one left by a call that was killed, works in it.
+            ValueError: The folder cannot be made, or another process is using
+                it, perhaps one left over from a call that was killed.
         """
         make_folder(self.work_dir)
         with open(self.work_dir / 'lock', 'w') as lock:
             try:
+                # flock, because the processes of the steps must inherit it.
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise ValueError(
                     f'{self.work_dir}: an experiment, or a step that one has '
-                    'started, is running there: wait for it or end it.'
+                    'started, is running there. Wait for it or stop it.'
                 ) from None
             with ProgressBars() as bars:
                 self._run(lock.fileno(), bars)
@@ -166,7 +172,7 @@ class StepQueue:
         waiting = [x for x in self.steps.values() if not self.is_done(x)]
         count, total = 0, len(waiting)
         kept = len(self.steps) - total
-        self.say(f'{total} steps to run, {kept} finished before')
+        self.say(f'{total} steps to run, {kept} already finished.')
         running: dict[subprocess.Popen, _Running] = {}
         free = list(self.slots)
         last_reading = time.monotonic()
@@ -218,7 +224,7 @@ class StepQueue:
                 bars.set(x.bar, *progress)
 
     def _is_decided(self, step: Step) -> bool:
-        """Tell whether all that a step needs exists, or never will."""
+        """Return whether all that a step needs is finished or has failed."""
         return all(
             key in self.failed or self.is_done(self.steps[key])
             for key in step.after
@@ -244,5 +250,5 @@ class StepQueue:
         )
 
     def _finish(self, step: Step) -> None:
-        """Mark a step as finished, with what it was."""
+        """Mark a step as finished by writing its description."""
         write_json(self.folder(step) / 'step.json', vars(step))

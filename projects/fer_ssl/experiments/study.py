@@ -1,4 +1,4 @@
-"""Experiments as YAML files: steps, and which of their scores make a table."""
+"""Experiments declared in YAML: steps, and the scores that make a table."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Study:
             for name, value in study[group].items():
                 if not isinstance(value, dict):
                     self._refuse(f'{group}.{name}', 'must be a mapping')
-        # A row may be called 10, and YAML makes it a number.
+        # YAML reads a row named 10 as a number.
         self.rows, self.columns = (
             {str(name): value for name, value in group.items()}
             for group in (self.rows, self.columns)
@@ -92,13 +92,13 @@ class Study:
             if (kinds[0] == 'train') == ('checkpoint' in step):
                 self._refuse(
                     f'{where}checkpoint',
-                    'a test and an extraction have one, a training none',
+                    'a test and an extraction need one, a training has none',
                 )
             if not REFERENCE.search(str(step[kinds[0]])):
                 self.find(f'{where}{kinds[0]}', step[kinds[0]])
 
     def _check_variables(self) -> None:
-        """Refuse a variable that is used nowhere: it is misspelled."""
+        """Refuse a variable that no step uses: it is likely misspelled."""
         groups = [self.steps, self.rows, self.columns]
         known = [*_references(groups), 'step', 'score']
         for group in ('rows', 'columns'):
@@ -108,26 +108,27 @@ class Study:
                     if key not in known:
                         where = f'{group}.{name}.{key}'
                         self._unknown(
-                            where, f'no step has {{{key}}}', key, known
+                            where, f'no step uses {{{key}}}', key, known
                         )
                     if key in self.steps or key == 'seed':
                         self._refuse(
-                            f'{group}.{name}.{key}', 'names a step or the seed'
+                            f'{group}.{name}.{key}',
+                            'is the name of a step or of the seed',
                         )
 
     def warn_of_new_keys(
         self, path: Path, env: Mapping[str, str], options: Mapping
     ) -> None:
-        """Report once which options a config does not have: likely typos."""
+        """Warn once about options that a config lacks: likely typos."""
         new = [key for key in options if key not in self._checked]
-        if new:
+        if new:  # read it again, without the options
             config = read_config(path, env, {})
             for key in new:
                 warn_of_new_key(config, key)
         self._checked.update(new)
 
     def find(self, where: str, name: str) -> Path:
-        """Find a config beside this file, or else by path or name."""
+        """Find a config next to this file, or else by path or name."""
         path = self.path.parent / name
         try:
             return path if path.is_file() else find_config(name)
@@ -143,7 +144,7 @@ class Study:
 
         Args:
             seeds: Seeds that replace those of the file.
-            only: Names of the rows to include; all by default.
+            only: Names of the rows to include; all rows by default.
 
         Raises:
             ValueError: A row, step or variable does not exist, or a config
@@ -169,12 +170,14 @@ class Study:
         for name, group in ((column, self.columns), (row, self.rows)):
             for key, value in group[name].items():
                 variables[key] = value
-                if isinstance(value, dict):  # empty: nothing is changed
+                # A dict is a set of options, named after its row or column; an
+                # empty one changes nothing and needs no name.
+                if isinstance(value, dict):
                     value = name if value else ''
                 labels[key] = _slug(value)
         for key in ('step', 'score'):
             if key not in variables:
-                self._refuse(where, f'neither of the two gives {key!r}')
+                self._refuse(where, f'neither of the two sets {key!r}')
         # Both may name variables: `step: 'test_{network}'`.
         step, score = (
             self._fill(f'{where}, {key}', variables.pop(key), variables)
@@ -191,7 +194,7 @@ class Study:
         """Replace the names of variables in braces."""
         for name in REFERENCE.findall(text):
             if name not in variables:
-                problem = f'{{{name}}} is no variable'
+                problem = f'{{{name}}} is not a variable'
                 self._unknown(where, problem, name, variables)
         return REFERENCE.sub(lambda x: str(variables[x[1]]), text)
 
@@ -211,6 +214,7 @@ class _Branch:
         self.plan = plan
         self.variables = dict(variables, seed=seed)
         self.labels = labels
+        #: Steps by name; None while a step is being added.
         self.known: dict[str, Step | None] = {}
 
     def step(self, name: str) -> Step:
@@ -253,7 +257,14 @@ class _Branch:
     def expand(
         self, value: Any, where: str, used: dict[str, str], after: list[str]
     ) -> Any:
-        """Replace variables by values and names of steps by their keys."""
+        """Replace variables by values and names of steps by their keys.
+
+        Args:
+            value: Value from the file.
+            where: Its place in the file, for messages.
+            used: Labels of the variables that occur, filled in here.
+            after: Keys of the steps that occur, filled in here.
+        """
         if isinstance(value, dict):
             return {
                 key: self.expand(x, f'{where}.{key}', used, after)
@@ -272,13 +283,14 @@ class _Branch:
                 return self.expand(own, where, used, after)
             if name not in self.study.steps:
                 known = [*self.variables, *self.study.steps]
-                problem = f'{{{name}}} is no step and no variable'
+                problem = f'{{{name}}} is neither a step nor a variable'
                 self.study._unknown(where, problem, name, known)
             step = self.step(name)
             if step.key not in after:
                 after.append(step.key)
             return f'{{{step.key}}}'
 
+        # A variable alone keeps its type; inside a text it becomes text.
         whole = REFERENCE.fullmatch(value)
         if whole:
             return replace(whole[1])
@@ -304,5 +316,5 @@ def _flat(options: Mapping, prefix: str = '') -> Iterator[tuple[str, Any]]:
 
 
 def _slug(value: Any) -> str:
-    """Shorten a value to a text that fits into the name of a folder."""
+    """Shorten a value to text that fits into the name of a folder."""
     return re.sub(r'[^\w.+-]+', '_', str(value)).strip('_')[-40:]

@@ -1,7 +1,8 @@
-"""Tables and plots of what the steps of an experiment have logged."""
+"""Tables and plots of the scores that the steps of an experiment logged."""
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,12 +36,12 @@ def score_rows(plan: Plan, queue: StepQueue) -> list[dict]:
             if step.kind == 'test':
                 scores = scores_of_test(folder)
             for line in log_lines(folder):  # of a training
-                if 'iter' not in line:
+                if 'iter' not in line:  # a validation
                     scores.update(line)
             if scores.get(cell.score) is None:
                 known = ', '.join(scores) or 'none'
                 queue.failed[f'{step.key}: {cell.score}'] = (
-                    f'no such score in {folder}; there are: {known}.'
+                    f'no such score in {folder}; available: {known}.'
                 )
         value = scores.get(cell.score)
         rows.append(
@@ -57,7 +58,7 @@ def score_rows(plan: Plan, queue: StepQueue) -> list[dict]:
 
 
 def score_table(rows: Sequence[dict], differences: str | None = None) -> str:
-    """Make a Markdown table: mean ± standard deviation (n - 1) over the seeds.
+    """Format a Markdown table of mean ± standard deviation over the seeds.
 
     Args:
         rows: Rows with ``row``, ``column``, ``seed`` and ``value``.
@@ -74,17 +75,19 @@ def score_table(rows: Sequence[dict], differences: str | None = None) -> str:
         values[row['row'], row['column']][row['seed']] = row['value']
 
     lines = []
-    for number, name in enumerate(names):
+    for index, name in enumerate(names):
         line = [name]
         for column in columns:
             cell = values[name, column]
-            every = [x for n in names for x in values[n, column].values()]
-            largest = max((abs(x) for x in every if x == x), default=0)
+            scores = [x for n in names for x in values[n, column].values()]
+            known = (abs(x) for x in scores if not math.isnan(x))
+            largest = max(known, default=0)
+            # Scores in percent get two decimals, those in [0, 1] three.
             digits = 2 if largest > 1 else 3
             text = mean_and_std(list(cell.values()), digits)
             other = None
-            if differences == 'above' and number:
-                other = names[number - 1]
+            if differences == 'above' and index:
+                other = names[index - 1]
             elif differences == 'last' and name != names[-1]:
                 other = names[-1]
             if other is not None:
@@ -99,13 +102,14 @@ def score_table(rows: Sequence[dict], differences: str | None = None) -> str:
 def pseudo_label_rows(plan: Plan, queue: StepQueue) -> list[dict]:
     """Collect the quality of the pseudo-labels, one row per line of the logs.
 
-    Only trainings whose unlabeled faces have a known ground truth log it.
+    It is logged only if the unlabeled faces have a known ground truth.
 
     Returns:
         Rows with ``step``, ``seed``, ``iter``, ``accuracy``, ``confidence``
-        and ``coverage`` (fraction of the faces that count) in [0, 1], and
-        ``recall_NAME`` of each class, NaN where the ground truth has none;
-        ``accuracy_of_these`` that count, where the method logs it.
+        and ``coverage`` (fraction of the faces that are used) in [0, 1],
+        ``accuracy_of_these`` (of the faces that are used, if the method logs
+        it), and ``recall_NAME`` of each class, NaN if the ground truth does
+        not contain the class.
     """
     rows = []
     for step in plan.steps.values():
@@ -129,7 +133,7 @@ def pseudo_label_rows(plan: Plan, queue: StepQueue) -> list[dict]:
                     label = name.removeprefix('known_')
                     row[f'recall_{label}'] = _hit_rate(own, '{}_' + label)
             rows.append(row)
-    # Trainings may have other classes.
+    # Trainings may have different classes.
     names = list(dict.fromkeys(name for row in rows for name in row))
     return [{name: row.get(name, NAN) for name in names} for row in rows]
 
@@ -185,15 +189,16 @@ def cost_rows(plan: Plan, queue: StepQueue) -> list[dict]:
 
 
 def _iterations(folder: Path) -> dict[int, dict]:
-    """Lines of the log by iteration; repeated iterations count once."""
+    """Return the log by iteration; a repeated iteration counts once."""
     lines = log_lines(folder)
     return {x['iter']: x for x in lines if 'iter' in x}
 
 
 def _times(folder: Path, total: int) -> dict:
-    """Time and memory of the iterations of one training.
+    """Compute time and memory of the iterations of one training.
 
     Args:
+        folder: ``work_dir`` of the training.
         total: Number of iterations; those after the last line of the log are
             assumed to have taken as long as those before it.
     """
@@ -215,7 +220,7 @@ def _times(folder: Path, total: int) -> dict:
 
 
 def cost_table(rows: Sequence[dict]) -> str:
-    """Make a Markdown table of :func:`cost_rows`."""
+    """Format a Markdown table of :func:`cost_rows`."""
     titles = dict(
         step='training',
         parameters='parameters, M',
@@ -268,10 +273,10 @@ def write_report(
         )
     if plan.differences:
         row = dict(above='row above', last='last row')[plan.differences]
-        notes += f' In brackets the difference to the {row}, within a seed.'
+        notes += f' In parentheses: difference to the {row}, within a seed.'
     text.append(f'{notes} Scores are those of the last checkpoint.')
     write_csv(out / f'{name}.csv', rows)
-    if any(row['value'] == row['value'] for row in rows):
+    if not all(math.isnan(row['value']) for row in rows):
         save_figure(_plot(rows), out / f'{name}.png')
         text.append(f'![Scores of each seed]({name}.png)')
     quality = pseudo_label_rows(plan, queue)
@@ -290,7 +295,8 @@ def write_report(
         text.append('Without a result:\n\n' + '\n'.join(lines))
     file = out / f'{name}.md'
     write_text(file, '\n\n'.join(text) + '\n')
-    costs = cost_rows(plan, queue) if cost else []  # builds the models
+    # After the tables are written, because it builds the models.
+    costs = cost_rows(plan, queue) if cost else []
     if costs:
         write_csv(out / f'{name}_cost.csv', costs)
         text.append(cost_table(costs))

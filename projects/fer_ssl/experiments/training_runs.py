@@ -1,4 +1,4 @@
-"""Scripts as processes of their own, and what they have logged."""
+"""Running of scripts as processes, and reading of their logs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def start_logged(
     variables: Mapping[str, str] = {},
     **kwargs,
 ) -> subprocess.Popen:
-    """Start a Python script and append what it prints to a file.
+    """Start a Python script and append its output to a file.
 
     Args:
         command: The script and its arguments.
@@ -38,15 +38,16 @@ def start_logged(
 def run_logged(
     command: Sequence[str], log: Path, variables: Mapping[str, str] = {}
 ) -> None:
-    """Run a Python script; what it prints goes to a file.
+    """Run a Python script and write its output to a file.
 
     Args:
         command: The script and its arguments.
-        log: The file. Folders are made.
-        variables: Added to the environment.
+        log: The file; its folder is made.
+        variables: Variables to add to the environment.
 
     Raises:
-        RuntimeError: It failed; the message has the last line of the file.
+        RuntimeError: The script failed; the message has the last line of the
+            file.
     """
     log.unlink(missing_ok=True)
     with start_logged(command, log, variables) as process:
@@ -61,7 +62,7 @@ def run_logged(
 
 
 def log_lines(folder: Path) -> list[dict]:
-    """Read what a training has logged, also before an interruption.
+    """Read the log of a training, including the time before interruptions.
 
     Args:
         folder: ``work_dir`` of the training.
@@ -80,7 +81,7 @@ def scores_of_test(folder: Path) -> dict[str, float]:
         folder: ``work_dir`` of the test.
 
     Returns:
-        Scores by name; none where the data had no labels.
+        Scores by name; there are none if the data has no labels.
     """
     logs = sorted(folder.glob('*/*.json'))
     scores = json.loads(logs[-1].read_text('utf-8')) if logs else {}

@@ -25,8 +25,8 @@ class BoxesFromCSV(FaceDetector):
         path: The file.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the content is wrong; the message names file and line.
+        FileNotFoundError: There is no such file.
+        ValueError: The content is wrong; the message names file and line.
     """
 
     def __init__(self, path: str) -> None:
@@ -48,7 +48,7 @@ class BoxesFromCSV(FaceDetector):
                 )
             row = dict(zip(header, fields))
             cells = [row[x] for x in BOX_COLUMNS]
-            if not any(cells):
+            if not any(cells):  # a frame without a face
                 continue
             try:
                 numbers = (int(row['frame']), *map(float, cells))
@@ -73,6 +73,7 @@ class BoxesFromCSV(FaceDetector):
         }
 
     def find(self, frame: VideoFrame, video: str) -> list[Face]:
+        """See the base class; every box has the score 1."""
         boxes = self._boxes.get(video if self._has_video else '')
         if boxes is None:
             return []

@@ -9,12 +9,13 @@ import numpy as np
 def cut_out(
     image: np.ndarray, box: Sequence[float], margin: float, size: int
 ) -> np.ndarray:
-    """Cut out a square around a face, black where it leaves the image.
+    """Cut out a square around a face, black outside the image.
 
     Args:
         image: Image, uint8 (H, W, 3).
         box: Left, top, right, bottom in pixels.
-        margin: Added to every side, as a fraction of the longer one.
+        margin: Margin on every side, as a fraction of the longer side of the
+            box.
         size: Side of the result in pixels; 0 keeps the resolution.
 
     Returns:
@@ -25,6 +26,7 @@ def cut_out(
     x = round((left + right - side) / 2)
     y = round((top + bottom - side) / 2)
     height, width = image.shape[:2]
+    # The part of the square inside the image; empty if there is none.
     inside = image[
         max(y, 0) : max(min(y + side, height), 0),
         max(x, 0) : max(min(x + side, width), 0),
@@ -36,6 +38,7 @@ def cut_out(
     )
     if not size or size == side:
         return square
+    # Area averaging avoids aliasing, but does not interpolate when enlarging.
     smaller = size < side
     method = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
     return cv2.resize(square, (size, size), interpolation=method)

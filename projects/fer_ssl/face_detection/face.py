@@ -22,6 +22,7 @@ class Face:
 
     @property
     def area(self) -> float:
+        """Area of the box in square pixels."""
         left, top, right, bottom = self.box
         return (right - left) * (bottom - top)
 
@@ -79,7 +80,7 @@ def find_faces(
     """Find the faces of an image in a downscaled copy, the largest first.
 
     Args:
-        detector: Finds the faces in the copy.
+        detector: Detector of the faces in the copy.
         image: BGR image, uint8 (H, W, 3).
         detect_size: Longer side of the copy in pixels. Images are never
             upscaled.
@@ -94,6 +95,7 @@ def find_faces(
     if scale < 1:
         size = [max(round(scale * side), 1) for side in image.shape[1::-1]]
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    # Not 1 / scale, because the sides of the copy are rounded.
     x = image.shape[1] / small.shape[1]
     y = image.shape[0] / small.shape[0]
     faces = [

@@ -24,8 +24,8 @@ class HaarDetector(ImageFaceDetector):
         detect_size: Longer side in pixels of the image that the cascade sees.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If OpenCV cannot read it.
+        FileNotFoundError: There is no such file.
+        ValueError: OpenCV cannot read it.
     """
 
     def __init__(
@@ -41,9 +41,9 @@ class HaarDetector(ImageFaceDetector):
         try:
             self._cascade = cv2.CascadeClassifier(str(path))
         except (cv2.error, SystemError):  # the latter in OpenCV 5
-            raise ValueError(f'{path}: not a cascade.') from None
+            raise ValueError(f'{path}: not a cascade of OpenCV.') from None
         if self._cascade.empty():
-            raise ValueError(f'{path}: not a cascade.')
+            raise ValueError(f'{path}: not a cascade of OpenCV.')
         self._min_score = min_score
 
     def __call__(self, image: np.ndarray, min_size: float = 0.0) -> list[Face]:
@@ -54,7 +54,7 @@ class HaarDetector(ImageFaceDetector):
             scaleFactor=1.1,
             minNeighbors=5,
             minSize=(max(min(gray.shape) // 10, 20, int(min_size)),) * 2,
-            outputRejectLevels=True,
+            outputRejectLevels=True,  # otherwise there are no scores
         )
         return [
             Face((x, y, x + w, y + h), score)

@@ -6,7 +6,7 @@ import numpy as np
 from mmengine.registry import TASK_UTILS
 from scipy.optimize import linear_sum_assignment
 
-# Weight of the newest step in the moving average of a track's speed.
+# Weight of the latest step in the moving average of a track's speed.
 _NEW_SPEED = 0.5
 
 
@@ -24,6 +24,9 @@ class IoUTracker:
     Args:
         min_iou: Minimum overlap of a match.
         max_gap: Seconds without a face after which a track ends.
+
+    Raises:
+        ValueError: An argument is out of range.
     """
 
     def __init__(self, min_iou: float = 0.3, max_gap: float = 0.5) -> None:
@@ -59,8 +62,8 @@ class IoUTracker:
         self._tracks = {
             track_id: track
             for track_id, track in self._tracks.items()
-            # Tracks of the last frame stay even if frames are further apart
-            # than the gap.
+            # Tracks of the previous frame stay alive even if the frames are
+            # further apart than max_gap.
             if track.time == self._last or time - track.time <= self.max_gap
         }
         self._last = time
@@ -69,7 +72,7 @@ class IoUTracker:
         known = list(self._tracks)
         expected = [self._tracks[x].expected(time) for x in known]
         overlap = iou(boxes, np.reshape(expected, (-1, 4)))
-        # Pairs that cannot match must not influence the others.
+        # A pair that cannot match must not influence the other matches.
         overlap[overlap < self.min_iou] = 0.0
         for i, j in zip(*linear_sum_assignment(overlap, maximize=True)):
             if overlap[i, j] > 0:
@@ -92,11 +95,13 @@ class _Track:
         self.speed = np.zeros(2)  # pixels per second
 
     def expected(self, time: float) -> np.ndarray:
+        """Extrapolate the box to a time at the current speed."""
         step = self.speed * (time - self.time)
         return self.box + np.tile(step, 2)
 
     def move(self, box: np.ndarray, time: float) -> None:
-        if time > self.time:
+        """Continue the track with a new box."""
+        if time > self.time:  # two frames may have the same time
             step = (box - self.box).reshape(2, 2).mean(axis=0)
             speed = step / (time - self.time)
             self.speed += _NEW_SPEED * (speed - self.speed)

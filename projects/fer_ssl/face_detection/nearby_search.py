@@ -36,7 +36,7 @@ class NearbySearch(FaceDetector):
         every: Number of frames from one search of the full frame to the next.
 
     Raises:
-        ValueError: If ``every`` is not positive.
+        ValueError: ``every`` is not positive.
     """
 
     def __init__(
@@ -48,6 +48,8 @@ class NearbySearch(FaceDetector):
             detector = TASK_UTILS.build(detector)
         self.detector = detector
         self.every = every
+        # Nearby search is valid only for this next frame of the same video,
+        # and until the frame at which the full frame is searched again.
         self._next: tuple[str, int] | None = None
         self._until = 0
         self._shape: tuple | None = None
@@ -80,7 +82,7 @@ class NearbySearch(FaceDetector):
         boxes = np.array([face.box for face in faces])
         overlap = iou(boxes, boxes)
         if (np.triu(overlap, 1) > _SAME).any():
-            return None
+            return None  # two searches may have found the same face
         return sorted(faces, key=lambda face: -face.area)
 
     def _refind(

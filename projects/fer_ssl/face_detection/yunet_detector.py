@@ -21,8 +21,8 @@ class YuNetDetector(ImageFaceDetector):
         detect_size: Longer side in pixels of the image that the network sees.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If OpenCV cannot read it.
+        FileNotFoundError: There is no such file.
+        ValueError: OpenCV cannot read it.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class YuNetDetector(ImageFaceDetector):
                 'https://github.com/opencv/opencv_zoo.'
             )
         try:
+            # A placeholder size: __call__ sets that of its image.
             self._detector = cv2.FaceDetectorYN.create(
                 model, '', (320, 320), min_score
             )
@@ -52,7 +53,7 @@ class YuNetDetector(ImageFaceDetector):
         self._detector.setInputSize((image.shape[1], image.shape[0]))
         _, rows = self._detector.detect(image)
         rows = () if rows is None else rows
-        # x, y, width, height, ten coordinates of landmarks, score
+        # A row is x, y, width, height, ten landmark coordinates and score.
         return [
             Face((x, y, x + w, y + h), score)
             for x, y, w, h, *_, score in np.asarray(rows, np.float64).tolist()

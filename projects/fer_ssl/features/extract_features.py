@@ -17,12 +17,7 @@ from mmengine.dist import (
     get_dist_info,
     get_rank,
 )
-from mmengine.registry import (
-    DATASETS,
-    MODELS,
-    DefaultScope,
-    init_default_scope,
-)
+from mmengine.registry import MODELS, init_default_scope
 from torch.utils.data import DataLoader, Subset
 
 from ..datasets.videos.base_video_dataset import BaseVideoDataset
@@ -30,11 +25,11 @@ from ..datasets.videos.feature_store import (
     FeatureStore,
     FeatureStoreWriter,
     images_digest,
-    read_index,
 )
 from ..models.frame_recognizer import FrameRecognizer
 from ..utils.files import file_sha256
 from ..utils.progress import ProgressBar
+from .stream_store import build_video_dataset, is_up_to_date
 
 
 def init_distributed(launcher: str) -> None:
@@ -81,11 +76,7 @@ def extract_features(
     """
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     loader_cfg = cfg.extract_dataloader
-    dataset_cfg = dict(loader_cfg.dataset, test_mode=True)
-    if splits:
-        dataset_cfg['split'] = tuple(splits)
-    with DefaultScope.overwrite_default_scope('mmpretrain'):
-        dataset = DATASETS.build(dataset_cfg)
+    dataset = build_video_dataset(cfg, splits)
     model = MODELS.build(dict(cfg.model, student_checkpoint=checkpoint))
     model.to(get_device()).eval()
 
@@ -95,13 +86,13 @@ def extract_features(
         split=dataset.split,
         backbone=cfg.model.backbone,
         data_preprocessor=cfg.model.get('data_preprocessor'),
-        pipeline=dataset_cfg['pipeline'],
+        pipeline=loader_cfg.dataset.pipeline,
     )
     recipe = json.loads(json.dumps(recipe))  # tuples become lists, as on disk
     rank, world_size = get_dist_info()
     writer = FeatureStoreWriter(out)
     todo = [False]
-    if rank == 0 and (read_index(out) or {}).get('recipe') != recipe:
+    if rank == 0 and not is_up_to_date(out, recipe):
         todo = [True]
         dim = _features(model, pseudo_collate([dataset[0]])).shape[1]
         writer.create(len(dataset.labels), dim)

@@ -1,4 +1,4 @@
-"""Common code of the tools that write further streams of features."""
+"""Code that the tools for features and further streams share."""
 
 from __future__ import annotations
 

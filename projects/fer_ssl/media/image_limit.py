@@ -88,7 +88,7 @@ def check_pixels(content: bytes) -> None:
 
 
 def _size_in_header(content: bytes) -> tuple[int, int] | None:
-    """Return width and height, or None if Pillow has to be asked."""
+    """Return width and height, or None if only Pillow can read them."""
     if content.startswith(_JPEG):
         return _jpeg_size(content)
     if content.startswith(_PNG):

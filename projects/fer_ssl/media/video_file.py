@@ -195,8 +195,8 @@ def list_videos(source: str | int) -> list[str | int]:
     """List the videos of a source.
 
     Args:
-        source: A video file; a folder, which stands for the videos in it but
-            not in its subfolders; or the number of a webcam.
+        source: A video file; a folder, whose videos are listed without those
+            in subfolders; or the number of a webcam.
 
     Returns:
         Paths of videos, or the number of the webcam.

@@ -21,7 +21,7 @@ class VideoWriter:
 
     The first frame determines the size, to which all others are resized; sides
     are rounded down to even numbers, as the format requires. The file appears
-    only when it is complete, hence not after an exception.
+    only when it is complete, and thus not after an exception.
 
     Args:
         path: File to write; missing folders are created.

@@ -92,7 +92,7 @@ def describe_pseudo_labels(
         faces:
 
         - ``confidence``: mean probability of the most likely class.
-        - ``share_NAME``: faces whose pseudo-label is this class.
+        - ``fraction_NAME``: faces whose pseudo-label is this class.
         - ``known``, ``hits``: faces with a known true class, and faces whose
           pseudo-label is correct.
         - ``known_NAME``, ``hits_NAME``: the same for one true class; their
@@ -105,7 +105,7 @@ def describe_pseudo_labels(
     probs = logits.detach().softmax(dim=1)
     outputs = {'pseudo_label/confidence': probs.amax(dim=1).mean()}
     for name, fraction in zip(classes, targets.mean(dim=0)):
-        outputs[f'pseudo_label/share_{name}'] = fraction
+        outputs[f'pseudo_label/fraction_{name}'] = fraction
     known = truth != IGNORE_LABEL
     hits = targets.argmax(dim=1) == truth
     masks = dict(known=known, hits=hits)

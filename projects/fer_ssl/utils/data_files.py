@@ -1,4 +1,4 @@
-"""Files that hold data and never code: YAML, JSON and NumPy arrays."""
+"""Reading of files that hold data, never code: YAML, JSON, NumPy arrays."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .environment import fill_variables
 from .placeholders import check_placeholder
 
 YAML = ('.yml', '.yaml')
-#: Form of a whole number from 0 on that int64 holds, see :func:`check_form`.
-COUNT = 'a whole number from 0 on'
-#: An alias stands for all that it names; without a limit, a few lines of YAML
-#: become gigabytes.
+#: Form of a non-negative int64 number, see :func:`check_form`.
+COUNT = 'a non-negative integer'
+#: An alias expands to all that it refers to; without a limit, a few lines of
+#: YAML can become gigabytes.
 _MAX_NODES = 1_000_000
 _NPY_HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -28,32 +28,32 @@ _NPY_HEADERS = {
 
 
 def read_data_file(path: str | Path) -> dict:
-    """Read a mapping from a file in YAML or JSON.
+    """Read a mapping from a YAML or JSON file.
 
-    ``{{$NAME:default}}`` stands for an environment variable, and ``_base_``
-    for a file, or several, that this one inherits, both as in the configs of
-    MMEngine. No tag makes an object and no module is imported.
+    ``{{$NAME:default}}`` is replaced by an environment variable, and
+    ``_base_`` names one or more files to inherit from, both as in the configs
+    of MMEngine. No tag creates an object and no module is imported.
 
     Args:
         path: The file, ``.yml``, ``.yaml`` or ``.json``.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It holds something else, or names a Python object; the
-            message names file and, of YAML, line.
+        ValueError: The content is not valid, or names a Python object; the
+            message names the file and, for YAML, the line.
     """
     return _read_with_bases(Path(path), ())
 
 
 def _read_with_bases(path: Path, above: tuple[Path, ...]) -> dict:
     if path.resolve() in above:
-        raise ValueError(f'{path}: the file inherits itself by _base_.')
+        raise ValueError(f'{path}: the file inherits from itself by _base_.')
     if path.suffix not in (*YAML, '.json'):
         raise ValueError(
-            f'{path}: data are read from YAML or JSON (.yml, .yaml, .json), '
+            f'{path}: data is read from YAML or JSON (.yml, .yaml, .json), '
             'never from code. Write the same content into such a file.'
         )
-    text = _text(path)
+    text = _read_text(path)
     try:
         text, _ = fill_variables(text, path.suffix)
     except ValueError as error:
@@ -61,7 +61,7 @@ def _read_with_bases(path: Path, above: tuple[Path, ...]) -> dict:
     parse = parse_yaml if path.suffix in YAML else parse_json
     own = parse(path, text)
     if not isinstance(own, dict) or not all(isinstance(x, str) for x in own):
-        raise ValueError(f'{path}: it must map names to values.')
+        raise ValueError(f'{path}: the content must map names to values.')
     bases = own.pop('_base_', [])
     bases = [bases] if isinstance(bases, str) else bases
     check_form(f'{path}: _base_', bases, [str])
@@ -70,13 +70,13 @@ def _read_with_bases(path: Path, above: tuple[Path, ...]) -> dict:
         base = _read_with_bases(path.parent / name, (*above, path.resolve()))
         twice = ', '.join(inherited.keys() & base.keys())
         if twice:
-            raise ValueError(f'{path}: two files of _base_ give {twice}.')
+            raise ValueError(f'{path}: two files of _base_ set {twice}.')
         inherited.update(base)
     return _merged(path, inherited, own)
 
 
 def _merged(path: Path, base: dict, own: dict) -> dict:
-    """As MMEngine merges: ``_delete_`` keeps nothing of the base."""
+    """Merge as MMEngine does: ``_delete_`` drops the value of the base."""
     result = dict(base)
     for key, value in own.items():
         if isinstance(value, dict) and key in base:
@@ -84,7 +84,7 @@ def _merged(path: Path, base: dict, own: dict) -> dict:
             if not value.pop('_delete_', False):
                 if not isinstance(base[key], dict):
                     raise ValueError(
-                        f'{path}: {key} is a mapping here and none in the '
+                        f'{path}: {key} is a mapping here but not in the '
                         'inherited file. Add `_delete_: true` to replace it.'
                     )
                 value = _merged(path, base[key], value)
@@ -92,7 +92,7 @@ def _merged(path: Path, base: dict, own: dict) -> dict:
     return result
 
 
-def _text(path: str | Path) -> str:
+def _read_text(path: str | Path) -> str:
     with open(path, 'rb') as file:
         data = file.read()
     check_placeholder(path, data)
@@ -100,104 +100,118 @@ def _text(path: str | Path) -> str:
         return data.decode('utf-8-sig')
     except UnicodeDecodeError as error:
         line = data.count(b'\n', 0, error.start) + 1
-        raise ValueError(f'{path}:{line}: not text in UTF-8.') from None
+        raise ValueError(f'{path}:{line}: not UTF-8 text.') from None
 
 
 def parse_yaml(path: str | Path, text: str) -> Any:
-    """Content of a YAML text; only plain values are made.
+    """Parse YAML text that holds only plain values.
 
     Args:
-        path: Where it is from, for messages.
+        path: Where the text is from, for messages.
+        text: The text.
 
     Raises:
-        ValueError: It is no YAML, has a tag of Python, a key twice, or
-            becomes too large; the message names file and line.
+        ValueError: The text is not valid YAML, has a Python tag or a
+            duplicate key, or expands to too many values; the message names
+            file and line.
     """
     try:
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         if node is None:
             return None
-        problem = _problem_of(node, {})
+        problem = _find_problem(node, {})
         if not problem:
             return loader.construct_document(node)
     except yaml.constructor.ConstructorError as error:
         line = error.problem_mark.line + 1
         raise ValueError(
-            f'{path}:{line}: no valid YAML for data: {error.problem}. Data '
-            'hold plain values and never run code: remove the tag.'
+            f'{path}:{line}: not valid YAML for data: {error.problem}. Data '
+            'holds plain values and never runs code. Remove the tag.'
         ) from None
     except yaml.MarkedYAMLError as error:
         line = (error.problem_mark or error.context_mark).line + 1
         raise ValueError(
-            f'{path}: no valid YAML: line {line}: {error.problem}.'
+            f'{path}: not valid YAML: line {line}: {error.problem}.'
         ) from None
     except RecursionError:
-        raise ValueError(f'{path}: no valid YAML: nested too deep.') from None
-    except Exception as error:  # of faulty values PyYAML raises many kinds
-        raise ValueError(f'{path}: no valid YAML: {error}.') from None
+        raise ValueError(
+            f'{path}: not valid YAML: nested too deeply.'
+        ) from None
+    except Exception as error:  # invalid values make PyYAML raise many kinds
+        raise ValueError(f'{path}: not valid YAML: {error}.') from None
     raise ValueError(f'{path}:{problem}')
 
 
-def _problem_of(node: yaml.Node, counts: dict[int, int]) -> str:
-    """Line and fault of a key given twice or of aliases without end.
+def _find_problem(node: yaml.Node, counts: dict[int, int]) -> str:
+    """Describe a duplicate key or aliases without end.
 
     Args:
-        counts: Number of values of each node, by its ``id``, to be filled in;
-            what an alias stands for counts at every alias.
+        node: The node to search.
+        counts: Number of values in each node, by its ``id``, filled in here;
+            a node counts again at every alias of it.
+
+    Returns:
+        Line and problem; empty if there is none.
     """
     children = [] if isinstance(node, yaml.ScalarNode) else node.value
     if isinstance(node, yaml.MappingNode):
         seen = set()
         for key, _ in children:
+            # The merge key << may be repeated.
             if isinstance(key, yaml.ScalarNode) and key.value != '<<':
                 if (key.tag, key.value) in seen:
                     line = key.start_mark.line + 1
                     return f'{line}: the key {key.value!r} is given twice.'
                 seen.add((key.tag, key.value))
         children = [part for pair in children for part in pair]
-    counts[id(node)] = _MAX_NODES  # met again from within: there is no end
+    # If the node is met again inside itself, it exceeds the limit.
+    counts[id(node)] = _MAX_NODES
     for child in children:
-        problem = '' if id(child) in counts else _problem_of(child, counts)
+        problem = '' if id(child) in counts else _find_problem(child, counts)
         if problem:
             return problem
     counts[id(node)] = 1 + sum(counts[id(child)] for child in children)
     if counts[id(node)] > _MAX_NODES:
         return (
-            f'{node.start_mark.line + 1}: its aliases stand for more than '
-            f'{_MAX_NODES:,} values, or for themselves. Write the values out.'
+            f'{node.start_mark.line + 1}: its aliases expand to more than '
+            f'{_MAX_NODES:,} values, or to themselves. Write the values out.'
         )
     return ''
 
 
 def read_json(path: str | Path) -> Any:
-    """Content of a JSON file.
+    """Read a JSON file.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no JSON; the message names the file.
+        ValueError: It is not valid JSON; the message names the file.
     """
-    return parse_json(path, _text(path))
+    return parse_json(path, _read_text(path))
 
 
 def parse_json(path: str | Path, text: str) -> Any:
-    """Content of a JSON text.
+    """Parse JSON text.
 
     Args:
-        path: Where it is from, for messages.
+        path: Where the text is from, for messages.
+        text: The text.
 
     Raises:
-        ValueError: It is no JSON, nested too deep, or has a key twice.
+        ValueError: The text is not valid JSON, is nested too deeply, or has a
+            duplicate key.
     """
     try:
-        return json.loads(text, object_pairs_hook=_without_twins)
+        return json.loads(text, object_pairs_hook=_unique_keys)
     except RecursionError:
-        raise ValueError(f'{path}: no JSON file: nested too deep.') from None
+        raise ValueError(
+            f'{path}: not valid JSON: nested too deeply.'
+        ) from None
     except ValueError as error:
-        raise ValueError(f'{path}: no JSON file: {error}.') from None
+        raise ValueError(f'{path}: not valid JSON: {error}.') from None
 
 
-def _without_twins(pairs: Sequence[tuple[str, Any]]) -> dict:
+def _unique_keys(pairs: Sequence[tuple[str, Any]]) -> dict:
     content = dict(pairs)
     if len(content) < len(pairs):
         twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
@@ -206,18 +220,18 @@ def _without_twins(pairs: Sequence[tuple[str, Any]]) -> dict:
 
 
 def check_form(where: str, value: Any, form: Any) -> None:
-    """Refuse data that do not have the form that is due.
+    """Check that data has the expected form.
 
     Args:
         where: File, and the place in it, for messages.
-        value: Of a JSON or YAML file.
-        form: A type; :data:`COUNT`; ``[form]``, a list of any length;
-            ``{str: form}``, a mapping from any names; or a mapping from the
-            names that must be there, or may where they end in ``'?'``, to
-            their forms.
+        value: Content of a JSON or YAML file.
+        form: A type; :data:`COUNT`; ``[form]`` for a list of any length;
+            ``{str: form}`` for a mapping with any names; or a mapping from
+            each name to its form, where a name that ends in ``'?'`` is
+            optional.
 
     Raises:
-        ValueError: It has another form; the message names the place.
+        ValueError: The data has another form; the message names the place.
     """
     if form is COUNT:
         if type(value) is not int or not 0 <= value < 2**63:
@@ -249,17 +263,19 @@ def _check_names(
 ) -> None:
     missing = ', '.join(sorted(set(needed) - value.keys()))
     if missing:
-        raise ValueError(f'{where}: {missing} is missing. Write it again.')
+        raise ValueError(
+            f'{where}: {missing} is missing. Create the file again.'
+        )
     unknown = ', '.join(sorted(map(repr, value.keys() - set(known))))
     if unknown:
         raise ValueError(
-            f'{where}: unknown {unknown:.80}; known are '
+            f'{where}: unknown {unknown:.80}; the known names are '
             f'{", ".join(sorted(known))}.'
         )
 
 
-def _refuse(where: str, value: Any, due: str) -> NoReturn:
-    raise ValueError(f'{where}: {due} is due, but it is {value!r:.60}.')
+def _refuse(where: str, value: Any, expected: str) -> NoReturn:
+    raise ValueError(f'{where}: expected {expected}, but got {value!r:.60}.')
 
 
 def read_npy(
@@ -268,20 +284,21 @@ def read_npy(
     ndim: int | None = None,
     mmap: bool = False,
 ) -> np.ndarray:
-    """An array that ``numpy.save`` wrote, never of objects.
+    """Read an array that ``numpy.save`` wrote, but never one of objects.
 
     The header is compared with the size of the file first, so that a wrong
-    one allocates nothing.
+    header does not allocate memory.
 
     Args:
         path: The file.
-        dtype: Its type; ``None`` takes any but objects.
-        ndim: Its number of dimensions; ``None`` takes any.
-        mmap: Leave it on the disk, as a memory map.
+        dtype: Expected type; ``None`` accepts any type except objects.
+        ndim: Expected number of dimensions; ``None`` accepts any.
+        mmap: Whether to leave the array on the disk as a memory map.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is another one, or cut off; the message names it.
+        ValueError: The file is truncated or holds something else; the message
+            names it.
     """
     with open(path, 'rb') as file:
         check_placeholder(path, file.peek())
@@ -291,29 +308,29 @@ def read_npy(
             size = file.tell() + int(found.itemsize) * _product(shape)
         except Exception as error:  # damaged bytes make NumPy raise many kinds
             raise ValueError(
-                f'{path}: not an array that numpy.save wrote ({error}).'
+                f'{path}: not an array written by numpy.save ({error}).'
             ) from None
         there = os.fstat(file.fileno()).st_size
     problem = ''
     if found.hasobject:
-        problem = 'it holds objects of Python, which run code when read'
+        problem = 'it holds Python objects, which can run code when read'
     elif any(length < 0 for length in shape) or size != there:
-        problem = f'{there} bytes, but its header is of one of {size}'
+        problem = f'it has {there} bytes, but its header requires {size}'
     if problem:
         raise ValueError(
-            f'{path}: not an array that numpy.save wrote ({problem:.200}).'
+            f'{path}: not an array written by numpy.save ({problem:.200}).'
         )
     if dtype is not None and found != np.dtype(dtype):
         problem = f'its type is {found}, not {np.dtype(dtype)}'
     elif ndim is not None and len(shape) != ndim:
-        problem = f'its shape is {shape}, where {ndim} dimensions are due'
+        problem = f'its shape is {shape}, not one of {ndim} dimensions'
     if problem:
-        raise ValueError(f'{path}: another array is due: {problem:.200}.')
+        raise ValueError(f'{path}: unexpected array: {problem:.200}.')
     return np.load(path, 'r' if mmap else None, allow_pickle=False)
 
 
 def _product(shape: Sequence[int]) -> int:
-    """As Python's number, which does not overflow."""
+    """Multiply as Python integers, which do not overflow."""
     product = 1
     for length in shape:
         product *= int(length)

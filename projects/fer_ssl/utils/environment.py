@@ -18,7 +18,7 @@ from pathlib import Path
 import yaml
 
 _PLACEHOLDER = re.compile(r'\{\{[\'"]?\s*\$(\w+)\s*:\s*(\S*?)\s*[\'"]?\}\}')
-# MMEngine would fill these in where the value is written to a saved config.
+# MMEngine would replace these when it reads a saved config with the value.
 _MMENGINE_VARIABLE = re.compile(r'\{\{[\'"]?\s*(\$|_base_\.|file[A-Z])')
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
@@ -27,13 +27,13 @@ def read_variable(name: str, default: str) -> str:
     """Return the value of an environment variable.
 
     Args:
-        name: The variable.
-        default: The value if it is not set; empty if there is none.
+        name: Name of the variable.
+        default: Value if the variable is not set; empty for no default.
 
     Raises:
         ValueError: The variable is empty, is not set and has no default, or
-            holds a line break, another control character or a variable of
-            MMEngine.
+            contains a line break, another control character or an MMEngine
+            placeholder.
     """
     if name not in os.environ:
         if not default:
@@ -46,30 +46,31 @@ def read_variable(name: str, default: str) -> str:
     if not value:
         problem = 'it is empty. Set it to a value, or unset it.'
     elif any(unicodedata.category(x) == 'Cc' for x in value):
-        problem = 'it holds a line break or another control character.'
+        problem = 'it contains a line break or another control character.'
     elif _MMENGINE_VARIABLE.search(value):
-        problem = 'it holds a variable of MMEngine. Choose another name.'
+        problem = 'it contains an MMEngine placeholder. Choose another value.'
     else:
         return value
     raise ValueError(f'the environment variable {name}={value!r}: {problem}')
 
 
 def fill_variables(text: str, suffix: str) -> tuple[str, dict[str, str]]:
-    """Put environment variables into the text of a file.
+    """Fill in the environment variables in the text of a file.
 
-    Within quotes a value becomes a part of the string, whatever characters it
+    Inside quotes a value becomes part of the string, whatever characters it
     has. Elsewhere (``{{'$NAME:3'}}``) it is code, as in MMEngine.
 
     Args:
         text: The text.
-        suffix: Of the file: ``.py``, ``.yml``, ``.yaml`` or ``.json``.
+        suffix: Extension of the file: ``.py``, ``.yml``, ``.yaml`` or
+            ``.json``.
 
     Returns:
         The new text, and the variables that were set.
 
     Raises:
-        ValueError: A variable is refused, see :func:`read_variable`, or does
-            not fit in as code.
+        ValueError: A variable is rejected, see :func:`read_variable`, or its
+            value is not valid code where it is used as code.
     """
     used: dict[str, str] = {}
     as_code: dict[str, str] = {}
@@ -103,8 +104,8 @@ def fill_variables(text: str, suffix: str) -> tuple[str, dict[str, str]]:
     if as_code and not _parses(filled, suffix):
         given = ', '.join(f'{k}={v!r}' for k, v in as_code.items())
         raise ValueError(
-            f'the environment variable {given}: it does not fit into the '
-            'file. Put quotes around the placeholder there.'
+            f'the environment variable {given}: the file is not valid with '
+            'this value. Put quotes around the placeholder there.'
         )
     return filled, used
 
@@ -124,20 +125,20 @@ def _strings(text: str, suffix: str) -> Iterator[tuple[int, int, str]]:
                         start, stop = token.start_mark, token.end_mark
                         yield start.index, stop.index, token.value
     except (SyntaxError, tokenize.TokenError, ValueError, yaml.YAMLError):
-        return  # whoever parses the text says what is wrong
+        return  # the parser of the text will say what is wrong
 
 
 def _python_strings(text: str) -> Iterator[tuple[int, int, str]]:
     lines = text.split('\n')
-    begins = [0]
+    line_starts = [0]
     for line in lines:
-        begins.append(begins[-1] + len(line) + 1)
+        line_starts.append(line_starts[-1] + len(line) + 1)
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        # An f-string is no literal: until Python 3.11 it is one token.
+        # An f-string is not a literal, but up to Python 3.11 it is one token.
         prefix = re.match('[A-Za-z]*', token.string)[0].lower()
         if token.type == tokenize.STRING and not set(prefix) & set('fb'):
             start, stop = (
-                begins[row - 1] + column
+                line_starts[row - 1] + column
                 for row, column in (token.start, token.end)
             )
             yield start, stop, ast.literal_eval(token.string)

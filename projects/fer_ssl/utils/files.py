@@ -1,4 +1,4 @@
-"""Files that others read later appear whole or not at all."""
+"""Writing of files that appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from typing import IO, Any, NoReturn
 
 @contextmanager
 def whole_path(path: str | os.PathLike, sync: bool = True) -> Iterator[str]:
-    """Path to write to, whose file takes the place of ``path`` at the end.
+    """Yield a temporary path whose file replaces ``path`` at the end.
 
-    It stands beside ``path``, under ``NAME.part.EXTENSION``; two processes
-    must not write the same file at the same time. Folders are made. After an
-    exception there is neither the part nor, if it was not there before,
-    ``path``.
+    The temporary file is ``NAME.part.EXTENSION`` in the same folder, which is
+    made if needed. Two processes must not write the same file at the same
+    time. After an exception the temporary file is removed, and ``path`` is
+    what it was before.
 
     Args:
-        path: The final name. A link stays one, and its target is replaced; a
-            device or pipe is written to as it is.
-        sync: Wait until the disk has it. Leave it out for one of many small
-            files, each of which takes milliseconds.
+        path: Final path. A symbolic link is kept, and its target replaced; a
+            device or pipe is written to directly.
+        sync: Whether to wait until the data is on the disk, which takes
+            milliseconds. Pass ``False`` for one of many small files.
 
     Raises:
-        OSError: It cannot be written; ``filename`` is ``path``.
+        OSError: The file cannot be written; ``filename`` is ``path``.
     """
     path = os.fspath(path)
     if osp.exists(path) and not osp.isfile(path) and not osp.isdir(path):
@@ -38,14 +38,14 @@ def whole_path(path: str | os.PathLike, sync: bool = True) -> Iterator[str]:
         return
     target = osp.realpath(path)
     root, extension = osp.splitext(target)
-    part = f'{root}.part{extension}'
+    part = f'{root}.part{extension}'  # writers look at the extension
     try:
         os.makedirs(osp.dirname(target), exist_ok=True)
         yield part
         if sync:
             _sync(part)
         if osp.exists(target):
-            shutil.copymode(target, part)
+            shutil.copymode(target, part)  # as if written in place
         os.replace(part, target)
     except BaseException as error:
         with suppress(OSError):
@@ -59,17 +59,17 @@ def whole_path(path: str | os.PathLike, sync: bool = True) -> Iterator[str]:
 def whole_file(
     path: str | os.PathLike, mode: str = 'w', sync: bool = True, **kwargs: Any
 ) -> Iterator[IO]:
-    """Open a file that appears under its name when it is complete.
+    """Open a file that appears under its name once it is complete.
 
-    Text is UTF-8, and newlines are written as they are.
+    Text is UTF-8, and newlines are written unchanged.
 
     Args:
         path, sync: See :func:`whole_path`.
         mode: ``'w'`` or ``'wb'``.
-        kwargs: More for ``open``.
+        kwargs: Further arguments of ``open``.
 
     Raises:
-        OSError: It cannot be written; ``filename`` is ``path``.
+        OSError: The file cannot be written; ``filename`` is ``path``.
     """
     if 'b' not in mode:
         kwargs = dict(encoding='utf-8', newline='', **kwargs)
@@ -79,10 +79,10 @@ def whole_file(
 
 @contextmanager
 def file_named(path: str | os.PathLike) -> Iterator[None]:
-    """Name a file that is open in an OSError that names none.
+    """Name the file that is open in an OSError that names none.
 
     Raises:
-        OSError: With ``filename``.
+        OSError: The same error, with ``filename``.
     """
     try:
         yield
@@ -93,7 +93,7 @@ def file_named(path: str | os.PathLike) -> Iterator[None]:
 
 
 def is_part(name: str) -> bool:
-    """Whether a file is what a killed :func:`whole_path` has left."""
+    """Return whether a file is left over from a killed :func:`whole_path`."""
     return osp.splitext(name)[0].endswith('.part')
 
 
@@ -110,8 +110,8 @@ def _raise_named(error: OSError, path: str) -> NoReturn:
     number, text = error.errno, error.strerror
     if number is None:
         if 'requested and' not in str(error):
-            raise error  # not of the system: the words of a reader
-        # What NumPy says of a full disk: so many requested and written.
+            raise error  # not from the operating system but from a reader
+        # NumPy reports a full disk as `N requested and M written`.
         number, text = errno.ENOSPC, os.strerror(errno.ENOSPC)
     raise OSError(number, text, path) from error
 
@@ -123,7 +123,7 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 
 
 def save_figure(figure: Any, path: str | os.PathLike) -> None:
-    """Write a figure of matplotlib; the ending of ``path`` says how."""
+    """Write a Matplotlib figure in the format of the extension of ``path``."""
     with whole_path(path) as part:
         figure.savefig(part)
 
@@ -135,7 +135,7 @@ def write_json(path: str | os.PathLike, content: Any) -> None:
 
 
 def file_sha256(path: str | os.PathLike) -> str:
-    """SHA-256 of a file, 64 hexadecimal digits."""
+    """Compute the SHA-256 of a file, as 64 hexadecimal digits."""
     digest = hashlib.sha256()
     with open(path, 'rb') as file:
         for block in iter(lambda: file.read(1 << 20), b''):
@@ -147,13 +147,13 @@ def make_folder(path: str | os.PathLike) -> None:
     """Make a folder for results before the work begins.
 
     Raises:
-        ValueError: The path cannot be a folder, or cannot be written to.
+        ValueError: The folder cannot be made or is not writable.
     """
     try:
         os.makedirs(path, exist_ok=True)
-        tempfile.TemporaryFile(dir=path).close()  # can be written to
+        tempfile.TemporaryFile(dir=path).close()  # fails if not writable
     except OSError as error:
         raise ValueError(
-            f'{path} cannot be made a folder for the results: '
-            f'{error.strerror}. Name another one.'
+            f'{path} cannot be used as the folder of the results: '
+            f'{error.strerror}. Choose another one.'
         ) from error

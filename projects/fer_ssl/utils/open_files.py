@@ -6,21 +6,21 @@ from collections import OrderedDict
 
 
 class DamagedFileError(OSError, ValueError):
-    """A file does not hold what its format or its index promises.
+    """Error for a file that contradicts its format or its index.
 
-    An ``OSError``, as such a file counts as unreadable; a ``ValueError``, as
-    its content is wrong.
+    It is an ``OSError``, because such a file counts as unreadable, and a
+    ``ValueError``, because its content is wrong.
     """
 
 
 class _Descriptor:
-    """An open file, closed when nobody holds it any more."""
+    """Open file that is closed when it is no longer referenced."""
 
     def __init__(self, path: str) -> None:
         self.number = os.open(path, os.O_RDONLY | getattr(os, 'O_CLOEXEC', 0))
 
     def __del__(self) -> None:
-        if hasattr(self, 'number'):
+        if hasattr(self, 'number'):  # os.open may have failed
             os.close(self.number)
 
 
@@ -28,8 +28,8 @@ class OpenFiles(threading.local):
     """Random access to large files that a loader's workers share.
 
     Every process and every thread has descriptors of its own, also after a
-    fork, and reads by position (``pread``): no two of them can move the file
-    pointer under each other. At most ``limit`` files stay open.
+    fork, and reads by position (``pread``), so that none can move the file
+    pointer of another. At most ``limit`` files stay open.
     """
 
     def __init__(self, limit: int = 128) -> None:
@@ -38,10 +38,10 @@ class OpenFiles(threading.local):
         self._files: OrderedDict[str, _Descriptor] = OrderedDict()
 
     def __reduce__(self) -> tuple:
-        return OpenFiles, (self.limit,)
+        return OpenFiles, (self.limit,)  # descriptors cannot be pickled
 
     def _open(self, path: str) -> int:
-        if self._process != os.getpid():
+        if self._process != os.getpid():  # after a fork
             self._process = os.getpid()
             self._files = OrderedDict()
         file = self._files.get(path)
@@ -54,7 +54,7 @@ class OpenFiles(threading.local):
         return file.number
 
     def size(self, path: str) -> int:
-        """Length of a file in bytes."""
+        """Return the size of a file in bytes."""
         return os.fstat(self._open(path)).st_size
 
     def read(self, path: str, offset: int, size: int) -> bytes:
@@ -62,19 +62,19 @@ class OpenFiles(threading.local):
 
         Raises:
             FileNotFoundError: There is no such file.
-            DamagedFileError: The file ends before.
+            DamagedFileError: The file ends too early.
         """
         number = self._open(path)
-        # Asked first: a wrong size must not allocate that much memory.
+        # Checked first, so that a wrong size does not allocate memory.
         end = os.fstat(number).st_size
         if not 0 <= offset <= offset + size <= end:
             raise DamagedFileError(
                 f'{path}: byte {offset}: {size} bytes should follow, but the '
-                f'file has {end} bytes. It is cut off, or the index belongs '
-                'to another file: copy both again.'
+                f'file has {end} bytes. It is truncated, or the index belongs '
+                'to another file. Copy both again.'
             )
         data = os.pread(number, size, offset)
-        while len(data) < size:  # some network file systems give less
+        while len(data) < size:  # some network file systems return less
             more = os.pread(number, size - len(data), offset + len(data))
             if not more:
                 raise DamagedFileError(

@@ -22,14 +22,16 @@ _SECONDS_BETWEEN_LINES = 30.0
 
 @dataclass
 class _LastLine:
-    """What the latest line in a log file said, and when."""
+    """Progress and time of the latest line in a log file."""
 
     tenths: int
     time: float
 
 
 class ProgressBars:
-    """Bars of several long runs, on standard error; a context manager.
+    """Progress bars of several long runs on standard error.
+
+    Used as a context manager.
 
     A terminal shows the bars. Anything else, such as a log file, gets a line
     after every tenth of the items of a run and at least every 30 s.
@@ -47,8 +49,8 @@ class ProgressBars:
             TimeRemainingColumn(),
             TextColumn('{task.fields[note]}', markup=False),
             console=console,
-            # Otherwise what is printed meanwhile goes to the terminal, even
-            # where standard output is a file.
+            # Otherwise what the run prints goes to the terminal even if
+            # standard output is a file.
             redirect_stdout=sys.stdout.isatty(),
             disable=not (show and console.is_terminal),
         )
@@ -70,10 +72,10 @@ class ProgressBars:
         Args:
             description: What is counted, such as ``'Faces'``.
             total: Number of items, if it is known.
-            completed: Number of items that an earlier run has done.
+            completed: Number of items that an earlier run has processed.
 
         Returns:
-            The bar, for the other methods.
+            ID of the bar, for the other methods.
         """
         bar = self._progress.add_task(
             description, total=total, completed=completed, note=''
@@ -83,7 +85,7 @@ class ProgressBars:
         return bar
 
     def advance(self, bar: TaskID, count: int = 1) -> None:
-        """Note that so many more items are done."""
+        """Add ``count`` to the number of completed items."""
         self._progress.advance(bar, count)
         self._write_line(bar)
 
@@ -94,17 +96,20 @@ class ProgressBars:
         total: int | None = None,
         note: str | None = None,
     ) -> None:
-        """Set how many items are done; None keeps the value of before.
+        """Set the state of a bar; None keeps the previous value.
 
         Args:
-            note: Text behind the bar, such as a loss.
+            bar: ID of the bar.
+            completed: Number of completed items.
+            total: Number of items.
+            note: Text after the bar, such as a loss.
         """
         fields = {} if note is None else {'note': note}
         self._progress.update(bar, completed=completed, total=total, **fields)
         self._write_line(bar)
 
     def remove(self, bar: TaskID) -> None:
-        """Take a bar away."""
+        """Remove a bar."""
         self._progress.remove_task(bar)
         del self._lines[bar]
 
@@ -129,7 +134,9 @@ class ProgressBars:
 
 
 class ProgressBar:
-    """Progress of one long run, on standard error; a context manager.
+    """Progress bar of one long run on standard error.
+
+    Used as a context manager.
 
     A terminal shows a bar. Anything else, such as a log file, gets a line
     after every tenth of the items and at least every 30 s.
@@ -137,7 +144,7 @@ class ProgressBar:
     Args:
         description: What is counted, such as ``'Faces'``.
         total: Number of items, if it is known.
-        completed: Number of items that an earlier run has done.
+        completed: Number of items that an earlier run has processed.
         show: Whether to show anything.
     """
 
@@ -158,14 +165,14 @@ class ProgressBar:
     def __exit__(self, *_: object) -> None:
         self._bars.__exit__()
 
-    # rich's own `track` joins a thread when an abandoned iterator is
-    # collected, and hangs where the collector runs in another thread of it.
+    # rich's own `track` joins a thread when an abandoned iterator is garbage
+    # collected, and hangs if the collector runs in another of its threads.
     def track(self, items: Iterable[_Item]) -> Iterator[_Item]:
-        """Yield items; each one counts when the next one is asked for."""
+        """Yield items; each one counts when the next one is requested."""
         for item in items:
             yield item
             self.update()
 
     def update(self, count: int = 1) -> None:
-        """Note that so many more items are done."""
+        """Add ``count`` to the number of completed items."""
         self._bars.advance(self._bar, count)

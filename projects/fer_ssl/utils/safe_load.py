@@ -1,10 +1,10 @@
-"""Checkpoints are read as data: nothing that stands in a file is run.
+"""Reading of checkpoints as data: no code in a file is run.
 
-The ``weights_only`` reader of torch knows tensors and plain containers. A
-checkpoint of an MMEngine runner also holds the logging history, arrays and
-numbers of NumPy. Each name by which a file asks for one of these leads to a
-stand-in of this module, which checks what it is given and does nothing else.
-When the whole file is read, the stand-ins become what they stand for.
+The ``weights_only`` reader of torch accepts tensors and plain containers. A
+checkpoint of an MMEngine runner also contains the logging history and NumPy
+arrays and numbers. Each name by which a file refers to one of these is mapped
+to a stand-in in this module, which only checks its arguments. Once the whole
+file is read, the stand-ins are replaced by the objects that they stand for.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from torch import hub
 
 from .placeholders import describe_placeholder
 
-#: Booleans, integers and floats: 'f8', or one letter in older files.
+#: Booleans, integers and floats, such as 'f8', or one letter in older files.
 _PLAIN_TYPES = re.compile(r'[?bhilqBHILQefd]|b1|[iu][1248]|f[248]')
 
 
@@ -39,8 +39,8 @@ def safe_load(file: Any, map_location: Any = None, **_: Any) -> Any:
 
     Raises:
         OSError: The file cannot be opened.
-        ValueError: It holds anything that is not on the allow-list, is of a
-            format that cannot be read as data, or is no checkpoint.
+        ValueError: The file contains anything that is not on the allow-list,
+            has a format that cannot be read as data, or is not a checkpoint.
     """
     try:
         _check_nesting(file)
@@ -58,11 +58,11 @@ def safe_load(file: Any, map_location: Any = None, **_: Any) -> Any:
 
 
 def load_checkpoint(file: Any, map_location: Any = None, **_: Any) -> dict:
-    """Load a dict of weights, or one with these under ``'state_dict'``.
+    """Load a dict of weights, or a dict that has one as ``'state_dict'``.
 
     Raises:
         OSError: The file cannot be opened.
-        ValueError: As of :func:`safe_load`, or it holds something else.
+        ValueError: See :func:`safe_load`, or the file holds something else.
     """
     content = safe_load(file, map_location)
     weights = content
@@ -71,7 +71,7 @@ def load_checkpoint(file: Any, map_location: Any = None, **_: Any) -> dict:
     if not isinstance(weights, dict):
         raise ValueError(
             f'{file}: a checkpoint is a dict of weights, or has one as its '
-            f"'state_dict'; here stands a {type(weights).__name__}."
+            f"'state_dict', but this is a {type(weights).__name__}."
         )
     return content
 
@@ -92,15 +92,15 @@ def safe_load_url(
 
 
 def _reason(file: Any, error: Exception) -> str:
-    """Say why a file was not loaded, and what helps."""
+    """Explain why a file was not loaded, and give a remedy."""
     text = str(error)
     found = re.search(r"(?:GLOBAL|Unsupported class|<class) '?([\w.]+)", text)
     if isinstance(error, pickle.UnpicklingError) and found:
         return (
-            f'refused, it contains {found[1]}, which is more than data and '
-            'could run code while loading. Ask its author for the state_dict '
-            'alone, or, if you know and trust that class, allow it by '
-            'torch.serialization.add_safe_globals in a module of your '
+            f'refused, because it contains {found[1]}, which is more than '
+            'data and could run code while loading. Ask its author for the '
+            'state_dict alone or, if you know and trust that class, allow it '
+            'with torch.serialization.add_safe_globals in a module of your '
             'custom_imports.'
         )
     converted = _other_format(file)
@@ -109,15 +109,15 @@ def _reason(file: Any, error: Exception) -> str:
     if isinstance(error, EOFError) or 'PytorchStreamReader' in text:
         return (
             'the checkpoint is damaged or incomplete. Use an older one, or '
-            'fetch it again.'
+            'download it again.'
         )
     if isinstance(error, RuntimeError) and 'device' in text:
         return text.splitlines()[0]  # no such GPU here; the file is fine
-    return 'this is no checkpoint written by torch.save.'
+    return 'this is not a checkpoint written by torch.save.'
 
 
 def _other_format(file: Any) -> str:
-    """Remedy for a file of another format of weights; '' if it is not one."""
+    """Return the remedy for weights in another format; '' if there is none."""
     if not isinstance(file, (str, os.PathLike)):
         return ''
     save = "torch.save(dict(state_dict=...), 'NEW.pth')"
@@ -150,23 +150,23 @@ def _other_format(file: Any) -> str:
 
 
 def checkpoint_globals() -> list[tuple[Any, str]]:
-    """List what a file may ask for, each entry with its name in the file.
+    """List the names that a file may use, each with its stand-in.
 
     ``HistoryBuffer``, ``getattr``
         A logging history: two arrays of numbers and a length. Pickle looks
-        its methods up by ``getattr``; they are not taken from the file.
+        up its methods with ``getattr``; they are not taken from the file.
     ``numpy.ndarray``, ``_reconstruct``
-        An array of numbers, made from as many bytes as it needs. NumPy's own
-        class would take objects and foreign memory as well.
+        An array of numbers, made from exactly as many bytes as it needs.
+        NumPy's own class would also accept objects and foreign memory.
     ``bytes``
-        The content of an empty array: no bytes, and no others.
+        The content of an empty array: no bytes; arguments are refused.
     ``numpy.dtype``
         A boolean, integer or floating-point type, of either byte order.
     ``scalar``, ``numpy.float64`` and the like
-        One number of such a type. The second is the form that fer_ssl 0.1
-        wrote under torch < 2.4: a type that is called with the number.
+        One number of such a type. The second form, a type that is called
+        with the number, is what fer_ssl 0.1 wrote under torch < 2.4.
     """
-    # The module was renamed in NumPy 2; files of both must load in both.
+    # NumPy 2 renamed the module; files of either version load in both.
     cores = ('numpy.core.multiarray', 'numpy._core.multiarray')
     return [
         (_History, 'mmengine.logging.history_buffer.HistoryBuffer'),
@@ -181,7 +181,7 @@ def checkpoint_globals() -> list[tuple[Any, str]]:
 
 
 class _Type:
-    """Stands for a ``numpy.dtype``.
+    """Stand-in for a ``numpy.dtype``.
 
     Args:
         code: Name of the type, such as ``'f8'``.
@@ -193,7 +193,7 @@ class _Type:
         self.value = np.dtype(code)
 
     def __setstate__(self, state: tuple) -> None:
-        """Take the byte order; names, fields and subarrays are refused."""
+        """Set the byte order; names, fields and subarrays are refused."""
         _, order, *structure = state
         if order not in ('<', '>', '=', '|') or any(structure[:3]):
             _refuse('numpy.dtype with fields')
@@ -201,7 +201,7 @@ class _Type:
 
 
 class _Array:
-    """Stands for a ``numpy.ndarray``; its content comes as its state."""
+    """Stand-in for a ``numpy.ndarray``; its content arrives as its state."""
 
     def __new__(cls, *args: Any) -> _Array:
         if args:  # a shape, a type, a buffer
@@ -216,11 +216,11 @@ class _Array:
             and all(type(size) is int and size >= 0 for size in shape)
             and math.prod(shape) * kind.value.itemsize == len(content)
         ):
-            _refuse('numpy.ndarray of something else than numbers')
+            _refuse('numpy.ndarray of something other than numbers')
         order = 'F' if fortran else 'C'
         values = np.frombuffer(content, kind.value).reshape(shape, order=order)
         native = values.dtype.newbyteorder('=')
-        self.value = values.astype(native)  # a copy, which can be written to
+        self.value = values.astype(native)  # a copy, which is writable
 
 
 def _empty_array(*_: Any) -> _Array:
@@ -228,14 +228,14 @@ def _empty_array(*_: Any) -> _Array:
 
 
 def _no_bytes(*args: Any) -> bytes:
-    if args:  # a size could take all memory
+    if args:  # a size could use up all memory
         _refuse('bytes(...)')
     return b''
 
 
 def _number_of_bytes(kind: _Type, content: bytes) -> np.generic:
     if not (isinstance(kind, _Type) and isinstance(content, bytes)):
-        _refuse('a NumPy scalar that is no number')
+        _refuse('a NumPy scalar that is not a number')
     (number,) = np.frombuffer(content, kind.value)
     return number
 
@@ -258,10 +258,10 @@ _NUMBER_CALLS = {
 
 
 class _History:
-    """Stands for a ``HistoryBuffer``.
+    """Stand-in for a ``HistoryBuffer``.
 
-    The class itself would take functions from its state, for every history
-    of the process.
+    The class itself would take functions from its state, and use them for
+    every history of the process.
     """
 
     def __init__(
@@ -280,22 +280,22 @@ class _History:
 
 
 def _numbers(values: Any) -> np.ndarray:
-    """Numbers of an array or, in the form of torch < 2.4, of a list."""
+    """Return the numbers of an array or, as written by torch < 2.4, a list."""
     if isinstance(values, _Array):
         return values.value
     if not all(isinstance(x, (bool, int, float, np.number)) for x in values):
-        _refuse('HistoryBuffer of something else than numbers')
+        _refuse('HistoryBuffer of something other than numbers')
     return np.array(values)
 
 
 def _method_of_history(owner: Any, name: str) -> None:
-    """Stand for ``getattr(HistoryBuffer, 'mean')`` and the like."""
+    """Stand in for ``getattr(HistoryBuffer, 'mean')`` and the like."""
     if owner is not _History or not isinstance(name, str):
         _refuse(f'getattr of {owner!r}')
 
 
 def _check_nesting(file: Any) -> None:
-    """Refuse tuples in tuples without end: hashing one ends the process."""
+    """Refuse tuples nested without end: hashing one crashes the process."""
     named = isinstance(file, (str, os.PathLike))
     opened = open(file, 'rb') if named else file  # noqa: SIM115
     start = opened.tell()
@@ -304,7 +304,7 @@ def _check_nesting(file: Any) -> None:
     except pickle.UnpicklingError:
         raise
     except Exception:
-        # No pickle from here on; torch comes no further, and says why.
+        # Not a pickle from here on: torch fails there too, and says why.
         return
     finally:
         opened.close() if named else opened.seek(start)
@@ -324,7 +324,7 @@ def _scan_pickles(file: IO[bytes]) -> None:
 
 
 def _scan_pickle(file: IO[bytes]) -> None:
-    """Follow the depth of the tuples on the stack of an unpickler."""
+    """Track the depth of the tuples on the stack of an unpickler."""
     stack: list[int] = []
     marks: list[int] = []
     memo: dict[int, int] = {}
@@ -336,21 +336,21 @@ def _scan_pickle(file: IO[bytes]) -> None:
             memo[argument] = stack[-1]
         elif name.endswith('BINGET'):
             stack.append(memo[argument])
-        elif name in _TAKES:
-            taken, kept, nests = _TAKES[name]
-            first = marks.pop() if taken is None else len(stack) - taken
+        elif name in _STACK_EFFECTS:
+            popped, pushed, nests = _STACK_EFFECTS[name]
+            first = marks.pop() if popped is None else len(stack) - popped
             depth = max(stack[first:], default=0) + nests
             del stack[first:]
-            stack.extend([depth] * kept)
+            stack.extend([depth] * pushed)
             if depth > _MAX_DEPTH:
                 _refuse('tuples nested without end')
         elif name not in ('PROTO', 'STOP'):
             stack.append(0)
 
 
-#: Opcode: values that it takes (None: those since the mark), values that it
-#: leaves, and whether these hold them as a tuple does.
-_TAKES: dict[str, tuple] = {
+#: By opcode: number of values that it pops (None: all since the mark), number
+#: that it pushes, and 1 if these contain the popped ones as a tuple does.
+_STACK_EFFECTS: dict[str, tuple] = {
     'TUPLE': (None, 1, 1),
     'TUPLE1': (1, 1, 1),
     'TUPLE2': (2, 1, 1),
@@ -368,12 +368,12 @@ _MAX_DEPTH = 100
 
 
 def _resolve(value: Any, done: dict[int, tuple]) -> Any:
-    """Put what they stand for in the place of the stand-ins.
+    """Replace the stand-ins by the objects that they stand for.
 
     Args:
         value: What torch's reader made of a file; changed in place.
-        done: Results by the identity of what is replaced, with the latter,
-            which must live as long as its identity is in use.
+        done: Results by the ``id`` of the replaced object, together with that
+            object, which must live as long as its ``id`` is in use.
     """
     if isinstance(value, (str, bytes, int, float, torch.Tensor, type(None))):
         return value
@@ -398,4 +398,5 @@ def _resolve(value: Any, done: dict[int, tuple]) -> Any:
 
 
 def _refuse(what: str) -> NoReturn:
+    """Raise an error in torch's own words, which ``_reason`` looks for."""
     raise pickle.UnpicklingError(f'GLOBAL {what}')

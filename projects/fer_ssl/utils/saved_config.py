@@ -1,7 +1,7 @@
-"""Configs that come inside data: a checkpoint carries the text of its own.
+"""Configs inside data, such as the one that a checkpoint carries.
 
-A config file of a training is Python and runs. The text in a checkpoint is
-data from whoever made the file, so it is read here as what MMEngine writes:
+A config file is Python and runs. The config in a checkpoint is text from
+whoever made the file, so only what MMEngine writes is read here:
 ``name = value`` with literals, ``dict(...)`` and containers of these.
 """
 
@@ -18,9 +18,9 @@ from mmengine.config import Config
 
 #: Scopes that a config inside data may name.
 TRUSTED_PACKAGES = ('fer_ssl', 'mmaction', 'mmcv', 'mmengine', 'mmpretrain')
-#: Where the classes stand that may be built for it: networks and their parts,
-#: and transforms of images. None of them reads a file or runs a text when it
-#: is built; a test looks through all of them.
+#: Modules of the classes that may be built for it: networks and their parts,
+#: and image transforms. None of them reads a file or runs text when it is
+#: built; a test inspects all of them.
 _TRUSTED_MODULES = (
     'fer_ssl.datasets.transforms.',
     'fer_ssl.models.',
@@ -38,7 +38,7 @@ _TRUSTED_MODULES = (
     'mmpretrain.models.utils.',
     'torch.nn.modules.',
 )
-#: They load files, pickles among them, or networks of a hub.
+#: Exceptions: these load files, pickles among them, or networks from a hub.
 _REFUSED_MODULES = (
     'mmpretrain.models.backbones.timm_backbone',
     'mmpretrain.models.heads.margin_head',
@@ -50,36 +50,36 @@ _REFUSED_MODULES = (
 )
 
 _REMEDY = (
-    'Configs inside of data are not run. If you trust the file, name the '
-    'config file of its training, by --config FILE (model=FILE).'
+    'Configs inside data are not run. If you trust the file, pass the config '
+    'file of its training with --config FILE (model=FILE in Python).'
 )
 _source: ContextVar[str | None] = ContextVar('source', default=None)
 
 
 def saved_config(checkpoint: Any, source: str) -> Config:
-    """Config that a checkpoint carries in ``meta['cfg']``.
+    """Read the config that a checkpoint carries in ``meta['cfg']``.
 
     Args:
-        checkpoint: What the file holds.
+        checkpoint: Content of the file.
         source: Path of the file, for messages.
 
     Raises:
-        ValueError: There is none, or see :func:`parse_saved_config`.
+        ValueError: There is no config, or see :func:`parse_saved_config`.
     """
     meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
     text = meta.get('cfg') if isinstance(meta, dict) else None
     if text is None:
         raise ValueError(
-            f'{source}: there is no config in this checkpoint. Name its '
-            'config, by --config (model=...).'
+            f'{source}: there is no config in this checkpoint. Pass it with '
+            '--config FILE (model=FILE in Python).'
         )
     return parse_saved_config(text, source)
 
 
 def dump_literals(config: Config) -> str:
-    """Text of a config that :func:`parse_saved_config` reads back.
+    """Write a config as text that :func:`parse_saved_config` reads back.
 
-    ``Config.pretty_text`` does not escape the keys of a dict.
+    Unlike ``Config.pretty_text``, it escapes the keys of a dict.
     """
     lines = [f'{k} = {v!r}\n' for k, v in config.to_dict().items()]
     return ''.join(lines)
@@ -91,17 +91,17 @@ def parse_saved_config(
     """Read the text of a config without running it.
 
     Args:
-        text: What ``Config.pretty_text`` gave.
+        text: Text of :func:`dump_literals` or ``Config.pretty_text``.
         source: Where the text was found, for messages.
-        remedy: What helps where the text is refused.
+        remedy: End of the message if the text is refused.
 
     Returns:
         The config. Its ``custom_imports`` are not imported.
 
     Raises:
-        ValueError: The text holds anything else than assignments of literals,
-            or the config needs other modules; the message names the source,
-            the line and the remedy.
+        ValueError: The text contains anything but assignments of literals, or
+            the config needs other modules; the message names the source, the
+            line and the remedy.
     """
     if not isinstance(text, str):
         raise ValueError(
@@ -110,7 +110,7 @@ def parse_saved_config(
         )
     try:
         content = dict(_assignments(ast.parse(text)))
-    except _NoLiteralError as error:
+    except _NotALiteralError as error:
         node = error.args[0]
         raise ValueError(
             f'{source}: line {node.lineno} of the config inside is not a '
@@ -122,18 +122,19 @@ def parse_saved_config(
         TypeError,  # a list as a key
         ValueError,
         RecursionError,
-        MemoryError,  # what the parser says to deep nesting
+        MemoryError,  # raised by the parser for deep nesting
     ) as error:
         raise ValueError(
             f'{source}: the config inside cannot be read: {error}. {remedy}'
         ) from error
     _check_imports(content.get('custom_imports'), source, remedy)
-    # It outlives the building: a later lookup would import SCOPE.registry.
+    # The scope outlives the building: a later lookup would import
+    # SCOPE.registry.
     scope = content.get('default_scope')
     if scope is not None and scope not in TRUSTED_PACKAGES:
         raise ValueError(
-            f'{source}: default_scope={scope!r} of the config inside is none '
-            f'of {", ".join(TRUSTED_PACKAGES)}. {remedy}'
+            f'{source}: default_scope={scope!r} of the config inside is not '
+            f'one of {", ".join(TRUSTED_PACKAGES)}. {remedy}'
         )
     try:
         return Config(content)
@@ -141,8 +142,8 @@ def parse_saved_config(
         raise ValueError(f'{source}: {error.args[0]}. {remedy}') from error
 
 
-class _NoLiteralError(Exception):
-    """Its argument is the syntax node."""
+class _NotALiteralError(Exception):
+    """Error for a syntax node, its argument, that is not a literal."""
 
 
 def _assignments(module: ast.Module) -> Iterator[tuple[str, Any]]:
@@ -152,12 +153,12 @@ def _assignments(module: ast.Module) -> Iterator[tuple[str, Any]]:
             and len(node.targets) == 1
             and isinstance(node.targets[0], ast.Name)
         ):
-            raise _NoLiteralError(node)
+            raise _NotALiteralError(node)
         yield node.targets[0].id, _literal(node.value)
 
 
 def _literal(node: ast.expr) -> Any:
-    """Value of a literal, of ``dict(...)`` or of a container of these."""
+    """Evaluate a literal, ``dict(...)`` or a container of these."""
     if isinstance(node, ast.Dict) and None not in node.keys:
         keys = map(_literal, node.keys)
         return dict(zip(keys, map(_literal, node.values)))
@@ -165,22 +166,22 @@ def _literal(node: ast.expr) -> Any:
         kind = dict(List=list, Tuple=tuple, Set=set)[type(node).__name__]
         return kind(map(_literal, node.elts))
     if isinstance(node, ast.Call):
-        # MMEngine writes dict({...}) where a key is no identifier.
+        # MMEngine writes dict({...}) if a key is not an identifier.
         args = [x for x in node.args if isinstance(x, ast.Dict)]
         named = all(keyword.arg for keyword in node.keywords)
         is_dict = isinstance(node.func, ast.Name) and node.func.id == 'dict'
         if not (is_dict and named and len(args) == len(node.args) < 2):
-            raise _NoLiteralError(node)
+            raise _NotALiteralError(node)
         named = {x.arg: _literal(x.value) for x in node.keywords}
         return {**(_literal(args[0]) if args else {}), **named}
     try:
         return ast.literal_eval(node)
     except ValueError:
-        raise _NoLiteralError(node) from None
+        raise _NotALiteralError(node) from None
 
 
 def _check_imports(custom_imports: Any, source: str, remedy: str) -> None:
-    """Refuse a config that needs modules which only importing would add."""
+    """Refuse a config that needs modules of other packages."""
     if custom_imports is None:
         return
     names = custom_imports
@@ -201,11 +202,11 @@ def _check_imports(custom_imports: Any, source: str, remedy: str) -> None:
 
 @contextmanager
 def components_of_data(source: str) -> Iterator[None]:
-    """Context in which registries build networks and transforms only.
+    """Context in which registries build only networks and transforms.
 
-    MMEngine takes ``dict(type='os.system', command=...)`` for the function of
-    that name, imports ``NAME.registry`` for ``type='NAME.X'``, and some of
-    the registered classes load pickles. See
+    Otherwise MMEngine resolves ``dict(type='os.system', command=...)`` to the
+    function of that name and imports ``NAME.registry`` for ``type='NAME.X'``,
+    and some of the registered classes load pickles. See
     :func:`fer_ssl.compat.hold_registries_to_components`.
 
     Args:
@@ -234,34 +235,35 @@ def components_of_data(source: str) -> Iterator[None]:
 
 
 def may_import(name: str) -> bool:
-    """Whether a registry may import the module of this dotted name now."""
+    """Return whether a registry may now import the module of this name."""
     trusted = name.partition('.')[0] in TRUSTED_PACKAGES
     return _source.get() is None or trusted
 
 
 def check_component(name: str, found: Any) -> None:
-    """Refuse what is not a part of a network or a transform of images.
+    """Refuse anything but parts of networks and image transforms.
 
     Args:
-        name: The ``type`` that a registry was asked for.
-        found: What it found; ``None`` if nothing.
+        name: The ``type`` that was looked up in a registry.
+        found: What was found; ``None`` if nothing.
 
     Raises:
-        ValueError: In :func:`components_of_data`.
+        ValueError: Only within :func:`components_of_data`.
     """
     if _source.get() is None:
         return
     module = f'{getattr(found, "__module__", "")}.'
     if (
         not inspect.isclass(found)
-        # torchvision/...: mmpretrain runs the text of a dtype.
+        # torchvision/...: mmpretrain evaluates the text of a dtype.
         or '/' in name
-        or found.__name__ == 'Albumentations'  # names any function of it
+        # It calls any function of the library by name.
+        or found.__name__ == 'Albumentations'
         or not module.startswith(_TRUSTED_MODULES)
         or module.startswith(tuple(f'{x}.' for x in _REFUSED_MODULES))
     ):
         raise ValueError(
             f'{_source.get()}: the config inside names {name!r}, which is not '
-            'a network, a part of one or a transform of images in '
+            'a network, a part of one or an image transform in '
             f'{", ".join(TRUSTED_PACKAGES)}. {_REMEDY}'
         )

@@ -1,4 +1,4 @@
-"""Tables of results: as Markdown and as CSV."""
+"""Tables of results in Markdown and CSV."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def markdown_table(
     rows: Sequence[Sequence[object]],
     text_columns: int = 1,
 ) -> str:
-    """A Markdown table, without a newline at its end.
+    """Format a Markdown table, without a newline at its end.
 
     Args:
         head: Names of the columns.
         rows: Cells of each row, as many as there are names.
-        text_columns: So many columns from the left are text, aligned left;
-            the others are aligned right.
+        text_columns: Number of columns, from the left, that hold text and are
+            aligned left; the others are aligned right.
     """
     rule = ['---'] * text_columns + ['---:'] * (len(head) - text_columns)
     lines = [head, rule, *rows]
@@ -32,33 +32,35 @@ def markdown_table(
 def mean_and_std(
     values: Sequence[float], digits: int = 2, sign: str = ''
 ) -> str:
-    """Mean ± standard deviation (n - 1) as text; of one value the value.
+    """Format the mean ± the standard deviation (n - 1), or a single value.
 
-    NaN is what is missing; the text says how many are there, if not all.
+    NaN marks a missing value; if some are missing, the text says how many
+    values there are.
 
     Args:
-        values: One of each seed.
-        digits: After the decimal point.
-        sign: ``'+'`` shows it also of positive means.
+        values: One value per seed.
+        digits: Number of digits after the decimal point.
+        sign: ``'+'`` also shows the sign of a positive mean.
     """
     values = np.asarray(values, float)
-    there = values[~np.isnan(values)]
-    if not len(there):
+    known = values[~np.isnan(values)]
+    if not len(known):
         return 'missing'
-    text = f'{there.mean():{sign}.{digits}f}'
-    if len(there) > 1:
-        text += f' ± {there.std(ddof=1):.{digits}f}'
-    if len(there) < len(values):
-        text += f', {len(there)} of {len(values)} seeds'
+    text = f'{known.mean():{sign}.{digits}f}'
+    if len(known) > 1:
+        text += f' ± {known.std(ddof=1):.{digits}f}'
+    if len(known) < len(values):
+        text += f', {len(known)} of {len(values)} seeds'
     return text
 
 
 def shown_cell(value: object) -> object:
-    """A cell for people to read: a spreadsheet takes no text for a formula.
+    """Return a cell that a spreadsheet does not mistake for a formula.
 
     Args:
         value: Text that begins with ``=``, ``+``, ``-`` or ``@`` gets an
-            apostrophe in front; anything else stays, so that numbers do.
+            apostrophe in front; anything else, such as a negative number, is
+            returned unchanged.
     """
     is_formula = isinstance(value, str) and value.startswith(
         ('=', '+', '-', '@', '\t', '\r')
@@ -67,9 +69,9 @@ def shown_cell(value: object) -> object:
 
 
 def write_csv(path: str | Path, rows: Sequence[dict]) -> None:
-    """Write rows, dicts with the same keys, and their keys as the head.
+    """Write a CSV file from rows with the same keys, which make the header.
 
-    For people to read; see :func:`shown_cell`.
+    The file is meant for spreadsheets, see :func:`shown_cell`.
     """
     with whole_file(path) as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator='\n')

@@ -9,20 +9,20 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from .placeholders import check_placeholder
 
-#: Columns of a face's box in pixels; right and bottom are exclusive.
+#: Columns of the box of a face, in pixels; right and bottom are exclusive.
 BOX_COLUMNS = ('left', 'top', 'right', 'bottom')
 
 
 class EmptyBoxError(ValueError):
-    """The box of a face holds no pixel."""
+    """Error for the box of a face that contains no pixel."""
 
 
 def decoded_lines(path: str) -> Iterator[str]:
-    """Lines of a text file in UTF-8, with or without a byte order mark.
+    """Yield the lines of a UTF-8 file, with or without a byte order mark.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: A line is not text. The message names file and line.
+        ValueError: A line is not text; the message names file and line.
     """
     try:
         file = open(path, 'rb')
@@ -38,24 +38,26 @@ def decoded_lines(path: str) -> Iterator[str]:
                 text = line.decode('utf-8-sig' if number == 1 else 'utf-8')
             except UnicodeDecodeError as error:
                 raise ValueError(
-                    f'{path}:{number}: not text in UTF-8 ({error.reason} in '
+                    f'{path}:{number}: not UTF-8 text ({error.reason} in '
                     f'column {error.start + 1}).'
                 ) from None
             if '\0' in text:
-                raise ValueError(f'{path}:{number}: not text (a zero byte).')
+                raise ValueError(
+                    f'{path}:{number}: not text: it contains a zero byte.'
+                )
             yield text
 
 
 def read_lines(path: str, encoding: str = 'utf-8-sig') -> list[str]:
-    r"""Lines of a text file, without the empty ones at its end.
+    r"""Return the lines of a text file, without the empty ones at its end.
 
-    Only ``\n`` and ``\r\n`` end a line. ``str.splitlines`` knows ten more
-    characters that do, and so can shift lines against frames.
+    Only ``\n`` and ``\r\n`` end a line. ``str.splitlines`` also splits at ten
+    other characters, which can shift lines against frames.
 
     Args:
         path: The file.
-        encoding: ``'utf-8'`` keeps the byte order mark that some editors put
-            at the beginning.
+        encoding: Encoding of the file. ``'utf-8'`` keeps the byte order mark
+            that some editors write at the beginning.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -76,14 +78,14 @@ def read_lines(path: str, encoding: str = 'utf-8-sig') -> list[str]:
 
 
 def csv_rows(path: str) -> Iterator[tuple[int, list[str]]]:
-    """Number of the line and fields of every row of a CSV file.
+    """Yield the line number and the fields of every row of a CSV file.
 
-    Blank lines are passed over. The number of a row over several lines is
-    that of its last one.
+    Blank lines are skipped. The number of a row that spans several lines is
+    that of its last line.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: Not a CSV file. The message names file and line.
+        ValueError: The file is not CSV; the message names file and line.
     """
     reader = csv.reader(decoded_lines(path), strict=True)
     while True:
@@ -102,15 +104,15 @@ def read_header(
     rows: Iterator[tuple[int, list[str]]],
     needed: Iterable[str] = (),
 ) -> list[str]:
-    """Names of the columns: the first row of :func:`csv_rows`.
+    """Read the names of the columns, the first row of :func:`csv_rows`.
 
     Args:
         path: The file, for messages.
-        rows: All of its rows; the first one is taken off.
-        needed: Columns that must be there.
+        rows: All rows of the file; the first one is consumed.
+        needed: Required columns.
 
     Raises:
-        ValueError: One of them is missing, or any column is given twice.
+        ValueError: A required column is missing, or any column is given twice.
     """
     line, header = next(rows, (1, []))
     missing = ', '.join(sorted(set(needed).difference(header)))
@@ -124,12 +126,12 @@ def read_header(
 
 
 def check_columns(path: str, line: int, header: Sequence[str]) -> None:
-    """Refuse a column that is given twice.
+    """Check that no column is given twice.
 
-    Columns without a name may be several: spreadsheets leave them at the end.
+    Several columns may have no name: spreadsheets leave them at the end.
 
     Raises:
-        ValueError: One is; the message names file, line and column.
+        ValueError: A column is; the message names file, line and column.
     """
     counts = Counter(name for name in header if name)
     twice = ', '.join(sorted(x for x, count in counts.items() if count > 1))
@@ -143,16 +145,17 @@ def check_columns(path: str, line: int, header: Sequence[str]) -> None:
 def csv_dicts(
     path: str, needed: Iterable[str]
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Number of the line and cells by column of every row of a CSV file.
+    """Yield the line number and the cells by column of every CSV row.
 
     Args:
         path: The file.
-        needed: Columns that must be there.
+        needed: Required columns.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: Not a CSV file, a column is missing or given twice, or a
-            row has other columns. The message names file and line.
+        ValueError: The file is not CSV, a column is missing or given twice,
+            or the length of a row differs from that of the header; the
+            message names file and line.
     """
     rows = csv_rows(path)
     header = read_header(path, rows, needed)
@@ -166,13 +169,13 @@ def csv_dicts(
 
 
 def spaced_rows(path: str) -> Iterator[tuple[int, list[str]]]:
-    """Number of the line and fields of every line, split at white space.
+    """Yield the number and the fields of every line, split at white space.
 
-    Blank lines are passed over.
+    Blank lines are skipped.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: A line is not text. The message names file and line.
+        ValueError: A line is not text; the message names file and line.
     """
     for number, line in enumerate(decoded_lines(path), start=1):
         fields = line.split()
@@ -181,16 +184,17 @@ def spaced_rows(path: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def whole_numbers(where: str, texts: Iterable[str]) -> list[int]:
-    """Whole numbers of up to nine digits.
+    """Parse whole numbers of up to nine digits.
 
-    Narrower than ``int``, which also takes ``1_0`` and digits of any script.
+    This is stricter than ``int``, which also accepts ``1_0`` and the digits of
+    any script.
 
     Args:
         where: File and line, for the message.
-        texts: One number each; white space around it does not matter.
+        texts: One number each; white space around it is ignored.
 
     Raises:
-        ValueError: One is none.
+        ValueError: A text is not such a number.
     """
     numbers = []
     for text in texts:
@@ -201,7 +205,7 @@ def whole_numbers(where: str, texts: Iterable[str]) -> list[int]:
 
 
 def check_box(where: str, box: tuple[int, int, int, int]) -> None:
-    """Refuse a box without a pixel.
+    """Check that a box contains a pixel.
 
     Args:
         where: File and line, for the message.
@@ -220,15 +224,16 @@ def check_box(where: str, box: tuple[int, int, int, int]) -> None:
 def check_code(
     where: str, code: int, names: Sequence[str], first: int = 0
 ) -> None:
-    """Refuse a number of a class that the data set does not have.
+    """Check that a class number exists in the data set.
 
     Args:
         where: File and line, for the message.
         code: The number.
-        names: Class names of the data set, from number ``first`` on.
+        names: Class names of the data set, numbered from ``first``.
+        first: Number of the first class.
 
     Raises:
-        ValueError: It is none of them.
+        ValueError: There is no such class.
     """
     if not first <= code < first + len(names):
         raise ValueError(

@@ -8,8 +8,8 @@ from mmengine.logging import print_log
 
 @functools.cache
 def warn_once(message: str) -> None:
-    """Log a warning, once in a process.
+    """Log a warning once per process.
 
-    The data sets of a training read the same file, each for its split.
+    The data sets of a training read the same file, each for its own split.
     """
     print_log(message, 'current', logging.WARNING)

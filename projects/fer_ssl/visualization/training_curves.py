@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from .class_colors import class_colors
 
 LINE_COLORS = ('#3573b1', '#c8323c', '#7a9a3a', '#6b4c9a', '#f2b825')
-CLASS_FRACTION = 'pseudo_label/share_'
+CLASS_FRACTION = 'pseudo_label/fraction_'
 #: Curves of at least this many points are smoothed; single iterations are too
 #: noisy to read.
 MIN_SMOOTHED_POINTS = 40
@@ -92,7 +92,7 @@ def plot_feedback(lines: Sequence[Mapping]) -> Figure | None:
     if 'feedback/mean' not in found:
         return None
     figure, (left, right) = _panels(2, lines)
-    mean, std = found['feedback/mean'], found['feedback/spread']
+    mean, std = found['feedback/mean'], found['feedback/std']
     left.fill_between(
         mean[:, 0],
         mean[:, 1] - std[:, 1],

@@ -147,7 +147,7 @@ def test_missing_files_are_reported(tmp_path):
 def test_empty_data_root(tmp_path):
     reports = DataCheck(tmp_path).run()
     page = describe(tmp_path, reports)
-    assert page.endswith('No data set was recognised.')
+    assert page.endswith('No data set was recognized.')
     for layout in registered_layouts():
         assert f'  {layout.name} ' in page
     with pytest.raises(FileNotFoundError, match='none: no such folder'):
@@ -603,7 +603,7 @@ runpy.run_path({str(TOOL)!r}, run_name='__main__')
     assert 0 < entry['checked'] < 600
     if number == signal.SIGINT:
         assert process.returncode == 130, text
-        assert 'Stopped before the end' in text
+        assert 'Stopped early' in text
         assert 'Traceback' not in text
     done = subprocess.run(
         [sys.executable, '-c', code.replace('sleep(0.01)', 'sleep(0)')],

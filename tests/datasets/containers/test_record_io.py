@@ -226,7 +226,7 @@ def test_any_pair_of_files_opens_or_is_refused(folder, data, index):
         ('', r'a\.idx:0: the index has no line'),
         ('0\t0\n1 40\n', r"a\.idx:2: '1 40' is not"),
         ('0\t0\n1\t40\n\n1.5\t80\n', r'a\.idx:4: '),
-        ('0\t0\n1\t40\n0\t80\n', r'a\.idx:3: key 0 comes a second time'),
+        ('0\t0\n1\t40\n0\t80\n', r'a\.idx:3: key 0 is listed twice'),
         ('0\t-1\n', r'a\.idx:1: '),
     ],
 )

@@ -62,7 +62,7 @@ def test_faces_are_cut_out(files):
         ('a b.jpg 0 1 2 3 4 50 1', '9 fields, expected 8'),
         ('a.jpg 0 1 2 3 4.5 50 1', "'4.5' is not a whole number"),
         ('a.jpg x 1 2 3 4 50 1', "'x' is not a whole number"),
-        ('a.jpg 0 1 2 3 4 high 1', "confidence 'high' is no number"),
+        ('a.jpg 0 1 2 3 4 high 1', "confidence 'high' is not a number"),
     ],
 )
 def test_faulty_line(tmp_path, line, message):

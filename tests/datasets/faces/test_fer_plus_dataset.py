@@ -209,7 +209,7 @@ def test_votes_of_the_label_files(tmp_path):
     [
         ('48, 48', '40, 40', ':1: expected the image, the box .*40, 40'),
         (',9,', ',9.0,', ":1: '9.0' is not a whole number"),
-        (',1,', ',-1,', ':1: a number of votes is below 0'),
+        (',1,', ',-1,', ':1: a number of votes is negative'),
         (',9,1', ',9', ':1: expected the image'),
     ],
 )
@@ -233,7 +233,7 @@ def edit(path, old, new):
         (',3,2,0,', ',3,0,', ':2: 11 fields, expected 12'),
         ('PublicTest', 'Public', ":11: unknown usage 'Public'; .*Training"),
         (',10,0,0', ',ten,0,0', ":5: 'ten' is not a whole number"),
-        ('4,0,0,1,3', '4,0,0,-1,3', ':2: a number of votes is below 0'),
+        ('4,0,0,1,3', '4,0,0,-1,3', ':2: a number of votes is negative'),
     ],
 )
 def test_faulty_votes(tmp_path, old, new, message):

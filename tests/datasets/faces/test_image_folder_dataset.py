@@ -131,7 +131,7 @@ def test_split_above_the_classes(tmp_path, folder):
 )
 def test_folder_that_is_not_known(tmp_path, folder, options):
     files = write_image_folder(tmp_path, {folder: 1})
-    with pytest.raises(ValueError, match=f'/{folder}: it is not known what'):
+    with pytest.raises(ValueError, match=f'/{folder}: the class of this'):
         DATASETS.build(dict(files, **options))
 
 

@@ -53,7 +53,7 @@ def test_images_are_found(files):
         ('train_2.jpg 1 1', '3 fields'),
         ('train_2.jpg one', "'one' is not a whole number"),
         ('valid_2.jpg 1', 'neither train_ nor test_'),
-        ('train_1.jpg 2', 'train_1.jpg stands in line 1 already'),
+        ('train_1.jpg 2', 'train_1.jpg is already in line 1'),
     ],
 )
 def test_faulty_line(tmp_path, line, message):

@@ -173,7 +173,7 @@ def test_a_malformed_annotation_is_named(own_root):
     folder = own_root / '6th_ABAW_Annotations/EXPR_Recognition_Challenge'
     path = folder / 'Train_Set/video2.txt'
     path.write_text(path.read_text().replace('\n', '\n\n', 1))
-    with pytest.raises(ValueError, match='video2.txt:2: .*no expression'):
+    with pytest.raises(ValueError, match='video2.txt:2: .*not an expression'):
         read(own_root)
     for path in (folder / 'Validation_Set').glob('*.txt'):
         path.unlink()

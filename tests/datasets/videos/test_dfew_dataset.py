@@ -106,7 +106,7 @@ def test_clip_in_two_places(tmp_path):
     for folder in ('00007', 'part_1/00007'):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / 'other').mkdir()
-    with pytest.raises(ValueError, match='clip 7 lies in both 00007 and part'):
+    with pytest.raises(ValueError, match='clip 7 is in both 00007 and part'):
         find_clip_folders(str(tmp_path))
 
 
@@ -152,7 +152,7 @@ def test_ambiguous_frames(tmp_path, names):
         ('video_name,label\n1,0\n', ':2: unknown expression 0; 1 to 7 are'),
         ('video_name,label\n1,8\n', ':2: unknown expression 8'),
         ('video_name,label\n1\n', ':2: 1 fields, expected 2'),
-        ('video_name,label\n1,2\n1,2\n', ':3: clip 1 stands there twice'),
+        ('video_name,label\n1,2\n1,2\n', ':3: clip 1 is listed twice'),
         ('video_name,label\na,2\n', ":2: 'a' is not a whole number"),
     ],
 )

@@ -73,11 +73,17 @@ def test_list_of_names(tmp_path):
     [
         ('', r'list.txt:1: the file is empty'),
         ('image_location,a\n', r'list.txt:2: no frame'),
-        ('image_location,a\na/1.jpg,0\n', r'list.txt:2: .*no image_location'),
-        ('image_location,a\na/00001.png\n', r'list.txt:2: .*no image_loc'),
-        ('image_location\na/00000.jpg\n', r'list.txt:2: .*no image_location'),
-        ('image_location\na/000001.jpg\n', r'list.txt:2: .*no image_loc'),
-        ('image_location\nx/a/00001.jpg\n', r'list.txt:2: .*no image_loc'),
+        (
+            'image_location,a\na/1.jpg,0\n',
+            r'list.txt:2: .*not an image_location',
+        ),
+        ('image_location,a\na/00001.png\n', r'list.txt:2: .*not an image_loc'),
+        (
+            'image_location\na/00000.jpg\n',
+            r'list.txt:2: .*not an image_location',
+        ),
+        ('image_location\na/000001.jpg\n', r'list.txt:2: .*not an image_loc'),
+        ('image_location\nx/a/00001.jpg\n', r'list.txt:2: .*not an image_loc'),
         ('image_location\na/00001.jpg\n\nb/00001.jpg', r'list.txt:3: '),
         (
             'image_location\na/00001.jpg\na/00002.jpg\na/00001.jpg\n',
@@ -87,8 +93,8 @@ def test_list_of_names(tmp_path):
         ('a\nb/c\n', r'list.txt:2: .*neither a video'),
         ('a b c\n', r'list.txt:1: .*neither a video'),
         ('a 3\nb\n', r'list.txt:2: either all videos or none'),
-        ('a 3\nb 0\n', r'list.txt:2: 0 is no number of frames'),
-        ('a 1000000\n', r'list.txt:1: 1000000 is no number'),
+        ('a 3\nb 0\n', r'list.txt:2: 0 is not a number of frames'),
+        ('a 1000000\n', r'list.txt:1: 1000000 is not a number'),
         ('video,frames\n', r'list.txt:2: no video'),
         (b'a\n\xff\n', r'list.txt:2: not UTF-8'),
     ],

@@ -153,10 +153,10 @@ def test_csv_and_selection(tmp_path, capfd):
     [
         ('', r'csv:1: the header must be video,fold'),
         ('video,split\n', r"csv:1: .*got 'video,split'"),
-        ('video,fold\na\n', r"csv:2: 'a' is no video,fold"),
+        ('video,fold\na\n', r"csv:2: 'a' is not video,fold"),
         ('video,fold\na,\n', r'csv:2: '),
         ('video,fold\na,1\na,2\n', r'csv:3: .*twice'),
-        ('video,fold\na,1\n\xff,2\n', r'csv:3: not text in UTF-8'),
+        ('video,fold\na,1\n\xff,2\n', r'csv:3: not UTF-8 text'),
         (f'video,fold\n{"a" * 200_000},1\n', r'csv:2: field larger'),
     ],
 )

@@ -28,7 +28,7 @@ def test_default_is_the_paper(runner):
     assert outputs['feedback/mean'] == pytest.approx(0.2)
     assert outputs['feedback/positive'] == pytest.approx(2 / 3)
     std = np.std([0.5, -0.1, 0.2])
-    assert outputs['feedback/spread'] == pytest.approx(std, rel=1e-5)
+    assert outputs['feedback/std'] == pytest.approx(std, rel=1e-5)
 
 
 def test_std_runs_over_iterations(runner):
@@ -37,7 +37,7 @@ def test_std_runs_over_iterations(runner):
     values = np.random.default_rng(0).normal(0.3, 0.1, 2000)
     for value in values.astype(np.float32):
         _, outputs = apply(hook, runner, [value])
-    assert outputs['feedback/spread'] == pytest.approx(0.1, rel=0.3)
+    assert outputs['feedback/std'] == pytest.approx(0.1, rel=0.3)
 
 
 def test_baseline_is_the_mean_of_earlier_iterations(runner):

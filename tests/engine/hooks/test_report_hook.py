@@ -48,5 +48,5 @@ def test_of_student_and_teacher(
 def test_report_folder_that_is_a_file(tmp_path):
     (tmp_path / 'file').touch()
     for folder in ('file', 'file/below'):
-        with pytest.raises(ValueError, match='cannot be made a folder'):
+        with pytest.raises(ValueError, match='cannot be used as the folder'):
             ReportHook(tmp_path / folder)

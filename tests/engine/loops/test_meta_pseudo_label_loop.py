@@ -159,7 +159,7 @@ def test_logit_adjustment_takes_the_prior_out(spatial_config, build_runner):
     runner.register_hook(recorder)
     runner.train()
     names = runner.train_loop.classes
-    shares = [recorder.outputs[0][f'pseudo_label/share_{n}'] for n in names]
+    shares = [recorder.outputs[0][f'pseudo_label/fraction_{n}'] for n in names]
     prior = 0.99 / 3 + 0.01 * torch.tensor(shares)
     model = recorder.model
     views = recorder.batch['unlabeled']['inputs']

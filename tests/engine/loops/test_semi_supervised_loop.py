@@ -14,7 +14,7 @@ METHODS = dict(
     FixMatch=dict(threshold=0.5),
     FlexMatch=dict(threshold=0.5),
     Dash=dict(warmup=0.4, steps=3, rho_min=0.7),
-    AdaCM=dict(least=0.5),
+    AdaCM=dict(min_margin=0.5),
 )
 
 

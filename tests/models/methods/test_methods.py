@@ -120,7 +120,9 @@ def test_no_confident_face(name):
     options = dict(
         Dash=dict(warmup=1.0),
         FlexMatch=dict(threshold=1.1),
-        AdaCM=dict(least=1.1, contrastive_weight=0.0, supervised_weight=1.0),
+        AdaCM=dict(
+            min_margin=1.1, contrastive_weight=0.0, supervised_weight=1.0
+        ),
     )
     options = options.get(name, dict(threshold=1.1))
     if name == 'UDA':
@@ -308,7 +310,7 @@ def test_ada_cm_by_hand():
 
 
 def test_ada_cm_margin_after_a_pass():
-    method = AdaCM(least=0.5, factor=0.97, **SIZES)
+    method = AdaCM(min_margin=0.5, factor=0.97, **SIZES)
     logits = logits_of([0.9, 0.05, 0.05], [0.2, 0.7, 0.1]).detach()
     method.learn_margin(logits, torch.tensor([0, 1]))
     assert method.margin.tolist() == [0.5] * 3, 'half a pass'

@@ -67,19 +67,19 @@ def channels(valid):
 @pytest.mark.parametrize('fusion', ['concat', 'gated'])
 @pytest.mark.parametrize('training', [True, False])
 @pytest.mark.parametrize('garbage', [0.0, 1e4, float('nan'), float('inf')])
-@pytest.mark.parametrize('standardise', [True, False])
+@pytest.mark.parametrize('standardize', [True, False])
 def test_what_is_masked_changes_nothing(
-    fusion, training, garbage, standardise
+    fusion, training, garbage, standardize
 ):
     model = build(
         fusion,
         dict(SMALL, dropout=0.0),
         dict(SMALL, dropout=0.0),
-        standardise=standardise,
+        standardize=standardize,
     ).train(training)
     x, valid = clips()
     other = x.masked_fill(~channels(valid), garbage)
-    twin = copy.deepcopy(model)  # standardisers learn from what they see
+    twin = copy.deepcopy(model)  # standardizers learn from what they see
     actual, expected = model(other, valid), twin(x, valid)
     assert actual.isfinite().all()
     present = valid.any(dim=-1)
@@ -100,7 +100,7 @@ def test_missing_is_not_the_same_as_zeros(fusion):
 
 @pytest.mark.parametrize('fusion', ['concat', 'gated'])
 def test_padding_equals_no_padding(fusion):
-    model = build(fusion, standardise=True)
+    model = build(fusion, standardize=True)
     x, valid = clips()
     torch.testing.assert_close(
         model(x, valid)[1:, :3], model(x[1:, :3], valid[1:, :3])
@@ -194,6 +194,10 @@ def test_standardizer_has_the_moments_of_all_valid_frames():
     [
         (dict(in_channels=6), r'in_channels=6, but .* 3 \+ 2 = 5'),
         (dict(fusion='sum'), "'sum' is neither"),
+        (
+            dict(streams=[dict(in_channels=3, standardise=True)]),
+            'unknown standardise; the keys of a stream are encoder, ',
+        ),
         (
             dict(fusion='gated'),
             r'have \[4, 6\] output channels. Make these equal',

@@ -272,11 +272,11 @@ def test_curves_of_feedback_and_pseudo_labels(tmp_path):
     start = '20260101_080000'
     values = {
         'feedback/mean': 0.1,
-        'feedback/spread': 0.2,
+        'feedback/std': 0.2,
         'feedback/positive': 0.5,
         'pseudo_label/confident': 0.7,
-        'pseudo_label/share_anger': 0.3,
-        'pseudo_label/share_fear': 0.7,
+        'pseudo_label/fraction_anger': 0.3,
+        'pseudo_label/fraction_fear': 0.7,
     }
     write_log(tmp_path, start, range(1, 80), **values)
     metrics, scores = run_test('VA', False)

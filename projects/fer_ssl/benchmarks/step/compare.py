@@ -151,10 +151,10 @@ def step_rows(
     for name, own in seconds.items():
         is_package = name not in (REFERENCE, BASELINE)
         ratios = [a / b for a, b in zip(seconds[REFERENCE], own)]
-        share = ''
+        fraction = ''
         if is_package:
             pairs = zip(seconds[NO_FEEDBACK], own)
-            share = f'{median(1 - a / b for a, b in pairs):.3f}'
+            fraction = f'{median(1 - a / b for a, b in pairs):.3f}'
         table.append(
             dict(
                 implementation=f'fer_ssl, {name}' if is_package else name,
@@ -164,7 +164,7 @@ def step_rows(
                 min=f'{min(ratios):.3f}',
                 max=f'{max(ratios):.3f}',
                 steps_per_s=f'{1 / median(own):.4f}',
-                feedback_share=share,
+                feedback_share=fraction,
                 cost=passes(name, labeled, unlabeled).cost,
             )
         )

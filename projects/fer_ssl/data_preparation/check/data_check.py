@@ -1,8 +1,8 @@
-"""What a data root holds: sets found, files missing, classes, broken images.
+"""Check of a data root: data sets, missing files, classes, broken images.
 
-The data sets are recognised by files that only they have, in the data root
-and up to two levels below, whatever their folders are called. They are read
-by the classes that training uses.
+Data sets are recognized by files that only they have, in the data root and up
+to two levels below, whatever the names of their folders. They are read by the
+classes that training uses.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ class Faces:
     """Paths and labels of a dataset, labeled or not, without copies.
 
     Attributes:
-        labels: Class of every face, (N,); of valence and arousal (N, 2) or of
+        labels: Class of every face, (N,); or valence and arousal (N, 2), or
             action units (N, 12).
         classes: Names of the classes.
         notes: Facts about its videos.
-        findings: Faults of the annotation, in a sentence each.
+        findings: Problems in the annotation, a sentence each.
     """
 
     def __init__(self, config: dict) -> None:
@@ -82,14 +82,14 @@ class Faces:
         return len(self.labels)
 
     def path(self, row: int) -> str:
-        """Path or address of the image of a face."""
+        """Return the path or address of the image of a face."""
         if self.images is None:
             return self.dataset.get_data_info(row)['img_path']
         image = os.fsdecode(self.images[row])
         return image if '://' in image else osp.join(self.folder, image)
 
     def counts(self) -> dict[str, int]:
-        """Labeled faces by class; all together where there are no classes."""
+        """Count labeled faces by class, or in total without classes."""
         if self.labels.ndim > 1 or self.labels.dtype.names:
             return dict(labeled=int(is_annotated(self.labels).sum()))
         known = self.labels[self.labels != IGNORE_LABEL]
@@ -98,7 +98,7 @@ class Faces:
 
 
 def _labels_of(dataset) -> np.ndarray:
-    """Labels of all items, (N, ...)."""
+    """Return the labels of all items, (N, ...)."""
     if hasattr(dataset, 'get_gt_labels'):
         return np.asarray(dataset.get_gt_labels())
     rows = range(len(dataset))
@@ -117,16 +117,16 @@ def _about_videos(dataset) -> str:
 
 
 class DataCheck:
-    """Looks through a data root; can be stopped and started again.
+    """Check of a data root that can be stopped and continued.
 
     Args:
         root: The data root.
-        images: ``'none'``, ``'exist'`` (each image is there and not empty)
-            or ``'decode'`` (each image decodes to its end).
+        images: ``'none'``, ``'exist'`` (each image exists and is not empty) or
+            ``'decode'`` (each image decodes to its end).
         state: JSON file that keeps what is done until all is. ``None`` keeps
             nothing.
-        processes: Processes that look at images.
-        layouts: Data sets to look for; default: those of all registered
+        processes: Number of processes that check images.
+        layouts: Data sets to look for. Defaults to those of all registered
             classes.
         more: Configs of other datasets, by name.
     """
@@ -150,7 +150,8 @@ class DataCheck:
         self.more = more or {}
         self.reports: list[SetReport] = []
         self.state: dict[str, dict] = {}
-        self.keys: set[str] = set()  # what of the state is of this run
+        # Entries of the saved state that belong to this run.
+        self.keys: set[str] = set()
         if state is not None and osp.exists(state):
             try:
                 self.state = read_json(state)
@@ -162,11 +163,11 @@ class DataCheck:
                 ) from None
 
     def run(self) -> list[SetReport]:
-        """Look at everything.
+        """Check everything.
 
         Raises:
-            KeyboardInterrupt: Stopped. What was done is in the state and in
-                ``reports``.
+            KeyboardInterrupt: The check was stopped. Its progress is in the
+                state and in ``reports``.
         """
         seen: dict[str, np.ndarray] = {}
         for layout, folder in find_data_sets(self.root, self.layouts):
@@ -178,7 +179,7 @@ class DataCheck:
             folder = str(config.get('data_root') or config.get('ann_file', ''))
             self.reports.append(SetReport(name, folder, []))
             self.check_part(self.reports[-1], config['type'], config, seen)
-        # A later call is to see what has changed in the meantime.
+        # A later call must see what has changed in the meantime.
         for key in self.keys:
             del self.state[key]
         if self.keys:
@@ -192,7 +193,7 @@ class DataCheck:
         config: dict,
         seen: dict[str, np.ndarray],
     ) -> None:
-        """Read a part and look at its images.
+        """Read a part and check its images.
 
         Args:
             seen: Hashes of the images of earlier parts, by set and folder.
@@ -276,14 +277,14 @@ class DataCheck:
 def _distinct(
     faces: Faces, seen: np.ndarray | None
 ) -> tuple[np.ndarray, str, np.ndarray]:
-    """Rows whose image comes for the first time.
+    """Select the rows whose image occurs for the first time.
 
     Args:
-        seen: Hashes of images that were looked at earlier.
+        seen: Hashes of images that were checked earlier.
 
     Returns:
-        Rows, ascending; a hash of their images; the hashes of all images that
-        then are looked at.
+        Rows, ascending; a hash of their images; and the hashes of all images
+        that are checked after this part.
     """
     if seen is None:
         seen = np.empty(0, np.uint64)
@@ -299,7 +300,7 @@ def _distinct(
 
 
 class _Look:
-    """Looks at images, here or in other processes."""
+    """Checks images, in this process or in others."""
 
     def __init__(self, faces: Faces, decode: bool) -> None:
         self.faces = faces
@@ -316,7 +317,7 @@ class _Look:
 
     @contextlib.contextmanager
     def over(self, chunks: list[np.ndarray], processes: int):
-        """Iterator over the results, in order."""
+        """Iterate over the results, in order."""
         if processes <= 1 or len(chunks) <= 1:
             yield map(self, chunks)
             return
@@ -329,7 +330,7 @@ class _Look:
 
 
 def _ignore_interrupt() -> None:
-    # The parent is told by Ctrl-C, too, and ends its processes.
+    # Ctrl-C reaches the parent, too, which then ends its processes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -338,10 +339,10 @@ def _look_at(rows: np.ndarray) -> tuple[int, list[tuple[str, str]]]:
 
 
 def problem_of(path: str, decode: bool) -> str:
-    """What is wrong with an image; '' if nothing is.
+    """Describe the problem of an image; '' if there is none.
 
     Args:
-        decode: Decode it to its end. Otherwise it is only looked for.
+        decode: Decode it completely, or else only check that it exists.
     """
     try:
         if '://' not in path and not decode:
@@ -357,18 +358,18 @@ def problem_of(path: str, decode: bool) -> str:
 
 
 def _fault_of(content: bytes) -> str:
-    """Why an encoded image cannot be decoded to its end, or ''."""
+    """Say why an encoded image cannot be decoded completely, or ''."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             with open_image(content) as image:
-                # At an eighth of the size a JPEG is still read to its end.
+                # Even at an eighth of its size, a JPEG is read to its end.
                 size = max(image.width // 8, 1), max(image.height // 8, 1)
                 image.draft('RGB', size)
                 image.load()
     except TooManyPixelsError as error:
         return f'too large: {error}'
-    except Exception as error:  # decoders of damaged files raise many kinds
+    except Exception as error:  # decoders raise many types for damaged files
         reason = f'{error}'.partition('<')[0].strip()
         return f'damaged: {reason or type(error).__name__}'
     return ''
@@ -376,7 +377,7 @@ def _fault_of(content: bytes) -> str:
 
 @contextlib.contextmanager
 def _collected_log() -> Iterator[list[str]]:
-    """Collect what the package logs, in place of printing it."""
+    """Collect what the package logs instead of printing it."""
     messages: list[str] = []
     handler = logging.Handler(logging.INFO)
     handler.emit = lambda record: messages.append(record.getMessage())

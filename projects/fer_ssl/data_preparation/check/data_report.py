@@ -1,4 +1,4 @@
-"""What a check of a data root found, as one page and as a CSV file."""
+"""Results of the check of a data root, as one page and as a CSV file."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from ...utils.tables import shown_cell
 from .find_data_sets import registered_layouts
 
 _MOST_SHOWN = 5
-_MOST_LISTED = 10_000  # problems of a part that are kept by name
+_MOST_LISTED = 10_000  # number of problems of a part that are kept by name
 
 
 @dataclass
 class PartReport:
-    """What was found out about a part of a data set.
+    """Result of the check of a part of a data set.
 
     Attributes:
-        name: Such as ``'train'``.
-        error: Why it cannot be read.
-        notes: What reading it said, and what is known about its videos.
-        findings: Faults of the annotation, in a sentence each.
-        num_faces: Faces, labeled or not.
-        counts: Labeled faces by class.
-        to_check: Images to look at; those of an earlier part are not again.
-        checked: Images looked at so far.
-        num_problems: Images with a problem, by its kind.
-        problems: Image -> what is wrong with it, of the first thousands.
+        name: Name of the part, such as ``'train'``.
+        error: Error if it cannot be read.
+        notes: Messages from reading it, and facts about its videos.
+        findings: Problems in the annotation, a sentence each.
+        num_faces: Number of faces, labeled or not.
+        counts: Number of labeled faces by class.
+        to_check: Number of images to check, without those of earlier parts.
+        checked: Number of images checked so far.
+        num_problems: Number of images with a problem, by type of problem.
+        problems: Image -> its problem, for the first thousands.
     """
 
     name: str
@@ -48,14 +48,14 @@ class PartReport:
         kind = problem.partition(':')[0]
         self.num_problems[kind] = self.num_problems.get(kind, 0) + 1
         if len(self.problems) < _MOST_LISTED:
-            # A name that is not UTF-8 must be fit to print.
+            # A name that is not UTF-8 must be made printable.
             path = path.encode('utf-8', 'backslashreplace').decode()
             self.problems[path] = problem
 
 
 @dataclass
 class SetReport:
-    """A data set that was found: its parts and what is missing."""
+    """Result for a data set that was found: its parts and missing files."""
 
     name: str
     folder: str
@@ -64,7 +64,7 @@ class SetReport:
 
 
 def has_problems(reports: Sequence[SetReport]) -> bool:
-    """Whether anything of what was found is missing or broken."""
+    """Return whether anything that was found is incomplete or broken."""
     return any(
         report.missing
         or any(p.error or p.findings or p.num_problems for p in report.parts)
@@ -77,10 +77,10 @@ def describe(
     reports: Sequence[SetReport],
     layouts: Sequence[FolderLayout] | None = None,
 ) -> str:
-    """One page about a data root.
+    """Format the results as one page about a data root.
 
     Args:
-        layouts: Data sets that were looked for; default: those of all
+        layouts: Data sets that were looked for. Defaults to those of all
             registered classes.
     """
     if layouts is None:
@@ -105,7 +105,7 @@ def describe(
     bad = sum(sum(p.num_problems.values()) for r in reports for p in r.parts)
     verdict = 'Something is missing or broken, see above.'
     if not reports:
-        verdict = 'No data set was recognised.'
+        verdict = 'No data set was recognized.'
     elif not has_problems(reports):
         verdict = 'Nothing is missing or broken.'
     lines.append(
@@ -146,7 +146,7 @@ def _describe_part(part: PartReport) -> list[str]:
 
 
 def _wrapped(items: Sequence[str], width: int = 68) -> list[str]:
-    """Items joined by two spaces, in lines of at most ``width``."""
+    """Join items by two spaces, in lines of at most ``width``."""
     lines = ['']
     for item in items:
         if lines[-1] and len(lines[-1]) + len(item) + 2 > width:

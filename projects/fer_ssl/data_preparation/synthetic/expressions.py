@@ -175,7 +175,7 @@ def sample_still(
 
     Emotions range from weak (``min_strength`` of their apex) to full. A
     neutral face keeps a trace of some emotion, below ``min_strength``, which
-    makes weak emotions hard to tell from it.
+    makes weak emotions hard to distinguish from it.
     """
     if expression == 'neutral':
         strength = min_strength * rng.uniform(0, 0.8)

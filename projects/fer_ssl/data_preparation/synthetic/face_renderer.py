@@ -60,9 +60,10 @@ class Identity:
     """What stays the same in all images of one person.
 
     Geometry values are factors around 1 or offsets around 0 in face
-    coordinates; colors are (3,) arrays of blue, green and red in [0, 255].
-    The resting brow tilt and mouth curve make some people look sad, angry or
-    amused at rest, which a single frame cannot tell from an expression.
+    coordinates; colors are (3,) arrays of blue, green and red in [0, 255]. The
+    resting brow tilt and mouth curve make some people look sad, angry or
+    amused at rest, which cannot be distinguished from an expression in a
+    single frame.
     """
 
     skin: np.ndarray
@@ -91,11 +92,11 @@ class Identity:
     def sample(cls, rng: np.random.Generator) -> Identity:
         """Draw a person."""
 
-        def factor(spread: float) -> float:
-            return float(np.clip(1 + spread * rng.standard_normal(), 0.5, 1.6))
+        def factor(std: float) -> float:
+            return float(np.clip(1 + std * rng.standard_normal(), 0.5, 1.6))
 
-        def offset(spread: float) -> float:
-            return float(spread * np.clip(rng.standard_normal(), -2, 2))
+        def offset(std: float) -> float:
+            return float(std * np.clip(rng.standard_normal(), -2, 2))
 
         tone = rng.uniform(0, len(_SKINS) - 1)
         low = int(tone)
@@ -165,9 +166,9 @@ class Conditions:
     occluder: tuple | None = None
 
     @classmethod
-    def sample(cls, spread: float, rng: np.random.Generator) -> Conditions:
-        """Draw the conditions of an image; ``spread`` scales all variation."""
-        normal = rng.standard_normal(12) * spread
+    def sample(cls, variation: float, rng: np.random.Generator) -> Conditions:
+        """Draw the conditions of an image, scaled by ``variation``."""
+        normal = rng.standard_normal(12) * variation
         return cls(
             yaw=float(np.clip(0.2 * normal[0], -0.6, 0.6)),
             pitch=float(np.clip(0.12 * normal[1], -0.4, 0.4)),
@@ -177,12 +178,14 @@ class Conditions:
             light=(0.3 * normal[6], 0.15 * normal[7]),
             brightness=float(np.exp(0.22 * np.clip(normal[8], -2.5, 2.5))),
             contrast=float(np.exp(0.2 * np.clip(normal[9], -2.5, 2.5))),
-            tint=tuple(np.exp(0.07 * spread * rng.standard_normal(3))),
+            tint=tuple(np.exp(0.07 * variation * rng.standard_normal(3))),
             background=tuple(rng.uniform(20, 235, 3)),
             blur=float(max(0.0, 0.5 * normal[10])),
             noise=float(2 + abs(3 * normal[11])),
             occluder=(
-                sample_occluder(rng) if rng.random() < 0.1 * spread else None
+                sample_occluder(rng)
+                if rng.random() < 0.1 * variation
+                else None
             ),
         )
 

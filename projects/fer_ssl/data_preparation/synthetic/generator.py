@@ -211,8 +211,8 @@ def _make(task: tuple) -> list[tuple]:
         voice = np.random.default_rng((seed, _VOICE, number))
         return _make_video(number, split, out, settings, rng, voice)
     if part == _UNLABELED:
-        shares = np.array(settings.unlabeled_shares)
-        expression = str(rng.choice(ABAW_EXPRESSIONS, p=shares))
+        fractions = np.array(settings.unlabeled_shares)
+        expression = str(rng.choice(ABAW_EXPRESSIONS, p=fractions))
     people = {
         _LABELED: settings.labeled_people,
         _VAL: max(settings.val_per_class // 2, 1),
@@ -220,13 +220,13 @@ def _make(task: tuple) -> list[tuple]:
     }[part]
     person = number if part == _UNLABELED else int(rng.integers(people))
     identity = Identity.sample(np.random.default_rng((seed, 9, part, person)))
-    spread = settings.labeled_spread
+    variation = settings.labeled_spread
     if part != _LABELED:
-        spread = settings.wild_spread
+        variation = settings.wild_spread
     image = render_face(
         sample_still(expression, settings.min_strength, rng),
         identity,
-        Conditions.sample(spread, rng),
+        Conditions.sample(variation, rng),
         settings.size,
         rng,
     )
@@ -248,8 +248,8 @@ def _make_video(
 ) -> list[tuple]:
     """Render one video of one person and return its CSV rows.
 
-    The sound has a random generator of its own, so that the images are the
-    same without it.
+    The sound has its own random generator, so the images are the same without
+    it.
     """
     video = f'{split}_{number:03d}'
     num_frames = int(rng.integers(settings.frames[0], settings.frames[1] + 1))
@@ -265,11 +265,11 @@ def _make_video(
         write_sound(out / 'sounds' / f'{video}.wav', sound)
     identity = Identity.sample(rng)
     # Training videos are as mild as the labeled stills.
-    spread, flicker = settings.wild_spread, settings.flicker
+    variation, flicker = settings.wild_spread, settings.flicker
     if split == 'train':
-        spread = settings.labeled_spread
+        variation = settings.labeled_spread
         flicker = settings.labeled_flicker
-    base = replace(Conditions.sample(spread, rng), occluder=None)
+    base = replace(Conditions.sample(variation, rng), occluder=None)
     pose = 0.12 * np.stack([smooth_noise(num_frames, 20, rng) for _ in '123'])
     missing = _runs(num_frames, settings.missing, 8, rng)
     unannotated = _runs(num_frames, settings.unannotated, 15, rng)

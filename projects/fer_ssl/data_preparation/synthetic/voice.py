@@ -27,8 +27,8 @@ def speak(arousal: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
     From arousal 0 to 1, the pitch rises by 8 semitones, the loudness by 10 dB
     and the tempo from 4 to 6 syllables per second. Pitch and loudness at rest
-    differ between people, and everything fluctuates, so that a short moment
-    tells little.
+    differ between people, and everything fluctuates, so a short moment is not
+    informative.
 
     Args:
         arousal: Arousal of each video frame, (T,), in [-1, 1].

@@ -1,7 +1,7 @@
-"""Backends of mmengine for images that are no files of their own.
+"""Backends of mmengine for images that are stored inside larger files.
 
 A backend raises OSError for data that cannot be read, as a missing file does,
-so that data sets treat both alike.
+so data sets handle both in the same way.
 """
 
 from .pixel_text_backend import PixelTextBackend

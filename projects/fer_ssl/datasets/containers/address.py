@@ -6,7 +6,7 @@ import re
 
 
 def make_address(scheme: str, path: str, **numbers: int) -> str:
-    """Address of a part of the file ``path``."""
+    """Return the address of a part of the file ``path``."""
     query = '&'.join(f'{name}={number}' for name, number in numbers.items())
     return f'{scheme}://{path}?{query}'
 
@@ -16,10 +16,10 @@ def split_address(
 ) -> tuple[str, dict[str, int]]:
     """Split an address into the file and the numbers.
 
-    The name of the file may hold any character, also a question mark.
+    The file name may contain any character, including a question mark.
 
     Raises:
-        ValueError: A needed number is missing, or there is another one.
+        ValueError: A number is missing, or the address has another one.
     """
     place, _, query = address.rpartition('?')
     _, _, path = place.partition('://')

@@ -12,12 +12,12 @@ SIDE = 48
 
 
 def pixel_text_path(path: str, offset: int, size: int) -> str:
-    """Path of an image that is written as text in a file.
+    """Return the address of an image that is stored as text in a file.
 
     Args:
         path: The file.
         offset: First byte of the image.
-        size: Length of the image, bytes.
+        size: Length of the image in bytes.
     """
     path = os.path.abspath(path)
     return make_address('pixels', path, offset=offset, size=size)
@@ -28,19 +28,19 @@ class PixelTextBackend(BaseStorageBackend):
     """Gray images of 48 x 48 pixels written as text, as in ``fer2013.csv``.
 
     ``pixels:///data/fer2013.csv?offset=23&size=8287`` names such an image: a
-    stretch of the file with 2304 numbers, 0 to 255, between spaces. It is
-    given as a PGM file, so that any reader of images decodes it.
+    section of the file with 2304 numbers, 0 to 255, separated by spaces. It is
+    returned as a PGM file, which any image reader decodes.
     """
 
     def __init__(self) -> None:
         self._files = OpenFiles()
 
     def get(self, filepath: str) -> bytes:
-        """Image at an address.
+        """Return the image at an address.
 
         Raises:
-            OSError: There are no such pixels at that place.
-            ValueError: This is no such address.
+            OSError: There are no pixels at that position.
+            ValueError: The address is malformed.
         """
         path, part = split_address(str(filepath), {'offset', 'size'})
         text = self._files.read(path, part['offset'], part['size'])
@@ -55,4 +55,4 @@ class PixelTextBackend(BaseStorageBackend):
         return b'P5 %d %d 255\n' % (SIDE, SIDE) + pixels.tobytes()
 
     def get_text(self, filepath: str, encoding: str = 'utf-8') -> str:
-        raise NotImplementedError('Pixels are no text.')
+        raise NotImplementedError('Pixels are not text.')

@@ -1,10 +1,11 @@
 """RecordIO, the container that MXNet and InsightFace ship faces in.
 
-``train.rec`` is a chain of records as dmlc-core writes them, ``train.idx`` a
-text with the lines ``key<TAB>byte``. A record is a chain of parts: the magic
-number, a word with 3 bits of kind and 29 bits of length, the bytes, and zeros
-up to a multiple of four. A record that holds the magic number itself is cut
-there into several parts, and the number left out.
+``train.rec`` is a sequence of records as dmlc-core writes them, and
+``train.idx`` a text file with lines ``key<TAB>byte``. A record is a sequence
+of parts: the magic number, a word with 3 bits for the type of the part and 29
+bits for its length, the bytes, and zeros up to a multiple of four. A record
+that contains the magic number is split there into several parts, and the
+number is left out.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ class ImageRecord:
     """Content of a record.
 
     Attributes:
-        labels: float32 (L,); for faces the number of the identity.
-        image: Encoded image, usually JPEG. Empty in the header of the file
-            and in the records of the identities.
+        labels: float32 (L,); for faces, the index of the person.
+        image: Encoded image, usually JPEG. Empty in the header of the file and
+            in the records of people.
     """
 
     labels: np.ndarray
@@ -50,12 +51,12 @@ class RecordIOFile:
     Objects can be used after a fork and in threads.
 
     Args:
-        path: The file of the records. The index stands beside it, with the
+        path: The file of the records. The index is next to it, with the
             extension ``.idx``.
 
     Raises:
         FileNotFoundError: The index is missing.
-        ValueError: The index is faulty (the message names file and line).
+        ValueError: The index is malformed (the message names file and line).
     """
 
     def __init__(self, path: str) -> None:
@@ -66,7 +67,7 @@ class RecordIOFile:
         self.keys, self.offsets = read_index(self.index_path)
 
     def offset_of(self, key: int) -> int:
-        """Byte at which the record of ``key`` begins.
+        """Return the byte at which the record of ``key`` begins.
 
         Raises:
             DamagedFileError: The index has no such key.
@@ -83,22 +84,22 @@ class RecordIOFile:
         """Read the record of ``key``.
 
         Raises:
-            DamagedFileError: No such key, or a damaged record.
+            DamagedFileError: There is no such key, or the record is damaged.
         """
         return read_image_record(
             self._files, self.path, self.offset_of(key), key
         )
 
     def image_keys(self) -> np.ndarray:
-        """Keys of the images, ascending, int64 (M,).
+        """Return the keys of the images, ascending, int64 (M,).
 
-        Where record 0 is a header (labels and no image), its first label is
-        the first key after the images, which begin at key 1; the records from
-        there on describe identities. Otherwise every record is an image.
+        If record 0 is a header (labels and no image), its first label is the
+        first key after the images, which begin at key 1; the records from that
+        key on describe people. Otherwise every record is an image.
 
         Raises:
-            DamagedFileError: The header does not fit to the index, or the
-                file ends before its last record.
+            DamagedFileError: The header does not match the index, or the file
+                ends before its last record.
         """
         size, last = self._files.size(self.path), self.offsets.max()
         if last >= size:
@@ -173,7 +174,7 @@ def write_index(path: str) -> None:
 
 
 def index_path(path: str) -> str:
-    """``train.idx`` for ``train.rec``."""
+    """Return ``train.idx`` for ``train.rec``."""
     return f'{os.path.splitext(path)[0]}.idx'
 
 
@@ -186,15 +187,15 @@ def read_index(path: str) -> tuple[np.ndarray, np.ndarray]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        DamagedFileError: The file is empty, a line is faulty, or a key comes
-            twice; the message names file and line.
+        DamagedFileError: The file is empty, a line is malformed, or a key
+            occurs twice; the message names file and line.
     """
     try:
         file = open(path, encoding='latin-1')
     except FileNotFoundError:
         raise FileNotFoundError(
             f'{path}: no such index. It comes with the .rec file and must '
-            'be in the same folder. To make it: python -c "from '
+            'be next to it. To make it: python -c "from '
             'fer_ssl.datasets.containers.record_io import write_index; '
             "write_index('train.rec')\"."
         ) from None
@@ -216,13 +217,13 @@ def read_index(path: str) -> tuple[np.ndarray, np.ndarray]:
         if len(twice):
             line = order[twice[0] + 1] + 1
             raise DamagedFileError(
-                f'{path}:{line}: key {keys[twice[0]]} comes a second time.'
+                f'{path}:{line}: key {keys[twice[0]]} is listed twice.'
             )
     return np.ascontiguousarray(keys), np.ascontiguousarray(offsets)
 
 
 def _fault_of_index(path: str) -> str:
-    """Name the first faulty line, without NumPy."""
+    """Describe the first malformed line, without NumPy."""
     number = 0
     with open(path, 'rb') as file:
         check_placeholder(path, file.peek())
@@ -252,8 +253,8 @@ def read_image_record(
 
     Raises:
         FileNotFoundError: There is no such file.
-        DamagedFileError: No whole record of this form begins there; the
-            message names file and byte.
+        DamagedFileError: No complete image record begins there; the message
+            names file and byte.
     """
     record = read_record(files, path, offset)
     where = f'{path}: byte {offset}'
@@ -279,12 +280,12 @@ def read_image_record(
 
 
 def read_record(files: OpenFiles, path: str, offset: int) -> bytes:
-    """Read the bytes of a record, its parts put together.
+    """Read the bytes of a record, with its parts joined.
 
     Raises:
         FileNotFoundError: There is no such file.
-        DamagedFileError: No whole record begins there; the message names file
-            and byte.
+        DamagedFileError: No complete record begins there; the message names
+            file and byte.
     """
     parts = _record_parts(files, path, offset)
     return MAGIC.join(files.read(path, begin, size) for begin, size in parts)
@@ -314,15 +315,15 @@ def _record_parts(
 
 
 class RecordIOWriter:
-    """Writes ``PATH.rec`` and ``PATH.idx``, to be used with ``with``.
+    """Writes ``PATH.rec`` and ``PATH.idx``, as a context manager.
 
-    Both appear at the end, and neither after an exception.
+    Both files appear at the end, and neither of them after an exception.
 
     Args:
         path: The ``.rec`` file.
 
     Raises:
-        OSError: They cannot be written; ``filename`` is the final name.
+        OSError: A file cannot be written; ``filename`` is its final name.
     """
 
     def __init__(self, path: str) -> None:
@@ -331,7 +332,7 @@ class RecordIOWriter:
 
     def __enter__(self) -> RecordIOWriter:
         with ExitStack() as stack:
-            # Both are closed, so complete, before one gets its name.
+            # Both are closed, and thus complete, before either gets its name.
             index = stack.enter_context(whole_path(index_path(self.path)))
             records = stack.enter_context(whole_path(self.path))
             self._index = stack.enter_context(open(index, 'w', newline='\n'))
@@ -346,7 +347,7 @@ class RecordIOWriter:
         """Append a record.
 
         Args:
-            labels: A number, or several.
+            labels: One number or several.
             image: The encoded image.
 
         Raises:
@@ -372,7 +373,7 @@ class RecordIOWriter:
 
 
 def _cut(record: bytes) -> list[bytes]:
-    """Cut out every magic number that begins at a multiple of four."""
+    """Split at every magic number that begins at a multiple of four."""
     parts, begin, at = [], 0, record.find(MAGIC)
     while at >= 0:
         if at % 4 == 0:

@@ -8,9 +8,9 @@ from .record_io import RecordIOFile, read_image_record
 
 
 def record_io_address(path: str, key: int, offset: int) -> str:
-    """Address of an image in the file ``path``, whose index says ``offset``.
+    """Return the address of an image in ``path``, given its byte offset.
 
-    With the offset in the address, a reading process needs no index.
+    With the offset in the address, the reading process needs no index.
     """
     return make_address('recordio', path, key=key, offset=offset)
 
@@ -19,9 +19,9 @@ def record_io_address(path: str, key: int, offset: int) -> str:
 class RecordIOBackend(BaseStorageBackend):
     """Reads images out of ``train.rec``: ``recordio:///DIR/train.rec?key=7``.
 
-    So ``LoadImageFromFile`` and everything else that reads by
-    ``mmengine.fileio`` needs no knowledge of the container. Without
-    ``&offset=..`` the index beside the file is read once per process.
+    Thus ``LoadImageFromFile`` and everything else that reads through
+    ``mmengine.fileio`` works without knowing about the container. Without
+    ``&offset=..``, the index next to the file is read once per process.
     """
 
     def __init__(self) -> None:
@@ -29,12 +29,12 @@ class RecordIOBackend(BaseStorageBackend):
         self._indexed: dict[str, RecordIOFile] = {}
 
     def get(self, filepath: str) -> bytes:
-        """Encoded image at an address.
+        """Return the encoded image at an address.
 
         Raises:
-            FileNotFoundError: The file, or a needed index, is missing.
-            DamagedFileError: No whole record is there, or no such key.
-            ValueError: This is no such address.
+            FileNotFoundError: The file, or the index if needed, is missing.
+            DamagedFileError: There is no complete record, or no such key.
+            ValueError: The address is malformed.
         """
         path, numbers = split_address(str(filepath), {'key'}, {'offset'})
         if 'offset' in numbers:

@@ -7,7 +7,7 @@ from .address import make_address, split_address
 
 
 def tar_address(path: str, offset: int, size: int) -> str:
-    """Address of the bytes of a member of the tar file ``path``."""
+    """Return the address of a member's bytes in the tar file ``path``."""
     return make_address('tar', path, offset=offset, size=size)
 
 
@@ -15,20 +15,20 @@ def tar_address(path: str, offset: int, size: int) -> str:
 class TarBackend(BaseStorageBackend):
     """Reads members of tar files: ``tar:///DIR/a.tar?offset=512&size=9000``.
 
-    ``offset`` is that of the content, behind the 512 bytes that head every
-    member. The tar file must not be compressed.
+    ``offset`` is the start of the content, after the member's header of 512
+    bytes. The tar file must not be compressed.
     """
 
     def __init__(self) -> None:
         self._files = OpenFiles()
 
     def get(self, filepath: str) -> bytes:
-        """Content of a member.
+        """Return the content of a member.
 
         Raises:
             FileNotFoundError: There is no such file.
-            DamagedFileError: The file ends before.
-            ValueError: This is no such address.
+            DamagedFileError: The file ends before the end of the member.
+            ValueError: The address is malformed.
         """
         path, part = split_address(str(filepath), {'offset', 'size'})
         return self._files.read(path, part['offset'], part['size'])

@@ -1,11 +1,11 @@
-"""Tar shards: many images in few large files, for disks and networks.
+"""Tar shards: many images in a few large files, for disks and networks.
 
-A shard is a plain tar file in the form of the library ``webdataset``: the
-members ``000000012.jpg``, ``000000012.cls`` (number of the class, where it is
-known) and ``000000012.json`` (``{"box": [left, top, right, bottom]}``, where
-the face has one) are one sample. Beside each shard lies ``shard-000000.npy``,
-which says where its images begin, so that any image can be read alone.
-``shards.json`` names all shards; it is written last.
+A shard is a plain tar file in the format of the library ``webdataset``: the
+members ``000000012.jpg``, ``000000012.cls`` (class index, if it is known) and
+``000000012.json`` (``{"box": [left, top, right, bottom]}``, if the face has
+one) form one sample. The index ``shard-000000.npy`` next to each shard says
+where its images begin, so any image can be read on its own. ``shards.json``
+names all shards; it is written last.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from ...utils.placeholders import check_placeholder
 
 MANIFEST = 'shards.json'
 FORMAT = 'fer_ssl shards 1'
-#: One row per image: bytes of its content in the shard, class to learn from
-#: and class that is known (an unlabeled face may have one), box.
+#: One row per image: offset and size of its content in the shard, training
+#: label, true class if known (an unlabeled face may have one), and box.
 ROW = np.dtype(
     [
         ('offset', np.int64),
@@ -52,10 +52,11 @@ class Shard:
     """One tar file.
 
     Attributes:
-        path: Relative to the folder of the manifest and in it. Or absolute,
-            on another disk; the file then is named ``shard-<number>.tar``.
-        num_images: Images in it.
-        size: Bytes of the file.
+        path: Path relative to the folder of the manifest and below it, or an
+            absolute path on another disk; the file is then named
+            ``shard-<number>.tar``.
+        num_images: Number of images.
+        size: Size of the file in bytes.
         sha256: Hash of the file.
     """
 
@@ -71,9 +72,9 @@ class ShardsManifest:
 
     Attributes:
         classes: Names of the labels.
-        has_boxes: Whether the faces have boxes in their images.
-        num_images: Images in all shards.
-        skipped: Images that could not be read and were left out.
+        has_boxes: Whether the faces have boxes.
+        num_images: Number of images in all shards.
+        skipped: Number of images that could not be read and were left out.
         shards: The tar files, in order.
     """
 
@@ -89,7 +90,7 @@ class ShardsManifest:
 
         Raises:
             FileNotFoundError: There is no such file.
-            ValueError: It is of another form.
+            ValueError: It has another format.
         """
         try:
             content = read_json(path)
@@ -121,14 +122,14 @@ class ShardsManifest:
 
 
 def check_shards(path: str, shards: Sequence[Shard]) -> None:
-    """Refuse entries of a manifest that lead to other files than shards.
+    """Refuse entries of a manifest that point to files other than shards.
 
     Args:
         path: The manifest, for messages.
 
     Raises:
-        ValueError: A path leaves the folder of the manifest, or a shard
-            stands there twice; the message names the entry.
+        ValueError: A path leaves the folder of the manifest, or a shard is
+            listed twice; the message names the entry.
     """
     seen = set()
     for number, shard in enumerate(shards):
@@ -143,8 +144,8 @@ def check_shards(path: str, shards: Sequence[Shard]) -> None:
             or (osp.isabs(name) and not own_name)
         ):
             raise ValueError(
-                f'{where} is no shard in the folder of the manifest, nor '
-                '/FOLDER/shard-<number>.tar on another disk.'
+                f'{where} is neither a shard in the folder of the manifest '
+                'nor /FOLDER/shard-<number>.tar on another disk.'
             )
         if osp.normpath(name) in seen:
             raise ValueError(f'{where} is given twice.')
@@ -152,12 +153,12 @@ def check_shards(path: str, shards: Sequence[Shard]) -> None:
 
 
 def index_path(shard: str) -> str:
-    """``shard-000000.npy`` for ``shard-000000.tar``."""
+    """Return ``shard-000000.npy`` for ``shard-000000.tar``."""
     return f'{osp.splitext(shard)[0]}.npy'
 
 
 def read_shard_index(path: str, shard: Shard) -> np.ndarray:
-    """Rows of the index of a shard, of type :data:`ROW`.
+    """Read the index of a shard, an array of type :data:`ROW`.
 
     Args:
         path: The tar file.
@@ -193,7 +194,7 @@ def read_shard_index(path: str, shard: Shard) -> np.ndarray:
         or (rows['truth'] < IGNORE_LABEL).any()
         or (rows['offset'] < 0).any()
         or (rows['size'] < 0).any()
-        # No sum, which may overflow.
+        # Not offset + size > end, since the sum may overflow.
         or (rows['offset'] > shard.size - rows['size']).any()
     ):
         raise DamagedFileError(

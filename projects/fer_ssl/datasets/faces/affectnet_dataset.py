@@ -22,7 +22,7 @@ from ..folder_layout import FolderLayout
 from .coded_face_dataset import CodedFaceDataset
 from .face_table import FaceTable
 
-#: In the order of their codes, in both releases.
+#: Class names in the order of their codes, in both releases.
 EXPRESSIONS = (
     'neutral',
     'happiness',
@@ -51,19 +51,19 @@ CSV_FILES = {
     'train': 'Manually_Annotated_file_lists/training.csv',
     'val': 'Manually_Annotated_file_lists/validation.csv',
 }
-#: Where the archives of images end up, by the way they are unpacked.
+#: Possible folders of the images, depending on how they were unpacked.
 CSV_IMAGE_FOLDERS = (
     'Manually_Annotated_Images',
     'Manually_Annotated/Manually_Annotated_Images',
 )
 NPY_FOLDERS = {'train': 'train_set', 'val': 'val_set'}
 SUFFIX = '_exp.npy'
-#: Reading waits for the disk, not for the processor.
+#: Number of threads; reading waits for the disk, not for the processor.
 NUM_THREADS = 16
 
 
 def _parts_2021(folder: str) -> dict[str, dict]:
-    """Arguments for each split that is there."""
+    """Return the arguments for each split that exists."""
     return {
         split: dict(release='2021', split=split)
         for split, name in NPY_FOLDERS.items()
@@ -75,15 +75,15 @@ def _parts_2021(folder: str) -> dict[str, dict]:
 class AffectNetDataset(CodedFaceDataset):
     """AffectNet, releases 2017 and 2021, as shipped.
 
-    2017, photographs with a box of the face, so use ``CropFace``::
+    2017: photographs with a box of the face, so use ``CropFace``::
 
         <data_root>/Manually_Annotated_file_lists/{training,validation}.csv
         <data_root>/Manually_Annotated_Images/<number>/<hash>.jpg
 
-    The CSV files may have the header line or lack it. A face whose box is
-    ``NULL`` or empty is left out and counted.
+    The header line of the CSV files is optional. A face whose box is ``NULL``
+    or empty is left out and counted.
 
-    2021, faces::
+    2021: cropped faces::
 
         <data_root>/{train_set,val_set}/images/<id>.jpg
         <data_root>/{train_set,val_set}/annotations/<id>_exp.npy
@@ -91,14 +91,14 @@ class AffectNetDataset(CodedFaceDataset):
     Args:
         release: ``'2017'`` or ``'2021'``.
         split: ``'train'`` or ``'val'``.
-        ann_file: For 2017: another CSV file, such as that of the
+        ann_file: For 2017: another CSV file, such as the one with the
             automatically annotated images (then also set ``data_prefix``).
         data_prefix: ``dict(img_path=...)``. Defaults to the folders above.
         **kwargs: See :class:`CodedFaceDataset`.
 
     Raises:
         FileNotFoundError: A file or folder is missing.
-        ValueError: The annotation is faulty, or is missing for some images of
+        ValueError: The annotation is invalid, or is missing for some images of
             2021; the message names files and lines.
 
     Example:
@@ -182,11 +182,11 @@ class AffectNetDataset(CodedFaceDataset):
 
 
 def read_csv_release(path: str) -> tuple[FaceTable, list[str]]:
-    """Faces of a CSV file of 2017, and the lines that have no box.
+    """Read the faces of a CSV file of 2017, and the lines without a box.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: A line is faulty. The message names file and line.
+        ValueError: A line is malformed. The message names file and line.
     """
     images, labels, boxes, without_box = [], [], [], []
     header = None
@@ -231,14 +231,14 @@ def read_csv_release(path: str) -> tuple[FaceTable, list[str]]:
 
 
 def read_npy_release(folder: str) -> tuple[FaceTable, list[str]]:
-    """Faces of a folder of images of 2021, and annotations without image.
+    """Read a folder of images of 2021, and find annotations without image.
 
     Args:
-        folder: ``.../images``; ``.../annotations`` lies beside it.
+        folder: ``.../images``; ``.../annotations`` is next to it.
 
     Raises:
         FileNotFoundError: The annotation of an image is missing.
-        ValueError: An annotation is faulty. The message names its file.
+        ValueError: An annotation is malformed. The message names its file.
     """
     annotations = os.path.join(
         os.path.dirname(folder.rstrip('/')), 'annotations'
@@ -258,7 +258,7 @@ def read_npy_release(folder: str) -> tuple[FaceTable, list[str]]:
         for name in os.listdir(annotations)
         if name.endswith(SUFFIX) and not is_leftover(name)
     }
-    # Numbers in ascending order: 2 before 10.
+    # Numeric order: 2 before 10.
     files = sorted(images, key=lambda name: (len(name), name))
     missing = [name for name in files if name not in listed]
     if missing:
@@ -278,10 +278,10 @@ def read_npy_release(folder: str) -> tuple[FaceTable, list[str]]:
 
 
 def read_code(path: str) -> int:
-    """Number of the expression in a file ``<id>_exp.npy``.
+    """Read the code of the expression from a file ``<id>_exp.npy``.
 
     Raises:
-        ValueError: It holds none. The message names the file.
+        ValueError: The file has no code. The message names the file.
     """
     with open(path, 'rb') as file:
         content = file.read()
@@ -291,16 +291,16 @@ def read_code(path: str) -> int:
         raise ValueError(f'{path}: {error}') from None
 
 
-# Files with the same number are equal byte by byte, so a dozen are decoded.
+# Files with the same code are equal byte by byte, so only a dozen are decoded.
 @lru_cache(maxsize=256)
 def _decode_npy(content: bytes) -> int:
-    """Number of an expression from an array of one value, text or number."""
+    """Decode the code of an expression, an array of one text or number."""
     try:
         array = np.lib.format.read_array(
             io.BytesIO(content), allow_pickle=False
         )
         value = array.item()
-    except Exception as error:  # damaged bytes make NumPy raise many kinds
+    except Exception as error:  # NumPy raises many types for damaged bytes
         raise ValueError(f'no array of one value ({error}).') from None
     if isinstance(value, str):
         (code,) = whole_numbers('expression', [value])

@@ -19,43 +19,41 @@ from .face_table import FaceTable
 
 
 class BaseFaceDataset(BaseDataset):
-    """Still faces. A subclass reads its annotation into a table.
+    """Base of datasets of still faces; subclasses read the annotation.
 
-    The items are ``img_path`` and ``gt_label`` (-1 = not known), and ``box``
-    (left, top, right, bottom) where the data set gives one: cut it out with
-    the transform ``CropFace``. ``identity`` is the person, where the data set
-    names people.
+    Items have ``img_path`` and ``gt_label`` (-1 = unknown), and ``box`` (left,
+    top, right, bottom) if the data set gives one; the transform ``CropFace``
+    crops it. ``identity`` is the person, if the data set names people.
 
-    With ``labeled_per_class`` one data set gives both sides of a
+    With ``labeled_per_class``, one data set provides both parts of a
     semi-supervised experiment: ``subset='labeled'`` is that many random faces
     of each class, ``subset='unlabeled'`` all other faces of the split. The
     choice depends only on ``seed`` and the annotation.
 
     Args:
         ann_file: Annotation file, relative to ``data_root``.
-        data_prefix: ``dict(img_path=...)``, the folder of images.
-        split: The part of the data set to take. ``None`` takes all.
+        data_prefix: ``dict(img_path=...)``, the folder of the images.
+        split: Split to use. ``None`` uses all of them.
         subset: ``'all'``, ``'labeled'`` or ``'unlabeled'``. ``'all'`` and
-            ``'labeled'`` take annotated faces alone.
+            ``'labeled'`` contain annotated faces only.
         labeled_per_class: Labeled faces per class; ``None`` means every
             annotated face is labeled.
-        labeled_ratio: Size of the largest labeled class divided by that of
-            the smallest, at least 1. The sizes fall by the same factor from
-            class to class, from the one with the most annotated faces to the
-            one with the fewest; ``labeled_per_class`` is their mean, to
-            rounding, so that ratios are compared at the same number of
-            labels.
-        seed: Seed of the choice of labeled faces.
-        on_unreadable: ``'raise'``, or ``'skip'``: warn, count, and take the
-            next face of the same class in place of an unreadable image.
+        labeled_ratio: Size of the largest labeled class divided by that of the
+            smallest, at least 1. The sizes fall by the same factor from class
+            to class, from the one with the most annotated faces to the one
+            with the fewest. ``labeled_per_class`` is their mean, up to
+            rounding, so that all ratios have the same number of labels.
+        seed: Seed of the draw of labeled faces.
+        on_unreadable: ``'raise'``, or ``'skip'`` to warn, count, and use the
+            next face of the same class instead of an unreadable image.
 
     Raises:
         FileNotFoundError: The annotation or the folder of images is missing.
-        ValueError: The annotation is faulty; the message names file and line.
+        ValueError: The annotation is invalid; the message names file and line.
     """
 
     METAINFO = dict(classes=ABAW_EXPRESSIONS)
-    #: Folders in which ``dataset:check`` recognizes the data set.
+    #: Folder layouts by which ``dataset:check`` recognizes the data set.
     layouts: Sequence[FolderLayout] = ()
 
     def __init__(
@@ -80,12 +78,12 @@ class BaseFaceDataset(BaseDataset):
         if labeled_ratio < 1 or (labeled_ratio > 1 and not labeled_per_class):
             raise ValueError(
                 f'{type(self).__name__}: labeled_ratio={labeled_ratio} must '
-                'be at least 1 and needs labeled_per_class, the mean'
+                'be at least 1 and needs labeled_per_class, the mean.'
             )
         self.labeled_per_class = labeled_per_class
         self.labeled_ratio = labeled_ratio
         self.seed = seed
-        #: Faults of the annotation that are no error, in a sentence each.
+        #: Problems in the annotation that are not errors, a sentence each.
         self.findings: list[str] = []
         self.on_unreadable = on_unreadable
         # In shared memory, so that the loader's workers count together.
@@ -98,17 +96,17 @@ class BaseFaceDataset(BaseDataset):
         )
 
     def read_faces(self) -> FaceTable:
-        """All faces of the split, labels as indices into the classes."""
+        """Read all faces of the split; labels are class indices."""
         raise NotImplementedError
 
     @property
     def source(self) -> str:
-        """What a message about the annotation names."""
+        """Name of the annotation in messages."""
         return self.ann_file or self.data_prefix['img_path']
 
     @property
     def num_unreadable(self) -> int:
-        """Images skipped as unreadable so far, over all workers."""
+        """Number of unreadable images skipped so far, over all workers."""
         return int(self._num_unreadable)
 
     def load_data_list(self) -> list[dict]:
@@ -135,7 +133,7 @@ class BaseFaceDataset(BaseDataset):
         return items
 
     def _paths(self, images: list[str]) -> list[str]:
-        """Images joined to the folder of images, unless absolute."""
+        """Join the image paths to the folder of images, unless absolute."""
         prefix = self.data_prefix['img_path']
         join = get_file_backend(prefix).join_path
         return [
@@ -144,10 +142,10 @@ class BaseFaceDataset(BaseDataset):
         ]
 
     def choose_rows(self, labels: np.ndarray) -> np.ndarray:
-        """Sorted numbers of the rows in the subset, int64 (N,).
+        """Return the sorted indices of the rows in the subset, int64 (N,).
 
         Raises:
-            ValueError: There is none.
+            ValueError: The subset is empty.
         """
         if self.subset == 'all' or self.labeled_per_class is None:
             rows = np.flatnonzero(labels != IGNORE_LABEL)
@@ -164,7 +162,7 @@ class BaseFaceDataset(BaseDataset):
         return rows
 
     def _choose_labeled(self, labels: np.ndarray) -> np.ndarray:
-        """Rows of each class, :meth:`_labeled_counts` of them."""
+        """Draw the labeled rows, :meth:`_labeled_counts` of each class."""
         counts = self._labeled_counts(labels)
         rng = np.random.default_rng(self.seed)
         chosen = []
@@ -179,17 +177,17 @@ class BaseFaceDataset(BaseDataset):
         return np.sort(np.concatenate(chosen))
 
     def _labeled_counts(self, labels: np.ndarray) -> list[int]:
-        """Labeled faces of each class."""
+        """Return the number of labeled faces of each class."""
         classes = len(self.metainfo['classes'])
         known = np.bincount(labels[labels != IGNORE_LABEL], minlength=classes)
         rank = np.argsort(np.argsort(-known, kind='stable'))
         sizes = self.labeled_ratio ** -(rank / max(classes - 1, 1))
         sizes *= self.labeled_per_class / sizes.mean()
-        least = min(self.labeled_per_class, 1)
-        return np.maximum(sizes.round(), least).astype(int).tolist()
+        minimum = min(self.labeled_per_class, 1)
+        return np.maximum(sizes.round(), minimum).astype(int).tolist()
 
     def check_choice(self, name: str, value, choices: tuple) -> None:
-        """Raise ValueError where an argument is none of the choices."""
+        """Raise a ValueError if an argument is not one of the choices."""
         if value not in choices:
             raise ValueError(
                 f'{type(self).__name__}: {name}={value!r} is none of '
@@ -202,20 +200,20 @@ class BaseFaceDataset(BaseDataset):
         print_log(message, 'current', logging.WARNING)
 
     def get_gt_labels(self) -> np.ndarray:
-        """Class index of every item, (N,), -1 where it is not known."""
+        """Return the class index of every item, (N,), -1 if unknown."""
         return np.array(
             [self.get_data_info(i)['gt_label'] for i in range(len(self))]
         )
 
     def get_cat_ids(self, idx: int) -> list[int]:
-        """Class of one item, as mmengine's ClassBalancedDataset asks."""
+        """Return the class of an item, for mmengine's ClassBalancedDataset."""
         return [self.get_data_info(idx)['gt_label']]
 
     def prepare_data(self, idx: int) -> dict:
-        """Item ``idx`` through the pipeline.
+        """Run item ``idx`` through the pipeline.
 
         Raises:
-            ValueError: The image cannot be read or its box lies outside, and
+            ValueError: The image cannot be read or its box is outside, and
                 ``on_unreadable`` is ``'raise'``, or no image of the class can
                 be read.
         """

@@ -14,13 +14,12 @@ from .face_table import FaceTable
 
 
 class CodedFaceDataset(BaseFaceDataset):
-    """Still faces of a data set that numbers its own classes.
+    """Base of datasets of still faces with their own class codes.
 
-    A subclass names its taxonomy and reads its annotation as shipped; the
-    classes are mapped here. Faces of a class that is dropped are not
-    annotated: they stay among the unlabeled. Images without a face
-    ('no-face') are left out altogether, unless ``label_options`` gives them a
-    class.
+    A subclass names its taxonomy and reads the annotation as shipped; this
+    class maps the codes. Faces of a dropped class count as not annotated, so
+    they remain among the unlabeled ones. Images without a face ('no-face') are
+    left out, unless ``label_options`` gives them a class.
 
     Args:
         label_options: Options of :func:`fer_ssl.labels.label_mapping`, such
@@ -36,7 +35,7 @@ class CodedFaceDataset(BaseFaceDataset):
         super().__init__(**kwargs)
 
     def read_codes(self) -> FaceTable:
-        """All faces of the split, labels as indices into the taxonomy."""
+        """Read all faces of the split; labels are indices of the taxonomy."""
         raise NotImplementedError
 
     def read_faces(self) -> FaceTable:
@@ -74,7 +73,7 @@ class CodedFaceDataset(BaseFaceDataset):
             )
 
     def warn_left_out(self, reason: str, places: list[str]) -> None:
-        """Log how many faces are left out, if any, and the first of them."""
+        """Warn how many faces are left out, if any, and name the first."""
         if places:
             more = ', ...' if len(places) > 3 else ''
             self.warn(

@@ -41,15 +41,15 @@ EXPRESSIONS = (
 class ExpWDataset(CodedFaceDataset):
     """Expression in-the-Wild (ExpW) as shipped, one item per face.
 
-    Layout, photographs with a box of each face, so use ``CropFace``::
+    Layout of photographs with a box of each face, so use ``CropFace``::
 
         <data_root>/label/label.lst
         <data_root>/image/origin/<name>.jpg
 
     An image may show several faces. The table of faces names each of them by
-    image and number: face 2 of ``a.jpg`` is ``a_2.jpg``. A face that stands
-    in the file twice is taken once; repetitions and faces with an empty box
-    are counted in a warning. No split is shipped.
+    image and number: face 2 of ``a.jpg`` is ``a_2.jpg``. A face that is listed
+    twice is used once; a warning counts repetitions and faces with an empty
+    box. The data set has no split.
 
     Args:
         ann_file: The list, relative to ``data_root``.
@@ -57,7 +57,7 @@ class ExpWDataset(CodedFaceDataset):
 
     Raises:
         FileNotFoundError: The list or the folder of images is missing.
-        ValueError: A line is faulty. The message names file and line.
+        ValueError: A line is malformed. The message names file and line.
 
     Example:
         >>> dataset = dict(
@@ -96,16 +96,16 @@ class ExpWDataset(CodedFaceDataset):
     def read_codes(self) -> FaceTable:
         faces, empty, repeated = read_label_list(self.ann_file)
         self.warn_left_out('their box is empty', empty)
-        self.warn_left_out('they stand in an earlier line', repeated)
+        self.warn_left_out('they are listed in an earlier line', repeated)
         return faces
 
 
 def read_label_list(path: str) -> tuple[FaceTable, list[str], list[str]]:
-    """Faces of ``label.lst``, lines with empty box, lines that repeat a face.
+    """Read ``label.lst``; find lines with an empty box or a repeated face.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: A line is faulty. The message names file and line.
+        ValueError: A line is malformed. The message names file and line.
     """
     images, labels, boxes, names = [], [], [], []
     empty, repeated = [], []
@@ -125,7 +125,7 @@ def read_label_list(path: str) -> tuple[FaceTable, list[str], list[str]]:
             float(confidence)
         except ValueError:
             raise ValueError(
-                f'{where}: the confidence {confidence[:40]!r} is no number.'
+                f'{where}: the confidence {confidence[:40]!r} is not a number.'
             ) from None
         check_code(where, code, EXPRESSIONS)
         if (image, number) in seen:

@@ -19,7 +19,7 @@ from .face_table import FaceTable
 
 
 def _parts(folder: str) -> dict[str, dict]:
-    """Arguments for each CSV file, written by hand or by ``build_split``."""
+    """Return the arguments for each CSV file, also of ``build_split``."""
     root, prefix, classes = folder, 'images', {}
     if not osp.isdir(osp.join(folder, prefix)):
         prefix = ''
@@ -43,34 +43,34 @@ def _parts(folder: str) -> dict[str, dict]:
 
 @DATASETS.register_module()
 class FaceDataset(BaseFaceDataset):
-    """Still faces from a CSV file ``image,expression[,identity,split,...]``.
+    """Dataset of a CSV file ``image,expression[,identity,split,...]``.
 
     ``image`` is relative to ``data_prefix['img_path']``. ``expression`` is a
-    class name, or empty where the face is not annotated. The columns
-    ``left,top,right,bottom``, all or none, are the box of the face in its
-    image, in pixels, the last two exclusive. For the items and the other
-    arguments see :class:`BaseFaceDataset`.
+    class name, or empty if the face is not annotated. The optional columns
+    ``left,top,right,bottom`` are the box of the face in pixels, the last two
+    exclusive. For the items and the other arguments, see
+    :class:`BaseFaceDataset`.
 
-    A face (an image, with its box where there is one) that is listed with two
-    classes is an error, in whatever splits. One that is listed again with the
-    same class or without one counts twice, with a warning; so does a person
-    or an image in two splits.
+    A face (an image, with its box if there is one) that is listed with two
+    classes is an error, whatever the splits. A face that is listed again with
+    the same class or without one counts twice, with a warning. There is also a
+    warning about a person or an image in two splits.
 
     Args:
         ann_file: CSV file, relative to ``data_root``.
         metainfo: ``dict(classes=...)``. Defaults to the eight of ABAW.
         split: Keep the rows with this value in column ``split``. ``None``
-            keeps all.
-        ignore_classes: Names that may stand in the file but are no class
-            here. Such faces are never labeled; they stay among the unlabeled.
-        truth_column: Column with the class of unlabeled faces, used for
-            logging the accuracy of pseudo-labels and nothing else. Defaults
-            to ``expression``.
+            keeps all rows.
+        ignore_classes: Names in the file that are not classes here. Such faces
+            are never labeled; they remain among the unlabeled ones.
+        truth_column: Column with the true class of unlabeled faces, used only
+            to log the accuracy of pseudo-labels. Defaults to ``expression``.
 
     Raises:
         FileNotFoundError: The CSV file is missing.
         ValueError: A column is missing or given twice, a class name is
-            unknown, or a face has two; the message names file and line.
+            unknown, or a face has two classes; the message names file and
+            line.
     """
 
     layouts = (
@@ -143,7 +143,7 @@ class FaceDataset(BaseFaceDataset):
                     raise ValueError(
                         f'{where}: unknown class {name!r}. Classes are '
                         f'{", ".join(self.metainfo["classes"])}; other '
-                        'names must stand in `ignore_classes`.'
+                        'names must be in `ignore_classes`.'
                     )
             if has_boxes:
                 boxes.append(tuple(whole_numbers(where, box)))
@@ -162,10 +162,10 @@ class FaceDataset(BaseFaceDataset):
         )
 
     def _needed_columns(self, header: list[str]) -> tuple[list[str], bool]:
-        """Columns with a label and with a truth, and whether there are boxes.
+        """Return the columns of label and truth, and whether there are boxes.
 
         Raises:
-            ValueError: The header lacks a column.
+            ValueError: A column is missing from the header.
         """
         columns = ['expression']
         if self.subset == 'unlabeled':

@@ -8,22 +8,22 @@ import numpy as np
 
 @dataclass
 class FaceTable:
-    """Still faces as columns, one row per face.
+    """Table of still faces, one row per face.
 
-    Several rows may name the same image, with a box each.
+    Several rows may name the same image, each with its own box.
 
     Attributes:
-        images: N paths, absolute (or with a ``prefix://``), or relative to
-            the folder of images.
-        labels: Class of every face, int64 (N,), -1 where not annotated.
-        truths: Class of every face that is known though not to be learned
-            from, int64 (N,), -1 where unknown. ``None``: the labels.
-        boxes: Face in the image, int64 (N, 4): left, top, right, bottom, the
-            last two exclusive. May reach beyond the image. ``None``: the
-            image is the face.
-        identities: The person (or the video) of every face.
-        names: A name of its own for every face, for files to be made of it.
-            ``None``: the images are different ones and name it.
+        images: N paths, absolute (or with a ``prefix://``), or relative to the
+            folder of the images.
+        labels: Class of every face, int64 (N,), -1 if not annotated.
+        truths: True class of every face, also where it must not be used for
+            training, int64 (N,), -1 if unknown. ``None``: the labels.
+        boxes: Box of the face in the image, int64 (N, 4): left, top, right,
+            bottom, the last two exclusive. It may extend beyond the image.
+            ``None``: the image is the face.
+        identities: Person (or video) of every face.
+        names: Unique name of every face, for files made from it. ``None``: the
+            images are unique and serve as names.
     """
 
     images: list[str]
@@ -46,13 +46,15 @@ class FaceTable:
             if getattr(self, field.name) is not None
         }
         if len(set(lengths.values())) > 1:
-            raise ValueError(f'FaceTable: columns differ in length: {lengths}')
+            raise ValueError(
+                f'FaceTable: columns differ in length: {lengths}.'
+            )
 
     def __len__(self) -> int:
         return len(self.images)
 
     def select(self, rows: Sequence[int] | np.ndarray) -> FaceTable:
-        """Table of these rows: numbers, or a mask bool (N,)."""
+        """Select rows by indices or by a mask, bool (N,)."""
         rows = np.asarray(rows)
         if rows.dtype == bool:
             rows = np.flatnonzero(rows)

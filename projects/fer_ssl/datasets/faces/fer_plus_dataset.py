@@ -30,7 +30,8 @@ VOTES_HEADER = (
     'unknown',
     'NF',
 )
-#: In the order of the columns of votes, 'unknown' and 'NF' there.
+#: Class names in the order of the vote columns; the last two are 'unknown'
+#: and 'NF' there.
 ANSWERS = (
     'neutral',
     'happiness',
@@ -43,7 +44,7 @@ ANSWERS = (
     'uncertain',
     'no-face',
 )
-#: Value of column Usage and folder of images, by split.
+#: Value of column Usage and folder of the images, by split.
 SPLITS = {
     'train': ('Training', 'FER2013Train'),
     'val': ('PublicTest', 'FER2013Valid'),
@@ -55,9 +56,9 @@ _IMAGES = 'data/FER2013Train/*.png'
 
 
 def _parts(folder: str) -> dict[str, dict]:
-    """Arguments for each split, with the images as files or as text."""
+    """Return the arguments for each split, with images as files or as text."""
     arguments = {}
-    # The owners' repository has these folders, but without the images.
+    # The authors' repository has these folders, but without the images.
     images = glob.iglob(os.path.join(glob.escape(folder), _IMAGES))
     if next(images, None) is None:
         arguments['pixels'] = 'fer2013.csv'
@@ -66,7 +67,7 @@ def _parts(folder: str) -> dict[str, dict]:
 
 @DATASETS.register_module()
 class FERPlusDataset(CodedFaceDataset):
-    """FERPlus: the faces of FER2013 with the votes of ten people each.
+    """FERPlus: the faces of FER2013, each with the votes of ten people.
 
     Layout, with the images as files or as text::
 
@@ -74,16 +75,16 @@ class FERPlusDataset(CodedFaceDataset):
         <data_root>/data/{FER2013Train,FER2013Valid,FER2013Test}/fer0000000.png
         <data_root>/fer2013.csv      instead of data/, with pixels='...'
 
-    How votes become a label. As in the code of the authors, an answer that
-    one person alone gave is struck out first. Then:
+    Votes become a label as follows. As in the code of the authors, answers
+    given by only one person are dropped first. Then one of two rules applies:
 
-    - ``'majority'``: the answer with more than half of the remaining votes.
-      The rule of the same name of the authors.
+    - ``'majority'``: the answer with more than half of the remaining votes, as
+      in the authors' rule of the same name.
     - ``'plurality'``: the answer with the most votes.
 
-    Where no answer is, or several are alike, the face is not annotated. Where
+    If no answer remains, or several are tied, the face is not annotated. If
     'NF' (no face) wins, or the row names no image, the image is left out.
-    'unknown' is our 'uncertain'.
+    'unknown' corresponds to 'uncertain' in this package.
 
     The owners' file names four images twice. With folders of images, the last
     of its rows counts, because the owners' script writes the images row by
@@ -98,16 +99,15 @@ class FERPlusDataset(CodedFaceDataset):
             owners name as the labels of FERPlus. ``'label'`` reads them from
             ``label.csv`` in the folder of the images of each split, which the
             owners' training code reads; for 1,601 images it has other votes.
-        pixels: ``fer2013.csv``, relative to ``data_root``: take the images
-            from its column of pixels. Its rows correspond to those of
-            ``ann_file`` one by one; the number in the name of an image is not
-            that of its row.
+        pixels: ``fer2013.csv``, relative to ``data_root``, to read the images
+            from its column of pixels. Its rows are in the order of
+            ``ann_file``; the number in an image name is not the row number.
         **kwargs: See :class:`CodedFaceDataset`.
 
     Raises:
         FileNotFoundError: A file or folder is missing.
-        ValueError: A line is faulty, or the two files do not belong together.
-            The message names file and line.
+        ValueError: A line is malformed, or the two files do not match. The
+            message names file and line.
 
     Example:
         >>> dataset = dict(
@@ -211,14 +211,14 @@ class FERPlusDataset(CodedFaceDataset):
 
 
 def read_votes(path: str) -> tuple[list[str], list[str], np.ndarray]:
-    """Usage, image ('' in some rows) and votes of every row.
+    """Read usage, image ('' in some rows) and votes of every row.
 
     Returns:
-        N usages, N names of images, votes int64 (N, 10).
+        N usages, N image names, and votes, int64 (N, 10).
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: A line is faulty. The message names file and line.
+        ValueError: A line is malformed. The message names file and line.
     """
     usages, images, votes = [], [], []
     rows = csv_rows(path)
@@ -255,7 +255,7 @@ def read_label_file(path: str) -> tuple[list[str], np.ndarray]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: A line is faulty. The message names file and line.
+        ValueError: A line is malformed. The message names file and line.
     """
     images, votes = [], []
     for line, row in csv_rows(path):
@@ -274,7 +274,7 @@ def read_label_file(path: str) -> tuple[list[str], np.ndarray]:
 def _vote_counts(where: str, fields: list[str]) -> list[int]:
     numbers = whole_numbers(where, fields)
     if min(numbers) < 0:
-        raise ValueError(f'{where}: a number of votes is below 0.')
+        raise ValueError(f'{where}: a number of votes is negative.')
     return numbers
 
 
@@ -295,7 +295,7 @@ def _different_names(images: list[str]) -> list[str]:
 
 
 def count_votes(votes: np.ndarray, voting: str) -> np.ndarray:
-    """Winning answer of every row, -1 where there is none.
+    """Return the winning answer of every row, -1 if there is none.
 
     Args:
         votes: int (N, C).
@@ -309,26 +309,25 @@ def count_votes(votes: np.ndarray, voting: str) -> np.ndarray:
     if voting == 'majority':
         won = 2 * most > votes.sum(axis=1)
     else:
-        alike = (votes == most[:, None]).sum(axis=1)
-        won = (most > 0) & (alike == 1)
+        tied = (votes == most[:, None]).sum(axis=1)
+        won = (most > 0) & (tied == 1)
     return np.where(won, votes.argmax(axis=1), IGNORE_LABEL)
 
 
 def read_pixel_paths(
     path: str, usages: list[str], votes_file: str
 ) -> list[str]:
-    """Paths of the images that ``fer2013.csv`` holds as text, row by row.
+    """Return the addresses of the images in ``fer2013.csv``, row by row.
 
     Args:
         path: The file, header ``emotion,pixels,Usage`` in any order.
-        usages: What its column Usage must hold.
-        votes_file: Where the usages come from, for the message.
+        usages: Expected values of its column Usage.
+        votes_file: File that the usages come from, for the message.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: A line is faulty, or the number of rows or a usage is
-            another one than in the file of votes. The message names file and
-            line.
+        ValueError: A line is malformed, or the number of rows or a usage
+            differs from the file of votes. The message names file and line.
     """
     same = 'The two files must hold the same images in the same order.'
     paths = []
@@ -350,7 +349,7 @@ def read_pixel_paths(
 
 
 def _pixel_rows(path: str) -> Iterator[tuple[int, str, int, int]]:
-    """Line, usage, first byte and length of the pixels of every row."""
+    """Yield line, usage, first byte and length of the pixels of every row."""
     try:
         file = open(path, 'rb')
     except FileNotFoundError:
@@ -392,7 +391,7 @@ def _shown(line: bytes) -> str:
 
 
 def _is_image(text: bytes) -> bool:
-    """Whether a text is as many numbers as an image has pixels."""
+    """Return whether a text has as many numbers as an image has pixels."""
     # Faster than a regular expression, for the 300 MB of the whole file.
     return (
         not text.translate(None, b'0123456789 ')

@@ -52,30 +52,31 @@ _SPLIT_FOLDERS = (
 
 @DATASETS.register_module()
 class ImageFolderDataset(CodedFaceDataset):
-    """Faces in one folder per class.
+    """Dataset of faces in one folder per class.
 
-    Layout, where a folder of a class may have folders below it::
+    Layout; the folder of a class may have subfolders::
 
         <data_root>/[<split>/]<class>/.../<name>.jpg
 
-    A folder is named as the class, in any of the spellings of
-    :func:`fer_ssl.labels.canonical_name`, or as its number in a taxonomy.
-    Links to folders are followed. Hidden files and what operating systems
-    leave behind are left out; other files that are not images are counted in
-    a warning.
+    A folder has the name of the class, in any spelling that
+    :func:`fer_ssl.labels.canonical_name` accepts, or its code in a taxonomy.
+    Links to folders are followed. Hidden entries and what operating systems
+    leave behind are ignored; other files that are not images are counted in a
+    warning.
 
     Args:
-        split: Folder above those of the classes, such as ``'train'``.
-        taxonomy: Key of :data:`fer_ssl.labels.TAXONOMIES` that folders named
-            by a number are numbered in. The copies of AffectNet with folders
-            0 to 7 mostly are ``'affectnet_alphabetical'``; look at some.
-        folders: Class of a folder where its name does not tell:
-            ``dict(joy='happiness', misc='drop')``. ``'drop'``: not annotated.
+        split: Folder above the class folders, such as ``'train'``.
+        taxonomy: Key of :data:`fer_ssl.labels.TAXONOMIES` that defines the
+            codes of numbered folders. Most copies of AffectNet with folders 0
+            to 7 are ``'affectnet_alphabetical'``; look at some images.
+        folders: Class of folders with another name, such as
+            ``dict(joy='happiness', misc='drop')``; ``'drop'`` means not
+            annotated.
         **kwargs: See :class:`CodedFaceDataset`.
 
     Raises:
         FileNotFoundError: There is no such folder.
-        ValueError: It is not known what class a folder holds.
+        ValueError: The class of a folder is unknown.
 
     Example:
         >>> dataset = dict(
@@ -142,7 +143,7 @@ class ImageFolderDataset(CodedFaceDataset):
         return FaceTable(images, labels)
 
     def _class_of(self, folder: str, path: str) -> str:
-        """Class of a folder in our spelling, or 'drop'."""
+        """Return the canonical class name of a folder, or 'drop'."""
         if folder in self.folders:
             return self.folders[folder]
         if self.numbered_in is not None:
@@ -160,7 +161,7 @@ class ImageFolderDataset(CodedFaceDataset):
                 f'split={folder!r}, or data_root to this folder.'
             )
         raise ValueError(
-            f'{path}: it is not known what class this folder holds. Say so '
+            f'{path}: the class of this folder is unknown. Set it '
             f"with folders=dict({folder}='...'), or with taxonomy=... where "
             'folders are numbered.'
         )

@@ -11,7 +11,7 @@ from .coded_face_dataset import CodedFaceDataset
 from .face_table import FaceTable
 
 SPLITS = ('train', 'test')
-#: In the order of their codes, which count from 1.
+#: Class names in the order of their codes, which count from 1.
 EXPRESSIONS = (
     'surprise',
     'fear',
@@ -26,7 +26,7 @@ FIRST_CODE = 1
 
 @DATASETS.register_module()
 class RAFDBDataset(CodedFaceDataset):
-    """RAF-DB, the seven basic expressions, aligned faces, as shipped.
+    """RAF-DB as shipped: aligned faces with seven basic expressions.
 
     Layout::
 
@@ -40,7 +40,7 @@ class RAFDBDataset(CodedFaceDataset):
 
     Raises:
         FileNotFoundError: The list or the folder of images is missing.
-        ValueError: A line is faulty. The message names file and line.
+        ValueError: A line is malformed. The message names file and line.
 
     Example:
         >>> dataset = dict(
@@ -80,11 +80,11 @@ class RAFDBDataset(CodedFaceDataset):
 
 
 def read_partition_list(path: str, split: str | None = None) -> FaceTable:
-    """Faces of the list ``train_00001.jpg 5``, one per line.
+    """Read a list of faces with lines such as ``train_00001.jpg 5``.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: A line is faulty. The message names file and line.
+        ValueError: A line is malformed. The message names file and line.
     """
     images, labels = [], []
     line_of = {}
@@ -99,7 +99,7 @@ def read_partition_list(path: str, split: str | None = None) -> FaceTable:
         check_code(where, code, EXPRESSIONS, first=FIRST_CODE)
         if line_of.setdefault(image, line) != line:
             raise ValueError(
-                f'{where}: {image} stands in line {line_of[image]} already.'
+                f'{where}: {image} is already in line {line_of[image]}.'
             )
         of = image.partition('_')[0]
         if of not in SPLITS:

@@ -15,28 +15,28 @@ from .face_table import FaceTable
 
 @DATASETS.register_module()
 class RecordIODataset(BaseFaceDataset):
-    """Unlabeled faces in RecordIO: ``train.rec`` and ``train.idx``.
+    """Dataset of unlabeled faces in ``train.rec`` and ``train.idx``.
 
-    The form of InsightFace, in which MS1MV2 comes (112 x 112 pixels, aligned);
-    MXNet is not needed. Items are ``img_path``, an address that
-    ``LoadImageFromFile`` understands, and ``gt_label`` -1.
+    It reads InsightFace's RecordIO format, in which MS1MV2 is shipped (112 x
+    112 pixels, aligned), without MXNet. Items have ``img_path``, an address
+    that ``LoadImageFromFile`` understands, and ``gt_label`` -1.
 
-    The items are two numbers each, so that millions of faces cost neither
+    An item is stored as two numbers, so millions of faces cost neither
     start-up time nor memory in the workers.
 
     Args:
         ann_file: The ``.rec`` file, relative to ``data_root``.
-        fraction: Share of the images to take, at random but evenly: one out
-            of every ``1 / fraction`` neighbors. As the images of a person
-            are neighbors, every person keeps this share. A third in paper A,
+        fraction: Fraction of the images to use, drawn evenly: one out of every
+            ``1 / fraction`` neighbors. Since the images of a person are
+            neighbors, every person keeps this fraction. A third in paper A,
             section 4.1.
-        seed: Seed of this choice.
-        on_unreadable: ``'raise'``, or ``'skip'``: warn, count, and take the
-            next face in place of a damaged one.
+        seed: Seed of this draw.
+        on_unreadable: ``'raise'``, or ``'skip'`` to warn, count, and use the
+            next face instead of a damaged one.
 
     Raises:
         FileNotFoundError: One of the two files is missing.
-        ValueError: They are damaged or do not belong together.
+        ValueError: The files are damaged or do not match.
 
     Example:
         >>> dataset = dict(
@@ -71,7 +71,7 @@ class RecordIODataset(BaseFaceDataset):
                 'most 1.'
             )
         self.check_choice('split', kwargs.get('split'), (None,))
-        # The labels in the file are numbers of people.
+        # The labels in the file identify people, not expressions.
         self.check_choice('subset', subset, ('unlabeled',))
         self.fraction = fraction
         super().__init__(
@@ -83,8 +83,8 @@ class RecordIODataset(BaseFaceDataset):
         )
 
     def load_data_list(self) -> np.ndarray:
-        """(key, byte) of every chosen image, int64 (N, 2)."""
-        # The addresses must hold wherever they are read.
+        """Return (key, byte) of every chosen image, int64 (N, 2)."""
+        # Absolute, so that the addresses are valid in any working directory.
         self.ann_file = osp.abspath(self.ann_file)
         file = RecordIOFile(self.ann_file)
         keys = file.image_keys()
@@ -93,7 +93,7 @@ class RecordIODataset(BaseFaceDataset):
         return np.stack([file.keys[places], file.offsets[places]], axis=1)
 
     def read_faces(self) -> FaceTable:
-        """All chosen faces, for tools: an address as text for each."""
+        """Read all chosen faces, for tools, with their addresses as text."""
         rows = self.load_data_list().tolist()
         addresses = [record_io_address(self.ann_file, *row) for row in rows]
         return FaceTable(addresses, np.full(len(rows), IGNORE_LABEL))
@@ -107,20 +107,20 @@ class RecordIODataset(BaseFaceDataset):
         )
 
     def get_gt_labels(self) -> np.ndarray:
-        """Class index of every item, (N,): not known, -1."""
+        """Return -1 for every item, (N,): the classes are unknown."""
         return np.full(len(self), IGNORE_LABEL)
 
 
 def choose_evenly(count: int, fraction: float, seed: int) -> np.ndarray:
-    """Random numbers out of ``range(count)``, one out of each equal stretch.
+    """Draw indices from ``range(count)``, one from each of equal intervals.
 
     Returns:
-        ``round(fraction * count)`` numbers, at least one, ascending, int64.
+        ``round(fraction * count)`` indices, at least one, ascending, int64.
     """
     chosen = max(round(fraction * count), 1)
     bounds = np.arange(chosen + 1, dtype=np.int64) * count // chosen
     rng = np.random.default_rng(seed)
     numbers = rng.integers(bounds[:-1], bounds[1:])
-    # Some stretches are one longer: where they lie is random, too, so that
-    # every number has the same chance.
+    # Some intervals are longer by one; their positions are random, too, so
+    # that every index has the same probability.
     return np.sort((numbers + rng.integers(count)) % count)

@@ -20,23 +20,23 @@ from .face_table import FaceTable
 
 
 def _parts(folder: str) -> dict[str, dict]:
-    """Arguments with the classes that the manifest names."""
+    """Return the arguments with the classes that the manifest names."""
     return dict(all=class_arguments(read_manifest(f'{folder}/{MANIFEST}')))
 
 
 @DATASETS.register_module()
 class TarShardDataset(BaseFaceDataset):
-    """Faces in tar shards, written by ``tools/dataset/make_shards.py``.
+    """Dataset of tar shards that ``tools/dataset/make_shards.py`` wrote.
 
-    Items are ``img_path``, an address that ``LoadImageFromFile`` understands,
-    ``gt_label`` and, where the shards have boxes, ``box``. Every image can be
-    read alone, so that the samplers of this package work as with files.
+    Items have ``img_path``, an address that ``LoadImageFromFile`` understands,
+    ``gt_label`` and, if the shards have boxes, ``box``. Every image can be
+    read on its own, so the samplers of this package work as with files.
 
     Args:
         ann_file: The manifest, relative to ``data_root``.
         metainfo: ``dict(classes=...)``. Labels are matched by name.
-        ignore_classes: Names in the shards that are no class here. Such faces
-            are never labeled; they stay among the unlabeled.
+        ignore_classes: Names in the shards that are not classes here. Such
+            faces are never labeled; they remain among the unlabeled ones.
         **kwargs: See :class:`BaseFaceDataset`. There is no ``split``.
 
     Raises:
@@ -68,12 +68,12 @@ class TarShardDataset(BaseFaceDataset):
         )
 
     def read_index(self) -> None:
-        """Read what the shards hold.
+        """Read the indices of all shards.
 
-        Sets the rows of all images, the number of the shard of each, the
-        files, and whether there are boxes.
+        Sets the rows of all images, the shard of each, the files, and whether
+        there are boxes.
         """
-        # The addresses must hold wherever they are read.
+        # Absolute, so that the addresses are valid in any working directory.
         self.ann_file = osp.abspath(self.ann_file)
         manifest = ShardsManifest.read(self.ann_file)
         folder = osp.dirname(self.ann_file)
@@ -94,7 +94,7 @@ class TarShardDataset(BaseFaceDataset):
             self._index[column] = translation[self._index[column]]
 
     def _translation(self, names: list[str], column: str) -> np.ndarray:
-        """Labels here of the labels in the shards; the last one is for -1."""
+        """Map labels in the shards to labels here; the last entry is -1."""
         classes = list(self.metainfo['classes'])
         present = np.unique(self._index[column]).tolist()
         if not present:
@@ -109,7 +109,7 @@ class TarShardDataset(BaseFaceDataset):
         if unknown:
             raise ValueError(
                 f'{self.ann_file}: unknown class {", ".join(sorted(unknown))}.'
-                f' Classes are {", ".join(classes)}; other names must stand '
+                f' Classes are {", ".join(classes)}; list other names '
                 'in `ignore_classes`.'
             )
         return np.array(
@@ -118,7 +118,7 @@ class TarShardDataset(BaseFaceDataset):
         )
 
     def read_faces(self) -> FaceTable:
-        """All faces, for tools: an address as text for each."""
+        """Read all faces, for tools, with their addresses as text."""
         self.read_index()
         return FaceTable(
             [self._address(row) for row in range(len(self._index))],
@@ -128,7 +128,7 @@ class TarShardDataset(BaseFaceDataset):
         )
 
     def load_data_list(self) -> np.ndarray:
-        """Rows of the index that are in the subset, int64 (N,)."""
+        """Return the rows of the index that are in the subset, int64 (N,)."""
         self.read_index()
         return self.choose_rows(self._index['label'])
 
@@ -150,6 +150,6 @@ class TarShardDataset(BaseFaceDataset):
         return info
 
     def get_gt_labels(self) -> np.ndarray:
-        """Class index of every item, (N,), -1 where it is not known."""
+        """Return the class index of every item, (N,), -1 if unknown."""
         column = 'truth' if self.subset == 'unlabeled' else 'label'
         return self._index[column][np.asarray(self.data_list)]

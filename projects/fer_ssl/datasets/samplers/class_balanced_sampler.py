@@ -7,7 +7,7 @@ from .resumable_sampler import ResumableSampler
 
 
 def _labels_of(dataset) -> np.ndarray:
-    """Class indices (N,) of a dataset or of mmengine's ConcatDataset."""
+    """Return the class indices (N,) of a dataset or a ConcatDataset."""
     if hasattr(dataset, 'get_gt_labels'):
         return np.asarray(dataset.get_gt_labels())
     if hasattr(dataset, 'datasets'):
@@ -21,13 +21,14 @@ def _labels_of(dataset) -> np.ndarray:
 
 @DATA_SAMPLERS.register_module()
 class ClassBalancedSampler(ResumableSampler):
-    """Same number of samples of every class: Smp() of paper A, section 3.2.1.
+    """Draw every class equally often: Smp() of paper A, section 3.2.1.
 
     Position ``p`` of the stream belongs to class ``p mod C``, so any run of
-    consecutive positions (a rank's batch, or the batch of all ranks) holds
-    every class equally often, up to one where the batch size is no multiple
-    of ``C``; the classes that get the odd sample rotate from batch to batch.
-    Within a class the samples come in random order, each once per pass.
+    consecutive positions (a rank's batch, or the batch of all ranks) contains
+    every class equally often, or with a difference of one if the batch size is
+    not a multiple of ``C``; the classes with the extra sample rotate from
+    batch to batch. Within a class, the samples come in random order, each once
+    per pass.
 
     Raises:
         ValueError: A class of ``dataset.metainfo['classes']`` has no sample.

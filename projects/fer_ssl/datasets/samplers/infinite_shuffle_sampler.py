@@ -8,11 +8,11 @@ from .resumable_sampler import ResumableSampler
 
 @DATA_SAMPLERS.register_module()
 class InfiniteShuffleSampler(ResumableSampler):
-    """Endless passes over the dataset, each in another random order.
+    """Draw endless passes over the dataset, each in another random order.
 
     Every sample is drawn exactly once per pass. Unlike mmengine's
-    ``InfiniteSampler`` it can start at any iteration without replaying the
-    draws before it; the cost of starting is one permutation.
+    ``InfiniteSampler``, it can start at any iteration without replaying
+    earlier draws; starting costs one permutation.
     """
 
     _drawn: tuple[int, int] | None = None

@@ -12,19 +12,19 @@ from .seeded_draws import SeededDraws
 class ResumableSampler(Sampler):
     """Endless sampler whose draw at any position is a function of the seed.
 
-    Because nothing is carried from draw to draw, resuming at iteration ``t``
-    costs the same for every ``t``: set :attr:`start` to ``t`` before the
-    loader is iterated. One iteration of all ranks together takes
-    ``world_size * batch_size`` consecutive positions, and every rank a
-    contiguous share of them. A run on several ranks therefore sees, step by
-    step, the batches that one rank would see with the whole batch.
+    Because draws do not depend on earlier ones, resuming at iteration ``t``
+    costs the same for every ``t``: set :attr:`start` to ``t`` before iterating
+    over the loader. One iteration of all ranks together takes ``world_size *
+    batch_size`` consecutive positions, and each rank a contiguous part of
+    them. In every step, several ranks therefore see the same batch that one
+    rank would see with the whole batch size.
 
     Args:
         dataset: Sized dataset.
         seed: Seed of the draws, the same on all ranks. ``None`` draws one and
-            shares it.
-        batch_size: Samples per rank and iteration. Only several ranks need
-            it; :class:`ResumableTrainLoop` sets it from its loader.
+            broadcasts it.
+        batch_size: Samples per rank and iteration. It is needed with several
+            ranks only; :class:`ResumableTrainLoop` sets it from its loader.
     """
 
     def __init__(
@@ -37,11 +37,11 @@ class ResumableSampler(Sampler):
         self.start = 0
 
     def index_at(self, position: int) -> int:
-        """Dataset index of the draw at ``position`` of the common stream."""
+        """Return the dataset index at ``position`` of the common stream."""
         raise NotImplementedError
 
     def indices_at(self, step: int) -> list[int]:
-        """Dataset indices of this rank's batch of one iteration, in order."""
+        """Return the dataset indices of this rank's batch of an iteration."""
         return [self.index_at(x) for x in self._positions(step)]
 
     def _positions(self, step: int) -> range:
@@ -64,5 +64,5 @@ class ResumableSampler(Sampler):
                 yield (index, self.seed, position) if seeded else index
 
     def __len__(self) -> int:
-        """Size of the dataset (the stream itself is endless)."""
+        """Return the size of the dataset (the stream itself is endless)."""
         return len(self.dataset)

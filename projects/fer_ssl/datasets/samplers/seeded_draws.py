@@ -12,16 +12,17 @@ from ...utils.seeds import mixed_seed
 
 @DATASETS.register_module()
 class SeededDraws(Dataset):
-    """A dataset whose random augmentation depends on the draw alone.
+    """Wrapper that makes random augmentations depend on the draw only.
 
     A draw is ``(index, seed, position)`` of a :class:`ResumableSampler`. The
-    global generators of Python, NumPy and PyTorch are seeded with it, so the
-    sample is the same whether the run was resumed or not, in which worker
-    process it is made and on how many ranks the run is.
+    global generators of Python, NumPy and PyTorch are seeded with it, so a
+    sample does not depend on whether the run was resumed, on the worker
+    process or on the number of ranks.
 
     Args:
-        dataset: Config of a dataset; its attributes are reachable from here.
-        stream: Tells the datasets of one run apart.
+        dataset: Config of a dataset; its attributes are also attributes of the
+            wrapper.
+        stream: Number that distinguishes the datasets of a run.
     """
 
     def __init__(self, dataset: dict, stream: int = 0) -> None:

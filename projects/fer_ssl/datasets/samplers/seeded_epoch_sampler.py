@@ -10,17 +10,17 @@ from torch.utils.data import Sampler
 
 @DATA_SAMPLERS.register_module()
 class SeededEpochSampler(Sampler):
-    """Draws of another sampler, each with what its random numbers depend on.
+    """Add the seed of the random numbers to the draws of another sampler.
 
     A draw is ``(index, seed, position)``, for :class:`SeededDraws`; positions
-    count over all epochs and ranks. Set :attr:`start` to begin the next epoch
-    after so many samples.
+    count over all epochs and ranks. :attr:`start` is the number of samples to
+    skip in the next epoch.
 
     Args:
         dataset: Sized dataset.
-        sampler: Config of a sampler that ends, such as ``DefaultSampler``.
+        sampler: Config of a finite sampler, such as ``DefaultSampler``.
         seed: Seed of the draws, the same on all ranks. ``None`` draws one and
-            shares it.
+            broadcasts it.
     """
 
     def __init__(
@@ -35,11 +35,11 @@ class SeededEpochSampler(Sampler):
         self.start = 0
 
     def set_seed(self, seed: int) -> None:
-        """Change the seed, as a resumed run does."""
+        """Set the seed, as a resumed run does."""
         self.seed = self.sampler.seed = seed
 
     def set_epoch(self, epoch: int) -> None:
-        """Change to another order, that of the epoch."""
+        """Change to the order of an epoch."""
         self.epoch = epoch
         if hasattr(self.sampler, 'set_epoch'):
             self.sampler.set_epoch(epoch)
@@ -51,5 +51,5 @@ class SeededEpochSampler(Sampler):
             yield index, self.seed, position
 
     def __len__(self) -> int:
-        """Samples of an epoch on this rank."""
+        """Return the number of samples of an epoch on this rank."""
         return len(self.sampler)

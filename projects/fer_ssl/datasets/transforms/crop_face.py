@@ -5,26 +5,27 @@ from mmengine.registry import TRANSFORMS
 
 
 class FaceOutsideImageError(ValueError):
-    """The box of a face has nothing in common with its image."""
+    """Raised if the box of a face does not overlap its image."""
 
 
 @TRANSFORMS.register_module()
 class CropFace(BaseTransform):
-    """Cut the face out of the image, for data sets that give boxes.
+    """Crop the face from the image, for data sets that give boxes.
 
     Needs ``img`` (H, W[, C]) and ``box`` (left, top, right, bottom; the last
     two exclusive). Changes ``img``, ``img_shape`` and ``ori_shape``, and
-    takes ``box`` away. What reaches beyond the image is cut off first.
+    removes ``box``, which is first clipped to the image.
 
     Args:
-        margin: Added to each side of the box, as a share of its width (left
-            and right) or height (top and bottom). Negative makes it smaller.
-        required: Whether a sample without a box is an error. Otherwise it is
-            taken whole.
+        margin: Added to each side of the box, as a fraction of its width (left
+            and right) or height (top and bottom). A negative margin shrinks
+            it.
+        required: Whether a sample without a box is an error. Otherwise the
+            whole image is kept.
 
     Raises:
         KeyError: The sample has no box, and it is required.
-        FaceOutsideImageError: Nothing of the box lies in the image.
+        FaceOutsideImageError: The box does not overlap the image.
 
     Example:
         >>> pipeline = [

@@ -14,17 +14,17 @@ from .pixel_operations import (
 
 @TRANSFORMS.register_module()
 class FastColorJitter(BaseTransform):
-    """Brightness, contrast and saturation at random, in random order.
+    """Change brightness, contrast and saturation, in random order.
 
-    ``ColorJitter`` of mmpretrain without hue, up to rounding, without its
-    conversions to PIL and back.
+    It equals mmpretrain's ``ColorJitter`` without hue, up to rounding, but
+    does not convert to PIL and back.
 
     Changes ``img``, BGR uint8 (H, W, 3).
 
     Args:
         brightness: The factor is uniform in ``[1 - x, 1 + x]``.
-        contrast: As brightness.
-        saturation: As brightness.
+        contrast: Likewise.
+        saturation: Likewise.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class FastColorJitter(BaseTransform):
 
     @cache_randomness
     def random_steps(self) -> list[tuple[int, float]]:
-        """Step and factor, in the order in which they are done."""
+        """Draw the steps and their factors, in the order to apply them."""
         factors = [1 + x * np.random.uniform(-1, 1) for x in self.ranges]
         order = np.random.permutation(len(factors)).tolist()
         return [(i, factors[i]) for i in order if self.ranges[i]]

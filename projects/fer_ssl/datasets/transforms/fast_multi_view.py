@@ -6,15 +6,15 @@ from mmengine.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class FastMultiView(BaseTransform):
-    """``MultiView`` of mmpretrain, which copies the image and nothing else.
+    """mmpretrain's ``MultiView``, but copying only the image for each view.
 
-    The image is read and decoded once, before. Its views go into ``img``, a
-    list. The other entries of a sample are shared by the views: a transform
-    may replace them, but not change them in place.
+    The image is read and decoded once, before this transform. ``img`` becomes
+    a list of views. The views share the other entries of a sample: a transform
+    may replace them, but must not change them in place.
 
     Args:
-        transforms: Pipeline of each kind of view.
-        num_views: Views of each kind.
+        transforms: Pipeline of each type of view.
+        num_views: Number of views of each type.
     """
 
     def __init__(

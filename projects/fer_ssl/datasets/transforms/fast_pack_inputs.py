@@ -10,10 +10,10 @@ from .pixel_operations import to_planes
 
 @TRANSFORMS.register_module()
 class FastPackInputs(BaseTransform):
-    """``PackInputs`` of mmpretrain with a faster change to (C, H, W).
+    """mmpretrain's ``PackInputs`` with a faster conversion to (C, H, W).
 
     Args:
-        kwargs: Those of ``PackInputs``, but ``input_key``.
+        kwargs: Arguments of ``PackInputs``, except ``input_key``.
     """
 
     def __init__(self, **kwargs) -> None:
@@ -30,7 +30,7 @@ class FastPackInputs(BaseTransform):
 
 
 def _tensors(img: np.ndarray | list) -> torch.Tensor | list:
-    """uint8 (H, W, C) -> (C, H, W), or that of each view."""
+    """Convert uint8 (H, W, C), or each view, to (C, H, W)."""
     if isinstance(img, list):
         return [_tensors(view) for view in img]
     return torch.from_numpy(to_planes(img))

@@ -21,9 +21,9 @@ from .pixel_operations import (
 )
 
 
-def _translate(img: np.ndarray, share: float, policy) -> np.ndarray:
+def _translate(img: np.ndarray, fraction: float, policy) -> np.ndarray:
     is_flat = policy.direction == 'horizontal'
-    offset = share * img.shape[1 if is_flat else 0]
+    offset = fraction * img.shape[1 if is_flat else 0]
     return translate(img, offset, policy.direction, policy.pad_val)
 
 
@@ -51,17 +51,17 @@ _SIGNED: dict[str, Callable] = {
 
 @TRANSFORMS.register_module()
 class FastRandAugment(BaseTransform):
-    """``RandAugment`` of mmpretrain with faster operations.
+    """mmpretrain's ``RandAugment`` with faster operations.
 
-    It draws the same random numbers, so that from the same seed the images
-    are the same up to rounding. What has no faster operation here is left to
-    mmpretrain.
+    It draws the same random numbers, so the same seed gives the same images up
+    to rounding. Operations without a faster version are those of mmpretrain.
 
     Changes ``img``, BGR uint8 (H, W, 3).
 
     Args:
-        kwargs: Those of ``RandAugment``. A policy with a magnitude must have
-            a ``magnitude_range``, and ``Translate`` moves by whole pixels.
+        kwargs: Arguments of ``RandAugment``. A policy with a magnitude must
+            have a ``magnitude_range``, and ``Translate`` moves by whole
+            pixels.
     """
 
     def __init__(self, **kwargs) -> None:

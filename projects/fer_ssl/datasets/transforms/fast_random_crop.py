@@ -6,13 +6,12 @@ from mmengine.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class FastRandomCrop(BaseTransform):
-    """``RandomCrop`` of mmpretrain without padding: a view, no copy.
+    """mmpretrain's ``RandomCrop`` without padding, as a view of the image.
 
-    From the same seed the crop is the same. Changes ``img`` and
-    ``img_shape``.
+    The same seed gives the same crop. Changes ``img`` and ``img_shape``.
 
     Args:
-        crop_size: Height and width, or both in one number, in pixels.
+        crop_size: Height and width, or one number for both, in pixels.
     """
 
     def __init__(self, crop_size: int | tuple[int, int]) -> None:

@@ -7,13 +7,14 @@ from mmengine.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class FastRandomErasing(BaseTransform):
-    """``RandomErasing`` of mmpretrain with one color.
+    """mmpretrain's ``RandomErasing`` with a constant color.
 
-    From the same seed the image is the same. Changes ``img``, uint8
-    (H, W, 3), in place.
+    The same seed gives the same image. Changes ``img``, uint8 (H, W, 3), in
+    place.
 
     Args:
-        kwargs: Those of ``RandomErasing``, but ``mode`` and ``fill_std``.
+        kwargs: Arguments of ``RandomErasing``, except ``mode`` and
+            ``fill_std``.
     """
 
     def __init__(self, **kwargs) -> None:

@@ -9,11 +9,10 @@ _AXES = dict(horizontal=1, vertical=0, diagonal=-1)
 
 @TRANSFORMS.register_module()
 class FastRandomFlip(RandomFlip):
-    """``RandomFlip`` of mmcv whose image lies in one piece afterwards.
+    """mmcv's ``RandomFlip``, but with a contiguous image as the result.
 
-    mmcv's is a view with negative steps, of which every later operation of
-    OpenCV makes a copy of its own, slowly. From the same seed the image is
-    the same.
+    mmcv returns a view with negative strides, which every later operation of
+    OpenCV copies, slowly. The same seed gives the same image.
     """
 
     def _flip(self, results: dict) -> None:

@@ -16,11 +16,10 @@ class LoadClipFrames(BaseTransform):
     ``img_paths``) are black.
 
     Args:
-        transforms: What the student's test pipeline holds before packing,
-            word for word: from ``LoadImageFromFile`` to the crop, without
-            randomness. Names are looked up in scope ``mmpretrain``, because
-            the video transforms of mmaction2 with the same names do not take
-            single images.
+        transforms: The student's test pipeline before packing, without any
+            change: from ``LoadImageFromFile`` to the crop, without randomness.
+            Names are looked up in scope ``mmpretrain``, because mmaction2's
+            video transforms of the same names do not take single images.
 
     Raises:
         ValueError: A frame cannot be read. The message names the file.

@@ -1,7 +1,7 @@
-"""Operations on images, BGR uint8 (H, W, 3), at the cost of a few copies.
+"""Fast operations on images, BGR uint8 (H, W, 3).
 
-Each does what the function of mmcv or Pillow does that its docstring names.
-None changes its argument.
+Each gives the result of the function of mmcv or Pillow that its docstring
+names, and takes about as long as a few copies. None changes its argument.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-#: Shares of blue, green and red in gray.
+#: Weights of blue, green and red in gray.
 _GREY = np.array([0.114, 0.587, 0.299])
-# OpenCV rounds and Pillow cuts: half a step less, and a bit more than that
-# for sums that are whole numbers but for the error of short floats.
+# OpenCV rounds and Pillow truncates: subtract half a step, but slightly less,
+# for sums that are whole numbers up to float32 errors.
 _CUT = -0.499
-# Lines whose short floats stay in the cache.
+# Number of lines whose float32 values stay in the cache.
 _BLOCK = 48
 
 
@@ -30,7 +30,7 @@ def scale_contrast(img: np.ndarray, factor: float) -> np.ndarray:
 
 
 def _blend(img: np.ndarray, factor: float, other: float) -> np.ndarray:
-    """``factor * img + (1 - factor) * other``, cut to whole numbers."""
+    """Compute ``factor * img + (1 - factor) * other``, truncated."""
     matrix = np.eye(3, 4) * factor
     matrix[:, 3] = (1 - factor) * other + _CUT
     return cv2.transform(img, matrix)
@@ -44,10 +44,12 @@ def scale_saturation(img: np.ndarray, factor: float) -> np.ndarray:
 def sharpen(img: np.ndarray, factor: float) -> np.ndarray:
     """Blend with the smoothed image, as ``ImageEnhance.Sharpness``.
 
-    The smooth image is 9 parts a mean of nine pixels and 4 parts the image.
+    The smoothed image is 9/13 of the mean of nine pixels and 4/13 of the
+    image.
     """
-    share = (1 - factor) * 9 / 13
-    return cv2.addWeighted(img, 1 - share, cv2.blur(img, (3, 3)), share, _CUT)
+    weight = (1 - factor) * 9 / 13
+    blurred = cv2.blur(img, (3, 3))
+    return cv2.addWeighted(img, 1 - weight, blurred, weight, _CUT)
 
 
 def posterize(img: np.ndarray, bits: int) -> np.ndarray:
@@ -65,7 +67,7 @@ def solarize(img: np.ndarray, threshold: float) -> np.ndarray:
 def auto_contrast(img: np.ndarray) -> np.ndarray:
     """Stretch every channel to 0 to 255, as ``mmcv.auto_contrast``.
 
-    A channel of one value stays as it is.
+    A channel with a single value stays as it is.
     """
     planes = []
     for plane in _planes(img):
@@ -79,10 +81,9 @@ def auto_contrast(img: np.ndarray) -> np.ndarray:
 
 
 def equalize(img: np.ndarray) -> np.ndarray:
-    """Equalise the histogram of every channel, as ``mmcv.imequalize``.
+    """Equalize the histogram of every channel, as ``mmcv.imequalize``.
 
-    A channel with less than 255 pixels besides its lightest value stays as
-    it is.
+    A channel with fewer than 255 pixels below its maximum stays as it is.
     """
     planes = []
     for plane in _planes(img):
@@ -106,7 +107,7 @@ def translate(
     Args:
         offset: Pixels to the right or down.
         direction: ``'horizontal'`` or ``'vertical'``.
-        fill: Value of what appears at the other side.
+        fill: Value of the pixels that appear at the other side.
     """
     shift = int(np.floor(offset + 0.5))
     moved = np.full_like(img, fill)
@@ -124,15 +125,15 @@ def translate(
 def shear(
     img: np.ndarray, magnitude: float, direction: str, fill: int
 ) -> np.ndarray:
-    """Move each line by its number times ``magnitude``, as ``mmcv.imshear``.
+    """Shift each line by its index times ``magnitude``, as ``mmcv.imshear``.
 
-    Bicubic, but only along the lines: ``warpAffine`` weighs 16 pixels, of
-    which 12 have weight 0. The result is that of OpenCV 5; OpenCV 4 rounds
-    the distances to a 32nd of a pixel.
+    The interpolation is bicubic along the lines only: of the 16 pixels that
+    ``warpAffine`` uses, 12 have weight 0. The result equals that of OpenCV 5;
+    OpenCV 4 rounds the distances to a 32nd of a pixel.
 
     Args:
         direction: ``'horizontal'`` moves rows, ``'vertical'`` columns.
-        fill: Value of what appears at the sides.
+        fill: Value of the pixels that appear at the sides.
     """
     if direction == 'vertical':
         turned = shear(cv2.transpose(img), magnitude, 'horizontal', fill)
@@ -163,13 +164,14 @@ def shear(
     return sheared.reshape(img.shape)
 
 
-def _cubic_weights(share: np.ndarray) -> np.ndarray:
-    """Weights of the four pixels around a point, (4, N, 1).
+def _cubic_weights(fraction: np.ndarray) -> np.ndarray:
+    """Compute the weights of the four pixels around N points, (4, N, 1).
 
     Args:
-        share: How far it is from the second to the third of them, (N,).
+        fraction: Position between the second and the third pixel, in [0, 1],
+            (N,).
     """
-    x, y = share, 1 - share
+    x, y = fraction, 1 - fraction
     a = -0.75  # as in OpenCV
     outer = [a * z * (1 - z) ** 2 for z in (x, y)]
     inner = [((a + 2) * z - (a + 3)) * z * z + 1 for z in (x, y)]
@@ -177,10 +179,10 @@ def _cubic_weights(share: np.ndarray) -> np.ndarray:
 
 
 def to_planes(img: np.ndarray) -> np.ndarray:
-    """uint8 (H, W, C) -> a new array (C, H, W)."""
+    """Copy uint8 (H, W, C) to a new array (C, H, W)."""
     height, width, channels = img.shape
     planes = np.empty((channels, height, width), np.uint8)
-    # OpenCV splits ten times as fast what lies in one piece.
+    # OpenCV splits a contiguous array ten times as fast.
     cv2.split(np.ascontiguousarray(img), list(planes))
     return planes
 

@@ -1,7 +1,7 @@
-"""The annotation files of Aff-Wild2: one text per video, a line per frame.
+"""The annotation files of Aff-Wild2: a text file per video, a line per frame.
 
-Line 1 names the columns and line k + 1 is frame k, so a line too many or too
-few would move every later label to another frame. Nothing is skipped here.
+Line 1 names the columns and line k + 1 is frame k, so a missing or extra line
+would assign every later label to the wrong frame. Nothing is skipped here.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ACTIVATIONS = {'-1': IGNORE_LABEL, '0': 0, '1': 1}
 
 
 def read_annotation(path: str, track: str) -> np.ndarray:
-    """Labels of all T frames of one video.
+    """Read the labels of all T frames of one video.
 
     Args:
         path: ``<video>.txt`` of ``EXPR_Recognition_Challenge``,
@@ -44,7 +44,7 @@ def read_annotation(path: str, track: str) -> np.ndarray:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: Content is wrong; the message names file and line.
+        ValueError: The content is invalid; the message names file and line.
     """
     header, *lines = read_lines(path) or ['']
     names = [name.strip().lower() for name in header.split(',')]
@@ -58,7 +58,7 @@ def read_annotation(path: str, track: str) -> np.ndarray:
         raise ValueError(f'{path}:2: the annotation of frame 1 is missing.')
     parse = _PARSERS[track]
     labels = {}
-    # Few lines are distinct: each is parsed once, at its first occurrence.
+    # Few lines are distinct, so each is parsed only once.
     for line in dict.fromkeys(lines):
         try:
             labels[line] = parse(line)
@@ -74,15 +74,15 @@ def _parse_expression(line: str) -> int:
     label = _EXPRESSIONS.get(line.strip(' \t'))
     if label is None:
         raise ValueError(
-            f'{line!r:.80} is no expression: -1 (not annotated) or 0 to '
+            f'{line!r:.80} is not an expression: -1 (not annotated) or 0 to '
             f'{max(_EXPRESSIONS.values())}.'
         )
     return label
 
 
-@lru_cache(maxsize=2**16)  # numbers of few digits: they come back
+@lru_cache(maxsize=2**16)  # numbers have few digits and recur
 def valence_or_arousal(cell: str) -> float | None:
-    """Number of a cell, None if it is not one that may stand there."""
+    """Parse valence or arousal; None if it is not an allowed number."""
     cell = cell.strip(' \t')
     value = float(cell) if is_number(cell) else np.nan
     allowed = -1 <= value <= 1 or value == IGNORE_VALENCE_AROUSAL
@@ -90,11 +90,11 @@ def valence_or_arousal(cell: str) -> float | None:
 
 
 def action_unit(cell: str, active_from: float) -> int | None:
-    """Whether an intensity is active; None if it is not one.
+    """Return whether an intensity is active; None if it is not a number.
 
     Args:
-        cell: Number from 0 on, or -1 (not annotated).
-        active_from: Least intensity that is active.
+        cell: Number >= 0, or -1 (not annotated).
+        active_from: Minimum intensity that is active.
     """
     cell = cell.strip(' \t')
     value = float(cell) if is_number(cell) else np.nan
@@ -107,7 +107,7 @@ def _parse_valence_arousal(line: str) -> list[float]:
     values = [valence_or_arousal(cell) for cell in line.split(',')]
     if len(values) != 2 or None in values:
         raise ValueError(
-            f'{line!r:.80} is no valence,arousal: two numbers from -1 to 1, '
+            f'{line!r:.80} is not valence,arousal: two numbers from -1 to 1, '
             'or -5 (not annotated).'
         )
     return values
@@ -117,7 +117,7 @@ def _parse_action_units(line: str) -> list[int]:
     values = [_ACTIVATIONS.get(cell.strip(' \t')) for cell in line.split(',')]
     if len(values) != len(ABAW_TRACKS['AU']) or None in values:
         raise ValueError(
-            f'{line!r:.80} is no row of action units: '
+            f'{line!r:.80} is not a row of action units: '
             f'{len(ABAW_TRACKS["AU"])} times 0, 1 or -1 (not annotated).'
         )
     return values
@@ -131,11 +131,11 @@ _PARSERS: dict[str, Callable] = {
 
 
 def label_dtype(tracks: str | Sequence[str]) -> np.dtype:
-    """Type of the labels of one frame.
+    """Return the dtype of the labels of one frame.
 
     Args:
-        tracks: One track, or several: labels of several tracks are one array
-            of records with a field per track, ``labels['VA']``.
+        tracks: One track or several. Labels of several tracks are one
+            structured array with a field per track, ``labels['VA']``.
     """
     if not isinstance(tracks, str):
         return np.dtype([(track, label_dtype(track)) for track in tracks])
@@ -145,7 +145,7 @@ def label_dtype(tracks: str | Sequence[str]) -> np.dtype:
 
 
 def label_columns(tracks: str | Sequence[str]) -> tuple[str, ...]:
-    """Names of the columns of a prediction, those of all tracks in a row."""
+    """Return the names of a prediction's columns, over all tracks."""
     if isinstance(tracks, str):
         return ABAW_TRACKS[tracks]
     return tuple(name for track in tracks for name in ABAW_TRACKS[track])
@@ -154,14 +154,14 @@ def label_columns(tracks: str | Sequence[str]) -> tuple[str, ...]:
 def check_tracks(
     tracks: str | Sequence[str], option: str
 ) -> str | tuple[str, ...]:
-    """One track as it is, several as a tuple.
+    """Return one track unchanged, and several as a tuple.
 
     Args:
         tracks: Value of an option.
-        option: Its name, for the message.
+        option: Name of the option, for the message.
 
     Raises:
-        ValueError: One of them is none, or there twice.
+        ValueError: One of them is not a track, or is given twice.
     """
     names = (tracks,) if isinstance(tracks, str) else tuple(tracks)
     known = set(names) <= set(ABAW_TRACKS)
@@ -174,14 +174,14 @@ def check_tracks(
 
 
 def is_annotated(labels: np.ndarray) -> np.ndarray:
-    """Frames that something can be learned from, bool (T,).
+    """Return which frames can be used for training, bool (T,).
 
-    Of valence and arousal both must be annotated, of action units one, of
-    several tracks one.
+    A frame needs both valence and arousal, or at least one action unit. With
+    several tracks, at least one of them must be annotated.
 
     Args:
-        labels: In one of the forms of :func:`read_annotation`, or records of
-            them.
+        labels: Labels as returned by :func:`read_annotation`, or a structured
+            array of them.
     """
     if labels.dtype.names:
         tracks = [is_annotated(labels[name]) for name in labels.dtype.names]
@@ -193,12 +193,12 @@ def is_annotated(labels: np.ndarray) -> np.ndarray:
 
 
 def ignored_labels(tracks: str | Sequence[str], num_frames: int) -> np.ndarray:
-    """Labels of a video that is not annotated, as one of a test set."""
+    """Return labels of a video without annotation, as in a test set."""
     return ignored_like(np.empty(0, label_dtype(tracks)), num_frames)
 
 
 def ignored_like(labels: np.ndarray, num_frames: int) -> np.ndarray:
-    """Labels of frames that are not annotated, of the form of ``labels``."""
+    """Return labels of frames without annotation, in form like ``labels``."""
     ignored = np.empty((num_frames, *labels.shape[1:]), labels.dtype)
     for part in (
         [ignored[name] for name in labels.dtype.names]

@@ -30,12 +30,12 @@ _TRACK_FOLDERS = {
 }
 _SET_FOLDERS = {'train': 'Train_Set', 'val': 'Validation_Set'}
 _IMAGE_TYPES = ('jpg', 'jpeg', 'png')
-# A folder with more subfolders holds videos; none is searched for others.
+# A folder with more subfolders contains videos and is not searched further.
 _MOST_FOLDERS = 100
 
 
 def _find_root(folder: str) -> str:
-    """The folder that holds both the annotations and the crops."""
+    """Find the folder that contains both the annotations and the crops."""
     for root in (folder, osp.dirname(folder)):
         for depth in ('', '*'):
             pattern = osp.join(glob.escape(root), depth, 'cropped_aligned*')
@@ -45,7 +45,7 @@ def _find_root(folder: str) -> str:
 
 
 def _parts(folder: str) -> dict[str, dict]:
-    """Arguments for both splits of each track that is there."""
+    """Return the arguments for both splits of each track that exists."""
     parts = {}
     for track in _TRACK_FOLDERS:
         pattern = osp.join(glob.escape(folder), '{}', f'{track}_*_Challenge')
@@ -60,35 +60,34 @@ def _parts(folder: str) -> dict[str, dict]:
 
 @TASK_UTILS.register_module()
 class AffWild2Reader:
-    """Reads Aff-Wild2 as its owners ship it, for the video data sets.
+    """Reader of Aff-Wild2 as shipped, for the video datasets.
 
-    The annotations are a text per video in ``Train_Set/`` and
-    ``Validation_Set/`` of a folder per track, the images ``00001.jpg`` of
-    frame 1, and so on, in a folder per video. Both are looked up by name, in
-    the folders given and one level below.
+    Each track has a folder with ``Train_Set/`` and ``Validation_Set/``, which
+    contain a text file per video. Each video has a folder of images, where
+    ``00001.jpg`` is frame 1, and so on. Both are looked up by name, in the
+    given folders and one level below.
 
-    A video is as long as its annotation, which is what the challenges score.
-    A frame without an image is a frame without a face. Images beyond the
-    annotation are left out; a few are usual, as the owners' frame counts
-    differ by one. More of them mean that labels and images do not belong
-    together.
+    A video is as long as its annotation, which is what the challenges score. A
+    frame without an image is a frame without a face. Images beyond the
+    annotation are left out. A few are usual, since the owners' frame counts
+    differ by one; more of them mean that labels and images do not match.
 
     Args:
-        track: ``'EXPR'``, ``'VA'`` or ``'AU'``. Or several of them: a video
-            is then in a split if any of the tracks has it there, labeled for
-            these tracks and not annotated for the others; and a video that
-            any track has for validation is in ``'val'`` alone, as no video
-            may be trained on for one track and validated on for another.
-        crops: Names of the folders of images. They are merged: the owners
-            shipped 50 videos later, in a folder of their own. Where two hold
-            the same frame, the first counts.
-        test_set: File that says which videos and frames split ``'test'`` has:
-            the official example of a submission, or a list of videos with
-            numbers of frames (see :func:`read_frame_list`); the latter with
-            several tracks. Relative to the folder of annotations.
-        tolerance: How many images a video may have beyond its annotation.
-        on_mismatch: What to do where a video has more, or no folder of
-            images: ``'raise'`` or ``'warn'``.
+        track: ``'EXPR'``, ``'VA'`` or ``'AU'``, or several of them. With
+            several, a video is in a split if it is there in any of the tracks;
+            it has labels for these tracks and counts as not annotated for the
+            others. A video that any track uses for validation is in ``'val'``
+            only, so that it is not trained on for another track.
+        crops: Names of the folders of images. They are merged, since 50 videos
+            were shipped later in a separate folder. If two folders contain the
+            same frame, the first one is used.
+        test_set: File that defines the videos and frames of split ``'test'``,
+            relative to the folder of annotations: the official example of a
+            submission, or a list of videos with numbers of frames (see
+            :func:`read_frame_list`), which is required for several tracks.
+        tolerance: Maximum number of images of a video beyond its annotation.
+        on_mismatch: What to do if a video has more, or no folder of images:
+            ``'raise'`` or ``'warn'``.
 
     Example:
         >>> dataset = dict(
@@ -136,7 +135,7 @@ class AffWild2Reader:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Columns of a prediction: the class names of the track, or all."""
+        """Names of the columns of a prediction, over all tracks."""
         return label_columns(self.track)
 
     def read(
@@ -146,16 +145,16 @@ class AffWild2Reader:
         classes: Sequence[str] | None = None,
         split: str | Sequence[str] | None = None,
     ) -> dict[str, VideoAnnotation]:
-        """Every frame of every video, with the image where there is one.
+        """Read every frame of every video, with its image if there is one.
 
         Args:
             annotations: Folder with the annotation folder of the track, or
                 that folder itself.
-            images: Folder with the folders of crops.
-            classes: Class names in label order. Those of ABAW in another
-                order are allowed for expressions.
+            images: Folder that contains the folders of crops.
+            classes: Class names in label order. For expressions, the classes
+                of ABAW may be in another order.
             split: ``'train'``, ``'val'``, ``'test'`` or several of them;
-                ``None`` is the first two.
+                ``None`` means the first two.
 
         Returns:
             Videos by name, sorted within each split; ``labels`` in the forms
@@ -163,8 +162,8 @@ class AffWild2Reader:
 
         Raises:
             FileNotFoundError: A folder is missing.
-            ValueError: Content is wrong (the message names file and line),
-                or images and annotations do not fit.
+            ValueError: The content is invalid (the message names file and
+                line), or images and annotations do not match.
         """
         order = self._label_order(classes or self.classes)
         videos = self.read_labels(annotations, split)
@@ -180,7 +179,7 @@ class AffWild2Reader:
                 repeated.append(name)
             paths = [''] * len(labels)
             last = 0
-            for home in reversed(homes):  # the first counts: it comes last
+            for home in reversed(homes):  # last, so that the first folder wins
                 folder = osp.join(home, name)
                 prefix = f'{osp.relpath(folder, images)}/'
                 for frame, file in list_crops(folder).items():
@@ -198,7 +197,7 @@ class AffWild2Reader:
         annotations: str,
         split: str | Sequence[str] | None = None,
     ) -> dict[str, np.ndarray]:
-        """Labels of every video by name; no image is looked for."""
+        """Read the labels of every video, by name, without images."""
         if not isinstance(self.track, str):
             return self._labels_of_tracks(annotations, split)
         splits = [split] if isinstance(split, str) else split
@@ -227,7 +226,7 @@ class AffWild2Reader:
     def _labels_of_tracks(
         self, annotations: str, split: str | Sequence[str] | None
     ) -> dict[str, np.ndarray]:
-        """Records of the labels of several tracks, by name of the video."""
+        """Return structured labels of several tracks, by name of the video."""
         splits = [split] if isinstance(split, str) else split
         splits = tuple(splits or _SET_FOLDERS)
         readers = {
@@ -254,7 +253,7 @@ class AffWild2Reader:
         return videos
 
     def _record(self, name: str, labels: dict[str, np.ndarray]) -> np.ndarray:
-        """Labels of one video by track -> records (T,)."""
+        """Combine the labels of one video, by track, to a structured array."""
         lengths = {track: len(x) for track, x in labels.items()}
         shortest, longest = min(lengths.values()), max(lengths.values())
         if longest > shortest + self.tolerance:
@@ -268,7 +267,7 @@ class AffWild2Reader:
         return record
 
     def _label_order(self, classes: Sequence[str]) -> np.ndarray | None:
-        """Label of each expression of ABAW; None where they are the same."""
+        """Return the label of each expression of ABAW; None if the same."""
         classes = tuple(classes)
         if classes == self.classes:
             return None
@@ -315,7 +314,7 @@ class AffWild2Reader:
         }
 
     def _crop_folders(self, images: str) -> dict[str, frozenset[str]]:
-        """Names of the videos in each folder of crops."""
+        """List the videos in each folder of crops."""
         if osp.basename(osp.normpath(images)) in self.crops:
             found = [images]
         else:
@@ -369,11 +368,11 @@ class AffWild2Reader:
 
 
 def read_annotations(folder: str, track: str) -> dict[str, np.ndarray]:
-    """Labels of the videos of one set, by name, sorted.
+    """Read the labels of the videos of one set, by name, sorted.
 
     Raises:
-        FileNotFoundError: There is no such folder, or no text in it.
-        ValueError: Content is wrong; the message names file and line.
+        FileNotFoundError: There is no such folder, or no text file in it.
+        ValueError: The content is invalid; the message names file and line.
     """
     names = [
         name
@@ -389,13 +388,13 @@ def read_annotations(folder: str, track: str) -> dict[str, np.ndarray]:
 
 
 def list_crops(folder: str) -> dict[int, str]:
-    """File of each frame of a video, by the number of the frame.
+    """Return the file of each frame of a video, by frame number.
 
-    One listing of the folder; no file is looked at. Other files than images
-    named by a number are left out.
+    The folder is listed once, and no file is opened. Files other than images
+    with a number as their name are ignored.
 
     Raises:
-        ValueError: Frames do not count from 1, or a frame has two images.
+        ValueError: Frames do not start at 1, or a frame has two images.
     """
     frames: dict[int, str] = {}
     for name in os.listdir(folder):
@@ -416,10 +415,11 @@ def list_crops(folder: str) -> dict[int, str]:
 
 
 def find_folders(root: str, names: Sequence[str]) -> list[str]:
-    """Folders with one of the names in ``root`` or one level below it.
+    """Find folders with one of the names in ``root`` or one level below it.
 
-    A folder that holds others of them and nothing else is the wrapping that
-    unpacking an archive often leaves: they count and it does not.
+    Unpacking an archive often creates a folder of the same name around the
+    actual one. A folder that contains only folders with these names is
+    therefore replaced by them.
 
     Raises:
         FileNotFoundError: There is no folder ``root``.
@@ -455,6 +455,6 @@ def _subfolders(folder: str) -> list[str]:
 
 
 def _some(names: Sequence[str]) -> str:
-    """'3 videos (a, b, c)', with the first few of many."""
+    """Format names as '3 videos (a, b, c)', the first few only."""
     shown = ', '.join(names[:5]) + (', ...' if len(names) > 5 else '')
     return f'{len(names)} video{"s" * (len(names) != 1)} ({shown})'

@@ -15,41 +15,41 @@ from .video_folds import read_folds, select_folds
 
 
 class BaseVideoDataset(BaseDataset):
-    """Videos of a frames CSV or of a reader, held as a few long arrays.
+    """Base of datasets of videos, which are stored as a few long arrays.
 
-    All frames of all videos stand one after another, so that neither start-up
-    nor the copies in the workers grow with a Python object per frame:
-    ``labels`` int64 (F,), ``has_face`` bool (F,), ``images`` bytes (F,).
-    Video v covers the rows ``offsets[v]`` to ``offsets[v + 1]``. Labels of
-    valence and arousal are float32 (F, 2), of action units int64 (F, 12); see
-    :func:`.abaw_annotation.read_annotation`. Labels of several tasks are
-    records (F,), ``labels['VA']``; ``metainfo['tasks']`` then holds the names
-    of the columns of a prediction by task.
+    The arrays contain the frames of all videos one after another, without a
+    Python object per frame, which would slow down the start and be copied to
+    every worker: ``labels`` int64 (F,), ``has_face`` bool (F,), ``images``
+    bytes (F,). Video v covers the rows ``offsets[v]`` to ``offsets[v + 1]``.
+    Labels of valence and arousal are float32 (F, 2), of action units int64 (F,
+    12); see :func:`.abaw_annotation.read_annotation`. Labels of several tasks
+    are a structured array (F,), ``labels['VA']``; ``metainfo['tasks']`` then
+    has the column names of a prediction by task.
 
-    With ``test_mode=True``, ``metainfo['videos']`` holds the labels (T,) of
+    With ``test_mode=True``, ``metainfo['videos']`` has the labels (T,) of
     every frame of every video, so that a metric can score whole videos, and
-    ``metainfo['has_face']`` which of them have a face, bool (T,). In training
-    they are left out: that metainfo goes into every checkpoint.
+    ``metainfo['has_face']`` says which frames have a face, bool (T,). They are
+    left out in training, since every checkpoint contains the metainfo.
 
     Args:
         ann_file: CSV file, relative to ``data_root``; see
-            :func:`read_frames_csv`. With a ``reader``: what it reads,
-            ``data_root`` itself by default.
-        data_prefix: ``dict(img_path=...)``, the folder of the frames, by
-            default ``'frames'``, or what the ``reader`` says.
-        split: Value(s) of column ``split``, or split(s) of the ``reader``, to
-            keep. ``None`` keeps all.
-        reader: Config of what reads a data set in the form that its owners
-            ship, :class:`AffWild2Reader`, or the tasks of a frames CSV,
+            :func:`read_frames_csv`. With a ``reader``: the file or folder that
+            it reads, ``data_root`` by default.
+        data_prefix: ``dict(img_path=...)``, the folder of the frames. Defaults
+            to ``'frames'`` or the folder of the ``reader``.
+        split: Value or values of column ``split``, or splits of the
+            ``reader``, to keep. ``None`` keeps all.
+        reader: Config of the reader of a data set as shipped,
+            :class:`AffWild2Reader`, or of the tasks of a frames CSV,
             :class:`FramesCSVReader`. ``None`` reads the expressions of a
             frames CSV.
         folds: CSV file ``video,fold``, relative to ``data_root``, as written
-            by ``tools/abaw/make_folds.py``. ``split`` then names folds in
-            place of splits.
+            by ``tools/abaw/make_folds.py``. ``split`` then names folds instead
+            of splits.
     """
 
     METAINFO = dict(classes=ABAW_EXPRESSIONS)
-    #: Folders in which ``dataset:check`` recognizes the data set.
+    #: Folder layouts by which ``dataset:check`` recognizes the data set.
     layouts: Sequence[FolderLayout] = ()
 
     def __init__(
@@ -65,7 +65,7 @@ class BaseVideoDataset(BaseDataset):
         self.split = split
         self.reader = TASK_UTILS.build(reader) if reader else None
         self.folds = folds
-        #: Faults of the annotation that are no error, in a sentence each.
+        #: Problems in the annotation that are not errors, a sentence each.
         self.findings: list[str] = []
         if self.reader is not None:
             metainfo = dict(
@@ -122,9 +122,9 @@ class BaseVideoDataset(BaseDataset):
         return items
 
     def read_videos(self) -> dict[str, VideoAnnotation]:
-        """All frames of all videos of the split, by the name of the video.
+        """Read all frames of all videos of the split, by name of the video.
 
-        A subclass for another form of annotation replaces this method.
+        A subclass for another annotation format overrides this method.
         """
         classes = self._metainfo['classes']
         split = self.split if self.folds is None else None
@@ -146,11 +146,11 @@ class BaseVideoDataset(BaseDataset):
         return select_folds(videos, read_folds(path), self.split)
 
     def load_items(self) -> np.ndarray:
-        """Items as rows of an array, to be decoded by get_data_info."""
+        """Return the items as rows of an array, for get_data_info."""
         raise NotImplementedError
 
     def image_path(self, row: int) -> str:
-        """Path of the image of frame ``row`` of all frames."""
+        """Return the path of the image in ``row`` of all frames."""
         return join_path(
             self.data_prefix['img_path'], self.images[row].decode()
         )

@@ -18,7 +18,7 @@ from .video_clip_dataset import VideoClipDataset
 from .video_frame_dataset import VideoFrameDataset
 
 SPLITS = ('train', 'test')
-#: In the order of their codes, which count from 1.
+#: Class names in the order of their codes, which count from 1.
 EXPRESSIONS = (
     'happiness',
     'sadness',
@@ -29,16 +29,16 @@ EXPRESSIONS = (
     'fear',
 )
 FIRST_CODE = 1
-#: Where the clips lie, by the archive that was downloaded.
+#: Possible folders of the clips, depending on the downloaded archive.
 CLIP_FOLDERS = ('Clip/jpg_256', 'Clip/clip_224x224')
-#: Spellings of the folders of splits: on the servers, in the manual.
+#: Spellings of the split folders, on the servers and in the manual.
 SPLIT_FOLDERS = ('{}(single-labeled)', '{}(single_labeled)')
-#: Reading of folders waits for the disk, not for the processor.
+#: Number of threads; reading waits for the disk, not for the processor.
 NUM_THREADS = 16
 
 
 def _parts(folder: str) -> dict[str, dict]:
-    """Arguments for each split, with the folder of clips that is there."""
+    """Return the arguments for each split, with the existing clip folder."""
     clips = [x for x in CLIP_FOLDERS if os.path.isdir(f'{folder}/{x}')]
     return {
         split: dict(
@@ -51,26 +51,26 @@ def _parts(folder: str) -> dict[str, dict]:
 
 
 class DFEWVideos:
-    """Annotation of DFEW for the video datasets: one label for a whole clip.
+    """Annotation of DFEW for the video datasets: one label per clip.
 
-    Layout; the folders of clips may lie in ``..._part_1`` to ``..._part_11``,
-    as the archives of ``clip_224x224`` unpack::
+    Layout; the folders of clips may be in ``..._part_1`` to ``..._part_11``,
+    as the archives of ``clip_224x224`` unpack them::
 
         <data_root>/EmoLabel_DataSplit/{train,test}(single-labeled)/set_1.csv
         <data_root>/Clip/jpg_256/00001/00001_00001.jpg
 
-    A frame is named ``<clip>_<frame>.jpg`` or ``<frame>.jpg``. Numbers left
-    out are frames where no face was found.
+    A frame is named ``<clip>_<frame>.jpg`` or ``<frame>.jpg``. Missing numbers
+    are frames in which no face was found.
 
     Args:
-        fold: Number of the split, 1 to 5.
+        fold: Fold, 1 to 5.
         split: ``'train'`` or ``'test'``.
         ann_file: Another file ``video_name,label``, relative to
             ``data_root``.
         data_prefix: ``dict(img_path=...)``, the folder of clips. Defaults to
             ``Clip/jpg_256``.
-        on_missing: ``'raise'``, or ``'skip'``: warn and go on where a clip
-            has no folder or no frame.
+        on_missing: ``'raise'``, or ``'skip'`` to warn about clips without a
+            folder or a frame and leave them out.
         label_options: Options of :func:`fer_ssl.labels.label_mapping`.
 
     Raises:
@@ -153,9 +153,10 @@ class DFEWVideos:
 
 @DATASETS.register_module()
 class DFEWDataset(DFEWVideos, VideoClipDataset):
-    """DFEW as windows over its clips, see :class:`VideoClipDataset`.
+    """Dataset of windows over the clips of DFEW.
 
-    For the arguments of its annotation see :class:`DFEWVideos`.
+    See :class:`VideoClipDataset`, and :class:`DFEWVideos` for the arguments of
+    the annotation.
 
     Example:
         >>> dataset = dict(
@@ -180,10 +181,10 @@ class DFEWDataset(DFEWVideos, VideoClipDataset):
 
 @DATASETS.register_module()
 class DFEWFrameDataset(DFEWVideos, VideoFrameDataset):
-    """DFEW as single faces with the label of their clip.
+    """Dataset of the frames of DFEW with the label of their clip.
 
-    Items are those of :class:`VideoFrameDataset`; for the arguments of the
-    annotation see :class:`DFEWVideos`.
+    Items are those of :class:`VideoFrameDataset`; see :class:`DFEWVideos` for
+    the arguments of the annotation.
     """
 
     layouts = (
@@ -199,7 +200,7 @@ class DFEWFrameDataset(DFEWVideos, VideoFrameDataset):
 
 
 def _split_file(data_root: str, split: str, fold: int) -> str:
-    """File of a split, relative to the data root, in the spelling there."""
+    """Return the file of a split, relative to the data root."""
     files = [
         f'EmoLabel_DataSplit/{folder.format(split)}/set_{fold}.csv'
         for folder in SPLIT_FOLDERS
@@ -211,7 +212,7 @@ def _split_file(data_root: str, split: str, fold: int) -> str:
 
 
 def read_split(path: str) -> dict[int, int]:
-    """Class index of every clip of a file ``video_name,label``.
+    """Read the class index of every clip from a file ``video_name,label``.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -235,13 +236,13 @@ def read_split(path: str) -> dict[int, int]:
         clip, code = whole_numbers(where, (row['video_name'], row['label']))
         check_code(where, code, EXPRESSIONS, FIRST_CODE)
         if clip in labels:
-            raise ValueError(f'{where}: clip {clip} stands there twice.')
+            raise ValueError(f'{where}: clip {clip} is listed twice.')
         labels[clip] = code - FIRST_CODE
     return labels
 
 
 def find_clip_folders(root: str) -> dict[int, str]:
-    """Folder of every clip, relative to ``root``, by its number.
+    """Find the folder of every clip, relative to ``root``, by its number.
 
     Raises:
         FileNotFoundError: There is no such folder.
@@ -257,7 +258,7 @@ def find_clip_folders(root: str) -> dict[int, str]:
         clip = int(os.path.basename(folder))
         if clip in found:
             raise ValueError(
-                f'{root}: clip {clip} lies in both {found[clip]} and '
+                f'{root}: clip {clip} is in both {found[clip]} and '
                 f'{folder}. Remove one of them.'
             )
         found[clip] = folder
@@ -265,7 +266,7 @@ def find_clip_folders(root: str) -> dict[int, str]:
 
 
 def _clip_folders(root: str) -> Iterator[str]:
-    """Names that are numbers, in the folder and in its ``..._part_<k>``."""
+    """Yield the folders named by a number, also in ``..._part_<k>``."""
     for name in sorted(os.listdir(root or '.')):
         if re.fullmatch('[0-9]+', name):
             yield name
@@ -276,16 +277,16 @@ def _clip_folders(root: str) -> Iterator[str]:
 
 
 def list_frames(root: str, folder: str | None, clip: int) -> list[str]:
-    """Image of every frame of a clip, '' where a number is left out.
+    """List the image of every frame of a clip, '' if it is missing.
 
     Args:
         root: Folder of the clips.
-        folder: Folder of this clip, relative to ``root``. ``None``: none.
-        clip: Its number.
+        folder: Folder of this clip, relative to ``root``, or ``None``.
+        clip: Number of the clip.
 
     Returns:
-        Paths relative to ``root``, from the first number (0 or 1) to the
-        last one found; none for an empty folder.
+        Paths relative to ``root``, from the first number (0 or 1) to the last
+        one found; empty for an empty folder.
 
     Raises:
         ValueError: Two images have the same number.

@@ -26,20 +26,20 @@ _TOOL = 'tools/extract_features.py'
 class FeatureStore:
     """Features of every frame of one stream, memory-mapped from a folder.
 
-    A stream is what a student sees of the faces, or the sound, or any other
-    features. ``features.npy`` is one float16 array (F, D), the frames of all
-    videos one after another. ``valid.npy``, bool (F,), says which frames have
-    features: those without (no face, no sound) are zero rows that nobody may
-    read. ``index.json`` says where each video begins and what made the
-    features. It is written last, so a folder without it is an interrupted
-    extraction.
+    A stream consists of the student's features of the faces, of features of
+    the sound, or of any others. ``features.npy`` is one float16 array (F, D)
+    with the frames of all videos one after another. ``valid.npy``, bool (F,),
+    says which frames have features; the others (no face, no sound) are rows of
+    zeros that must not be used. ``index.json`` says where each video begins
+    and how the features were made. It is written last, so a folder without it
+    is an interrupted extraction.
 
     Args:
         path: The folder.
 
     Raises:
         FileNotFoundError: The store is missing or was not finished.
-        DamagedFileError: A file of it does not fit; the message names it.
+        DamagedFileError: A file of the store is invalid; the message names it.
     """
 
     def __init__(self, path: str) -> None:
@@ -52,7 +52,7 @@ class FeatureStore:
                 'tool of another stream.'
             )
         self.dim: int = index['dim']
-        #: Checkpoint that made the features; None for other streams.
+        #: Hash of the student's checkpoint; None for other streams.
         self.student_sha256: str | None = index['recipe'].get('student_sha256')
         self._remedy = f'Run {index["recipe"].get("tool", _TOOL)!s:.80} again.'
         self._videos = index['videos']
@@ -60,10 +60,10 @@ class FeatureStore:
         self._open()
 
     def _open(self) -> None:
-        #: All features, float16 (F, D), read from disk where touched.
+        #: All features, float16 (F, D), memory-mapped.
         self.features = self._array(_FEATURES, np.float16, 2)
-        #: Frames that have features, bool (F,); None in stores of students
-        #: from before this was written down.
+        #: Frames that have features, bool (F,); None in old stores of
+        #: students, which lack the file.
         self.valid = None
         if osp.exists(osp.join(self.path, _VALID)):
             self.valid = np.array(self._array(_VALID, bool, 1))
@@ -76,7 +76,7 @@ class FeatureStore:
             raise DamagedFileError(f'{error} {self._remedy}') from None
 
     def _check_videos(self) -> None:
-        """Raise DamagedFileError where index and arrays do not fit."""
+        """Raise a DamagedFileError if index and arrays do not match."""
         frames, dim = self.features.shape
         where = osp.join(self.path, _INDEX)
         if dim != self.dim:
@@ -106,10 +106,10 @@ class FeatureStore:
         self._open()
 
     def read(self, row: int, count: int) -> np.ndarray:
-        """Features of ``count`` frames from ``row`` on, float16 (count, D).
+        """Read ``count`` features from ``row`` on, float16 (count, D).
 
-        Read by position: pages of a memory map would count as memory of the
-        process, ever more of them the longer it trains.
+        The file is read by position, since the pages of a memory map would
+        count as memory of the process, more and more of them during training.
         """
         size = self.dim * self.features.itemsize
         data = self._files.read(
@@ -122,17 +122,17 @@ class FeatureStore:
     def rows_of(
         self, names: Sequence[str], offsets: np.ndarray, images: np.ndarray
     ) -> np.ndarray:
-        """First row of each of V videos, int64 (V,).
+        """Return the first row of each of V videos, int64 (V,).
 
         Args:
-            names: V names.
+            names: Names of the V videos.
             offsets: Bounds of the videos in ``images``, (V + 1,).
             images: Image names of all frames, bytes (F,).
 
         Raises:
-            ValueError: A video is not in the store, or had another number of
-                frames when its features were extracted, or other images
-                (which a store that was not made from images does not check).
+            ValueError: A video is not in the store, or it had another number
+                of frames or other images when its features were extracted.
+                (Images are checked only if the store was made from images.)
         """
         rows = []
         for name, first, stop in zip(names, offsets, offsets[1:]):
@@ -157,15 +157,15 @@ class FeatureStore:
 
 
 def images_digest(images: np.ndarray) -> str:
-    """Digest of the image names of one video, so of its frames' order."""
+    """Hash the image names of one video, and thus the order of its frames."""
     return hashlib.sha256(b'\n'.join(images.tolist())).hexdigest()[:16]
 
 
 def read_index(path: str) -> dict | None:
-    """Index of a finished store, ``None`` where there is none.
+    """Read the index of a finished store; ``None`` if there is none.
 
     Raises:
-        DamagedFileError: It has another form; the message names the place.
+        DamagedFileError: It has another format; the message names the place.
     """
     file = osp.join(path, _INDEX)
     try:
@@ -181,13 +181,13 @@ def read_index(path: str) -> dict | None:
 
 
 class FeatureStoreWriter:
-    """Writes a store; several processes may fill disjoint rows of it.
+    """Writer of a store; several processes may write disjoint rows.
 
     One process calls :meth:`create`, then all call :meth:`write`, then (after
     a barrier) one calls :meth:`finish`.
 
     Args:
-        path: The folder, on a disk that all processes see.
+        path: The folder, on a disk that all processes share.
     """
 
     def __init__(self, path: str) -> None:
@@ -200,12 +200,12 @@ class FeatureStoreWriter:
     def create(self, num_frames: int, dim: int) -> None:
         """Reserve an array of zeros, float16 (num_frames, dim).
 
-        No frame of it is valid until it is written. A finished store that is
-        there remains if that fails.
+        No frame is valid until it is written. If this fails, an existing
+        finished store remains.
 
         Raises:
-            OSError: The disk has no space for all of it, or the folder cannot
-                be written to; ``filename`` names the file.
+            OSError: The disk has too little space, or the folder is not
+                writable; ``filename`` names the file.
         """
         for name, dtype, shape in (
             (_PARTIAL, np.float16, (num_frames, dim)),
@@ -220,10 +220,10 @@ class FeatureStoreWriter:
             os.remove(self._file(_INDEX))
 
     def write(self, rows: np.ndarray, features: np.ndarray) -> None:
-        """Put features (n, D) into n rows, which makes these valid.
+        """Write features (n, D) to n rows, which become valid.
 
         Raises:
-            ValueError: They are not finite in float16.
+            ValueError: A feature is not finite in float16.
         """
         if self._features is None:
             self._features = np.lib.format.open_memmap(
@@ -243,7 +243,7 @@ class FeatureStoreWriter:
         self._valid[rows] = True
 
     def flush(self) -> None:
-        """Hand what this process wrote to the disk."""
+        """Flush what this process has written to the disk."""
         if self._features is not None:
             with file_named(self._file(_PARTIAL)):
                 self._features.flush()
@@ -253,10 +253,10 @@ class FeatureStoreWriter:
         """Make the store valid: the index appears last, in one step.
 
         Args:
-            index: ``recipe`` (all that the features depend on, with
-                ``student_sha256`` of a student, or the ``tool`` that made
-                another stream) and ``videos`` (name -> offset, num_frames
-                and, where made from images, their digest).
+            index: ``recipe`` (everything that the features depend on, with
+                ``student_sha256`` of a student, or the ``tool`` of another
+                stream) and ``videos`` (name -> offset, num_frames and, if made
+                from images, their hash).
         """
         os.replace(self._file(_PARTIAL), self._file(_FEATURES))
         os.replace(self._file(_PARTIAL_VALID), self._file(_VALID))
@@ -265,7 +265,7 @@ class FeatureStoreWriter:
 
 
 def _reserve(path: str) -> None:
-    """Give a sparse file all its space.
+    """Allocate the disk space of a sparse file.
 
     A full disk is an error here, but would be a bus error in a memory map.
     """
@@ -275,6 +275,6 @@ def _reserve(path: str) -> None:
             os.posix_fallocate(file.fileno(), 0, size)
         except AttributeError:  # macOS
             pass
-        except OSError as error:  # some file systems cannot
+        except OSError as error:  # not supported by some file systems
             if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
                 raise

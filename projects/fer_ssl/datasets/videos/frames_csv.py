@@ -22,12 +22,12 @@ class VideoAnnotation:
 
     Attributes:
         name: Name of the video.
-        images: T paths relative to the folder of frames; '' where no face
-            was found.
-        labels: Class of every frame, int64 (T,), -1 where not annotated. Or
-            valence and arousal (T, 2), or action units (T, 12), as
-            :func:`.abaw_annotation.read_annotation` gives them. Or records
-            of several of these, ``labels['VA']``.
+        images: T paths relative to the folder of frames; '' if no face was
+            found.
+        labels: Class of every frame, int64 (T,), -1 if not annotated; or
+            valence and arousal (T, 2), or action units (T, 12), as returned by
+            :func:`.abaw_annotation.read_annotation`; or a structured array of
+            several of these, ``labels['VA']``.
     """
 
     name: str
@@ -45,32 +45,31 @@ def read_frames_csv(
 ) -> dict[str, VideoAnnotation]:
     """Read ``video,frame,image,expression[,split]`` into videos.
 
-    The file has a row for EVERY frame: 1-based numbers, ascending, without a
-    gap within a video. An empty ``image`` is a frame without a face, an empty
-    ``expression`` a frame without annotation. Further columns are ignored.
+    The file has a row for EVERY frame; within a video, the numbers count from
+    1 without gaps. An empty ``image`` means a frame without a face, an empty
+    ``expression`` a frame without annotation. Other columns are ignored.
 
     Task ``'VA'`` reads ``valence,arousal``, numbers from -1 to 1, and task
-    ``'AU'`` reads ``AU1,AU2,...``, intensities. An empty cell is not
-    annotated, nor is -5 of the former and -1 of the latter.
+    ``'AU'`` reads the intensities ``AU1,AU2,...``. Empty cells, -5 for the
+    former and -1 for the latter mean not annotated.
 
     Args:
         path: The CSV file.
         classes: Class names in label order.
-        split: Keep the videos of this split (or of these splits). ``None``
-            keeps all.
+        split: Split or splits of the videos to keep. ``None`` keeps all.
         tasks: ``'EXPR'``, ``'VA'`` or ``'AU'``, or several of them.
-        active_from: Least intensity of an active action unit.
-        findings: Gets faults that are no error, in a sentence each: images
-            that are in several splits.
+        active_from: Minimum intensity of an active action unit.
+        findings: List to which problems that are not errors are added, a
+            sentence each: images that are in several splits.
 
     Returns:
         Videos by name, in the order of their first rows. Labels of several
-        tasks are records, ``labels['VA']``.
+        tasks are structured arrays, ``labels['VA']``.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: Content is wrong (the message names file and line), or no
-            frame is left.
+        ValueError: The content is invalid (the message names file and line),
+            or no frame remains.
     """
     splits = {split} if isinstance(split, str) else set(split or ())
     names = (tasks,) if isinstance(tasks, str) else tuple(tasks)
@@ -130,7 +129,7 @@ def read_frames_csv(
                 f'{len(images) + 1} and split {split_of[video]!r}, as the '
                 f'video begins in line {first_line[video]}. Frames '
                 'count from 1 without gaps (leave `image` empty where there '
-                'is no face), and a video lies in one split.'
+                'is no face), and a video is in one split.'
             )
         if image:
             repeated.add_split(line, 'image', image, split)
@@ -155,9 +154,9 @@ def read_frames_csv(
 def _label_parser(
     task: str, header: list[str], classes: Sequence[str], active_from: float
 ) -> Callable:
-    """Function that reads the label of a task from a row.
+    """Return a function that parses the label of a task from a row.
 
-    It raises a ValueError that says what is wrong with a cell.
+    The function raises a ValueError that describes an invalid cell.
     """
     columns = list(map(header.index, _TASK_COLUMNS[task]))
     if task == 'EXPR':
@@ -176,7 +175,7 @@ def _label_parser(
 
         return parse
 
-    @lru_cache(maxsize=2**16)  # numbers of few digits: they come back
+    @lru_cache(maxsize=2**16)  # numbers have few digits and recur
     def number(cell: str) -> float:
         if task == 'VA':
             value = valence_or_arousal(cell or str(IGNORE_VALENCE_AROUSAL))
@@ -195,7 +194,7 @@ def _label_parser(
 
 
 def _complaint(row: list[str], header: list[str], parsers: list) -> str:
-    """What is wrong with a row that could not be parsed."""
+    """Describe the error in a row that could not be parsed."""
     for parse in parsers:
         try:
             parse(row)

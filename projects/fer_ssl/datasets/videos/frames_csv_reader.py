@@ -11,16 +11,15 @@ from .frames_csv import VideoAnnotation, read_frames_csv
 
 @TASK_UTILS.register_module()
 class FramesCSVReader:
-    """Reads the tasks of a frames CSV, for the video data sets.
+    """Reader of the tasks of a frames CSV, for the video datasets.
 
     Args:
-        tasks: ``'EXPR'``, ``'VA'`` or ``'AU'``. Or several of them, a tuple:
-            the data sets then give labels of each; see
-            :class:`BaseVideoDataset`. The columns are those of
-            :func:`read_frames_csv`.
-        active_from: Least intensity of an active action unit. 1 suits
-            columns of 0 and 1, and takes every trace of FACS (A to E are 1
-            to 5) as active.
+        tasks: ``'EXPR'``, ``'VA'`` or ``'AU'``, or a tuple of several. The
+            datasets then give labels of each; see :class:`BaseVideoDataset`.
+            :func:`read_frames_csv` describes the columns.
+        active_from: Minimum intensity of an active action unit. 1 suits
+            columns of 0 and 1; of FACS intensities (A to E are 1 to 5), it
+            counts even a trace as active.
 
     Example:
         >>> dataset = dict(
@@ -40,12 +39,12 @@ class FramesCSVReader:
     ) -> None:
         self.tasks = check_tracks(tasks, 'FramesCSVReader: tasks')
         self.active_from = active_from
-        #: Of the file read last, see :func:`read_frames_csv`.
+        #: Findings in the latest file, see :func:`read_frames_csv`.
         self.findings: list[str] = []
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Columns of a prediction, those of all tasks in a row."""
+        """Names of the columns of a prediction, over all tasks."""
         return label_columns(self.tasks)
 
     def read(
@@ -55,17 +54,18 @@ class FramesCSVReader:
         classes: Sequence[str] | None = None,
         split: str | Sequence[str] | None = None,
     ) -> dict[str, VideoAnnotation]:
-        """Every frame of every video.
+        """Read every frame of every video.
 
         Args:
             annotations: The CSV file.
-            images: Not looked at: the file says which frames have an image.
-            classes: Class names in label order, for expressions alone.
-            split: Keep the videos of this split (or of these splits).
+            images: Ignored: the file says which frames have an image.
+            classes: Class names in label order, for expressions only.
+            split: Split or splits of the videos to keep.
 
         Raises:
             FileNotFoundError: There is no such file.
-            ValueError: Content is wrong; the message names file and line.
+            ValueError: The content is invalid; the message names file and
+                line.
         """
         if self.tasks != 'EXPR':
             if tuple(classes or self.classes) != self.classes:

@@ -1,4 +1,4 @@
-"""Which frames a submission must hold: the example file, or a video list."""
+"""Frames that a submission must contain, by an example or a video list."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ HEADERS = {
     'VA': ','.join([LOCATION, *ABAW_TRACKS['VA']]),
     'AU': ','.join([LOCATION, *ABAW_TRACKS['AU']]),
 }
-# Nothing is longer (nine hours at 30 frames per second); keeps a misread
-# number from filling the memory.
+# No video is longer (nine hours at 30 fps); the limit keeps a misread number
+# from filling the memory.
 _MAX_FRAMES = 999_999
 _FRAME_FILE = re.compile(r'(\d{5,6})\.jpg', re.ASCII).fullmatch
 _LISTED = re.compile(r'([^\s,/]+)(?:[\s,]+(\d+))?', re.ASCII).fullmatch
@@ -28,15 +28,15 @@ _LISTED = re.compile(r'([^\s,/]+)(?:[\s,]+(\d+))?', re.ASCII).fullmatch
 
 @dataclass
 class FrameList:
-    """N frames of V videos, in the order that a submission must have.
+    """List of N frames of V videos, in the order of a submission.
 
     Attributes:
-        path: The file that it was read from.
-        videos: V names, in order of appearance.
-        video: Index of each frame's video, int64 (N,).
-        frame: Its number from 1 on, int64 (N,).
+        path: File that the list was read from.
+        videos: Names of the V videos, in order of appearance.
+        video: Index of the video of each frame, int64 (N,).
+        frame: Number of each frame in its video, from 1, int64 (N,).
         header: Header of the example file; None for a video list.
-        has_lengths: False for a list of nothing but names: N is 0 then.
+        has_lengths: False for a list of names only; N is 0 then.
     """
 
     path: str
@@ -68,7 +68,7 @@ class FrameList:
     def from_lengths(
         cls, lengths: Iterable[tuple[str, int]], path: str
     ) -> FrameList:
-        """All frames of (name, number of frames) of each video."""
+        """Build the list from the name and number of frames of each video."""
         videos, counts = zip(*lengths)
         return cls(
             path,
@@ -79,25 +79,25 @@ class FrameList:
 
 
 def frame_files(last: int) -> list[str]:
-    """File names of frames 0 (which there is not) to ``last``."""
+    """Return the file names of frames 0 (which does not exist) to ``last``."""
     return [f'{frame:05d}.jpg' for frame in range(last + 1)]
 
 
 def track_of(expected: FrameList, track: str | None = None) -> str:
-    """Track of an example, ``'EXPR'``, ``'VA'`` or ``'AU'``.
+    """Return the track of an example, ``'EXPR'``, ``'VA'`` or ``'AU'``.
 
     Args:
         expected: The example, or a list of videos.
-        track: What a list of videos is of; an example says it itself.
+        track: Track of a list of videos; an example needs none.
 
     Raises:
-        ValueError: The example is of another track, or of none.
+        ValueError: The example is for another track, or for none.
     """
     if expected.header is None:
         if track is None:
             raise ValueError(
                 f'{expected.path}: a list of videos does not say which track '
-                'it is of. Give --track EXPR, VA or AU'
+                'it is for. Give --track EXPR, VA or AU.'
             )
         return track
     names = [name.strip().lower() for name in expected.header.split(',')]
@@ -106,7 +106,7 @@ def track_of(expected: FrameList, track: str | None = None) -> str:
             return name
     raise ValueError(
         f'{expected.path}:1: {expected.header!r:.120} is not the header of '
-        f'{"any track" if track is None else f"track {track}"}'
+        f'{"any track" if track is None else f"track {track}"}.'
     )
 
 
@@ -120,7 +120,7 @@ def read_frame_list(path: str) -> FrameList:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: Content is wrong; the message names file and line.
+        ValueError: The content is invalid; the message names file and line.
     """
     lines = read_lines(path)
     if not lines:
@@ -143,7 +143,7 @@ def _parse_example(path: str, lines: list[str]) -> FrameList:
                 number[file] = 0
         if not number[file] or not name or '/' in name or name != name.strip():
             raise ValueError(
-                f'{path}:{len(frame) + 2}: {location!r:.80} is no '
+                f'{path}:{len(frame) + 2}: {location!r:.80} is not an '
                 'image_location like <video>/00001.jpg.'
             )
         video.append(index.setdefault(name, len(index)))
@@ -179,7 +179,7 @@ def _parse_videos(path: str, lines: list[str]) -> FrameList:
             raise ValueError(f'{path}:{number}: {name} is listed twice.')
         if digits and (len(digits) > 6 or not int(digits)):
             raise ValueError(
-                f'{path}:{number}: {digits:.80} is no number of frames.'
+                f'{path}:{number}: {digits:.80} is not a number of frames.'
             )
         counts[name] = int(digits) if digits else None
         if (digits is None) != (next(iter(counts.values())) is None):

@@ -11,10 +11,11 @@ from .feature_store import FeatureStore
 
 
 def window_starts(num_frames: int, window: int, stride: int) -> np.ndarray:
-    """First frames of windows that together cover a whole video.
+    """Return the first frames of windows that together cover a whole video.
 
-    The last window ends with the video, so no tail is lost; it overlaps its
-    neighbor more than the others do. A video shorter than a window has one.
+    The last window ends with the video, so no frame is lost; it may overlap
+    its neighbor more than the others do. A video shorter than a window has one
+    window.
     """
     last = max(num_frames - window, 0)
     starts = np.arange(0, last + 1, stride)
@@ -23,34 +24,35 @@ def window_starts(num_frames: int, window: int, stride: int) -> np.ndarray:
 
 @DATASETS.register_module()
 class VideoClipDataset(BaseVideoDataset):
-    """Windows over videos: one item per clip of ``window`` frames.
+    """Dataset of windows over videos, one item per clip of ``window`` frames.
 
     Items are ``video``, ``start`` (0-based first frame), ``num_frames``
     (length of the video), ``gt_labels`` int64 (window,), ``valid`` bool
     (window,) and ``features`` float16 (window, D) or ``img_paths`` (window
-    strings). ``valid`` marks real frames with a face: a short video is padded
-    with label -1, valid False, zero features and '' paths. Valence and arousal
-    are float32 (window, 2) in ``gt_labels``, padded with -5, action units
-    int64 (window, 12). Of several tasks they are records, ``gt_labels['VA']``.
+    strings). ``valid`` marks existing frames with a face; a short video is
+    padded with label -1, valid False, zero features and '' paths. Valence and
+    arousal are float32 (window, 2) in ``gt_labels``, padded with -5, action
+    units int64 (window, 12). With several tasks they are a structured array,
+    ``gt_labels['VA']``.
 
-    With several streams, ``features`` (window, D1 + D2 + ...) holds them side
-    by side, in the order given, and ``stream_valid`` bool (window, S) says
-    which of the S streams a frame has. ``valid`` then marks frames that have
-    any of them: what is said without a face in view is predicted from sound.
+    With several streams, ``features`` (window, D1 + D2 + ...) concatenates
+    them in the given order, and ``stream_valid`` bool (window, S) says which
+    of the S streams a frame has. ``valid`` then marks frames that have any of
+    them, so a frame with sound but without a face is also predicted.
 
-    Clips that nothing can be learned from (in training: no labeled valid
-    frame) or predicted for (in test: no valid frame) are left out.
+    Clips are left out if they have no labeled valid frame (in training) or no
+    valid frame (in testing).
 
     Args:
         window: Frames per clip; 64 in paper A, section 4.2.
-        stride: Frames between the starts of neighboring clips. Below
-            ``window`` they overlap. Defaults to ``window``.
+        stride: Frames between the starts of neighboring clips, which overlap
+            if it is below ``window``. Defaults to ``window``.
         random_shift: In training, move a clip by up to half a stride each
             time it is drawn, so that every start occurs.
         feature_store: Folder written by ``tools/extract_features.py``. Items
-            then hold ``features`` and no image is read. Several streams are a
-            dict from their names to their folders. The stamp of the student
-            is that of the first stream that has one.
+            then have ``features``, and no image is read. For several streams,
+            a dict from their names to their folders; ``student_sha256`` comes
+            from the first stream that has one.
 
     Example:
         >>> dataset = dict(
@@ -80,14 +82,14 @@ class VideoClipDataset(BaseVideoDataset):
         self.has_streams = isinstance(feature_store, Mapping)
         if not self.has_streams:
             feature_store = dict(visual=feature_store) if feature_store else {}
-        #: Store of each stream by name; empty where images are read.
+        #: Store of each stream by name; empty if images are read.
         self.stores = {k: FeatureStore(v) for k, v in feature_store.items()}
         stamps = [store.student_sha256 for store in self.stores.values()]
         self._student_sha256 = next(filter(None, stamps), None)
         super().__init__(ann_file, **kwargs)
 
     def load_items(self) -> np.ndarray:
-        """(video, start) of every clip, int64 (N, 2)."""
+        """Return (video, start) of every clip, int64 (N, 2)."""
         self._feature_rows = [
             store.rows_of(self.video_names, self.offsets, self.images)
             for store in self.stores.values()
@@ -107,7 +109,7 @@ class VideoClipDataset(BaseVideoDataset):
         return np.concatenate(items)
 
     def _read_stream_valid(self) -> np.ndarray:
-        """Which streams each of F frames has, bool (F, S)."""
+        """Read which streams each of the F frames has, bool (F, S)."""
         streams = []
         for store, rows in zip(self.stores.values(), self._feature_rows):
             valid = self.has_face
@@ -120,7 +122,7 @@ class VideoClipDataset(BaseVideoDataset):
         return np.stack(streams or [self.has_face], axis=1)
 
     def _is_usable(self, video: int, start):
-        """Whether clips of a video hold any frame to learn or predict."""
+        """Return which clips of a video have a frame to learn or predict."""
         begin = self.offsets[video] + start
         end = np.minimum(begin + self.window, self.offsets[video + 1])
         return self._num_usable[end] > self._num_usable[begin]
@@ -167,7 +169,7 @@ class VideoClipDataset(BaseVideoDataset):
         return info
 
     def _features(self, video: int, start: int, length: int) -> np.ndarray:
-        """Features of all streams side by side, float16 (window, D)."""
+        """Read the features of all streams, float16 (window, D1 + D2...)."""
         stores = self.stores.values()
         width = sum(store.dim for store in stores)
         features = np.zeros((self.window, width), np.float16)

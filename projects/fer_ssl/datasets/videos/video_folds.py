@@ -20,11 +20,11 @@ Video = TypeVar('Video')
 
 
 def source_video(name: str) -> str:
-    """Name of the video that a video of Aff-Wild2 was taken from.
+    """Return the name of the video that a video of Aff-Wild2 comes from.
 
     ``video5_left`` and ``video5_right`` are two people in one video;
-    ``5-60-1920x1080-1`` to ``-4`` and ``video10_1`` are clips of one. Other
-    names stand for themselves.
+    ``5-60-1920x1080-1`` to ``-4`` and ``video10_1`` are clips of one. All
+    other names are returned unchanged.
     """
     name = _SIDE.sub('', name)
     match = _CLIP.match(name)
@@ -32,11 +32,11 @@ def source_video(name: str) -> str:
 
 
 def read_folds(path: str) -> dict[str, str]:
-    """Read ``video,fold``: fold of each video.
+    """Read the fold of each video from a CSV file ``video,fold``.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: Content is wrong; the message names file and line.
+        ValueError: The content is invalid; the message names file and line.
     """
     folds: dict[str, str] = {}
     rows = csv_rows(path)
@@ -49,8 +49,8 @@ def read_folds(path: str) -> dict[str, str]:
     for line, row in rows:
         if len(row) != 2 or not all(row) or row[0] in folds:
             raise ValueError(
-                f'{path}:{line}: {",".join(row)!r:.80} is no video,fold, or '
-                'its video stands there twice.'
+                f'{path}:{line}: {",".join(row)!r:.80} is not video,fold, or '
+                'its video is listed twice.'
             )
         folds[row[0]] = row[1]
     return folds
@@ -61,15 +61,15 @@ def select_folds(
     folds: Mapping[str, str],
     chosen: str | int | Iterable[str | int] | None,
 ) -> dict[str, Video]:
-    """The videos of some folds; those in no fold are left out.
+    """Select the videos of some folds; videos in no fold are left out.
 
     Args:
-        videos: Anything by name of the video.
+        videos: Values of any type, by name of the video.
         folds: Fold of each video.
         chosen: One fold, several, or ``None`` for all.
 
     Raises:
-        ValueError: A fold has a video that is not there, or there is no such
+        ValueError: A fold has a video that does not exist, or there is no such
             fold.
     """
     unknown = [name for name in folds if name not in videos]

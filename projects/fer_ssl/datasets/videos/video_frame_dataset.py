@@ -12,19 +12,19 @@ from .base_video_dataset import BaseVideoDataset
 
 @DATASETS.register_module()
 class VideoFrameDataset(BaseVideoDataset):
-    """Frames of videos as single images: one item per frame WITH A FACE.
+    """Dataset of video frames as images, one item per frame WITH A FACE.
 
-    For testing an image classifier on videos frame by frame, and for
-    extracting features. Items are ``img_path``, ``gt_label`` (-1 = not
+    It serves to test an image classifier on videos frame by frame, and to
+    extract features. Items are ``img_path``, ``gt_label`` (-1 = not
     annotated), ``video``, ``start`` (0-based number of the frame) and
-    ``num_frames`` (length of the video). Valence and arousal are a tensor
-    float32 (2,) in ``gt_label``, action units one int64 (12,); of several
-    tasks there is no ``gt_label``. For the metric, name the last three in the
-    packing transform:
-    ``dict(type='PackInputs', meta_keys=('video', 'start', 'num_frames'))``.
+    ``num_frames`` (length of the video). Valence and arousal are a float32
+    tensor (2,) in ``gt_label``, action units an int64 tensor (12,); with
+    several tasks there is no ``gt_label``. For the metric, name the last three
+    in the packing transform: ``dict(type='PackInputs', meta_keys=('video',
+    'start', 'num_frames'))``.
 
     Args:
-        only_labeled: Leave out frames without annotation, to train on them.
+        only_labeled: Leave out frames without annotation, for training.
 
     Example:
         >>> dataset = dict(
@@ -64,7 +64,7 @@ class VideoFrameDataset(BaseVideoDataset):
         first, stop = self.offsets[video], self.offsets[video + 1]
         info = {}
         if self.labels.dtype.names:
-            pass  # a data sample of an image has one gt_label
+            pass  # an image's data sample has a single gt_label
         elif self.labels.ndim == 1:
             info['gt_label'] = int(self.labels[row])
         else:  # PackInputs would round an array to whole numbers
@@ -79,15 +79,15 @@ class VideoFrameDataset(BaseVideoDataset):
         )
 
     def get_gt_labels(self) -> np.ndarray:
-        """Class index of every item, (N,), -1 where it is not known.
+        """Return the class index of every item, (N,), -1 if unknown.
 
-        Of valence and arousal (N, 2), of action units (N, 12), of several
-        tasks records (N,).
+        For valence and arousal (N, 2), for action units (N, 12), for several
+        tasks a structured array (N,).
         """
         return self.labels[self.data_list]
 
     def prepare_data(self, idx: int) -> dict:
-        """Item ``idx`` through the pipeline.
+        """Run item ``idx`` through the pipeline.
 
         Raises:
             ValueError: The image cannot be read.

@@ -64,7 +64,7 @@ class FeedbackLossHook(Hook):
                 is changed in place.
             outputs: Log of the iteration. Added are the coefficients' mean
                 over this batch, the fraction of positive ones, and their
-                running standard deviation, ``feedback/spread``.
+                running standard deviation, ``feedback/std``.
         """
         hub = runner.message_hub
         state = hub.get_info('feedback_moments', dict(weight=0.0, running=[0]))
@@ -88,7 +88,7 @@ class FeedbackLossHook(Hook):
         hub.update_info('feedback_moments', state)
         mean, square, scale = running / weight
         outputs['feedback/mean'] = values.mean()
-        outputs['feedback/spread'] = (square - mean**2).clamp(min=0).sqrt()
+        outputs['feedback/std'] = (square - mean**2).clamp(min=0).sqrt()
         outputs['feedback/positive'] = (values > 0).float().mean()
 
         factor = self.weight

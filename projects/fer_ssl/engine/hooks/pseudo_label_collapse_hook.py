@@ -15,12 +15,12 @@ class PseudoLabelCollapseHook(Hook):
     consistency loss agree with it perfectly.
 
     Args:
-        share: Fraction of one class above which to warn.
+        fraction: Fraction of one class above which to warn.
         interval: Number of iterations over which the fraction is averaged.
     """
 
-    def __init__(self, share: float = 0.95, interval: int = 500) -> None:
-        self.share = share
+    def __init__(self, fraction: float = 0.95, interval: int = 500) -> None:
+        self.fraction = fraction
         self.interval = interval
         self._restart()
 
@@ -33,14 +33,14 @@ class PseudoLabelCollapseHook(Hook):
     ) -> None:
         self.count += 1
         for name, value in outputs.items():
-            if name.startswith('pseudo_label/share_'):
+            if name.startswith('pseudo_label/fraction_'):
                 self.sums[name] = self.sums.get(name, 0) + value
         if not self.every_n_train_iters(runner, self.interval):
             return
         for name, total in self.sums.items():
             mean = float(total) / self.count
-            if mean > self.share:
-                label = name.removeprefix('pseudo_label/share_')
+            if mean > self.fraction:
+                label = name.removeprefix('pseudo_label/fraction_')
                 print_log(
                     f'{mean:.1%} of the pseudo-labels of the last '
                     f'{self.count} iterations are {label!r}: the teacher '

@@ -111,7 +111,7 @@ class SafeCheckpointHook(CheckpointHook):
         """Postpone the base class's removals until all files are written."""
         previous = runner.message_hub.runtime_info.get('last_ckpt')
         backend, outdated = self.file_backend, []
-        # A backend that only notes which files it is asked to remove.
+        # A backend that only records the files to remove.
         self.file_backend = copy.copy(backend)
         self.file_backend.remove = outdated.append
         try:

@@ -230,7 +230,7 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
         if self.feedback is not None:
             scale = scaler.get_scale() if scaler is not None else 1.0
             self.feedback.before_student_step(student, batches, scale)
-        # The scaler skips a step without telling.
+        # The scaler skips a step silently.
         stepped = scaler is None or _has_finite_gradients(student)
         optim.step()
         optim.zero_grad()

@@ -81,7 +81,7 @@ class ResumableLoop:
                     ) from error
         if self.stop.agreed() and (complete or batch is None):
             raise StopRequest(by_all=True)
-        # For dropout and the like.
+        # Dropout, for example, draws from the global generators.
         set_random_seed(mixed_seed(self.runner.seed, self._iter, get_rank()))
         return batch
 

@@ -12,9 +12,10 @@ from .post_processor import check_window, moving_mean
 class MajoritySmoothing:
     """Replace the label of each frame by the most frequent one in its window.
 
-    According to paper A, the label that predominates within a window stands
-    for "all frames encompassed by that window"; the window has 30 frames
-    (section 4.2). The sentence can be read in two ways, hence two modes:
+    According to paper A, the label that predominates within a window
+    represents "all frames encompassed by that window"; the window has 30
+    frames (section 4.2). The sentence can be read in two ways, hence two
+    modes:
 
     - ``'sliding'``: every frame gets the majority of the window centered on
       it, from 15 frames before to 14 after for a window of 30; the window is

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from mmaction.registry import MODELS as ACTION_MODELS
 from mmengine.registry import MODELS
+from torch import nn
 
 from ...labels import IGNORE_LABEL
 from .frame_task import FrameTask
@@ -72,3 +73,19 @@ class ExpressionTask(FrameTask):
 
     def predict(self, logits: torch.Tensor) -> torch.Tensor:
         return logits.float().softmax(dim=-1)
+
+
+def find_expression_task(head: nn.Module) -> ExpressionTask:
+    """Return the expression task of a head with one task or several.
+
+    Raises:
+        ValueError: If there is no such task.
+    """
+    tasks = getattr(head, 'tasks', None)
+    task = head.task if tasks is None else dict(tasks.items()).get('EXPR')
+    if not isinstance(task, ExpressionTask):
+        raise ValueError(
+            'this network does not predict expressions, but '
+            f'{type(task).__name__ if tasks is None else ", ".join(tasks)}.'
+        )
+    return task

@@ -27,14 +27,15 @@ class AdaCM(BaseMethod):
 
     The margin of a class is learned from the labeled faces: after each pass
     over them, it is the mean probability of those that were classified
-    correctly, times ``factor`` / (1 + exp(-pass)), but at least ``least``. If
-    no face of a class was classified correctly, the margin is ``least``.
+    correctly, times ``factor`` / (1 + exp(-pass)), but at least
+    ``min_margin``. If no face of a class was classified correctly, its margin
+    is ``min_margin``.
 
     Args:
         supervised_weight: Factor of the supervised loss.
         contrastive_weight: Factor of the contrastive loss.
         temperature: Temperature of the contrastive loss.
-        least: Initial and minimum margin.
+        min_margin: Initial and minimum margin.
         factor: beta of the paper.
         kwargs: Options of :class:`BaseMethod`.
     """
@@ -46,7 +47,7 @@ class AdaCM(BaseMethod):
         supervised_weight: float = 0.5,
         contrastive_weight: float = 0.1,
         temperature: float = 0.07,
-        least: float = 0.8,
+        min_margin: float = 0.8,
         factor: float = 0.97,
         **kwargs,
     ) -> None:
@@ -54,11 +55,13 @@ class AdaCM(BaseMethod):
         self.supervised_weight = supervised_weight
         self.contrastive_weight = contrastive_weight
         self.temperature = temperature
-        self.least = least
+        self.min_margin = min_margin
         self.factor = factor
-        self.register_buffer('margin', torch.full((self.num_classes,), least))
-        # Of the current pass: summed probabilities and number of the faces
-        # that were classified correctly, by class.
+        self.register_buffer(
+            'margin', torch.full((self.num_classes,), min_margin)
+        )
+        # By class, over the correctly classified faces of the current pass:
+        # their summed probabilities and their number.
         self.register_buffer('right', torch.zeros(2, self.num_classes))
         self.register_buffer('seen', torch.zeros((), dtype=torch.int64))
         self.register_buffer('passes', torch.zeros((), dtype=torch.int64))
@@ -106,7 +109,7 @@ class AdaCM(BaseMethod):
         self.passes += 1
         factor = self.factor / (1 + math.exp(-int(self.passes)))
         mean = self.right[0] / self.right[1].clamp(min=1)
-        self.margin.copy_((factor * mean).clamp(min=self.least))
+        self.margin.copy_((factor * mean).clamp(min=self.min_margin))
         self.right.zero_()
         self.seen.zero_()
 
@@ -129,7 +132,7 @@ def contrastive_loss(first: Tensor, second: Tensor, temperature: float):
     if not count:
         return first.sum() + second.sum()  # 0, but with a graph for DDP
     features = F.normalize(torch.cat([first, second]).float(), dim=1)
-    # bfloat16 cannot tell cosines near 1, divided by 0.07, apart.
+    # bfloat16 is too coarse for cosines near 1 divided by 0.07.
     with torch.autocast(features.device.type, enabled=False):
         similarity = features @ features.T / temperature
     similarity.fill_diagonal_(-torch.inf)

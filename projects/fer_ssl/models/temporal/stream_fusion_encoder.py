@@ -7,6 +7,8 @@ from mmengine.model import BaseModule
 from mmengine.registry import MODELS
 from torch import nn
 
+_STREAM_KEYS = {'in_channels', 'encoder', 'standardize'}
+
 
 class FrameStandardizer(nn.Module):
     """Subtract each feature's mean and divide by its standard deviation.
@@ -63,7 +65,7 @@ class StreamFusionEncoder(BaseModule):
     Args:
         streams: For each stream its width ``in_channels``, its ``encoder``
             (config of a temporal encoder without ``in_channels``) and
-            optionally ``standardise=True`` for a :class:`FrameStandardizer`
+            optionally ``standardize=True`` for a :class:`FrameStandardizer`
             before the encoder.
         fusion: ``'concat'`` or ``'gated'``; gates need encoders of the same
             width.
@@ -81,7 +83,7 @@ class StreamFusionEncoder(BaseModule):
         ...         dict(
         ...             in_channels=64,
         ...             encoder=dict(type='TCN'),
-        ...             standardise=True,
+        ...             standardize=True,
         ...         ),
         ...     ],
         ...     fusion='gated',
@@ -98,15 +100,22 @@ class StreamFusionEncoder(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        unknown = set().union(*streams) - _STREAM_KEYS
+        if unknown:
+            raise ValueError(
+                f'streams: unknown {", ".join(sorted(unknown))}; the keys of '
+                f'a stream are {", ".join(sorted(_STREAM_KEYS))}.'
+            )
         self.widths = [stream['in_channels'] for stream in streams]
         if in_channels not in (None, sum(self.widths)):
             raise ValueError(
                 f'in_channels={in_channels}, but the streams have '
                 f'{" + ".join(map(str, self.widths))} = {sum(self.widths)}.'
             )
+        # The British spelling is part of the keys of saved checkpoints.
         self.standardisers = nn.ModuleList(
             FrameStandardizer(stream['in_channels'])
-            if stream.get('standardise')
+            if stream.get('standardize')
             else None
             for stream in streams
         )
