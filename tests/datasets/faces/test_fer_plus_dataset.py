@@ -166,7 +166,7 @@ def test_of_a_repeated_image_the_last_row_counts(tmp_path):
         ('FER2013Train/a.png', 0),
     ]
     (warning,) = (call.args[0] for call in log.call_args_list)
-    assert '2 images are listed more than once, such as ' in warning
+    assert 'listed more than once: 2, such as ' in warning
 
 
 def test_repeated_names_of_pixels_are_different_images(tmp_path):

@@ -203,9 +203,9 @@ class FERPlusDataset(CodedFaceDataset):
             counts = Counter(faces.images)
             repeated = [image for image in last if counts[image] > 1]
             self.warn(
-                f'{len(repeated)} images are listed more than once, such as '
-                f'{repeated[0]}; the last row of each counts, because the '
-                'image file is that of the last row.'
+                f'images that are listed more than once: {len(repeated)}, '
+                f'such as {repeated[0]}. The last row of each counts, because '
+                'the image file is that of the last row.'
             )
         return faces.select(sorted(last.values()))
 
