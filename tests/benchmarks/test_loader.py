@@ -167,6 +167,7 @@ def test_copied_images(tmp_path):
     assert names == ['000000.jpg', '000001.jpg', '000002.jpg']
     sizes = {Image.open(tmp_path / 'out' / name).size for name in names}
     assert sizes == {(16, 16), (9, 8)}
+    (tmp_path / 'none').mkdir()
     with pytest.raises(ValueError, match='no image'):
         copy_images(str(tmp_path / 'none'), str(tmp_path / 'out2'), 10)
 

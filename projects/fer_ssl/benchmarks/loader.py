@@ -28,7 +28,7 @@ from torchvision.transforms import functional as tvf
 
 from ..data_preparation.shard_writer import write_shards
 from ..datasets.containers.record_io import RecordIOWriter
-from ..datasets.faces.image_folder_dataset import EXTENSIONS
+from ..datasets.faces.image_folder_dataset import list_images
 from ..utils.tables import write_csv
 from .timing import Speed, compare_rates
 
@@ -68,13 +68,7 @@ def copy_images(source: str, folder: str, count: int) -> None:
         ValueError: ``source`` has no image.
     """
     os.makedirs(folder, exist_ok=True)
-    names = []
-    for path, _, files in sorted(os.walk(source)):
-        names += [
-            osp.join(path, file)
-            for file in sorted(files)
-            if file.lower().endswith(EXTENSIONS)
-        ]
+    names = [osp.join(source, image) for image in list_images(source)[0]]
     if not names:
         raise ValueError(f'{source}: found no image.')
     for number, name in enumerate(names[:count]):

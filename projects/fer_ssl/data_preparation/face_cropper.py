@@ -24,7 +24,10 @@ import cv2
 import numpy as np
 from mmengine.logging import print_log
 
-from ..datasets.faces.image_folder_dataset import images_below
+from ..datasets.faces.image_folder_dataset import (
+    describe_others,
+    list_images,
+)
 from ..face_detection import HaarDetector, YuNetDetector, find_faces
 from ..face_detection.cut_out import cut_out
 from ..media.image_limit import check_pixels
@@ -118,7 +121,11 @@ def list_sources(path: str, image_root: str = '') -> list[Source]:
     """
     if osp.isdir(path):
         image_root = path
-        names = list(images_below(path))
+        names, others = list_images(path)
+        if others:
+            print_log(
+                f'{path}:{describe_others(others)}', 'current', logging.WARNING
+            )
     elif path.endswith('.csv'):
         names = [row['image'] for _, row in csv_dicts(path, ('image',))]
     else:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from mmengine.registry import TASK_UTILS
 
+from ..utils.placeholders import check_placeholder
 from .face import Face, ImageFaceDetector
 
 
@@ -40,6 +41,8 @@ class YuNetDetector(ImageFaceDetector):
                 model, '', (320, 320), min_score
             )
         except cv2.error as error:
+            with open(model, 'rb') as file:
+                check_placeholder(model, file.read(100))
             raise ValueError(
                 f'{model}: OpenCV {cv2.__version__} cannot read this model: '
                 f'{error}'

@@ -19,6 +19,7 @@ from ..datasets.videos.feature_store import (
     read_index,
 )
 from ..datasets.videos.video_folds import source_video
+from ..utils.folder_walk import walk_files
 from ..utils.progress import ProgressBar
 
 _MAX_NAMED = 5
@@ -72,15 +73,11 @@ def find_files(
             'per video.'
         )
     paths: dict[str, list[str]] = {}
-    for home, _, files in sorted(os.walk(folder)):
-        for file in sorted(files):
-            stem, extension = osp.splitext(file)
-            if extension[1:].lower() not in types or file.startswith('.'):
-                continue
-            path = osp.join(home, file)
-            inside = osp.splitext(osp.relpath(path, folder))[0]
-            for key in {stem, inside.replace(os.sep, '/')}:
-                paths.setdefault(key, []).append(path)
+    for file in walk_files(folder):
+        inside, extension = osp.splitext(file)
+        if extension[1:].lower() in types:
+            for key in {osp.basename(inside), inside.replace(os.sep, '/')}:
+                paths.setdefault(key, []).append(osp.join(folder, file))
     found, several = {}, []
     for name in names:
         stem = name.rsplit('/', 1)[-1]

@@ -16,6 +16,8 @@ import struct
 import mmcv
 from PIL import Image, UnidentifiedImageError
 
+from ..utils.placeholders import describe_placeholder
+
 #: Pixels of the largest image, unless :data:`VARIABLE` sets another limit.
 MAX_PIXELS = 100_000_000
 VARIABLE = 'FER_SSL_MAX_PIXELS'
@@ -128,7 +130,9 @@ def open_image(content: bytes) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(content))
     except UnidentifiedImageError:
-        raise OSError('cannot identify its format') from None
+        placeholder = describe_placeholder(content[:100])
+        reason = placeholder.rstrip('.') or 'cannot identify its format'
+        raise OSError(reason) from None
     except Exception as error:  # Pillow raises many types here
         raise OSError(f'its header is damaged: {error}'[:200]) from None
     check_size(*image.size)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os.path as osp
 from typing import TYPE_CHECKING
 
+from ..utils.placeholders import check_placeholder
+
 if TYPE_CHECKING:
     from types import ModuleType
 
@@ -56,6 +58,8 @@ def open_media(path: str, remedy: str) -> InputContainer:
         # FFmpeg would take the part before a colon for a protocol.
         return av.open(osp.abspath(path), metadata_errors='ignore')
     except av.error.FFmpegError as error:
+        with open(path, 'rb') as file:
+            check_placeholder(path, file.read(100))
         raise ValueError(
             f'{path}: neither a video nor a sound file that can be read '
             f'({error.strerror}). {remedy}'

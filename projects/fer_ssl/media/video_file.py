@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..utils.files import is_part
+from ..utils.folder_walk import is_leftover
 from .frame_times import FrameClock, frame_rate
 from .open_media import VIDEO_TYPES, open_media, video_stream
 
@@ -255,8 +255,7 @@ def list_videos(source: str | int) -> list[str | int]:
         osp.join(source, name)
         for name in sorted(os.listdir(source))
         if osp.splitext(name)[1][1:].lower() in VIDEO_TYPES
-        and name[0] != '.'
-        and not is_part(name)
+        and not is_leftover(name)
     ]
     if not videos:
         raise ValueError(

@@ -13,6 +13,7 @@ import numpy as np
 import yaml
 
 from .environment import fill_variables
+from .placeholders import check_placeholder
 
 YAML = ('.yml', '.yaml')
 #: Form of a non-negative int64 number, see :func:`check_form`.
@@ -94,6 +95,7 @@ def _merged(path: Path, base: dict, own: dict) -> dict:
 def _read_text(path: str | Path) -> str:
     with open(path, 'rb') as file:
         data = file.read()
+    check_placeholder(path, data)
     try:
         return data.decode('utf-8-sig')
     except UnicodeDecodeError as error:
@@ -299,6 +301,7 @@ def read_npy(
             names it.
     """
     with open(path, 'rb') as file:
+        check_placeholder(path, file.peek())
         try:
             version = np.lib.format.read_magic(file)
             shape, _, found = _NPY_HEADERS[version](file)

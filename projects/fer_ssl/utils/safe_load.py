@@ -24,6 +24,8 @@ import torch
 from mmengine.logging import HistoryBuffer
 from torch import hub
 
+from .placeholders import describe_placeholder
+
 #: Booleans, integers and floats, such as 'f8', or one letter in older files.
 _PLAIN_TYPES = re.compile(r'[?bhilqBHILQefd]|b1|[iu][1248]|f[248]')
 
@@ -120,7 +122,10 @@ def _other_format(file: Any) -> str:
         return ''
     save = "torch.save(dict(state_dict=...), 'NEW.pth')"
     with open(file, 'rb') as opened:
-        head = opened.read(9)
+        head = opened.read(100)
+    placeholder = describe_placeholder(head)
+    if placeholder:
+        return placeholder
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
@@ -136,7 +141,7 @@ def _other_format(file: Any) -> str:
             'data. If you trust it, convert it: torch.load(FILE, '
             f'weights_only=False), then {save}.'
         )
-    elif head[8:] == b'{' and int.from_bytes(head[:8], 'little') < 1 << 30:
+    elif head[8:9] == b'{' and int.from_bytes(head[:8], 'little') < 1 << 30:
         return (
             'this is a safetensors file. Convert it: '
             f'safetensors.torch.load_file(FILE), then {save}.'

@@ -7,6 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from .placeholders import check_placeholder
+
 #: Columns of the box of a face, in pixels; right and bottom are exclusive.
 BOX_COLUMNS = ('left', 'top', 'right', 'bottom')
 
@@ -30,6 +32,7 @@ def decoded_lines(path: str) -> Iterator[str]:
             'that holds it.'
         ) from None
     with file:
+        check_placeholder(path, file.peek())
         for number, line in enumerate(file, start=1):
             try:
                 text = line.decode('utf-8-sig' if number == 1 else 'utf-8')
@@ -62,6 +65,7 @@ def read_lines(path: str, encoding: str = 'utf-8-sig') -> list[str]:
     """
     with open(path, 'rb') as file:
         data = file.read()
+    check_placeholder(path, data)
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:

@@ -14,6 +14,7 @@ from fer_ssl.datasets.containers.record_io import (
     read_image_record,
     read_index,
     read_record,
+    write_index,
 )
 from fer_ssl.utils.open_files import DamagedFileError, OpenFiles
 from tests.helpers.annotation_fuzz import REPEATABLE
@@ -99,6 +100,46 @@ def test_magic_number_splits_the_record(tmp_path):
     path = tmp_path / 'x.rec'
     path.write_bytes(b'....' + data)
     assert read_record(OpenFiles(), str(path), 4) == record
+
+
+@pytest.mark.parametrize('bound', [2**24 - 1, 2**24 + 1, 2**25 + 2])
+@pytest.mark.parametrize('identities', [0, 3])
+def test_header_beyond_the_integers_of_float32(tmp_path, bound, identities):
+    path = str(tmp_path / 'x.rec')
+    with RecordIOWriter(path) as writer:
+        writer.write(0, (bound, bound + identities))
+        writer.write(1, 5, b'image')
+        writer.write(2, (1, 7))
+    file = RecordIOFile(path)
+    # Millions of images and few identities, all at the same two places.
+    header, image, identity = file.offsets
+    file.keys = np.arange(bound + identities)
+    file.offsets = np.full(bound + identities, image)
+    file.offsets[0], file.offsets[bound:] = header, identity
+    keys = file.image_keys()
+    assert (keys[0], keys[-1], len(keys)) == (1, bound - 1, bound - 1)
+    file.keys, file.offsets = file.keys[:-9], file.offsets[:-9]
+    with pytest.raises(ValueError, match='incomplete: copy both again'):
+        file.image_keys()
+
+
+def test_index_that_is_made(tmp_path):
+    path = tmp_path / 'x.rec'
+    with RecordIOWriter(str(path)) as writer:
+        for key, payload in enumerate((b'', b'a' * 7 + MAGIC_BYTES, b'x')):
+            writer.write(key, 0, payload)
+    index = tmp_path / 'x.idx'
+    expected = index.read_bytes()
+    index.unlink()
+    with pytest.raises(FileNotFoundError, match='write_index'):
+        RecordIOFile(str(path))
+    write_index(str(path))
+    assert index.read_bytes() == expected
+    index.unlink()
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(ValueError, match='cut off: copy it again'):
+        write_index(str(path))
+    assert not index.exists()
 
 
 def test_writer_with_labels(tmp_path):

@@ -1,4 +1,5 @@
 import re
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -10,16 +11,19 @@ from mmengine.registry import DATASETS, init_default_scope
 from fer_ssl.datasets.containers.pixel_text_backend import pixel_text_path
 from fer_ssl.datasets.faces.fer_plus_dataset import (
     count_votes,
+    read_label_file,
     read_pixel_paths,
     read_votes,
 )
 from tests.datasets.faces.fer_plus_files import (
     FER_PLUS,
+    FER_PLUS_HEADER,
     fer2013_pixels,
     write_fer_plus,
 )
 from tests.helpers.annotation_fuzz import REPEATABLE, check_parser
 
+WARN = 'fer_ssl.datasets.faces.base_face_dataset.print_log'
 LOAD = [dict(type='LoadImageFromFile')]
 USAGES = [usage for usage, _, _ in FER_PLUS]
 
@@ -133,6 +137,89 @@ def test_votes_by_hand(rows):
             assert relative == absolute
 
 
+REPEATED = (
+    'Training,b.png,0,9,1,0,0,0,0,0,0,0\n'
+    'Training,c.png,8,0,0,2,0,0,0,0,0,0\n'
+    'Training,b.png,0,0,0,9,1,0,0,0,0,0\n'
+    'Training,a.png,9,1,0,0,0,0,0,0,0,0\n'
+    'Training,c.png,0,0,0,0,0,0,0,0,0,10\n'
+    'PublicTest,b.png,0,0,9,0,0,1,0,0,0,0\n'
+)
+
+
+def write_repeated(root):
+    (root / 'data/FER2013Train').mkdir(parents=True)
+    (root / 'fer2013new.csv').write_text(FER_PLUS_HEADER + '\n' + REPEATED)
+    pixels = ' '.join(['9'] * 2304)
+    usages = [line.split(',')[0] for line in REPEATED.splitlines()]
+    rows = ''.join(f'0,{pixels},{usage}\n' for usage in usages)
+    (root / 'fer2013.csv').write_text(f'emotion,pixels,Usage\n{rows}')
+    return dict(type='FERPlusDataset', data_root=str(root))
+
+
+def test_of_a_repeated_image_the_last_row_counts(tmp_path):
+    with patch(WARN) as log:
+        dataset = DATASETS.build(write_repeated(tmp_path))
+    # c.png has no face in its last row.
+    assert items(dataset) == [
+        ('FER2013Train/b.png', 5),
+        ('FER2013Train/a.png', 0),
+    ]
+    (warning,) = (call.args[0] for call in log.call_args_list)
+    assert 'listed more than once: 2, such as ' in warning
+
+
+def test_repeated_names_of_pixels_are_different_images(tmp_path):
+    files = dict(write_repeated(tmp_path), pixels='fer2013.csv')
+    with patch(WARN) as log:
+        dataset = DATASETS.build(files)
+    log.assert_not_called()
+    labels = [
+        info['gt_label'] for info in map(dataset.get_data_info, range(4))
+    ]
+    assert labels == [4, 0, 5, 0]
+    assert len({dataset.get_data_info(i)['img_path'] for i in range(4)}) == 4
+    # Files that a tool writes under these names do not replace each other.
+    faces = DATASETS.build(dict(files, split=None)).read_faces()
+    assert faces.names == ['b.png', 'c.png', 'b_2.png', 'a.png', 'b_3.png']
+
+
+LABEL = 'fer1.png,"(0, 0, 48, 48)",0,0,0,0,9,1,0,0,0,0\n'
+
+
+def test_votes_of_the_label_files(tmp_path):
+    files = dict(write_fer_plus(tmp_path), votes='label')
+    for split, text in (('Train', LABEL * 2), ('Valid', LABEL), ('Test', '')):
+        path = tmp_path / f'data/FER2013{split}/label.csv'
+        path.write_text(text)
+    assert items(DATASETS.build(files)) == [('FER2013Train/fer1.png', 1)]
+    both = DATASETS.build(dict(files, split=None))
+    assert items(both) == [
+        ('FER2013Train/fer1.png', 1),
+        ('FER2013Valid/fer1.png', 1),
+    ]
+    with pytest.raises(ValueError, match='cannot be combined with `pixels`'):
+        DATASETS.build(dict(files, pixels='fer2013.csv'))
+    with pytest.raises(ValueError, match="votes='new' is none of"):
+        DATASETS.build(dict(files, votes='new'))
+
+
+@pytest.mark.parametrize(
+    'old, new, message',
+    [
+        ('48, 48', '40, 40', ':1: expected the image, the box .*40, 40'),
+        (',9,', ',9.0,', ":1: '9.0' is not a whole number"),
+        (',1,', ',-1,', ':1: a number of votes is negative'),
+        (',9,1', ',9', ':1: expected the image'),
+    ],
+)
+def test_faulty_label_file(tmp_path, old, new, message):
+    path = tmp_path / 'label.csv'
+    path.write_text(LABEL.replace(old, new))
+    with pytest.raises(ValueError, match=f'label.csv{message}'):
+        read_label_file(str(path))
+
+
 def edit(path, old, new):
     text = path.read_text()
     assert text.count(old) == 1
@@ -145,7 +232,6 @@ def edit(path, old, new):
         (',NF\n', '\n', ':1: the header is'),
         (',3,2,0,', ',3,0,', ':2: 11 fields, expected 12'),
         ('PublicTest', 'Public', ":11: unknown usage 'Public'; .*Training"),
-        ('0000001.png', '0000000.png', ':3: fer.* is already in line 2'),
         (',10,0,0', ',ten,0,0', ":5: 'ten' is not a whole number"),
         ('4,0,0,1,3', '4,0,0,-1,3', ':2: a number of votes is negative'),
     ],
@@ -161,7 +247,11 @@ def test_faulty_votes(tmp_path, old, new, message):
 @pytest.mark.parametrize(
     'old, new, message',
     [
-        ('emotion,pixels', 'emotion,pixel', ':1: the header is not'),
+        (
+            'emotion,pixels',
+            'emotion,pixel',
+            ":1: the header is 'emotion,pixel,",
+        ),
         (',PublicTest\n', ',Training\n', r":11: usage 'Training', but row 10"),
         (',PrivateTest\n', '\n', ':12: not an emotion, 2304 pixels'),
         (',PrivateTest\n', ',1,PrivateTest\n', ':12: not an emotion'),

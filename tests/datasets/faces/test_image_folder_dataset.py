@@ -7,6 +7,7 @@ from fer_ssl.labels import ABAW_EXPRESSIONS
 from tests.datasets.faces.image_folder_files import write_image_folder
 from tests.helpers.image_files import save_image
 
+WARN = 'fer_ssl.datasets.faces.base_face_dataset.print_log'
 EIGHT = dict(type='ImageFolderDataset')
 
 
@@ -77,6 +78,45 @@ def test_folders_below_those_of_the_classes(tmp_path):
         'fear/a/1.jpg',
         'fear/b/2.PNG',
     ]
+
+
+def test_folders_as_people_have_them(tmp_path):
+    for name in ('1.jpg', '2.jfif', '3.JPE', '4.gif', '5.ppm', '6.pgm'):
+        (tmp_path / 'set/anger').mkdir(parents=True, exist_ok=True)
+        (tmp_path / 'set/anger' / name).touch()
+    (tmp_path / 'set/anger/photo.heic').touch()
+    (tmp_path / 'set/anger/clip.MOV').touch()
+    (tmp_path / 'set/anger/README').touch()
+    (tmp_path / 'set/loose.jpg').touch()
+    for folder in ('anger/@eaDir/1.jpg', '__MACOSX/anger', '@eaDir'):
+        save_image(tmp_path / 'set' / folder / 'SYNOPHOTO_THUMB_M.jpg', 0)
+    save_image(tmp_path / 'more/7.jpg', 0)
+    (tmp_path / 'set/anger/linked').symlink_to(tmp_path / 'more')
+    with patch(WARN) as log:
+        dataset = DATASETS.build(dict(EIGHT, data_root=f'{tmp_path}/set'))
+    assert [name for name, _ in items(dataset, 1)] == [
+        '1.jpg',
+        '2.jfif',
+        '3.JPE',
+        '4.gif',
+        '5.ppm',
+        '6.pgm',
+        '7.jpg',
+    ]
+    beside, others = (call.args[0] for call in log.call_args_list)
+    assert beside.endswith('not in one, are not read: 1.')
+    assert others.endswith(
+        'not read as images: 1 without an extension, 1 .mov, 1 .heic.'
+    )
+
+
+@pytest.mark.parametrize('folder', ['train', 'Validation', 'PrivateTest'])
+def test_split_above_the_classes(tmp_path, folder):
+    files = write_image_folder(tmp_path / folder, dict(angry=1, happy=1))
+    files['data_root'] = str(tmp_path)
+    with pytest.raises(ValueError, match=f"Set split='{folder}', or data_ro"):
+        DATASETS.build(files)
+    assert len(DATASETS.build(dict(files, split=folder))) == 2
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from mmengine.registry import DATASETS, TASK_UTILS
 
 from ...datasets import FolderLayout
+from ...utils.folder_walk import is_leftover
 
 _MAX_ENTRIES = 1000  # a folder with more holds images, not data sets
 
@@ -63,7 +64,7 @@ def _folders(root: str, levels: int = 2) -> Iterator[str]:
         for number, entry in enumerate(entries):
             if number == _MAX_ENTRIES:
                 return
-            if not entry.name.startswith('.') and entry.is_dir():
+            if not is_leftover(entry.name) and entry.is_dir():
                 inside.append(entry.path)
     for folder in sorted(inside):
         yield from _folders(folder, levels - 1)

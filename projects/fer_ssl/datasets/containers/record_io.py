@@ -13,13 +13,15 @@ from __future__ import annotations
 import os
 import struct
 import warnings
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
 
-from ...utils.files import whole_path
+from ...utils.files import whole_file, whole_path
 from ...utils.open_files import DamagedFileError, OpenFiles
+from ...utils.placeholders import check_placeholder
 
 MAGIC = struct.pack('<I', 0xCED7230A)
 _FRAME = struct.Struct('<4sI')
@@ -101,6 +103,9 @@ class RecordIOFile:
         """
         size, last = self._files.size(self.path), self.offsets.max()
         if last >= size:
+            check_placeholder(
+                self.path, self._files.read(self.path, 0, min(size, 100))
+            )
             raise DamagedFileError(
                 f'{self.path}: byte {last}: a record should begin here, but '
                 f'the file has {size} bytes. It is cut off, or '
@@ -111,7 +116,7 @@ class RecordIOFile:
         header = self.read(0)
         if header.image or not len(header.labels):
             return self.keys
-        bound = float(header.labels[0])
+        bound = self._first_identity(header.labels[0])
         first, stop = np.searchsorted(self.keys, [1, bound])
         if stop - first != bound - 1 or stop == first:
             raise DamagedFileError(
@@ -121,6 +126,51 @@ class RecordIOFile:
                 'two files is incomplete: copy both again.'
             )
         return self.keys[first:stop]
+
+    def _first_identity(self, label: np.float32) -> float:
+        """Return the first key after the images, given the header's label.
+
+        From 2**24 on, float32 cannot represent every integer. The exact key
+        is then that of the first record without an image.
+        """
+        bound = float(label)
+        if bound < 2**24 or not np.isfinite(bound):
+            return bound
+        error = int(np.spacing(label)) // 2
+        near = np.searchsorted(self.keys, [bound - error, bound + error + 1])
+        for key in self.keys[slice(*near)].tolist():
+            if not self.read(key).image:
+                return key
+        end = int(self.keys[-1]) + 1
+        # No identities follow the images, or no bound fits.
+        return end if abs(end - bound) <= error else np.nan
+
+
+def write_index(path: str) -> None:
+    """Write the index of a ``.rec`` file, with the keys 0, 1, 2, ...
+
+    These are the keys of the files that InsightFace publishes.
+
+    Args:
+        path: The ``.rec`` file; the index is written beside it.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        DamagedFileError: The file is damaged; the message names the byte.
+    """
+    files = OpenFiles()
+    size, offset, key = files.size(path), 0, 0
+    with whole_file(index_path(path)) as index:
+        while offset < size:
+            index.write(f'{key}\t{offset}\n')
+            *_, (begin, length) = _record_parts(files, path, offset)
+            offset = begin + length + -length % 4
+            key += 1
+        if offset > size:
+            raise DamagedFileError(
+                f'{path}: byte {begin}: {length} bytes should follow, but the '
+                f'file has {size} bytes. It is cut off: copy it again.'
+            )
 
 
 def index_path(path: str) -> str:
@@ -145,7 +195,9 @@ def read_index(path: str) -> tuple[np.ndarray, np.ndarray]:
     except FileNotFoundError:
         raise FileNotFoundError(
             f'{path}: no such index. It comes with the .rec file and must '
-            'be next to it.'
+            'be next to it. To make it: python -c "from '
+            'fer_ssl.datasets.containers.record_io import write_index; '
+            "write_index('train.rec')\"."
         ) from None
     with file, warnings.catch_warnings():
         warnings.simplefilter('error')  # an empty file, 1.5 as a number
@@ -174,6 +226,7 @@ def _fault_of_index(path: str) -> str:
     """Describe the first malformed line, without NumPy."""
     number = 0
     with open(path, 'rb') as file:
+        check_placeholder(path, file.peek())
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
@@ -234,23 +287,31 @@ def read_record(files: OpenFiles, path: str, offset: int) -> bytes:
         DamagedFileError: No complete record begins there; the message names
             file and byte.
     """
-    parts = []
+    parts = _record_parts(files, path, offset)
+    return MAGIC.join(files.read(path, begin, size) for begin, size in parts)
+
+
+def _record_parts(
+    files: OpenFiles, path: str, offset: int
+) -> Iterator[tuple[int, int]]:
+    """First byte and length of each part of the record at a byte."""
+    expected = (_WHOLE, _FIRST)
     while True:
         magic, word = _FRAME.unpack(files.read(path, offset, _FRAME.size))
         kind, length = word >> _LENGTH_BITS, word & ((1 << _LENGTH_BITS) - 1)
-        expected = (_MIDDLE, _LAST) if parts else (_WHOLE, _FIRST)
         if magic != MAGIC or kind not in expected:
-            what = 'part of a record' if parts else 'record'
+            what = 'record' if _WHOLE in expected else 'part of a record'
             raise DamagedFileError(
                 f'{path}: byte {offset}: no {what} begins here (found '
                 f'{magic.hex()}, kind {kind}). The file is damaged, or the '
                 'index belongs to another file.'
             )
         offset += _FRAME.size
-        parts.append(files.read(path, offset, length))
+        yield offset, length
         if kind in (_WHOLE, _LAST):
-            return MAGIC.join(parts)
+            return
         offset += length + -length % 4
+        expected = (_MIDDLE, _LAST)
 
 
 class RecordIOWriter:

@@ -20,6 +20,7 @@ import numpy as np
 from ...labels import IGNORE_LABEL
 from ...utils.data_files import COUNT, check_form, read_json, read_npy
 from ...utils.open_files import DamagedFileError
+from ...utils.placeholders import check_placeholder
 
 MANIFEST = 'shards.json'
 FORMAT = 'fer_ssl shards 1'
@@ -176,6 +177,8 @@ def read_shard_index(path: str, shard: Shard) -> np.ndarray:
                 'in the manifest.'
             )
     if osp.getsize(path) != shard.size:
+        with open(path, 'rb') as file:
+            check_placeholder(path, file.peek())
         raise DamagedFileError(
             f'{path}: {osp.getsize(path)} bytes, but the manifest says '
             f'{shard.size}. Copy it again.'

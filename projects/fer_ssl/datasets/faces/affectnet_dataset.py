@@ -9,6 +9,7 @@ import numpy as np
 from mmengine.registry import DATASETS
 
 from ...labels import register_taxonomy
+from ...utils.folder_walk import is_leftover
 from ...utils.text_rows import (
     EmptyBoxError,
     check_box,
@@ -250,12 +251,12 @@ def read_npy_release(folder: str) -> tuple[FaceTable, list[str]]:
     images = {
         os.path.splitext(image)[0] + SUFFIX: image
         for image in os.listdir(folder)
-        if image.lower().endswith('.jpg') and image[0] != '.'
+        if image.lower().endswith('.jpg') and not is_leftover(image)
     }
     listed = {
         name
         for name in os.listdir(annotations)
-        if name.endswith(SUFFIX) and name[0] != '.'
+        if name.endswith(SUFFIX) and not is_leftover(name)
     }
     # Numeric order: 2 before 10.
     files = sorted(images, key=lambda name: (len(name), name))

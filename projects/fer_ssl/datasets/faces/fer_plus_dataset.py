@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import glob
 import os
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 from mmengine.registry import DATASETS
 
 from ...labels import IGNORE_LABEL, register_taxonomy
+from ...utils.placeholders import check_placeholder
 from ...utils.text_rows import csv_rows, whole_numbers
 from ..containers.pixel_text_backend import SIDE, pixel_text_path
 from ..folder_layout import FolderLayout
@@ -49,6 +51,7 @@ SPLITS = {
     'test': ('PrivateTest', 'FER2013Test'),
 }
 VOTINGS = ('majority', 'plurality')
+VOTES = ('fer2013new', 'label')
 _IMAGES = 'data/FER2013Train/*.png'
 
 
@@ -83,10 +86,19 @@ class FERPlusDataset(CodedFaceDataset):
     'NF' (no face) wins, or the row names no image, the image is left out.
     'unknown' corresponds to 'uncertain' in this package.
 
+    The owners' file names four images twice. With folders of images, the last
+    of its rows counts, because the owners' script writes the images row by
+    row, so the file is the image of the last row. With ``pixels``, each row
+    is an image of its own.
+
     Args:
         split: ``'train'``, ``'val'``, ``'test'``, or ``None`` for all.
         ann_file: File of votes, relative to ``data_root``.
         voting: ``'majority'`` or ``'plurality'``.
+        votes: ``'fer2013new'`` reads the votes from ``ann_file``, which the
+            owners name as the labels of FERPlus. ``'label'`` reads them from
+            ``label.csv`` in the folder of the images of each split, which the
+            owners' training code reads; for 1,601 images it has other votes.
         pixels: ``fer2013.csv``, relative to ``data_root``, to read the images
             from its column of pixels. Its rows are in the order of
             ``ann_file``; the number in an image name is not the row number.
@@ -125,13 +137,21 @@ class FERPlusDataset(CodedFaceDataset):
         ann_file: str = 'fer2013new.csv',
         data_prefix: dict | None = None,
         voting: str = 'majority',
+        votes: str = 'fer2013new',
         pixels: str | None = None,
         data_root: str = '',
         **kwargs,
     ) -> None:
         self.check_choice('split', split, (*SPLITS, None))
         self.check_choice('voting', voting, VOTINGS)
+        self.check_choice('votes', votes, VOTES)
+        if votes == 'label' and pixels is not None:
+            raise ValueError(
+                "FERPlusDataset: votes='label' names image files, so it "
+                'cannot be combined with `pixels`, whose rows have no names.'
+            )
         self.voting = voting
+        self.votes = votes
         self.pixels = pixels and os.path.join(data_root or '', pixels)
         folder = 'data' if pixels is None else ''
         super().__init__(
@@ -143,20 +163,51 @@ class FERPlusDataset(CodedFaceDataset):
         )
 
     def read_codes(self) -> FaceTable:
+        if self.votes == 'label':
+            return self._read_label_files()
         usages, images, votes = read_votes(self.ann_file)
+        labels = count_votes(votes, self.voting)
         keep = np.array([image != '' for image in images], dtype=bool)
         if self.split is not None:
             keep &= np.array(usages) == SPLITS[self.split][0]
         if self.pixels is not None:
             paths = read_pixel_paths(self.pixels, usages, self.ann_file)
-        else:
-            folders = dict(SPLITS.values())
-            paths = [
-                f'{folders[usage]}/{image}'
-                for usage, image in zip(usages, images)
-            ]
-        labels = count_votes(votes, self.voting)
-        return FaceTable(paths, labels, names=images).select(keep)
+            names = _different_names(images)
+            return FaceTable(paths, labels, names=names).select(keep)
+        folders = dict(SPLITS.values())
+        paths = [
+            f'{folders[usage]}/{image}' for usage, image in zip(usages, images)
+        ]
+        faces = FaceTable(paths, labels, names=images).select(keep)
+        return self._last_of_each(faces)
+
+    def _read_label_files(self) -> FaceTable:
+        """Read ``label.csv`` of each split, without a row of names."""
+        names, paths, votes = [], [], []
+        for split in [self.split] if self.split else SPLITS:
+            folder = SPLITS[split][1]
+            path = os.path.join(
+                self.data_prefix['img_path'], folder, 'label.csv'
+            )
+            images, numbers = read_label_file(path)
+            names += images
+            paths += [f'{folder}/{image}' for image in images]
+            votes.append(numbers)
+        labels = count_votes(np.concatenate(votes), self.voting)
+        return self._last_of_each(FaceTable(paths, labels, names=names))
+
+    def _last_of_each(self, faces: FaceTable) -> FaceTable:
+        """Keep the last row of each image, and warn if there are others."""
+        last = {image: row for row, image in enumerate(faces.images)}
+        if len(last) < len(faces):
+            counts = Counter(faces.images)
+            repeated = [image for image in last if counts[image] > 1]
+            self.warn(
+                f'images that are listed more than once: {len(repeated)}, '
+                f'such as {repeated[0]}. The last row of each counts, because '
+                'the image file is that of the last row.'
+            )
+        return faces.select(sorted(last.values()))
 
 
 def read_votes(path: str) -> tuple[list[str], list[str], np.ndarray]:
@@ -170,7 +221,6 @@ def read_votes(path: str) -> tuple[list[str], list[str], np.ndarray]:
         ValueError: A line is malformed. The message names file and line.
     """
     usages, images, votes = [], [], []
-    line_of: dict[str, int] = {}
     rows = csv_rows(path)
     _, header = next(rows, (1, []))
     if tuple(name.strip() for name in header) != VOTES_HEADER:
@@ -191,18 +241,57 @@ def read_votes(path: str) -> tuple[list[str], list[str], np.ndarray]:
                 f'{where}: unknown usage {usage!r}; expected '
                 f'{", ".join(known)}.'
             )
-        if image and line_of.setdefault(image, line) != line:
-            raise ValueError(
-                f'{where}: {image} is already in line {line_of[image]}.'
-            )
-        numbers = whole_numbers(where, row[2:])
-        if min(numbers) < 0:
-            raise ValueError(f'{where}: a number of votes is negative.')
         usages.append(usage)
         images.append(image)
-        votes.append(numbers)
-    shape = (-1, len(VOTES_HEADER) - 2)
-    return usages, images, np.array(votes, dtype=np.int64).reshape(shape)
+        votes.append(_vote_counts(where, row[2:]))
+    return usages, images, _vote_array(votes)
+
+
+def read_label_file(path: str) -> tuple[list[str], np.ndarray]:
+    """Image and votes of every row of a ``label.csv``, which has no header.
+
+    Returns:
+        N names of images, votes int64 (N, 10).
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: A line is malformed. The message names file and line.
+    """
+    images, votes = [], []
+    for line, row in csv_rows(path):
+        where = f'{path}:{line}'
+        # The owners' code crops to this box, which is always the whole image.
+        if len(row) != len(VOTES_HEADER) or row[1] != '(0, 0, 48, 48)':
+            raise ValueError(
+                f'{where}: expected the image, the box "(0, 0, 48, 48)" and '
+                f'{len(ANSWERS)} numbers of votes, found {",".join(row)!r}.'
+            )
+        images.append(row[0].strip())
+        votes.append(_vote_counts(where, row[2:]))
+    return images, _vote_array(votes)
+
+
+def _vote_counts(where: str, fields: list[str]) -> list[int]:
+    numbers = whole_numbers(where, fields)
+    if min(numbers) < 0:
+        raise ValueError(f'{where}: a number of votes is negative.')
+    return numbers
+
+
+def _vote_array(votes: list[list[int]]) -> np.ndarray:
+    return np.array(votes, dtype=np.int64).reshape(-1, len(ANSWERS))
+
+
+def _different_names(images: list[str]) -> list[str]:
+    """Add a number to names that came before; '' stays."""
+    counts: Counter[str] = Counter()
+    names = []
+    for image in images:
+        counts[image] += 1
+        stem, extension = os.path.splitext(image)
+        again = image and counts[image] > 1
+        names.append(f'{stem}_{counts[image]}{extension}' if again else image)
+    return names
 
 
 def count_votes(votes: np.ndarray, voting: str) -> np.ndarray:
@@ -269,11 +358,13 @@ def _pixel_rows(path: str) -> Iterator[tuple[int, str, int, int]]:
             'without it, leave out `pixels` and give the folders of images.'
         ) from None
     with file:
+        check_placeholder(path, file.peek())
         header = file.readline()
         names = [name.lower() for name in _byte_fields(header)]
         if sorted(names) != [b'emotion', b'pixels', b'usage']:
             raise ValueError(
-                f'{path}:1: the header is not emotion,pixels,Usage.'
+                f'{path}:1: the header is {_shown(header)}, expected '
+                'emotion,pixels,Usage.'
             )
         offset = len(header)
         for line, text in enumerate(file, start=2):
@@ -282,7 +373,8 @@ def _pixel_rows(path: str) -> Iterator[tuple[int, str, int, int]]:
                 if text.count(b',') != 2 or not _is_image(row[b'pixels']):
                     raise ValueError(
                         f'{path}:{line}: not an emotion, {SIDE * SIDE} '
-                        'pixels and a usage, between commas.'
+                        'pixels and a usage, between commas: '
+                        f'{_shown(text)}.'
                     )
                 usage = row[b'usage'].decode('latin-1')
                 start = offset + text.index(row[b'pixels'])
@@ -292,6 +384,10 @@ def _pixel_rows(path: str) -> Iterator[tuple[int, str, int, int]]:
 
 def _byte_fields(line: bytes) -> list[bytes]:
     return [field.strip(b' "\t\r\n') for field in line.split(b',')]
+
+
+def _shown(line: bytes) -> str:
+    return repr(line.decode('utf-8', 'replace').strip()[:60])
 
 
 def _is_image(text: bytes) -> bool:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections import Counter
 
 from mmengine.registry import DATASETS
 
@@ -13,11 +13,41 @@ from ...labels import (
     TAXONOMIES,
     canonical_name,
 )
-from ...utils.files import is_part
+from ...utils.folder_walk import is_leftover, walk_files
 from .coded_face_dataset import CodedFaceDataset
 from .face_table import FaceTable
 
-EXTENSIONS = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
+EXTENSIONS = (
+    '.avif',
+    '.bmp',
+    '.dib',
+    '.gif',
+    '.jfif',
+    '.jp2',
+    '.jpe',
+    '.jpeg',
+    '.jpg',
+    '.pbm',
+    '.pgm',
+    '.png',
+    '.pnm',
+    '.ppm',
+    '.tif',
+    '.tiff',
+    '.webp',
+)
+#: Folders above those of the classes, as people name them.
+_SPLIT_FOLDERS = (
+    'privatetest',
+    'publictest',
+    'test',
+    'testing',
+    'train',
+    'training',
+    'val',
+    'valid',
+    'validation',
+)
 
 
 @DATASETS.register_module()
@@ -30,7 +60,9 @@ class ImageFolderDataset(CodedFaceDataset):
 
     A folder has the name of the class, in any spelling that
     :func:`fer_ssl.labels.canonical_name` accepts, or its code in a taxonomy.
-    Hidden folders and files that are not images are ignored.
+    Links to folders are followed. Hidden entries and what operating systems
+    leave behind are ignored; other files that are not images are counted in a
+    warning.
 
     Args:
         split: Folder above the class folders, such as ``'train'``.
@@ -77,22 +109,36 @@ class ImageFolderDataset(CodedFaceDataset):
             raise FileNotFoundError(f'{root}: no such folder.')
         names: dict[str, int] = {}
         images, labels = [], []
+        others: Counter[str] = Counter()
+        beside = 0
         for folder in sorted(os.listdir(root)):
             path = os.path.join(root, folder)
-            if folder.startswith('.') or not os.path.isdir(path):
+            if is_leftover(folder):
+                continue
+            if not os.path.isdir(path):
+                beside += folder.lower().endswith(EXTENSIONS)
                 continue
             name = self._class_of(folder, path)
             label = IGNORE_LABEL
             if name != DROP:
                 label = names.setdefault(name, len(names))
-            for image in images_below(path):
+            found, counts = list_images(path)
+            others += counts
+            for image in found:
                 images.append(os.path.join(self.split or '', folder, image))
                 labels.append(label)
         if not images:
             raise ValueError(
                 f'{root}: no folder with an image in it. There must be one '
-                'folder per class.'
+                f'folder per class.{describe_others(others)}'
             )
+        if beside:
+            self.warn(
+                f'images beside the folders of the classes, not in '
+                f'one, are not read: {beside}.'
+            )
+        if others:
+            self.warn(describe_others(others).strip())
         self.taxonomy = tuple(names)
         return FaceTable(images, labels)
 
@@ -109,6 +155,11 @@ class ImageFolderDataset(CodedFaceDataset):
         name = canonical_name(folder)
         if any(name in names for names in TAXONOMIES.values()):
             return name
+        if self.split is None and folder.lower() in _SPLIT_FOLDERS:
+            raise ValueError(
+                f'{path}: this is the folder of a split, not of a class. Set '
+                f'split={folder!r}, or data_root to this folder.'
+            )
         raise ValueError(
             f'{path}: the class of this folder is unknown. Set it '
             f"with folders=dict({folder}='...'), or with taxonomy=... where "
@@ -116,17 +167,31 @@ class ImageFolderDataset(CodedFaceDataset):
         )
 
 
-def images_below(folder: str) -> Iterator[str]:
-    """Yield the images in a folder and below, relative to it, in order.
+def list_images(folder: str) -> tuple[list[str], Counter[str]]:
+    """List the images in a folder and below, see :func:`walk_files`.
 
-    Hidden folders and files are ignored, and so are files that a killed
-    program has left.
+    Returns:
+        Their paths relative to the folder, in order, and the number of other
+        files by extension, in lower case.
     """
-    folder = os.path.join(folder, '')
-    for path, folders, files in os.walk(folder):
-        folders[:] = sorted(f for f in folders if not f.startswith('.'))
-        inside = path[len(folder) :]
-        for file in sorted(files):
-            is_image = file.lower().endswith(EXTENSIONS) and file[0] != '.'
-            if is_image and not is_part(file):
-                yield os.path.join(inside, file)
+    images = []
+    others: Counter[str] = Counter()
+    for path in walk_files(folder):
+        extension = os.path.splitext(path)[1].lower()
+        if extension in EXTENSIONS:
+            images.append(path)
+        else:
+            others[extension] += 1
+    return images, others
+
+
+def describe_others(others: Counter[str]) -> str:
+    """Describe files that are not images, in a sentence, '' for none."""
+    if not others:
+        return ''
+    counts = ', '.join(
+        f'{count} {extension or "without an extension"}'
+        for extension, count in others.most_common(5)
+    )
+    more = ', ...' if len(others) > 5 else ''
+    return f' Files that are not read as images: {counts}{more}.'

@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 from mmengine.registry import TASK_UTILS
 
 from ...labels import IGNORE_LABEL
+from ...utils.folder_walk import is_leftover
 from ..folder_layout import FolderLayout
 from .abaw_annotation import (
     check_tracks,
@@ -376,7 +377,7 @@ def read_annotations(folder: str, track: str) -> dict[str, np.ndarray]:
     names = [
         name
         for name in sorted(os.listdir(folder))
-        if name.endswith('.txt') and not name.startswith('.')
+        if name.endswith('.txt') and not is_leftover(name)
     ]
     if not names:
         raise FileNotFoundError(f'{folder}: no annotation <video>.txt in it.')
@@ -449,7 +450,7 @@ def _subfolders(folder: str) -> list[str]:
         return sorted(
             entry.path
             for entry in entries
-            if not entry.name.startswith(('.', '__MACOSX')) and entry.is_dir()
+            if not is_leftover(entry.name) and entry.is_dir()
         )
 
 
