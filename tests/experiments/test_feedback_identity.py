@@ -58,7 +58,7 @@ def test_true_gradient_is_a_descent_direction():
 def test_table_and_plot(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
         'fer_ssl.experiments.feedback_identity.compare_estimators',
-        lambda problems: [
+        lambda: [
             dict(
                 estimator=name,
                 student_lr=rate,
