@@ -634,6 +634,6 @@ def test_tools_in_a_row(tmp_path, write_faces):
         *('--image-root', tmp_path / 'images', '--subset=unlabeled'),
         '--skip-unreadable',
     )
-    assert f'left out, not readable: {tmp_path}/images/u.png' in text
+    assert f'skipped, not readable: {tmp_path}/images/u.png' in text
     text = run_tool('make_shards.py', 'None()', tmp_path / 'x', status=1)
     assert text.startswith('error: ') and 'Traceback' not in text

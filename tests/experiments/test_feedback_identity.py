@@ -108,7 +108,7 @@ def test_table_of_optimizers(tmp_path, monkeypatch, capsys):
 def test_table_and_plot(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
         'fer_ssl.experiments.feedback_identity.compare_estimators',
-        lambda problems: [
+        lambda: [
             dict(
                 estimator=name,
                 student_lr=rate,

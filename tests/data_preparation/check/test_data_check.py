@@ -354,7 +354,7 @@ def test_sets_that_cannot_be_read(tmp_path):
         A=dict(type='Clips'),
         B=dict(type='NoSuchDataset'),
         C=dict(type='FaceDataset', ann_file='none.csv'),
-        D=dict(type='FaceDataset', unknown=1),
+        D=dict(type='FaceDataset', ann_file='none.csv', unknown=1),
     )
     reports = DataCheck(tmp_path, layouts=(), more=more).run()
     errors = [report.parts[0].error for report in reports]

@@ -395,7 +395,7 @@ def damage(out, name):
         ('other array', r'shard-000000\.npy: not the index'),
         ('offset', r'shard-000000\.npy: not the index'),
         ('label', r'shards\.json: 3 classes, but .* label 3'),
-        ('no json', r'shards\.json: no JSON'),
+        ('no json', r'shards\.json: not valid JSON'),
         ('other json', r'shards\.json: not a manifest'),
         ('other format', r'shards\.json: not a manifest'),
         ('other field', r'shards\.json: not a manifest'),

@@ -72,7 +72,7 @@ def test_2017_lost_classes_are_reported(tmp_path):
     files = write_affectnet_2017(tmp_path)
     with patch('fer_ssl.labels.print_log') as log:
         DATASETS.build(files)
-    assert 'contempt, none, uncertain has no class' in log.call_args.args[0]
+    assert 'no class for contempt, none, uncertain' in log.call_args.args[0]
     options = dict(contempt='drop', none='drop', uncertain='drop')
     with patch('fer_ssl.labels.print_log') as log:
         DATASETS.build(dict(files, label_options=options))

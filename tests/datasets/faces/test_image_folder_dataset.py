@@ -139,7 +139,7 @@ def test_unused_class_is_reported(tmp_path):
     files = write_image_folder(tmp_path, {'sad': 1, 'contempt': 1})
     with patch('fer_ssl.labels.print_log') as log:
         assert len(DATASETS.build(files)) == 1
-    assert 'contempt has no class' in log.call_args.args[0]
+    assert 'no class for contempt' in log.call_args.args[0]
 
 
 def test_empty_or_missing_folder(tmp_path):

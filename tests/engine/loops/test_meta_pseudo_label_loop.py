@@ -140,8 +140,12 @@ def test_logs_and_validation_of_both_networks(spatial_config, build_runner):
     runner.register_hook(recorder)
     runner.train()
     outputs = recorder.outputs[0]
-    shares = [v for k, v in outputs.items() if k.startswith('pseudo_label/sh')]
-    assert sum(shares) == pytest.approx(1)
+    fractions = [
+        value
+        for name, value in outputs.items()
+        if name.startswith('pseudo_label/fraction_')
+    ]
+    assert sum(fractions) == pytest.approx(1)
     assert 0 <= outputs['pseudo_label/accuracy'] <= 1
     assert 1 / 3 <= outputs['pseudo_label/confidence'] <= 1
     scalars = runner.message_hub.log_scalars
