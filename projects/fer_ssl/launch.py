@@ -28,9 +28,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
 from yaml import YAMLError
 
+from .utils.config_options import read_options
 from .utils.files import make_folder
 from .utils.terminal import hold_back_warnings
 
@@ -38,18 +39,21 @@ if TYPE_CHECKING:
     from mmengine.runner import Runner
 
 
-class _KeyValueAction(DictAction):
-    """``DictAction`` whose error names the argument that has no ``=``."""
+class _KeyValueAction(argparse.Action):
+    """Collect ``KEY=VALUE`` arguments in a dict of texts."""
 
     def __call__(self, parser, namespace, values, option_string=None):
+        options = dict(getattr(namespace, self.dest))
         for value in values:
-            if '=' not in value:
+            key, separator, text = value.partition('=')
+            if not separator:
                 parser.error(f'{option_string}: {value!r} is not key=value.')
-        super().__call__(parser, namespace, values, option_string)
+            options[key] = text
+        setattr(namespace, self.dest, options)
 
 
-def add_config_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what a script needs that reads a config but trains nothing."""
+def add_cfg_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--cfg-options``, whose texts :func:`read_options` reads."""
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -59,6 +63,11 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
         help='changes to the config, for example '
         'train_dataloader.batch_size=16 or key="[a,b]"',
     )
+
+
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what a script needs that reads a config but trains nothing."""
+    add_cfg_options(parser)
     # load_config reads these, which only add_launch_arguments offers.
     parser.set_defaults(
         work_dir=None, launcher='none', gpus=1, device='auto', local_rank=0
@@ -125,7 +134,7 @@ def load_config(args: argparse.Namespace) -> Config:
         warn_of_new_key(cfg, key)  # before the merge, which adds the key
     data_root = cfg.get('data_root')
     try:
-        cfg.merge_from_dict(args.cfg_options)
+        cfg.merge_from_dict(read_options(cfg, args.cfg_options))
     except (KeyError, TypeError) as error:
         raise ValueError(f'--cfg-options: {error.args[0]}') from error
     if 'data_root' in args.cfg_options:
@@ -170,7 +179,7 @@ def replace_data_root(node: Any, old: str, new: str) -> None:
     ``--cfg-options`` changed the top-level one.
     """
     if isinstance(node, (Config, ConfigDict)):
-        if node.get('data_root') == old:
+        if 'data_root' in node and node.data_root == old:
             node.data_root = new
         node = node.values()
     elif not isinstance(node, (list, tuple)):
