@@ -7,8 +7,8 @@ def plain_text(name: object) -> str:
     r"""Return a text that matplotlib shows as ``name``.
 
     matplotlib would set what is between two ``$`` as a formula, or fail at it,
-    and a legend leaves out labels that begin with ``_``. A ``$`` behind a
-    ``\`` is shown as it is, without the ``\``.
+    unless they follow a ``\``, which it does not show. A legend leaves out
+    labels that begin with ``_``, hence the space of no width.
     """
     text = str(name).replace('$', r'\$')
     return f'\u200b{text}' if text.startswith('_') else text

@@ -22,15 +22,10 @@ is_number = re.compile(
 ).fullmatch
 
 _EXPRESSIONS = {
-    f'{label}{end}': label
+    str(label): label
     for label in range(IGNORE_LABEL, len(ABAW_TRACKS['EXPR']))
-    for end in ('', '.0')  # as pandas writes whole numbers beside missing ones
 }
-_ACTIVATIONS = {
-    f'{label}{end}': label
-    for label in (IGNORE_LABEL, 0, 1)
-    for end in ('', '.0')
-}
+_ACTIVATIONS = {'-1': IGNORE_LABEL, '0': 0, '1': 1}
 
 
 def read_annotation(path: str, track: str) -> np.ndarray:

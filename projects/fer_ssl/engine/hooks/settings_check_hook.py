@@ -156,4 +156,4 @@ def _schedulers(runner) -> Iterator:
     if isinstance(schedulers, dict):  # one list per optimizer
         schedulers = [x for group in schedulers.values() for x in group]
     # Teacher and student have the same ones.
-    yield from {type(x): x for x in schedulers}.values()
+    yield from {(type(x), x.by_epoch): x for x in schedulers}.values()
