@@ -82,6 +82,74 @@ def test_data_root_reaches_the_datasets(parse, tmp_path):
     assert cfg.other.dataset.data_root == 'elsewhere'
 
 
+@pytest.mark.parametrize(
+    'name', ['my faces', 'faces,v2', "Ann's faces", '$a=1 {b}', '007']
+)
+def test_data_root_is_taken_as_typed(parse, tmp_path, name):
+    config = tmp_path / 'with_data.py'
+    config.write_text(
+        "data_root = 'data'\n"
+        "data = dict(data_root=data_root, split='train')\n"
+        'load_from = None\n'
+    )
+    cfg = launch.load_config(
+        parse(
+            '--cfg-options',
+            f'data_root={name}',
+            f'data.split={name}',
+            f'load_from=data/{name}.pth',
+            config=config,
+        )
+    )
+    assert cfg.data.to_dict() == dict(data_root=name, split=name)
+    assert cfg.load_from == f'data/{name}.pth'
+
+
+def test_data_root_that_the_config_lacks(parse):
+    cfg = launch.load_config(parse('--cfg-options', 'data_root=mine'))
+    assert 'data_root' not in cfg.model
+
+
+@pytest.mark.parametrize(
+    'loop, message',
+    [
+        (
+            dict(type='ResumableTrainLoop', max_iters=2, max_epochs=3),
+            r'train_cfg.max_epochs: ResumableTrainLoop .* counts iterations\. '
+            r'Set train_cfg\.max_iters\.$',
+        ),
+        (
+            dict(type='ResumableEpochLoop', max_iters=2),
+            r'train_cfg.max_iters: .* counts epochs\. Set .*max_epochs\.$',
+        ),
+        (dict(by_epoch=True, max_iters=2), 'EpochBasedTrainLoop has no such'),
+        (
+            dict(type='MetaPseudoLabelLoop', max_iters=2, feedbak='dot'),
+            'train_cfg.feedbak: .*; did you mean feedback',
+        ),
+        (
+            dict(type='ResumableTrainLoop', by_epoch=False, max_iters=2),
+            'train_cfg.by_epoch: ',
+        ),
+    ],
+)
+def test_arguments_of_the_loop(loop, message):
+    with pytest.raises(ValueError, match=message):
+        launch.check_loops(Config(dict(train_cfg=loop)))
+
+
+def test_loops_with_their_arguments():
+    for loop in (
+        dict(type='ResumableTrainLoop', max_iters=2, val_interval=1),
+        dict(type='mmengine.runner.IterBasedTrainLoop', max_iters=2),
+        dict(type='MetaPseudoLabelLoop', max_iters=2, unlabeled_dataloader={}),
+        dict(by_epoch=False, max_iters=2),
+        None,
+    ):
+        cfg = dict(train_cfg=loop, val_cfg=dict(fp16=True), test_cfg={})
+        launch.check_loops(Config(cfg))
+
+
 def test_missing_start_weights(tmp_path):
     file = tmp_path / 'weights.pth'
     part = dict(

@@ -18,14 +18,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmengine.config import DictAction
+from mmengine.config import Config
 
 from fer_ssl.experiments.command import (
     add_experiment_arguments,
     prepare,
     run_plan,
 )
-from fer_ssl.launch import run
+from fer_ssl.launch import add_cfg_options, find_config, run
+from fer_ssl.utils.config_options import read_options
 
 
 def parse_args() -> argparse.Namespace:
@@ -40,14 +41,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--test-split', help='split to predict with all models'
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        default={},
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='changes to the config for every training and test',
-    )
+    add_cfg_options(parser)
     add_experiment_arguments(parser)
     return parser.parse_args()
 
@@ -59,11 +53,14 @@ def main() -> None:
     # Not at the top: torch takes seconds, which --help need not wait for.
     from fer_ssl.experiments.cross_validation import CrossValidation
 
+    config = Config.fromfile(
+        find_config(args.config), import_custom_modules=False
+    )
     validation = CrossValidation(
         args.config,
         args.folds,
         args.seeds or [0],
-        args.cfg_options,
+        read_options(config, args.cfg_options),
         args.test_split,
     )
     queue = run_plan(validation.plan, args, Path(__file__).parent)

@@ -5,6 +5,7 @@ import argparse
 from fer_ssl.apis.default_checkpoint import check_checkpoint
 from fer_ssl.launch import (
     add_launch_arguments,
+    check_loops,
     load_config,
     load_strictly,
     results_in,
@@ -34,6 +35,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     cfg = load_config(args)
+    check_loops(cfg)
     check_checkpoint(args.checkpoint)
     cfg.load_from = args.checkpoint
     cfg.resume = False
@@ -41,16 +43,16 @@ def main() -> None:
 
     from mmengine.evaluator import DumpResults
 
+    from fer_ssl.engine import ReportHook, SettingsCheckHook
     from fer_ssl.utils.files import make_folder
 
     # Before the networks are built, as DIR may not be usable as a folder.
     if args.report:
-        from fer_ssl.engine import ReportHook
-
         report = ReportHook(args.report)
     make_folder(cfg.work_dir)
     with results_in(args.out or cfg.work_dir):
         runner = build_runner(cfg)
+        runner.register_hook(SettingsCheckHook(), 'HIGHEST')
         load_strictly(runner)
         if args.out:
             runner.test_evaluator.metrics.append(DumpResults(args.out))

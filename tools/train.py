@@ -5,6 +5,7 @@ import argparse
 from fer_ssl.apis.default_checkpoint import check_checkpoint
 from fer_ssl.launch import (
     add_launch_arguments,
+    check_loops,
     check_start_weights,
     enable_amp,
     load_config,
@@ -41,6 +42,7 @@ def main() -> None:
     args = parse_args()
     outlive_mim(args.launcher)  # forks, so before anything is loaded
     cfg = load_config(args)
+    check_loops(cfg)
     check_start_weights(cfg.model)
     if args.resume:
         cfg.resume = True
@@ -52,10 +54,12 @@ def main() -> None:
     lock_work_dir(cfg)
     use_gloo_without_gpu(cfg)
 
+    from fer_ssl.engine import SettingsCheckHook
     from fer_ssl.engine.graceful_stop import TrainingInterrupted
 
     with results_in(cfg.work_dir):
         runner = build_runner(cfg)
+        runner.register_hook(SettingsCheckHook(), 'HIGHEST')
         if cfg.get('resume'):
             load_strictly(runner)
         try:

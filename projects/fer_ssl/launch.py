@@ -28,9 +28,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
 from yaml import YAMLError
 
+from .utils.config_options import read_options
+from .utils.config_types import class_of, is_type
 from .utils.files import make_folder
 from .utils.terminal import hold_back_warnings
 
@@ -38,18 +40,21 @@ if TYPE_CHECKING:
     from mmengine.runner import Runner
 
 
-class _KeyValueAction(DictAction):
-    """``DictAction`` whose error names the argument that has no ``=``."""
+class _KeyValueAction(argparse.Action):
+    """Collect ``KEY=VALUE`` arguments in a dict of texts."""
 
     def __call__(self, parser, namespace, values, option_string=None):
+        options = dict(getattr(namespace, self.dest))
         for value in values:
-            if '=' not in value:
+            key, separator, text = value.partition('=')
+            if not separator:
                 parser.error(f'{option_string}: {value!r} is not key=value.')
-        super().__call__(parser, namespace, values, option_string)
+            options[key] = text
+        setattr(namespace, self.dest, options)
 
 
-def add_config_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what a script needs that reads a config but trains nothing."""
+def add_cfg_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--cfg-options``, whose texts :func:`read_options` reads."""
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -59,6 +64,11 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
         help='changes to the config, for example '
         'train_dataloader.batch_size=16 or key="[a,b]"',
     )
+
+
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what a script needs that reads a config but trains nothing."""
+    add_cfg_options(parser)
     # load_config reads these, which only add_launch_arguments offers.
     parser.set_defaults(
         work_dir=None, launcher='none', gpus=1, device='auto', local_rank=0
@@ -125,7 +135,7 @@ def load_config(args: argparse.Namespace) -> Config:
         warn_of_new_key(cfg, key)  # before the merge, which adds the key
     data_root = cfg.get('data_root')
     try:
-        cfg.merge_from_dict(args.cfg_options)
+        cfg.merge_from_dict(read_options(cfg, args.cfg_options))
     except (KeyError, TypeError) as error:
         raise ValueError(f'--cfg-options: {error.args[0]}') from error
     if 'data_root' in args.cfg_options:
@@ -170,7 +180,7 @@ def replace_data_root(node: Any, old: str, new: str) -> None:
     ``--cfg-options`` changed the top-level one.
     """
     if isinstance(node, (Config, ConfigDict)):
-        if node.get('data_root') == old:
+        if 'data_root' in node and node.data_root == old:
             node.data_root = new
         node = node.values()
     elif not isinstance(node, (list, tuple)):
@@ -192,10 +202,14 @@ def check_start_weights(node: Any, name: str = 'model') -> None:
         FileNotFoundError: A local file is missing; the message names it and
             the key of the config.
     """
+    from mmengine.registry import WEIGHT_INITIALIZERS
+
     if isinstance(node, ConfigDict):
         path = node.get('checkpoint')
-        if node.get('type') == 'Pretrained' and not (
-            '://' in path or osp.isfile(path)
+        if (
+            isinstance(path, str)
+            and is_type(node, 'Pretrained', WEIGHT_INITIALIZERS)
+            and not ('://' in path or osp.isfile(path))
         ):
             raise FileNotFoundError(
                 f'{name}: the pretrained weights {path} do not exist. Train '
@@ -257,6 +271,55 @@ def _similar(name: str, names: list[str]) -> str:
     return f'; did you mean {" or ".join(near)}?' if near else '.'
 
 
+def check_loops(cfg: Config) -> None:
+    """Check that the loops have the arguments that the config gives them.
+
+    Raises:
+        ValueError: One has not, such as ``max_epochs`` of a loop that counts
+            iterations; the message names the key of the config.
+    """
+    from mmengine.registry import LOOPS
+
+    for place, kind in (
+        ('train_cfg', None),
+        ('val_cfg', 'ValLoop'),
+        ('test_cfg', 'TestLoop'),
+    ):
+        loop = dict(cfg.get(place) or {})
+        if place == 'train_cfg' and 'type' not in loop:  # as MMEngine does
+            by_epoch = loop.pop('by_epoch', False)
+            kind = f'{"Epoch" if by_epoch else "Iter"}BasedTrainLoop'
+        kind = class_of({'type': kind, **loop}, LOOPS)
+        if not inspect.isclass(kind):
+            continue  # MMEngine names it
+        names = _argument_names(kind)
+        for key in loop:
+            if names is None or key in ('type', *names):
+                continue
+            other = dict(max_epochs='max_iters', max_iters='max_epochs')
+            hint = _similar(key, names)
+            if other.get(key) in names:
+                counted = other[key].removeprefix('max_')
+                hint = f', it counts {counted}. Set {place}.{other[key]}.'
+                hint = hint.replace('iters.', 'iterations.', 1)
+            raise ValueError(
+                f'{place}.{key}: {kind.__name__} has no such argument{hint}'
+            )
+
+
+def _argument_names(kind: type) -> list[str] | None:
+    """Return the arguments of a class, also those passed to its bases."""
+    names: list[str] = []
+    for base in kind.__mro__:
+        if '__init__' not in vars(base):
+            continue
+        arguments = inspect.signature(base.__init__).parameters.values()
+        names += [x.name for x in arguments]
+        if not any(x.kind is x.VAR_KEYWORD for x in arguments):
+            return names
+    return None  # anything may be passed
+
+
 def enable_amp(cfg: Config) -> None:
     """Turn each optimizer wrapper of the config into ``AmpOptimWrapper``.
 
@@ -265,6 +328,8 @@ def enable_amp(cfg: Config) -> None:
             a mixed-precision variant.
     """
     from mmengine.device import get_device
+    from mmengine.optim import AmpOptimWrapper, OptimWrapper
+    from mmengine.registry import OPTIM_WRAPPERS
 
     if get_device() == 'cpu':
         raise ValueError('--amp needs a GPU, but none is in use.')
@@ -273,10 +338,12 @@ def enable_amp(cfg: Config) -> None:
     if 'optimizer' not in wrapper:  # dict(constructor=, teacher=, student=)
         parts = [part for part in wrapper.values() if isinstance(part, dict)]
     for part in parts:
-        name = part.get('type', 'OptimWrapper')
-        if name not in ('OptimWrapper', 'AmpOptimWrapper'):
+        kind = OptimWrapper
+        if 'type' in part:
+            kind = class_of(part, OPTIM_WRAPPERS)
+        if kind not in (OptimWrapper, AmpOptimWrapper):
             raise ValueError(
-                f'--amp cannot replace the optimizer wrapper {name}.'
+                f'--amp cannot replace the optimizer wrapper {part.type}.'
             )
         part.type = 'AmpOptimWrapper'
         part.setdefault('loss_scale', 'dynamic')

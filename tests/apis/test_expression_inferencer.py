@@ -11,7 +11,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmcv.transforms import LoadImageFromFile, Resize
+from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
+from mmpretrain.datasets import PackInputs
 
 from tests.helpers.tiny_networks import (
     CLASSES,
@@ -26,6 +29,10 @@ from tests.helpers.tiny_networks import (
 pytest.importorskip('av')
 
 from fer_ssl.apis import ExpressionInferencer, default_checkpoint  # noqa: E402
+from fer_ssl.apis.face_pipeline import (  # noqa: E402
+    FacePipeline,
+    faces_pipeline,
+)
 from fer_ssl.evaluation import VideoPredictions  # noqa: E402
 from fer_ssl.face_detection import FaceDetector  # noqa: E402
 from fer_ssl.face_detection.cut_out import cut_out  # noqa: E402
@@ -406,6 +413,22 @@ def test_face_crop_of_the_config(tmp_path):
     inferencer, _ = make(tmp_path, cfg, str(boxes), crop_size=16, margin=0)
     assert inferencer.pipeline.size == 16
     assert inferencer.pipeline.margin == 0
+
+
+@pytest.mark.parametrize('scope', ['mmcv.', 'mmcv.transforms.', None])
+def test_names_of_the_transforms(scope):
+    def of(kind):
+        return dict(type=kind if scope is None else scope + kind.__name__)
+
+    load, resize = of(LoadImageFromFile), dict(of(Resize), scale=(24, 24))
+    pack = dict(type='mmpretrain.PackInputs' if scope else PackInputs)
+    cfg = Config(
+        dict(test_dataloader=dict(dataset=dict(pipeline=[load, resize, pack])))
+    )
+    assert faces_pipeline(cfg)[1].scale == (24, 24)
+    pipeline = FacePipeline(cfg, NoFaces(), None, 0.2, 0)
+    kinds = [type(x) for x in pipeline.transforms.transforms]
+    assert kinds == [Resize]
 
 
 class NoFaces(FaceDetector):

@@ -6,12 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from fer_ssl.experiments.plan import Step
 from fer_ssl.experiments.step_queue import StepQueue
+from fer_ssl.utils.config_options import option_value
 
 SCRIPT = """
 import json, os, sys, time
@@ -183,6 +183,35 @@ def test_folder_that_is_a_file(tools, tmp_path):
         queue.run()
 
 
-def test_folder_that_options_cannot_hold(tools):
-    with pytest.raises(ValueError, match='a space or a comma'):
-        StepQueue({}, Path('my results'), tools, [None])
+def test_any_names(tools, tmp_path):
+    name = "Ann's {v2}, $x=1"
+    first = make('first')
+    second = make(
+        'second',
+        after=[first],
+        options=dict(
+            data_root=f'data/{name}',
+            load_from=f'{{{first.key}}}',
+            split=['1', 'a b'],
+        ),
+        env=dict(FER_SSL_STUDENT=name),
+    )
+    steps = {step.key: step for step in (first, second)}
+    queue = StepQueue(steps, tmp_path / name, tools, [None], lambda _: None)
+    queue.run()
+    folder = queue.folder(second)
+    ran = json.loads((folder / 'ran.json').read_text())
+    assert ran['student'] == name
+    words = ran['words'][ran['words'].index('--cfg-options') + 1 :]
+    options = dict(word.split('=', 1) for word in words)
+    checkpoint = str(queue.folder(first) / 'iter_2.pth')
+    assert option_value(options['data_root'], 'data') == f'data/{name}'
+    assert option_value(options['load_from']) == checkpoint
+    assert option_value(options['split'], 'train') == ['1', 'a b']
+    # The command can be pasted into a shell.
+    command = queue.mim_command(second).replace('mim train', 'printenv')
+    command = command.split(' fer_ssl')[0] + ' FER_SSL_STUDENT'
+    shown = subprocess.run(
+        ['bash', '-c', command], capture_output=True, text=True
+    )
+    assert shown.stdout == f'{name}\n'

@@ -173,15 +173,38 @@ def test_faulty_study(study, place, value, message):
         study(place, value).plan()
 
 
-@pytest.mark.parametrize(
-    'value', [[dict(type='EMAHook')], 'two words', 'a,b', '007']
-)
-def test_option_that_the_command_line_cannot_hold(study, value):
-    faulty = study('steps.b.cfg_options.own', value)
+def test_option_that_the_command_line_cannot_hold(study):
+    faulty = study('steps.b.cfg_options.own', [dict(type='EMAHook')])
     with pytest.raises(ValueError, match=r'steps\.b\.cfg_options\.own: '):
         faulty.plan()
-    for value in ([1, 2.5], 'words', ['a', 'b'], None, True, [[1], [2]], []):
-        study('steps.b.cfg_options.own', value).plan()
+
+
+@pytest.mark.parametrize(
+    'value',
+    [
+        [1, 2.5],
+        'words',
+        'two words',
+        'a,b',
+        "Ann's $data = 1",
+        '007',
+        ['a b', 'c,d'],
+        None,
+        True,
+        [[1], [2]],
+        [],
+    ],
+)
+def test_options_keep_their_values(study, value):
+    steps = study('steps.b.cfg_options.own', value).plan().steps.values()
+    values = [x.options['own'] for x in steps if 'own' in x.options]
+    assert values == [value] * 4
+
+
+def test_number_where_the_config_has_text(study):
+    study = study('steps.b.cfg_options', {'start': 0})
+    steps = study.plan(seeds=[0]).steps.values()
+    assert {x.options['start'] for x in steps if 'start' in x.options} == {'0'}
 
 
 def test_study_runs_no_code(tmp_path, monkeypatch):

@@ -77,9 +77,11 @@ def files(folder, write_videos):
 
 def test_folds_and_ensemble(call, files):
     command = (
-        'python {tools}/cross_validate.py frames_b.py --folds folds.csv '
-        '--work-dir cv --test-split train --jobs 2'
-    )
+        'python {tools}/cross_validate.py frames_b.py --folds '
+        '"my folds, v2.csv" --work-dir "cv, {v2}" --test-split train --jobs 2'
+    ).replace('{v2}', '{{v2}}')
+    (files / 'folds.csv').rename(files / 'my folds, v2.csv')
+    work_dir = files / 'cv, {v2}'
     output = call(command)
     table = [
         x.strip('| ').split(' | ')
@@ -89,7 +91,7 @@ def test_folds_and_ensemble(call, files):
     assert table[0] == ['fold 0', 'fold 1', 'mean ± std']
     names = [line[0] for line in table[2:]]
     assert names[0] == 'macro_f1' and 'smoothed/macro_f1' in names
-    with open(files / 'cv/folds.csv', newline='') as file:
+    with open(work_dir / 'folds.csv', newline='') as file:
         rows = list(csv.DictReader(file))
     own = [float(x['value']) for x in rows if x['row'] == 'macro_f1']
     assert table[2][1:] == [
@@ -99,20 +101,20 @@ def test_folds_and_ensemble(call, files):
 
     members = []
     for fold in '01':
-        (tested,) = files.glob(f'cv/seed_0/test_fold_{fold}-*/predictions.csv')
+        (tested,) = work_dir.glob(f'seed_0/test_fold_{fold}-*/predictions.csv')
         videos = VideoPredictions.from_csv(str(tested))
         names = {video.name for video in videos}
         assert names == {v for v in FOLDS if FOLDS[v] == fold}
-        (every,) = files.glob(
-            f'cv/seed_0/predict_fold_{fold}-*/predictions.csv'
+        (every,) = work_dir.glob(
+            f'seed_0/predict_fold_{fold}-*/predictions.csv'
         )
         members.append(VideoPredictions.from_csv(str(every)))
-    mean = VideoPredictions.from_csv(str(files / 'cv/ensemble_train.csv'))
+    mean = VideoPredictions.from_csv(str(work_dir / 'ensemble_train.csv'))
     for video in mean:
         scores = (members[0][video.name].scores, members[1][video.name].scores)
         assert abs(video.scores - sum(scores) / 2).max() < 1e-6
 
-    logs = sorted((files / 'cv').rglob('log.txt'))
+    logs = sorted(work_dir.rglob('log.txt'))
     assert len(logs) == 6
     times = [log.stat().st_mtime_ns for log in logs]
     again = call(command)

@@ -58,7 +58,21 @@ def test_missing_file(tmp_path):
 def test_whole_numbers():
     texts = ('0', ' -7\n', '+12', '999999999')
     assert whole_numbers('here', texts) == [0, -7, 12, 999_999_999]
-    for text in ('', '1_0', '1.0', '１', '1 2', '1000000000', 'x', '--1'):
+    # as written by pandas
+    assert whole_numbers('here', ['5.0', '-3.00']) == [5, -3]
+    for text in (
+        '',
+        '1_0',
+        '5.5',
+        '5.',
+        '.0',
+        '5.01',
+        '１',
+        '1 2',
+        '1000000000',
+        'x',
+        '--1',
+    ):
         with pytest.raises(ValueError, match='here: .* not a whole number'):
             whole_numbers('here', ['1', text])
 

@@ -1,7 +1,10 @@
+import html
+import io
 from pathlib import Path
 
 import matplotlib.image
 import numpy as np
+import pytest
 
 from fer_ssl.evaluation import (
     MajoritySmoothing,
@@ -14,6 +17,11 @@ from fer_ssl.visualization import (
     most_changed_video,
     plot_confusion_matrix,
     plot_timeline,
+)
+from fer_ssl.visualization.target_plots import (
+    plot_action_units,
+    plot_density,
+    plot_valence_arousal,
 )
 from tests.helpers.forked_script import run_script
 
@@ -57,6 +65,29 @@ def test_timeline_shows_every_band(tmp_path):
     )
     figure.savefig(tmp_path / 'timeline.png')
     assert matplotlib.image.imread(tmp_path / 'timeline.png').std() > 0.05
+
+
+@pytest.mark.parametrize(
+    'name', ['a$b', '$x^{$', r'\$5_\alpha$', '_hidden', '50 % & 5^_2', '$$']
+)
+def test_names_are_shown_as_they_are(tmp_path, name):
+    names = (name, 'other')
+    scores = np.eye(2)[[0, 1, 1, 0]]
+    video = VideoPrediction(name, scores, np.array([0, 1, 0, -1]))
+    targets = VideoPrediction(name, scores * 2 - 1, scores * 2 - 1)
+    units = VideoPrediction(name, scores, scores.astype(int))
+    figures = [
+        plot_timeline({name: video}, names),
+        plot_confusion_matrix(np.eye(2, dtype=int), names),
+        plot_valence_arousal(targets, names),
+        plot_action_units(units, names, 0.5),
+        plot_density(scores * 2 - 1, scores * 2 - 1, names),
+    ]
+    for figure in figures:
+        svg = io.StringIO()
+        with matplotlib.rc_context({'svg.fonttype': 'none'}):
+            figure.savefig(svg, format='svg')
+        assert html.escape(name, quote=False) in svg.getvalue()
 
 
 def test_timeline_without_truth():

@@ -33,7 +33,8 @@ from fer_ssl.benchmarks.features import (
 )
 from fer_ssl.benchmarks.timing import describe
 from fer_ssl.features.extract_features import extract_features
-from fer_ssl.launch import run
+from fer_ssl.launch import add_cfg_options, run
+from fer_ssl.utils.config_options import read_options
 
 CONFIG = Path(__file__).parents[2] / 'configs/temporal_r50.py'
 PARTS = ('extraction', 'training', 'memory')
@@ -70,7 +71,7 @@ def parse_args() -> argparse.Namespace:
     )
     add('--few', type=int, default=3_000, help='frames of the small store')
     add('--many', type=int, default=300_000, help='frames of the large store')
-    add('--cfg-options', nargs='+', default=[], help='changes to the config')
+    add_cfg_options(parser)
     return parser.parse_args()
 
 
@@ -86,8 +87,7 @@ def compute(args: argparse.Namespace, folder: str) -> None:
         type='VideoClipDataset', window=WINDOW, **files
     )
     cfg.train_dataloader.batch_size = args.clips
-    options = dict(option.split('=', 1) for option in args.cfg_options)
-    cfg.merge_from_dict({k: _number(v) for k, v in options.items()})
+    cfg.merge_from_dict(read_options(cfg, args.cfg_options))
     if args.workers is not None:
         cfg.extract_dataloader.num_workers = args.workers
         cfg.train_dataloader.num_workers = args.workers
@@ -100,10 +100,6 @@ def compute(args: argparse.Namespace, folder: str) -> None:
         extract_features(cfg, student, store)
         speeds = compare_training(cfg, student, store, args.steps, args.rounds)
         print(describe(speeds, 'temporal training on', 'frames/s'))
-
-
-def _number(text: str) -> int | str:
-    return int(text) if text.lstrip('-').isdigit() else text
 
 
 def memory(args: argparse.Namespace, folder: str) -> None:

@@ -413,7 +413,7 @@ def _classes_of(cfg: Config, checkpoint: dict) -> tuple[str, ...]:
     """Return the class names of the config, or else of the checkpoint."""
     dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
     classes = (dataset.get('metainfo') or {}).get('classes')
-    if classes is None:
+    if classes is None or isinstance(classes, str):  # a file of names
         meta = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
         classes = meta.get('classes')
     if classes is None:

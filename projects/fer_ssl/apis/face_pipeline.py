@@ -7,12 +7,14 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
+from mmpretrain.registry import TRANSFORMS
 
 from ..evaluation.face_predictions import FACE
 from ..face_detection import FaceDetector
 from ..face_detection.cut_out import cut_out
 from ..face_detection.iou_tracker import IoUTracker
 from ..media.video_file import VideoFrame
+from ..utils.config_types import class_of, is_type
 
 # Transforms replaced by this pipeline: they read, crop or pack.
 _REPLACED = ('LoadImageFromFile', 'CropFace', 'PackInputs', 'FastPackInputs')
@@ -54,9 +56,10 @@ class FacePipeline:
         steps = [
             step
             for step in faces_pipeline(cfg)
-            if step['type'].split('.')[-1] not in _REPLACED
+            if not is_type(step, _REPLACED, TRANSFORMS)
         ]
-        if not size and not any('Resize' in step['type'] for step in steps):
+        names = [str(class_of(step, TRANSFORMS)) for step in steps]
+        if not size and not any('Resize' in name for name in names):
             raise ValueError(
                 'the pipeline of this config does not resize, so it expects '
                 'images of the size of its data set: give their side in '
@@ -131,9 +134,9 @@ def faces_pipeline(cfg: Config) -> list[dict]:
         dataset = (cfg.get(loader) or {}).get('dataset') or {}
         pipeline = dataset.get('pipeline') or []
         for step in pipeline:
-            if step['type'] == 'LoadClipFrames':
+            if is_type(step, 'LoadClipFrames', TRANSFORMS):
                 return step['transforms']
-            if step['type'] == 'LoadImageFromFile':
+            if is_type(step, 'LoadImageFromFile', TRANSFORMS):
                 return pipeline
     raise ValueError(
         'the config has no extract_dataloader or test_dataloader that reads '

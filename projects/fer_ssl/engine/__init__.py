@@ -4,6 +4,7 @@ from .hooks import (
     PseudoLabelCollapseHook,
     ReportHook,
     SafeCheckpointHook,
+    SettingsCheckHook,
 )
 from .loops import (
     MetaPseudoLabelLoop,
@@ -24,4 +25,5 @@ __all__ = [
     'ResumableTrainLoop',
     'SafeCheckpointHook',
     'SemiSupervisedLoop',
+    'SettingsCheckHook',
 ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import METRICS, init_default_scope
 
 from ..datasets.videos.video_folds import read_folds
@@ -74,10 +74,7 @@ class CrossValidation:
     ) -> None:
         def split(loader: str, names: list[str]) -> dict:
             place = f'{loader}_dataloader.dataset'
-            # What --cfg-options would make of them: a fold named 0 becomes a
-            # number, and the plan refuses values that change on the way.
-            values = [DictAction._parse_iterable(x) for x in names]
-            return {f'{place}.folds': folds_file, f'{place}.split': values}
+            return {f'{place}.folds': folds_file, f'{place}.split': names}
 
         train = self.plan.add_step(
             str(path),

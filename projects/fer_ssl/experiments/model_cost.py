@@ -16,6 +16,7 @@ from mmengine.registry import (
 from torch import Tensor, nn
 
 from ..models.frame_recognizer import FrameRecognizer
+from ..utils.config_types import class_of
 
 
 class _Prediction(nn.Module):
@@ -48,8 +49,8 @@ def model_cost(config: Config) -> dict:
     loader = config.get('val_dataloader') or config.train_dataloader
     item = DATASETS.build(loader.dataset)[0]
     model = MODELS.build(config.model).eval()
-    collate = loader.get('collate_fn', dict(type='pseudo_collate'))['type']
-    batch = FUNCTIONS.get(collate)([item])
+    collate = loader.get('collate_fn', dict(type='pseudo_collate'))
+    batch = class_of(collate, FUNCTIONS)([item])
     inputs = model.data_preprocessor(batch)['inputs']
     if isinstance(inputs, (list, tuple)):  # several views
         inputs = inputs[0]

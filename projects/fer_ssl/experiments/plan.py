@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 from ..launch import replace_data_root
+from ..utils.config_options import entry_of, option_text, option_value
 
 #: Name in braces, of a variable or a step.
 REFERENCE = re.compile(r'\{([^{}]+)\}')
@@ -124,15 +125,19 @@ class Plan:
         options = dict(options)
         if kind == 'train':
             options['randomness.seed'] = seed
+        config = read_config(path, env, {}, where)
         for key, value in options.items():
-            # A script must read the same value from its command line.
-            if DictAction._parse_iterable(option_text(value)) != value:
+            # A script must read the same value from its command line; a
+            # number where the config has text is that number as text.
+            read = option_value(option_text(value), entry_of(config, key))
+            options[key] = read
+            if read not in (value, str(value)):
                 raise ValueError(
                     f'{where}.cfg_options.{key}: {value!r} cannot be passed '
                     'by --cfg-options. Write it into a config of your own '
                     'that inherits from this one.'
                 )
-        config = read_config(path, env, options, where)
+        _merge(config, options, where)
         evaluator = {'train': 'val_evaluator', 'test': 'test_evaluator'}
         if kind in evaluator:
             key = evaluator[kind]
@@ -174,6 +179,12 @@ def read_config(
             config = Config.fromfile(path, import_custom_modules=False)
     except ValueError as error:
         raise ValueError(f'{where}: {path}: {error}') from None
+    _merge(config, options, where)
+    return config
+
+
+def _merge(config: Config, options: Mapping[str, Any], where: str) -> None:
+    """Change a config as ``--cfg-options`` does."""
     data_root = config.get('data_root')
     try:
         config.merge_from_dict(dict(options))
@@ -182,14 +193,6 @@ def read_config(
         raise ValueError(message) from None
     if 'data_root' in options:
         replace_data_root(config, data_root, config.data_root)
-    return config
-
-
-def option_text(value: Any) -> str:
-    """Format a value as ``--cfg-options`` reads it."""
-    if isinstance(value, (list, tuple)):
-        return f'[{",".join(map(option_text, value))}]'
-    return str(value)
 
 
 @contextmanager

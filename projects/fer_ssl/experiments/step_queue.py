@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import shlex
 import subprocess
 import time
@@ -16,9 +15,10 @@ from typing import Any
 from rich.progress import TaskID
 
 from ..launch import find_config
+from ..utils.config_options import option_text
 from ..utils.files import make_folder, write_json
 from ..utils.progress import ProgressBars
-from .plan import REFERENCE, Step, option_text
+from .plan import REFERENCE, Step
 from .step_progress import read_progress
 from .training_runs import start_logged
 
@@ -53,9 +53,6 @@ class StepQueue:
 
     Attributes:
         failed: Reason why a step has no result, by the step's key.
-
-    Raises:
-        ValueError: ``work_dir`` cannot be passed by ``--cfg-options``.
     """
 
     def __init__(
@@ -66,11 +63,6 @@ class StepQueue:
         slots: Sequence[str | None],
         say: Callable[[str], None] = print,
     ) -> None:
-        if re.search(r'[\s,]', str(work_dir)):
-            raise ValueError(
-                f'--work-dir {work_dir}: --cfg-options cannot hold a path '
-                'with a space or a comma. Choose another folder.'
-            )
         self.steps = steps
         self.work_dir = work_dir
         self.tools = tools
@@ -90,10 +82,17 @@ class StepQueue:
         return self.folder(step) / 'log.txt'
 
     def filled(self, step: Step, value: Any) -> Any:
-        """Replace keys of steps in braces by the paths of their results."""
+        """Replace keys of steps in braces by the paths of their results.
+
+        Other braces are part of a path.
+        """
         if not isinstance(value, str):
             return value
-        return REFERENCE.sub(lambda x: str(self._result(step, x[1])), value)
+        known = ('folder', *step.after)
+        return REFERENCE.sub(
+            lambda x: str(self._result(step, x[1])) if x[1] in known else x[0],
+            value,
+        )
 
     def _result(self, step: Step, key: str) -> Path:
         if key == 'folder':
@@ -145,8 +144,12 @@ class StepQueue:
         script = dict(extract=['run', 'fer_ssl', 'extract_features']).get(
             step.kind, [step.kind, 'fer_ssl']
         )
-        variables = [f'{k}={v}' for k, v in self.variables(step).items()]
-        return shlex.join([*variables, 'mim', *script, config, *words])
+        # A quote before the = would make a word of it, not an assignment.
+        variables = [
+            f'{k}={shlex.quote(v)}' for k, v in self.variables(step).items()
+        ]
+        command = shlex.join(['mim', *script, config, *words])
+        return ' '.join([*variables, command])
 
     def run(self) -> None:
         """Run all steps that are not finished.

@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from mmengine.utils import import_modules_from_strings
 
@@ -278,7 +279,7 @@ def write_report(
     write_csv(out / f'{name}.csv', rows)
     if not all(math.isnan(row['value']) for row in rows):
         save_figure(_plot(rows), out / f'{name}.png')
-        text.append(f'![Scores of each seed]({name}.png)')
+        text.append(f'![Scores of each seed]({quote(name)}.png)')
     quality = pseudo_label_rows(plan, queue)
     if quality:
         write_csv(out / f'{name}_pseudo_labels.csv', quality)
@@ -288,7 +289,7 @@ def write_report(
         )
         text.append(
             f'![Pseudo-labels against the ground truth]'
-            f'({name}_pseudo_labels.png)'
+            f'({quote(name)}_pseudo_labels.png)'
         )
     if queue.failed:
         lines = [f'- {key}: {why}' for key, why in queue.failed.items()]

@@ -58,7 +58,9 @@ class BoxesFromCSV(FaceDetector):
             if not any(cells):  # a frame without a face
                 continue
             try:
-                numbers = (int(row['frame']), *map(float, cells))
+                # pandas writes whole numbers as 5.0 if one is missing.
+                frame = int(row['frame'].removesuffix('.0'))
+                numbers = (frame, *map(float, cells))
             except ValueError:
                 numbers = ()
             if not (

@@ -11,6 +11,7 @@ from .placeholders import check_placeholder
 
 #: Columns of the box of a face, in pixels; right and bottom are exclusive.
 BOX_COLUMNS = ('left', 'top', 'right', 'bottom')
+_WHOLE_NUMBER = re.compile(r'\s*([+-]?[0-9]{1,9})(?:\.0+)?\s*', re.ASCII)
 
 
 class EmptyBoxError(ValueError):
@@ -187,7 +188,8 @@ def whole_numbers(where: str, texts: Iterable[str]) -> list[int]:
     """Parse whole numbers of up to nine digits.
 
     This is stricter than ``int``, which also accepts ``1_0`` and the digits of
-    any script.
+    any script. ``5.0`` is accepted, as pandas writes a column of whole numbers
+    in which one is missing.
 
     Args:
         where: File and line, for the message.
@@ -198,9 +200,10 @@ def whole_numbers(where: str, texts: Iterable[str]) -> list[int]:
     """
     numbers = []
     for text in texts:
-        if not re.fullmatch(r'\s*[+-]?[0-9]{1,9}\s*', text, re.ASCII):
+        match = _WHOLE_NUMBER.fullmatch(text)
+        if not match:
             raise ValueError(f'{where}: {text[:40]!r} is not a whole number.')
-        numbers.append(int(text))
+        numbers.append(int(match[1]))
     return numbers
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..evaluation import macro_f1
+from .plain_text import plain_text
 
 
 def plot_confusion_matrix(
@@ -49,10 +50,11 @@ def plot_confusion_matrix(
                 color=ink,
                 fontsize=points,
             )
+    names = [plain_text(name) for name in classes]
     axes.set_xticks(
-        range(size), classes, rotation=40, ha='right', rotation_mode='anchor'
+        range(size), names, rotation=40, ha='right', rotation_mode='anchor'
     )
-    axes.set_yticks(range(size), classes)
+    axes.set_yticks(range(size), names)
     axes.set_xlabel('predicted', labelpad=8)
     axes.set_ylabel('ground truth', labelpad=8)
     axes.set_title(

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from .plain_text import plain_text
+
 _COLORS = ('#9ecae1', '#3182bd')
 
 
@@ -36,7 +38,7 @@ def plot_estimators(rows: Sequence[dict]) -> Figure:
             places + offset, values, 0.38, color=color, label=label
         )
         left.bar_label(bars, fmt='%.2f', padding=3, fontsize=8)
-    left.set_yticks(places, [row['estimator'] for row in rows])
+    left.set_yticks(places, [plain_text(row['estimator']) for row in rows])
     left.margins(x=0.2)  # space for the bar labels
     left.axvline(0, color='#888888', linewidth=0.8)
     left.set_xlabel('cosine with the true gradient')

@@ -8,6 +8,7 @@ from matplotlib.patches import Patch
 
 from ..evaluation.face_predictions import FacePredictions
 from .class_colors import class_colors
+from .plain_text import plain_text
 
 # Columns of the image; a longer video is subsampled.
 _MOMENTS = 2000
@@ -71,16 +72,19 @@ def plot_face_timeline(predictions: FacePredictions) -> Figure:
     axes.set_yticks(centers, [f'face {face}' for face in shown])
     axes.tick_params(axis='y', length=0)
     axes.set_xlabel('seconds')
-    title = predictions.video
+    title = plain_text(predictions.video)
     if not shown:
         title += ': no face'
     elif len(shown) < predictions.num_faces:
         title += f': {len(shown)} of {predictions.num_faces} faces'
-    axes.set_title(title, loc='left', fontweight='bold', parse_math=False)
+    axes.set_title(title, loc='left', fontweight='bold')
     axes.set_title('thin: raw, thick: smoothed', loc='right', fontsize=9)
     axes.spines[:].set_visible(False)
     figure.legend(
-        handles=[Patch(color=c, label=n) for c, n in zip(colors, classes)],
+        handles=[
+            Patch(color=c, label=plain_text(n))
+            for c, n in zip(colors, classes)
+        ],
         loc='outside lower center',
         ncols=min(len(classes), 9),
         frameon=False,

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from .plain_text import plain_text
+
 _SCORES = dict(macro_f1='macro-F1, %', uar='UAR, %')
 
 
@@ -59,11 +61,11 @@ def plot_methods(
                 color='#4292c6',
                 markeredgecolor='white',
             )
-        axes.set_xlabel(title)
+        axes.set_xlabel(plain_text(title))
         axes.grid(axis='x', color='#dddddd')
         axes.set_axisbelow(True)
         axes.spines[['top', 'right']].set_visible(False)
-    panels[0].set_yticks(places, names)
+    panels[0].set_yticks(places, [plain_text(x) for x in names])
     panels[0].set_ylim(-0.6, len(names) - 0.4)
     figure.supxlabel(
         'dot: one seed, stroke: mean, bar: mean ± one standard deviation',

@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
+from .plain_text import plain_text
+
 
 def plot_pseudo_label_quality(rows: Sequence[dict]) -> Figure:
     """Plot accuracy and coverage over the iterations, and the final recalls.
@@ -40,7 +42,7 @@ def plot_pseudo_label_quality(rows: Sequence[dict]) -> Figure:
                 [100 * point[key] for point in points],
                 color=colors[step],
                 linewidth=1,
-                label=None if step in labeled else step,
+                label=None if step in labeled else plain_text(step),
             )
             labeled.add(step)
         axes.set_xlabel('iteration')
@@ -58,7 +60,8 @@ def plot_pseudo_label_quality(rows: Sequence[dict]) -> Figure:
         recall.bar(places, means, width, color=colors[step], alpha=0.6)
         for one in values:
             recall.plot(places, one, '.', color=colors[step], markersize=4)
-    recall.set_xticks(range(len(classes)), classes, rotation=40, ha='right')
+    names = [plain_text(name) for name in classes]
+    recall.set_xticks(range(len(names)), names, rotation=40, ha='right')
     recall.set_title('final recall of each class, %', fontsize='medium')
     for axes in (accuracy, coverage, recall):
         axes.set_ylim(0, 102)

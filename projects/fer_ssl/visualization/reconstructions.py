@@ -6,6 +6,8 @@ import torch
 from matplotlib.figure import Figure
 from mmpretrain.models import MAE
 
+from .plain_text import plain_text
+
 
 @torch.no_grad()
 def reconstruct(
@@ -65,7 +67,7 @@ def plot_reconstructions(
     figure.set_layout_engine('constrained')
     grid = figure.subplots(3, count, squeeze=False)
     for axes, (name, row) in zip(grid, rows.items()):
-        axes[0].set_ylabel(name)
+        axes[0].set_ylabel(plain_text(name))
         for cell, image in zip(axes, row):
             cell.imshow(image.permute(1, 2, 0).cpu().numpy())
             cell.set_xticks([])

@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..evaluation import VideoPrediction
 from ..labels import IGNORE_LABEL, IGNORE_VALENCE_AROUSAL
+from .plain_text import plain_text
 
 TRUTH_COLOR = '#1c2733'
 PREDICTED_COLOR = '#3573b1'
@@ -71,14 +72,14 @@ def plot_valence_arousal(
         )
         axes.set_ylim(-1, 1)
         axes.set_yticks([-1, 0, 1])
-        axes.set_ylabel(name)
+        axes.set_ylabel(plain_text(name))
         axes.spines[['top', 'right']].set_visible(False)
     axes.set_xlim(0.5, video.num_frames + 0.5)
     axes.set_xlabel('frame')
     axes.xaxis.set_major_locator(
         MaxNLocator(10, integer=True, steps=[1, 2, 5, 10])
     )
-    panels[0].set_title(video.name, loc='left', fontweight='bold')
+    panels[0].set_title(plain_text(video.name), loc='left', fontweight='bold')
     handles, labels = panels[0].get_legend_handles_labels()
     if video.has_face.all():
         handles, labels = handles[1:], labels[1:]
@@ -140,13 +141,15 @@ def plot_action_units(
         )
     axes.set_xlim(0.5, size + 0.5)
     axes.set_ylim(len(names), 0)
-    axes.set_yticks(np.arange(len(names)) + 0.5, names)
+    axes.set_yticks(
+        np.arange(len(names)) + 0.5, [plain_text(x) for x in names]
+    )
     axes.tick_params(axis='y', length=0)
     axes.xaxis.set_major_locator(
         MaxNLocator(10, integer=True, steps=[1, 2, 5, 10])
     )
     axes.set_xlabel('frame')
-    axes.set_title(video.name, loc='left', fontweight='bold')
+    axes.set_title(plain_text(video.name), loc='left', fontweight='bold')
     axes.spines[:].set_visible(False)
     entries = [
         Patch(color=truth, label='active in the ground truth (upper band)'),
@@ -195,7 +198,7 @@ def plot_density(
         axes.set_yticks((-1, 0, 1))
         axes.set_xlabel('ground truth')
         axes.set_ylabel('predicted')
-        axes.set_title(name, loc='left', fontweight='bold')
+        axes.set_title(plain_text(name), loc='left', fontweight='bold')
         axes.spines[:].set_color('#c3ccd4')
         bar = figure.colorbar(
             image, ax=axes, shrink=0.8, aspect=24, format='%g'

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from ..evaluation import VideoPrediction, VideoPredictions
 from ..labels import IGNORE_LABEL
 from .class_colors import class_colors
+from .plain_text import plain_text
 
 NO_FACE_COLOR = '#333333'
 BAND, FACE_BAND, GAP = 1.0, 0.22, 0.16  # heights
@@ -67,15 +68,17 @@ def plot_timeline(
         top += height + GAP
     axes.set_xlim(0.5, first.num_frames + 0.5)
     axes.set_ylim(top - GAP, 0)
-    axes.set_yticks(centers, [caption for caption, _, _ in bands])
+    axes.set_yticks(centers, [plain_text(caption) for caption, _, _ in bands])
     axes.tick_params(axis='y', length=0)
     axes.xaxis.set_major_locator(
         MaxNLocator(10, integer=True, steps=[1, 2, 5, 10])
     )
     axes.set_xlabel('frame')
-    axes.set_title(first.name, loc='left', fontweight='bold', parse_math=False)
+    axes.set_title(plain_text(first.name), loc='left', fontweight='bold')
     axes.spines[:].set_visible(False)
-    entries = [Patch(color=c, label=n) for c, n in zip(colors, classes)]
+    entries = [
+        Patch(color=c, label=plain_text(n)) for c, n in zip(colors, classes)
+    ]
     if first.labels is not None and (first.labels == IGNORE_LABEL).any():
         entries.append(Patch(fc='w', ec='#999999', label='not annotated'))
     figure.legend(

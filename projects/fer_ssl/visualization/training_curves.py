@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from .class_colors import class_colors
+from .plain_text import plain_text
 
 LINE_COLORS = ('#3573b1', '#c8323c', '#7a9a3a', '#6b4c9a', '#f2b825')
 CLASS_FRACTION = 'pseudo_label/fraction_'
@@ -173,7 +174,7 @@ def plot_losses(
                 color=color,
                 marker='o',
                 markersize=3.5,
-                label=key,
+                label=plain_text(key),
             )
         panels[1].set_title('Validation', loc='left')
         _legend(panels[1])
@@ -200,6 +201,7 @@ def _panels(count: int, lines: Sequence[Mapping]) -> tuple[Figure, Sequence]:
 def _draw(axes, points: np.ndarray, color, caption: str) -> None:
     """Draw a curve; if it has many points, also their moving average."""
     steps, values = points.T
+    caption = plain_text(caption)
     if len(points) < MIN_SMOOTHED_POINTS:
         axes.plot(steps, values, color=color, linewidth=1.6, label=caption)
         return

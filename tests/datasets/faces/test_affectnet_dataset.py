@@ -138,6 +138,17 @@ def test_2017_faulty_file(tmp_path, text, message):
         read_csv_release(str(path))
 
 
+def test_2017_that_pandas_has_written(tmp_path):
+    path = tmp_path / 'x.csv'
+    path.write_text(row(face='1.0,2.0,3.0,4.0', code='5.0'))
+    faces, _ = read_csv_release(str(path))
+    assert faces.labels.tolist() == [5]
+    assert faces.boxes.tolist() == [[1, 2, 4, 6]]
+    path.write_text(row(face='1.5,2.0,3.0,4.0'))
+    with pytest.raises(ValueError, match=":1: '1.5' is not a whole number"):
+        read_csv_release(str(path))
+
+
 def test_2017_columns_in_another_order(tmp_path):
     path = tmp_path / 'x.csv'
     names = ['expression', *AFFECTNET_HEADER[:6]]

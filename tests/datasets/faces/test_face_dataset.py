@@ -53,6 +53,22 @@ def test_labeled_and_unlabeled_complete_each_other(faces):
     assert names(other) != names(labeled)
 
 
+def test_split_that_is_a_number(write_faces):
+    rows = [(f'{i}.png', 'anger', str(i % 2)) for i in range(5)]
+    dataset = FaceDataset(**write_faces(rows), split=1)
+    assert names(dataset) == ['1.png', '3.png']
+
+
+def test_file_of_classes(faces, tmp_path):
+    path = tmp_path / 'classes.txt'
+    faces['metainfo'] = dict(classes=str(path))
+    with pytest.raises(ValueError, match='classes.txt.*no such file'):
+        FaceDataset(**faces)
+    path.write_text('anger\nneutral\nhappiness\n')
+    labels = FaceDataset(**faces, split='train').get_gt_labels()
+    assert np.bincount(labels).tolist() == [4, 9, 6]
+
+
 def test_small_class_is_reported(faces):
     with patch('fer_ssl.datasets.faces.base_face_dataset.print_log') as log:
         dataset = FaceDataset(

@@ -44,11 +44,26 @@ def test_images_are_found(files):
     assert [x['img'].shape for x in dataset] == [(30, 40, 3)] * 5
 
 
+def test_names_of_the_list(files, tmp_path):
+    names = ['train_00001_aligned.jpg', 'train_00002_aligned.jpg']
+    path = tmp_path / 'EmoLabel/aligned.txt'
+    path.write_text(f'{names[0]} 5\n{names[1]} 7.0\n')
+    dataset = DATASETS.build(dict(files, ann_file='EmoLabel/aligned.txt'))
+    assert items(dataset) == [(names[0], 5), (names[1], 0)]
+    (tmp_path / 'Image/aligned').rename(tmp_path / 'Image/original')
+    for image in (tmp_path / 'Image/original').iterdir():
+        image.rename(image.with_name(image.name.replace('_aligned', '')))
+    original = dict(img_path='Image/original')
+    dataset = DATASETS.build(dict(files, data_prefix=original))
+    assert items(dataset)[0] == ('train_00001.jpg', 5)
+
+
 @pytest.mark.parametrize(
     'line, message',
     [
         ('train_2.jpg 0', 'unknown expression 0; 1 to 7 are surprise'),
-        ('train_2.jpg 8', 'unknown expression 8'),
+        ('train_2.jpg 8', 'unknown expression 8.*list of the 11 compound'),
+        ('train_2.jpg 12', 'unknown expression 12; 1 to 7 are'),
         ('train_2.jpg', '1 fields, expected an image and a number'),
         ('train_2.jpg 1 1', '3 fields'),
         ('train_2.jpg one', "'one' is not a whole number"),

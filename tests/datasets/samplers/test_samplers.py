@@ -5,6 +5,8 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import torch
+from mmengine.dataset import BaseDataset
+from mmengine.registry import DATASETS, init_default_scope
 
 from fer_ssl.datasets import ClassBalancedSampler, InfiniteShuffleSampler
 from fer_ssl.datasets.samplers import SeededEpochSampler
@@ -160,6 +162,44 @@ def test_empty_class_is_named():
     labels = LABELS[(LABELS != 3)]
     with pytest.raises(ValueError, match='class d'):
         ClassBalancedSampler(Labeled(labels), seed=0)
+
+
+class Listed(BaseDataset):
+    METAINFO = dict(classes=('a', 'b'))
+
+    def load_data_list(self):
+        return [dict(gt_label=label) for label in (0, 0, 0, 1, 0)]
+
+    def get_gt_labels(self):
+        return np.array([x['gt_label'] for x in self])
+
+    def get_cat_ids(self, idx):
+        return [self.get_data_info(idx)['gt_label']]
+
+
+@pytest.mark.parametrize('seeded', [False, True])
+def test_wrapped_datasets(seeded):
+    init_default_scope('mmpretrain')
+    DATASETS.register_module(module=Listed, force=True)
+    faces = dict(type='Listed', pipeline=[])
+    twice = dict(type='RepeatDataset', dataset=faces, times=2)
+    rare = dict(type='ClassBalancedDataset', dataset=faces, oversample_thr=0.8)
+    both = dict(type='ConcatDataset', datasets=[twice, rare])
+    for config, labels in (
+        (twice, [0, 0, 0, 1, 0] * 2),
+        (rare, [0, 0, 0, 1, 1, 0]),
+        (both, [0, 0, 0, 1, 0] * 2 + [0, 0, 0, 1, 1, 0]),
+        (dict(type='RepeatDataset', dataset=both, times=2), None),
+    ):
+        dataset = DATASETS.build(config)
+        if labels is None:
+            labels = [dataset[i]['gt_label'] for i in range(len(dataset))]
+        if seeded:
+            dataset = DATASETS.build(dict(type='SeededDraws', dataset=config))
+        sampler = ClassBalancedSampler(dataset, seed=0, batch_size=2)
+        drawn = [sampler.index_at(i) for i in range(2 * len(labels))]
+        assert [labels[i] for i in drawn] == [0, 1] * len(labels)
+        assert set(drawn) == set(range(len(labels)))
 
 
 def test_dataset_without_labels():

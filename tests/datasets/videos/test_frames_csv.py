@@ -44,6 +44,7 @@ def test_split_selects_videos(tmp_path, split, expected):
         ('', r'frames.csv:1: column video, frame'),
         (HEADER + 'a,1,,angry,train,\n', r"csv:2: unknown class 'angry'"),
         (HEADER + 'a,x,,anger,train,\n', r"csv:2: frame 'x' is not a whole"),
+        (HEADER + 'a,1.5,,anger,train,\n', r"csv:2: frame '1.5' is not a"),
         (HEADER + 'a,1\n', r'csv:2: 2 fields, but the header has 6'),
         (HEADER + 'a,1,x,fear,,train,\n', r'csv:2: 7 fields, but the hea'),
         (HEADER + 'a,1,,,train,\na,3,,,train,\n', r'csv:3: .*expected .* 2'),
@@ -56,6 +57,11 @@ def test_split_selects_videos(tmp_path, split, expected):
 def test_bad_content_names_file_and_line(tmp_path, text, message):
     with pytest.raises(ValueError, match=message):
         read(tmp_path, text)
+
+
+def test_frames_that_pandas_has_written(tmp_path):
+    videos = read(tmp_path, HEADER + 'a,1.0,,,train,\na,2.0,,anger,train,\n')
+    assert videos['a'].labels.tolist() == [-1, 1]
 
 
 def test_unknown_split_lists_the_known_ones(tmp_path):

@@ -12,6 +12,7 @@ from mmengine.utils import is_abs
 
 from ...labels import ABAW_EXPRESSIONS, IGNORE_LABEL
 from ...utils.warn_once import warn_once
+from ..class_names import check_class_names
 from ..folder_layout import FolderLayout
 from ..transforms.crop_face import FaceOutsideImageError
 from ..unreadable_images import IMAGE_ERRORS, is_readable
@@ -33,7 +34,7 @@ class BaseFaceDataset(BaseDataset):
     Args:
         ann_file: Annotation file, relative to ``data_root``.
         data_prefix: ``dict(img_path=...)``, the folder of the images.
-        split: Split to use. ``None`` uses all of them.
+        split: Split to use; a number is its text. ``None`` uses all of them.
         subset: ``'all'``, ``'labeled'`` or ``'unlabeled'``. ``'all'`` and
             ``'labeled'`` contain annotated faces only.
         labeled_per_class: Labeled faces per class; ``None`` means every
@@ -73,7 +74,7 @@ class BaseFaceDataset(BaseDataset):
             ('on_unreadable', on_unreadable, ('raise', 'skip')),
         ):
             self.check_choice(name, value, choices)
-        self.split = split
+        self.split = None if split is None else str(split)
         self.subset = subset
         if labeled_ratio < 1 or (labeled_ratio > 1 and not labeled_per_class):
             raise ValueError(
@@ -94,6 +95,10 @@ class BaseFaceDataset(BaseDataset):
             data_prefix=data_prefix or dict(img_path=''),
             **kwargs,
         )
+
+    @classmethod
+    def _load_metainfo(cls, metainfo: dict | None = None) -> dict:
+        return check_class_names(super()._load_metainfo(metainfo))
 
     def read_faces(self) -> FaceTable:
         """Read all faces of the split; labels are class indices."""

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 
+from mmengine.fileio import get_file_backend
+from mmengine.fileio.backends import LocalBackend
 from mmengine.registry import DATASETS
 
 from ...labels import register_taxonomy
@@ -22,6 +24,8 @@ EXPRESSIONS = (
     'neutral',
 )
 FIRST_CODE = 1
+#: Classes of the compound set, such as happily surprised, numbered from 1.
+NUM_COMPOUND = 11
 
 
 @DATASETS.register_module()
@@ -32,6 +36,9 @@ class RAFDBDataset(CodedFaceDataset):
 
         <data_root>/EmoLabel/list_patition_label.txt
         <data_root>/Image/aligned/{train,test}_<number>_aligned.jpg
+
+    The list names ``train_00001.jpg``. If there is an image of this name, as
+    in ``Image/original``, it is used; otherwise the aligned one.
 
     Args:
         split: ``'train'``, ``'test'``, or ``None`` for both.
@@ -76,11 +83,28 @@ class RAFDBDataset(CodedFaceDataset):
         )
 
     def read_codes(self) -> FaceTable:
-        return read_partition_list(self.ann_file, self.split)
+        faces = read_partition_list(self.ann_file, self.split)
+        folder = self.data_prefix['img_path']
+        existing = set()
+        if isinstance(get_file_backend(folder), LocalBackend):
+            existing.update(os.listdir(folder or '.'))
+        faces.images = [
+            image if image in existing else aligned_name(image)
+            for image in faces.images
+        ]
+        return faces
+
+
+def aligned_name(image: str) -> str:
+    """Return the name of the aligned image, which may be ``image`` itself."""
+    stem, extension = os.path.splitext(image)
+    return f'{stem.removesuffix("_aligned")}_aligned{extension}'
 
 
 def read_partition_list(path: str, split: str | None = None) -> FaceTable:
     """Read a list of faces with lines such as ``train_00001.jpg 5``.
+
+    Images have the names of the list.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -96,6 +120,13 @@ def read_partition_list(path: str, split: str | None = None) -> FaceTable:
                 'number.'
             )
         image, code = fields[0], *whole_numbers(where, fields[1:])
+        if len(EXPRESSIONS) < code <= NUM_COMPOUND:
+            raise ValueError(
+                f'{where}: unknown expression {code}. This seems to be the '
+                f'list of the {NUM_COMPOUND} compound expressions of RAF-DB, '
+                'which has the same file name. Use the list of the basic set, '
+                f'whose numbers are 1 to {len(EXPRESSIONS)}.'
+            )
         check_code(where, code, EXPRESSIONS, first=FIRST_CODE)
         if line_of.setdefault(image, line) != line:
             raise ValueError(
@@ -108,7 +139,6 @@ def read_partition_list(path: str, split: str | None = None) -> FaceTable:
                 'so its split is not known.'
             )
         if split in (None, of):
-            stem, extension = os.path.splitext(image)
-            images.append(f'{stem}_aligned{extension}')
+            images.append(image)
             labels.append(code - FIRST_CODE)
     return FaceTable(images, labels)

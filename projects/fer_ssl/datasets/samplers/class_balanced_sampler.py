@@ -4,14 +4,22 @@ import numpy as np
 from mmengine.registry import DATA_SAMPLERS
 
 from .resumable_sampler import ResumableSampler
+from .seeded_draws import SeededDraws
 
 
 def _labels_of(dataset) -> np.ndarray:
-    """Return the class indices (N,) of a dataset or a ConcatDataset."""
+    """Return the class indices (N,) of a dataset, wrapped or not."""
+    if isinstance(dataset, SeededDraws):
+        return _labels_of(dataset.dataset)
     if hasattr(dataset, 'get_gt_labels'):
         return np.asarray(dataset.get_gt_labels())
     if hasattr(dataset, 'datasets'):
         return np.concatenate([_labels_of(d) for d in dataset.datasets])
+    if hasattr(dataset, '_get_ori_dataset_idx'):
+        # RepeatDataset, ClassBalancedDataset: items of the wrapped dataset
+        labels = _labels_of(dataset.dataset)
+        items = map(dataset._get_ori_dataset_idx, range(len(dataset)))
+        return labels[np.fromiter(items, np.int64, len(dataset))]
     raise TypeError(
         f'ClassBalancedSampler needs labels, but {type(dataset).__name__} has '
         'no method `get_gt_labels`: use FaceDataset or any dataset of '

@@ -9,6 +9,7 @@ from mmengine.registry import TASK_UTILS
 
 from ...labels import ABAW_EXPRESSIONS, ABAW_TRACKS
 from ...utils.warn_once import warn_once
+from ..class_names import check_class_names
 from ..folder_layout import FolderLayout
 from .frames_csv import VideoAnnotation, read_frames_csv
 from .video_folds import read_folds, select_folds
@@ -62,7 +63,11 @@ class BaseVideoDataset(BaseDataset):
         metainfo: dict | None = None,
         **kwargs,
     ) -> None:
-        self.split = split
+        # --cfg-options reads split=1 as a number if the config has no split.
+        if isinstance(split, (list, tuple)):
+            self.split = [str(part) for part in split]
+        else:
+            self.split = None if split is None else str(split)
         self.reader = TASK_UTILS.build(reader) if reader else None
         self.folds = folds
         #: Problems in the annotation that are not errors, a sentence each.
@@ -83,6 +88,10 @@ class BaseVideoDataset(BaseDataset):
             serialize_data=False,
             **kwargs,
         )
+
+    @classmethod
+    def _load_metainfo(cls, metainfo: dict | None = None) -> dict:
+        return check_class_names(super()._load_metainfo(metainfo))
 
     def load_data_list(self) -> np.ndarray:
         """Read the annotations and return the subclass's items, an array."""

@@ -110,7 +110,8 @@ def read_frames_csv(
                 f'{len(header)}.'
             )
         try:
-            video, frame = row[video_at], int(row[frame_at])
+            # pandas writes whole numbers as 5.0 if one is missing.
+            video, frame = row[video_at], int(row[frame_at].removesuffix('.0'))
             image = row[image_at]
             label = parse(row)
             split = '' if split_at is None else row[split_at]

@@ -52,7 +52,8 @@ def read_folds(path: str) -> dict[str, str]:
                 f'{path}:{line}: {",".join(row)!r:.80} is not video,fold, or '
                 'its video is listed twice.'
             )
-        folds[row[0]] = row[1]
+        # pandas writes whole numbers as 5.0 if one is missing.
+        folds[row[0]] = re.sub(r'(?<=\d)\.0$', '', row[1])
     return folds
 
 

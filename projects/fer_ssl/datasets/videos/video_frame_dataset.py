@@ -86,6 +86,10 @@ class VideoFrameDataset(BaseVideoDataset):
         """
         return self.labels[self.data_list]
 
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """Return the class of an item, for mmengine's ClassBalancedDataset."""
+        return [self.get_data_info(idx)['gt_label']]
+
     def prepare_data(self, idx: int) -> dict:
         """Run item ``idx`` through the pipeline.
 

@@ -2,10 +2,12 @@ from .feedback_loss_hook import FeedbackLossHook
 from .pseudo_label_collapse_hook import PseudoLabelCollapseHook
 from .report_hook import ReportHook
 from .safe_checkpoint_hook import SafeCheckpointHook
+from .settings_check_hook import SettingsCheckHook
 
 __all__ = [
     'FeedbackLossHook',
     'PseudoLabelCollapseHook',
     'ReportHook',
     'SafeCheckpointHook',
+    'SettingsCheckHook',
 ]
