@@ -20,6 +20,7 @@ from fer_ssl.data_preparation.check import (
     data_check,
     data_report,
     find_data_sets,
+    unrecognized,
 )
 from fer_ssl.data_preparation.check.data_check import (
     DataCheck,
@@ -34,6 +35,7 @@ from fer_ssl.data_preparation.check.data_report import (
     write_problems,
 )
 from fer_ssl.data_preparation.check.find_data_sets import registered_layouts
+from fer_ssl.data_preparation.dataset_spec import parse_dataset_spec
 from fer_ssl.data_preparation.shard_writer import write_shards
 from fer_ssl.datasets import (
     FaceDataset,
@@ -662,7 +664,7 @@ def test_copies_in_a_part_and_in_two_parts(tmp_path):
         f'as {tmp_path}/train/happy/again.jpg and {tmp_path}/train/happy/'
         'a.jpg.',
         '1 faces have another class in this part for the same image, such as '
-        f'{tmp_path}/train/happy/b.jpg (happiness, sadness).',
+        f'{tmp_path}/train/sad/b.jpg (sadness, happiness).',
     ]
     assert val.findings == [
         '2 images are identical to those of train ImageFolderDataset, byte '
@@ -850,3 +852,70 @@ def test_missing_image_of_a_list_from_windows(tmp_path):
             f'missing: {tmp_path}/images/ann/1.jpg exists, so replace the '
             'backslashes of Windows in the list by slashes'
         )
+
+
+def write_folders(root, splits, classes):
+    for split in splits:
+        for name in classes:
+            put(root / split / name / 'a.jpg', 1)
+
+
+def test_folders_that_are_no_data_set(tmp_path):
+    """They are named, with the line that reads them."""
+    write_folders(tmp_path / 'fer2013', ('test', 'train'), ('angry', 'happy'))
+    write_folders(tmp_path / 'new/affectnet', ('.',), '0123')
+    write_folders(tmp_path / 'new/own', ('.',), ('bored', 'contempt'))
+    write_folders(tmp_path / 'people', ('.',), ('ann', 'bob'))
+    write_raf_db(tmp_path / 'new/raf')
+    put(tmp_path / '@eaDir/a/b.jpg', 1)
+    (tmp_path / 'empty').mkdir()
+    check = DataCheck(tmp_path, 'none')
+    reports = check.run()
+    assert check.unrecognized == [
+        'not recognized: fer2013 (train, test; angry, happy: 4 images), see '
+        '--set',
+        *[
+            f'  --set "fer2013 {split}=ImageFolderDataset(data_root='
+            f"'{tmp_path}/fer2013', split='{split}')\""
+            for split in ('train', 'test')
+        ],
+        'not recognized: new/affectnet (0, 1, 2, 3: 4 images), see --set',
+        f'  --set "affectnet=ImageFolderDataset(data_root='
+        f"'{tmp_path}/new/affectnet', taxonomy='...')\"",
+        'not recognized: new/own (bored, contempt: 2 images), see --set',
+        'not recognized: people (ann, bob: 2 images), see --set',
+    ]
+    page = describe(tmp_path, reports, unrecognized=check.unrecognized)
+    assert '\nnot recognized: fer2013 (train, test; ' in page
+    assert not has_problems(reports)
+    # The lines can be used as they are, and the folder is then known.
+    lines = [x.split('"')[1] for x in check.unrecognized[1:3]]
+    more = dict(line.split('=', 1) for line in lines)
+    more = {name: parse_dataset_spec(text) for name, text in more.items()}
+    check = DataCheck(tmp_path, 'exist', more=more)
+    reports = by_name(check.run())
+    part = reports['fer2013 test'].parts[0]
+    assert (part.counts['anger'], part.checked) == (1, 2)
+    assert not any('fer2013' in line for line in check.unrecognized)
+    # The root itself may be such a folder.
+    check = DataCheck(tmp_path / 'fer2013', 'none')
+    check.run()
+    assert check.unrecognized[0].startswith('not recognized: . (train, test;')
+
+
+def test_folder_of_classes_that_the_package_lacks(tmp_path):
+    write_folders(tmp_path / 'x', ('.',), ('contempt', 'happy'))
+    check = DataCheck(tmp_path, 'none')
+    check.run()
+    text = check.unrecognized[1].split('"')[1]
+    config = parse_dataset_spec(text.partition('=')[2])
+    (report,) = DataCheck(tmp_path, 'none', more=dict(X=config)).run()
+    assert report.parts[0].counts == dict(contempt=1, happiness=1)
+
+
+def test_few_entries_of_unknown_folders_are_looked_at(tmp_path):
+    write_folders(tmp_path / 'x', ('train', 'val'), ('sad', 'happy'))
+    with patch.object(unrecognized, '_MAX_ENTRIES', 6):
+        check = DataCheck(tmp_path, 'none')
+        check.run()
+    assert '2 images or more' in check.unrecognized[0]

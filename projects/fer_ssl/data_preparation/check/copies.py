@@ -137,9 +137,9 @@ def _within(
     copied = originals != images
     everything = np.ones(len(part.paths), bool)
     conflicts, classes = _conflicts(part, part, everything)
-    # Each face once, not also the one that it contradicts.
-    _, once = np.unique(part.faces[conflicts], return_index=True)
-    once.sort()
+    # Each face once: its last row, not also the one that it contradicts.
+    _, once = np.unique(part.faces[conflicts][::-1], return_index=True)
+    once = np.sort(len(conflicts) - 1 - once)
     return images[copied], originals[copied], conflicts[once], classes[once]
 
 
