@@ -39,7 +39,7 @@ class PartContents:
     labels: np.ndarray
 
     def select(self, rows: np.ndarray) -> PartContents:
-        """Select rows by a mask or by indices."""
+        """Select rows by their indices."""
         return replace(
             self,
             paths=self.paths[rows],
@@ -87,13 +87,13 @@ def find_copies(parts: Sequence[PartContents]) -> list[Copies]:
     found = []
     for second in range(len(parts)):
         for first in range(second + 1):
-            if first == second and not few[first].within:
-                continue
-            if first == second:
-                pairs = _within(few[first])
+            if first != second:
+                copies = _between(few[first], few[second])
+            elif few[first].within:
+                copies = _within(few[first])
             else:
-                pairs = _between(few[first], few[second])
-            rows, originals, conflicts, classes = pairs
+                continue
+            rows, originals, conflicts, classes = copies
             if len(rows) or len(conflicts):
                 found.append(
                     Copies(
@@ -124,9 +124,7 @@ def _between(
     return rows, order[places], *_conflicts(first, second, copied)
 
 
-def _within(
-    part: PartContents,
-) -> tuple[np.ndarray, ...]:
+def _within(part: PartContents) -> tuple[np.ndarray, ...]:
     """Return the four arrays of :class:`Copies`."""
     images = _first_of_each(part.paths, np.arange(len(part.paths)))
     contents = part.contents[images]

@@ -160,7 +160,8 @@ def _boxes_and_people(dataset) -> tuple[np.ndarray | None, Iterable[str]]:
     people = set()
     for row in range(len(dataset)):
         item = dataset.get_data_info(row)
-        boxes[row] = item.get('box', -1)
+        box = item.get('box')
+        boxes[row] = -1 if box is None else box
         people.add(item.get('identity', item.get('video', '')))
     return (None if (boxes == -1).all() else boxes), people
 
@@ -278,7 +279,7 @@ class DataCheck:
             folder = str(config.get('data_root') or config.get('ann_file', ''))
             self.reports.append(SetReport(name, folder, []))
             self.check_part(self.reports[-1], config['type'], config)
-        homes = [report.folder for report in self.reports]
+        homes = [report.folder for report in self.reports if report.folder]
         self.unrecognized = describe_unrecognized(self.root, homes)
         self._compare_people()
         self._compare_images()
@@ -576,9 +577,9 @@ def _fault_of(content: bytes, flag: str, backend: str) -> str:
     except TooManyPixelsError as error:
         return f'too large: {error}'
     except (*IMAGE_ERRORS, ValueError) as error:
-        decoded, refused = False, f'{error}'.strip().splitlines()[0]
-    # OpenCV fills the rest of a truncated JPEG with gray, unless its end is
-    # there. Pillow tells what is wrong.
+        decoded, refused = False, f'{error}'.strip().partition('\n')[0]
+    # Where the end of a JPEG is missing, OpenCV fills the rest with gray.
+    # Pillow does not, and it says what is wrong with other files.
     if decoded and content.startswith(b'\xff\xd8'):
         if content.rstrip(b'\0').endswith(b'\xff\xd9'):
             return ''

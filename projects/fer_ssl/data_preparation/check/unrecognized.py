@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import os.path as osp
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ...datasets.faces.image_folder_dataset import (
     EXTENSIONS,
@@ -15,6 +16,7 @@ from ...labels import ABAW_EXPRESSIONS, TAXONOMIES, canonical_name
 from ...utils.folder_walk import is_leftover
 
 _MAX_ENTRIES = 10_000  # of a folder and those below it
+_MAX_FOLDERS = 1000  # that are looked into
 _MAX_SHOWN = 10  # folders, and names in a description
 _LEVELS = 2
 _CLASSES = {name for names in TAXONOMIES.values() for name in names}
@@ -34,7 +36,7 @@ def describe_unrecognized(root: str, homes: Sequence[str]) -> list[str]:
         command to read it.
     """
     real = [osp.realpath(home) for home in homes]
-    folders = list(_units(root, real, _LEVELS))
+    folders = list(_units(root, real, _LEVELS, itertools.count()))
     lines = []
     for folder in folders[:_MAX_SHOWN]:
         lines += _lines(root, folder)
@@ -43,10 +45,12 @@ def describe_unrecognized(root: str, homes: Sequence[str]) -> list[str]:
     return lines
 
 
-def _units(folder: str, homes: list[str], levels: int):
+def _units(
+    folder: str, homes: list[str], levels: int, visits: Iterator[int]
+) -> Iterator[str]:
     """Yield the folders that seem to be a data set each, and hold images."""
     real = osp.realpath(folder)
-    if real in homes:
+    if real in homes or next(visits) >= _MAX_FOLDERS:
         return
     names, num_images, _ = _entries(folder)
     has_sets = any(home.startswith(osp.join(real, '')) for home in homes)
@@ -61,7 +65,8 @@ def _units(folder: str, homes: list[str], levels: int):
         return
     if levels:
         for name in names:
-            yield from _units(osp.join(folder, name), homes, levels - 1)
+            path = osp.join(folder, name)
+            yield from _units(path, homes, levels - 1, visits)
 
 
 def _is_split_or_class(name: str) -> bool:
