@@ -637,3 +637,111 @@ def test_tools_in_a_row(tmp_path, write_faces):
     assert f'skipped, not readable: {tmp_path}/images/u.png' in text
     text = run_tool('make_shards.py', 'None()', tmp_path / 'x', status=1)
     assert text.startswith('error: ') and 'Traceback' not in text
+
+
+def write_folder(root, **images):
+    """A folder per class; an image is its name and its content."""
+    for label, files in images.items():
+        (root / label).mkdir(parents=True)
+        for name, content in files.items():
+            (root / label / f'{name}.jpg').write_text(content)
+    return dict(type='FolderOfFaces', data_root=str(root))
+
+
+def split_of(root, **kwargs):
+    compare = kwargs.pop('compare_contents', True)
+    changes = dict(only={}, per_class=5, image_root=str(root))
+    manifest = build_split(
+        recipe(root, **{**changes, **kwargs}), str(root / 'split'), compare
+    )
+    names = [
+        [Path(row['image']).stem for row in read(root / 'split' / file)]
+        for file in ('labels.csv', 'unlabeled.csv')
+    ]
+    return manifest, *names
+
+
+def test_copies_under_other_names(tmp_path):
+    """No copy is labeled and unlabeled, whatever the sets that hold it."""
+    a = write_folder(
+        tmp_path / 'a',
+        anger={f'a{i}': f'{i % 9}' for i in range(18)},
+        other=dict(o='other'),
+    )
+    b = write_folder(tmp_path / 'b', anger=dict(b0='0', b1='b'))
+    c = write_folder(tmp_path / 'c', neutral=dict(c='1', d='d'))
+    manifest, labeled, rest = split_of(
+        tmp_path,
+        labeled=dict(A=a),
+        unlabeled=dict(B=b, C=dict(c, metainfo=dict(classes=['neutral']))),
+    )
+    # a1 and c are the same, but anger and neutral: neither is labeled.
+    assert 'a1' in rest and 'c' not in labeled + rest
+    assert len(labeled) == 5 + 1
+    assert sorted(labeled + rest) == [
+        *('a0', 'a1', *(f'a{i}' for i in range(11, 18))),
+        *('b1', 'd', 'o'),
+    ]
+    facts = manifest['inputs']
+    assert facts['A']['duplicates_left_out'] == 9
+    assert facts['A']['class_conflicts'] == 1
+    assert [facts[x]['duplicates_left_out'] for x in 'BC'] == [1, 1]
+    text = describe(manifest)
+    assert '  9 repeated faces were left out\n' in text
+    assert '  1 faces that have another class elsewhere: unlabeled\n' in text
+    _, labeled, rest = split_of(
+        tmp_path, labeled=dict(A=a), compare_contents=False
+    )
+    assert len(labeled + rest) == 19
+
+
+def test_copy_with_a_label_is_kept(tmp_path):
+    a = write_folder(tmp_path / 'a', anger=dict(a='1'), bored=dict(b='2'))
+    b = write_folder(tmp_path / 'b', anger=dict(c='2'))
+    a['metainfo'] = dict(classes=('anger', 'bored'))
+    _, labeled, rest = split_of(tmp_path, labeled=dict(A=a, B=b))
+    assert (labeled, rest) == (['a', 'c'], [])
+
+
+def test_held_out_images(tmp_path):
+    a = write_folder(tmp_path / 'a', anger=dict(a='1', b='2', c='3'))
+    val = write_folder(tmp_path / 'val', anger=dict(v='2'))
+    manifest, labeled, rest = split_of(
+        tmp_path, labeled=dict(A=a), held_out=dict(Val=val), per_class=1
+    )
+    assert sorted(labeled + rest) == ['a', 'c']
+    assert manifest['inputs']['A']['held_out_left_out'] == 1
+    assert '  1 faces of images held out, left out\n' in describe(manifest)
+    assert manifest['held_out']['Val']['type'] == 'FolderOfFaces'
+    with pytest.raises(ValueError, match='A: a set is either labeled, unlab'):
+        split_of(tmp_path, labeled=dict(A=a), held_out=dict(A=val))
+
+
+def test_split_without_copies_is_the_same(tmp_path):
+    """Reading the images changes nothing where all differ."""
+    a = write_folder(
+        tmp_path / 'a',
+        anger={f'a{i}': f'a{i}' for i in range(9)},
+        neutral={f'n{i}': f'n{i}' for i in range(9)},
+    )
+    (tmp_path / 'a/anger/a3.jpg').unlink()
+    (tmp_path / 'a/anger/a4.jpg').write_bytes(b'')
+    (tmp_path / 'a/anger/a5.jpg').write_bytes(b'')
+    files = []
+    for compare in (True, False):
+        manifest, *_ = split_of(
+            tmp_path, labeled=dict(A=a), compare_contents=compare
+        )
+        # The missing file is not listed; two are empty, hence unknown.
+        assert manifest['inputs']['A']['unreadable'] == 2 * compare
+        assert manifest['contents_compared'] == compare
+        files.append(
+            [
+                (tmp_path / 'split' / name).read_bytes()
+                for name in ('labels.csv', 'unlabeled.csv')
+            ]
+        )
+    assert files[0] == files[1]
+    # The same files as before images were compared.
+    digests = [hashlib.sha256(file).hexdigest()[:16] for file in files[0]]
+    assert digests == ['a796e743016e19e4', '889a5d19c548b81e']

@@ -58,7 +58,7 @@ def test_up_to_date_store_is_left_and_any_other_replaced(
 def test_interrupted_extraction_is_no_store(cfg, student, tmp_path):
     out = str(tmp_path / 'store')
     os.remove(tmp_path / 'frames' / 'b' / '00002.png')
-    with pytest.raises(ValueError, match='00002.png: not a readable'):
+    with pytest.raises(ValueError, match='00002.png: no such image file'):
         extract_features(cfg, student, out)
     with pytest.raises(FileNotFoundError, match='not finished'):
         FeatureStore(out)

@@ -44,8 +44,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--recipe',
         help='YAML or JSON file, or the name of one in the package '
-        '(split_paper_a.yml), with the keys labeled, unlabeled, only, '
-        'per_class, seed, classes, image_root',
+        '(split_paper_a.yml), with the keys labeled, unlabeled, held_out, '
+        'only, per_class, seed, classes, image_root',
     )
     pairs = dict(type=name_and_text, action='append', default=[])
     parser.add_argument(
@@ -60,6 +60,13 @@ def parse_args() -> argparse.Namespace:
         **pairs,
         metavar='NAME=SET',
         help='data set that contributes unlabeled faces only; may be repeated',
+    )
+    parser.add_argument(
+        '--held-out',
+        **pairs,
+        metavar='NAME=SET',
+        help='data set, such as a validation part, whose images must not be '
+        'in the split, under any name; may be repeated',
     )
     parser.add_argument(
         '--only',
@@ -86,6 +93,12 @@ def parse_args() -> argparse.Namespace:
         help='folder to which the written paths are relative; default: write '
         'absolute paths',
     )
+    parser.add_argument(
+        '--no-content-check',
+        action='store_true',
+        help='do not read the images to find the same one under different '
+        'names, which takes long for millions of files on a slow disk',
+    )
     return parser.parse_args()
 
 
@@ -93,7 +106,7 @@ def make_recipe(args: argparse.Namespace) -> SplitRecipe:
     recipe = {}
     if args.recipe:
         recipe = read_recipe(str(find_config(args.recipe)))
-    for name in ('labeled', 'unlabeled'):
+    for name in ('labeled', 'unlabeled', 'held_out'):
         sets = {
             key: parse_dataset_spec(text) for key, text in getattr(args, name)
         }
@@ -109,7 +122,11 @@ def make_recipe(args: argparse.Namespace) -> SplitRecipe:
 def main() -> None:
     args = parse_args()
     try:
-        manifest = build_split(make_recipe(args), args.out)
+        manifest = build_split(
+            make_recipe(args),
+            args.out,
+            compare_contents=not args.no_content_check,
+        )
     except (KeyError, OSError, TypeError, ValueError) as error:
         raise SystemExit(f'error: {describe_error(error)}') from None
     print(describe(manifest))

@@ -7,8 +7,9 @@
     python tools/dataset/check.py DATA_ROOT --import my_package.my_dataset
 
 Prints one page. After Ctrl-C or a kill, the same command continues where it
-stopped. Exit status 0: nothing is missing or broken in what was found, 1:
-something is, 130: stopped. See docs/large_data.md.
+stopped. Exit status 0: nothing is missing or broken in what was found, and
+there are no findings, 1: something is, or there are, 130: stopped. See
+docs/large_data.md.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def parse_args() -> argparse.Namespace:
         choices=('none', 'exist', 'decode'),
         default='exist',
         help='check that each image exists (default), decode each of them '
-        'completely, or do not check them',
+        'completely and compare them with each other, or do not check them',
     )
     parser.add_argument(
         '--processes',
@@ -116,7 +117,9 @@ def main() -> None:
         status = 130
     except (OSError, ValueError) as error:
         raise SystemExit(f'error: {describe_error(error)}') from None
-    page = describe(args.data_root, check.reports)
+    page = describe(
+        args.data_root, check.reports, unrecognized=check.unrecognized
+    )
     if status:
         page += '\nStopped early: run the same command to continue.'
     print(page)

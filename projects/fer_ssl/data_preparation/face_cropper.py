@@ -28,6 +28,7 @@ from ..datasets.faces.image_folder_dataset import (
     describe_others,
     list_images,
 )
+from ..datasets.unreadable_images import describe_failure
 from ..face_detection import HaarDetector, YuNetDetector, find_faces
 from ..face_detection.cut_out import cut_out
 from ..media.image_limit import check_pixels
@@ -352,7 +353,7 @@ def _crop_image(
 
 def _read_image(path: str) -> np.ndarray | None:
     """Read an image, uint8 (H, W, 3), BGR; warn and return None on failure."""
-    image, problem = None, 'cannot be decoded'
+    image, error = None, OSError('cannot be decoded')
     try:
         with open(path, 'rb') as file:
             content = file.read()
@@ -360,10 +361,10 @@ def _read_image(path: str) -> np.ndarray | None:
         if content:
             encoded = np.frombuffer(content, np.uint8)
             image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
-    except (OSError, cv2.error) as error:
-        problem = getattr(error, 'strerror', None) or str(error)
+    except (OSError, cv2.error) as raised:
+        error = raised
     if image is None:
-        message = f'{path} is not a readable image ({problem}).'
+        message = describe_failure(path, error)
         print_log(message, 'current', logging.WARNING)
     return image
 

@@ -26,6 +26,7 @@ from ..datasets.containers.tar_shards import (
     check_shards,
     index_path,
 )
+from ..datasets.unreadable_images import describe_failure
 from ..labels import IGNORE_LABEL
 from ..utils.data_files import COUNT, check_form, read_json
 from ..utils.files import make_folder, whole_file, write_json
@@ -208,8 +209,8 @@ class _Writer:
         except OSError as error:
             if not self.skip:
                 raise ValueError(
-                    f'{path} is not readable ({error}). Leave out unreadable '
-                    'images with --skip-unreadable.'
+                    f'{describe_failure(path, error)} Leave out such images '
+                    'with --skip-unreadable.'
                 ) from error
             self.skipped.append(path)
             return None

@@ -15,14 +15,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 
 import numpy as np
+from mmengine import fileio
 from mmengine.registry import DATASETS
 
 from ..datasets.faces.face_table import FaceTable
 from ..labels import ABAW_EXPRESSIONS, IGNORE_LABEL
 from ..utils.data_files import COUNT, check_form, read_data_file
 from ..utils.files import file_sha256, make_folder, whole_file, write_json
+from ..utils.progress import ProgressBar
 from ..utils.text_rows import BOX_COLUMNS
 from ..version import __version__
+from .content_hash import content_hash
 from .dataset_spec import (
     check_registered_types,
     check_single_images,
@@ -36,6 +39,7 @@ WHOLE_IMAGE = (0, 0, 65535, 65535)
 _RECIPE = {
     'labeled?': {str: dict},
     'unlabeled?': {str: dict},
+    'held_out?': {str: dict},
     'per_class?': COUNT,
     'only?': {str: [str]},
     'seed?': COUNT,
@@ -53,6 +57,8 @@ class SplitRecipe:
         labeled: Name -> config of each set whose labels may be used.
         unlabeled: Name -> config of each set that contributes unlabeled faces
             only.
+        held_out: Name -> config of each set, such as a validation part, whose
+            images must not be in the split, under any name.
         per_class: Number of labeled faces per class, over all sets.
         only: Name of a set -> the classes it may contribute labeled faces of;
             its other faces are unlabeled. Sets that are not listed may
@@ -65,6 +71,7 @@ class SplitRecipe:
 
     labeled: dict[str, dict]
     unlabeled: dict[str, dict] = field(default_factory=dict)
+    held_out: dict[str, dict] = field(default_factory=dict)
     per_class: int = 8000
     only: dict[str, Sequence[str]] = field(default_factory=dict)
     seed: int = 0
@@ -81,11 +88,14 @@ class SplitRecipe:
             raise ValueError('The split needs at least one labeled set.')
         if self.per_class < 1:
             raise ValueError(f'per_class={self.per_class} must be at least 1.')
-        both = set(self.labeled) & set(self.unlabeled)
+        groups = self.labeled, self.unlabeled, self.held_out
+        names = Counter(name for group in groups for name in group)
+        both = [name for name, count in names.items() if count > 1]
         if both:
             raise ValueError(
-                f'{", ".join(sorted(both))}: a set is either labeled or '
-                'unlabeled. Labeled sets contribute unlabeled faces, too.'
+                f'{", ".join(sorted(both))}: a set is either labeled, '
+                'unlabeled or held out. Labeled sets contribute unlabeled '
+                'faces, too.'
             )
         for name, classes in self.only.items():
             if name not in self.labeled:
@@ -116,7 +126,7 @@ def read_recipe(path: str) -> dict:
         )
     recipe = {key: x for key, x in recipe.items() if x is not None}
     check_form(path, recipe, _RECIPE)
-    for group in ('labeled', 'unlabeled'):
+    for group in ('labeled', 'unlabeled', 'held_out'):
         check_registered_types(path, recipe.get(group, {}))
     return recipe
 
@@ -129,11 +139,21 @@ class SourceFaces:
         name: Name of the set.
         table: The faces, with image paths as they are written to the CSV.
         unused_classes: Number of faces of each class that the split lacks.
+        duplicates: Number of faces left out, as another face of this or
+            another set is the same.
+        held_out: Number of faces left out, as their image is held out.
+        conflicts: Number of faces that are not labeled, as the same face has
+            another class elsewhere.
+        unreadable: Number of images that could not be read to compare them.
     """
 
     name: str
     table: FaceTable
     unused_classes: Counter = field(default_factory=Counter)
+    duplicates: int = 0
+    held_out: int = 0
+    conflicts: int = 0
+    unreadable: int = 0
 
     def __len__(self) -> int:
         return len(self.table)
@@ -266,12 +286,21 @@ def _written_path(image: str, root: str | None) -> str:
     return image
 
 
-def build_split(recipe: SplitRecipe, out: str) -> dict:
+def build_split(
+    recipe: SplitRecipe, out: str, compare_contents: bool = True
+) -> dict:
     """Write ``labels.csv``, ``unlabeled.csv`` and ``manifest.json``.
 
     The draw depends on the seed and on the content of the sets, but neither
     on the order of the sets nor on the order of their faces. Repeated faces
-    (the same image and box, in the same or another set) are left out.
+    (the same image and box, in the same or another set) are left out, see
+    :func:`drop_duplicates`.
+
+    Args:
+        recipe: The recipe.
+        out: Folder to write to.
+        compare_contents: Read all images, to find the same image under
+            different names. Otherwise only names are compared.
 
     Returns:
         The manifest, with recipe, counts and hashes.
@@ -282,14 +311,21 @@ def build_split(recipe: SplitRecipe, out: str) -> dict:
             is not writable.
     """
     recipe.check()
-    sets = {
-        name: read_source_faces(
-            name, config, recipe.classes, recipe.image_root
+    held_out, *others = (
+        [
+            read_source_faces(name, x, recipe.classes, recipe.image_root)
+            for name, x in sorted(configs.items())
+        ]
+        for configs in (recipe.held_out, recipe.labeled, recipe.unlabeled)
+    )
+    sets = {faces.name: faces for group in others for faces in group}
+    contents = {}
+    if compare_contents:
+        contents = read_contents(
+            [*held_out, *sets.values()], recipe.image_root
         )
-        for configs in (recipe.labeled, recipe.unlabeled)
-        for name, config in sorted(configs.items())
-    }
-    duplicates = drop_duplicates(list(sets.values()))
+    drop_held_out(held_out, list(sets.values()), contents)
+    drop_duplicates(list(sets.values()), contents)
     chosen = choose_labeled(
         [sets[name] for name in sorted(recipe.labeled)], recipe
     )
@@ -305,29 +341,103 @@ def build_split(recipe: SplitRecipe, out: str) -> dict:
     for file, labeled in ((LABELED, True), (UNLABELED, False)):
         rows = _csv_rows(sets, chosen, recipe.classes, labeled, with_boxes)
         outputs[file] = _write_csv(osp.join(out, file), rows, with_boxes)
-    manifest = _manifest(recipe, sets, chosen, duplicates, outputs)
+    manifest = _manifest(recipe, sets, chosen, outputs)
+    manifest['contents_compared'] = compare_contents
     write_json(osp.join(out, MANIFEST), manifest)
     return manifest
 
 
-def drop_duplicates(sets: Sequence[SourceFaces]) -> Counter:
-    """Keep the first of repeated faces, in place.
+def read_contents(
+    sets: Sequence[SourceFaces], image_root: str | None
+) -> dict[str, int]:
+    """Read all images and count those that are missing or empty, in place.
 
     Returns:
-        Name of the set -> number of faces dropped.
+        Hash of the bytes of each image that can be read and is not empty.
     """
-    seen, counts = set(), Counter()
+    contents: dict[str, int | None] = {}
+    images = sum(len(set(faces.table.images)) for faces in sets)
+    with ProgressBar('Images compared', images) as progress:
+        for faces in sets:
+            for image in dict.fromkeys(faces.table.images):
+                if image not in contents:
+                    contents[image] = _content_of(image, image_root)
+                faces.unreadable += contents[image] is None
+                progress.update()
+    return {x: key for x, key in contents.items() if key is not None}
+
+
+def _content_of(image: str, root: str | None) -> int | None:
+    try:
+        content = fileio.get(
+            image if '://' in image else osp.join(root or '', image)
+        )
+    except OSError:
+        return None
+    return content_hash(content) if content else None
+
+
+def drop_held_out(
+    held_out: Sequence[SourceFaces],
+    sets: Sequence[SourceFaces],
+    contents: dict[str, int],
+) -> None:
+    """Leave out faces whose image is held out, in place.
+
+    Args:
+        held_out: Sets whose images must not be used.
+        sets: All other sets.
+        contents: Hashes of the images, see :func:`read_contents`.
+    """
+    images = {x for faces in held_out for x in faces.table.images}
+    images = {contents.get(x, x) for x in images}
     for faces in sets:
-        keep = []
+        keep = [contents.get(x, x) not in images for x in faces.table.images]
+        faces.held_out = len(keep) - sum(keep)
+        if faces.held_out:
+            faces.table = faces.table.select(np.flatnonzero(keep))
+
+
+def drop_duplicates(
+    sets: Sequence[SourceFaces], contents: dict[str, int] | None = None
+) -> None:
+    """Keep one of each group of repeated faces, in place.
+
+    It is the first with a class, or else the first. If two of them have
+    different classes, none is right for sure: the first is kept without a
+    class.
+
+    Args:
+        sets: The sets, in order.
+        contents: Hashes of the images. An image without one is identified by
+            its name.
+    """
+    contents = contents or {}
+    kept: dict[tuple, tuple[SourceFaces, int]] = {}
+    conflicting = set()
+    for faces in sets:
+        labels = faces.table.labels
         for row in range(len(faces)):
-            key = faces.face_key(row)
-            if key not in seen:
-                seen.add(key)
-                keep.append(row)
-        counts[faces.name] = len(faces) - len(keep)
-        if counts[faces.name]:
-            faces.table = faces.table.select(keep)
-    return counts
+            image, box = faces.face_key(row)
+            key = contents.get(image, image), box
+            first, place = kept.setdefault(key, (faces, row))
+            known = first.table.labels[place]
+            if labels[row] in (known, IGNORE_LABEL):
+                continue
+            if known == IGNORE_LABEL:
+                kept[key] = faces, row
+            else:
+                conflicting.add(key)
+    keep = {faces.name: np.zeros(len(faces), bool) for faces in sets}
+    for key, (faces, row) in kept.items():
+        keep[faces.name][row] = True
+        if key in conflicting:
+            faces.conflicts += 1
+            faces.table.labels[row] = IGNORE_LABEL
+    for faces in sets:
+        faces.duplicates = len(faces) - int(keep[faces.name].sum())
+        if faces.duplicates:
+            faces.table = faces.table.select(keep[faces.name])
 
 
 def choose_labeled(
@@ -397,7 +507,6 @@ def _manifest(
     recipe: SplitRecipe,
     sets: dict[str, SourceFaces],
     chosen: dict[str, np.ndarray],
-    duplicates: Counter,
     outputs: dict,
 ) -> dict:
     classes = list(recipe.classes)
@@ -433,11 +542,15 @@ def _manifest(
                     (faces.table.labels != IGNORE_LABEL).sum()
                 ),
                 classes_not_used=dict(faces.unused_classes),
-                duplicates_left_out=duplicates[name],
+                duplicates_left_out=faces.duplicates,
+                held_out_left_out=faces.held_out,
+                class_conflicts=faces.conflicts,
+                unreadable=faces.unreadable,
                 sha256=faces.sha256(classes),
             )
             for name, faces in sets.items()
         },
+        held_out=_json_value(recipe.held_out),
         outputs=outputs,
     )
 
@@ -479,11 +592,19 @@ def describe(manifest: dict) -> str:
             lines.append(
                 f'  {count:,} of class {other}, not in the split: unlabeled'
             )
-        if facts['duplicates_left_out']:
-            lines.append(
-                f'  {facts["duplicates_left_out"]:,} repeated faces were left '
-                'out'
+        lines += [
+            f'  {facts[key]:,} {what}'
+            for key, what in (
+                ('duplicates_left_out', 'repeated faces were left out'),
+                ('held_out_left_out', 'faces of images held out, left out'),
+                (
+                    'class_conflicts',
+                    'faces that have another class elsewhere: unlabeled',
+                ),
+                ('unreadable', 'images are missing or empty'),
             )
+            if facts[key]
+        ]
     for file, facts in manifest['outputs'].items():
         lines.append(
             f'{file}: {facts["rows"]:,} rows, sha256 {facts["sha256"][:16]}'

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ..datasets.repeated_rows import RepeatedFaces
+from ..datasets.unreadable_images import backslash_hint
 from ..utils.files import make_folder, whole_file
 from ..utils.text_rows import csv_dicts
 
@@ -226,9 +227,10 @@ def link_frames(images: Path, out: Path, used: set[str], copy: bool) -> None:
                 'Give the path of an image below that folder.'
             )
         if not (images / image).is_file():
+            hint = backslash_hint(f'{images / image}')
             raise FileNotFoundError(
                 f'{images / image}: no such image, but labels.csv names it. '
-                'Delete its row or restore the file.'
+                f'{hint or "Delete its row or restore the file"}.'
             )
     frames = out / 'frames'
     if frames.is_symlink():

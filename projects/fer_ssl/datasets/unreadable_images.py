@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os.path as osp
 from typing import Callable
 
 import cv2
@@ -22,6 +23,34 @@ def is_readable(path: str) -> bool:
         return False
 
 
+def describe_failure(path: str, error: Exception) -> str:
+    """Say in a sentence that an image is missing, or that it is damaged.
+
+    Args:
+        path: Path or address of the image.
+        error: What was raised when it was read.
+    """
+    if isinstance(error, FileNotFoundError):
+        hint = backslash_hint(path)
+        return f'{path}: no such image file{hint and f"; {hint}"}.'
+    return f'{path}: not a readable image ({error}).'
+
+
+def backslash_hint(path: str) -> str:
+    """Return a remedy for a missing image of a list written on Windows, or ''.
+
+    Args:
+        path: Path of the image.
+    """
+    other = path.replace('\\', '/')
+    if other == path or not osp.exists(other):
+        return ''
+    return (
+        f'{other} exists, so replace the backslashes of Windows in the list '
+        'by slashes'
+    )
+
+
 def load_frame(pipeline: Callable[[dict], dict], info: dict) -> dict:
     """Run an image pipeline on one frame, ``info['img_path']``.
 
@@ -34,7 +63,7 @@ def load_frame(pipeline: Callable[[dict], dict], info: dict) -> dict:
         if is_readable(info['img_path']):
             raise  # some other step of the pipeline failed
         raise ValueError(
-            f'{info["img_path"]}: not a readable image ({error}). Leave the '
+            f'{describe_failure(info["img_path"], error)} Leave the '
             'field `image` of the frames CSV empty where there is no face; '
             'from a folder of crops, delete the file.'
         ) from error

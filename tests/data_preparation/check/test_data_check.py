@@ -14,21 +14,28 @@ import numpy as np
 import pytest
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS
+from PIL import Image
 
 from fer_ssl.data_preparation.check import (
     data_check,
     data_report,
     find_data_sets,
+    unrecognized,
 )
-from fer_ssl.data_preparation.check.data_check import DataCheck, problem_of
+from fer_ssl.data_preparation.check.data_check import (
+    DataCheck,
+    examine_image,
+)
 from fer_ssl.data_preparation.check.data_report import (
     PartReport,
     SetReport,
     describe,
     has_problems,
+    is_broken,
     write_problems,
 )
 from fer_ssl.data_preparation.check.find_data_sets import registered_layouts
+from fer_ssl.data_preparation.dataset_spec import parse_dataset_spec
 from fer_ssl.data_preparation.shard_writer import write_shards
 from fer_ssl.datasets import (
     FaceDataset,
@@ -90,7 +97,7 @@ def test_everything_is_found(tmp_path, images, processes):
         'faces CSV',
         'frames CSV',
     }
-    assert not has_problems(reports), describe(tmp_path, reports)
+    assert not is_broken(reports), describe(tmp_path, reports)
     assert found['RAF-DB'].folder == str(tmp_path / 'basic')
     raf = parts_of(found['RAF-DB'])
     assert (raf['train'].num_faces, raf['test'].num_faces) == (3, 2)
@@ -115,8 +122,13 @@ def test_everything_is_found(tmp_path, images, processes):
         assert dfew.checked == 6
     page = describe(tmp_path, reports)
     assert 'Aff-Wild2            (no EXPR_Recognition_Challenge or' in page
-    assert page.endswith('0 images with a problem. Nothing is missing or '
-                         'broken.')  # fmt: skip
+    assert '0 images with a problem. Nothing is missing or broken.' in page
+    # The files of the sets are alike, and the shards hold the records.
+    assert has_problems(reports) == (images == 'decode')
+    shards = found['tar shards'].parts[0].findings
+    assert ('5 images are identical to those of RecordIO' in f'{shards}') == (
+        images == 'decode'
+    )
 
 
 def test_missing_files_are_reported(tmp_path):
@@ -179,7 +191,7 @@ def test_broken_images(tmp_path):
     assert train.num_problems == dict(missing=1, empty=1, damaged=1)
     assert 'truncated' in train.problems[paths[2]]
     assert test.num_problems == dict(damaged=1)
-    assert 'cannot identify' in test.problems[paths[3]]
+    assert 'this is a web page' in test.problems[paths[3]]
     page = describe(tmp_path, reports)
     assert f'    missing: 1\n        {paths[0]}\n' in page
     assert '  images: 3 checked, 3 with a problem' in page
@@ -211,12 +223,13 @@ def test_truncated_images(tmp_path, extension):
         pixels = rng.integers(0, 256, (size, size, 3), dtype=np.uint8)
         path = str(tmp_path / f'{size}.{extension}')
         cv2.imwrite(path, pixels)
-        assert problem_of(path, decode=True) == ''
+        assert examine_image(path, 'decode')[0] == ''
         if size >= 64:
             data = Path(path).read_bytes()
             Path(path).write_bytes(data[: len(data) // 2])
-            assert problem_of(path, decode=True).startswith('damaged: ')
-            assert problem_of(path, decode=False) == ''
+            problem, _ = examine_image(path, 'decode')
+            assert problem.startswith('damaged: ')
+            assert examine_image(path, 'exist') == ('', 0)
 
 
 @DATASETS.register_module()
@@ -248,13 +261,14 @@ def many(tmp_path):
 def run_many(config, tmp_path, stop_at=None, **kwargs):
     """Check, and stop at an image; returns the report and the images read."""
     looked = []
-    look = data_check.problem_of
+    look = data_check.examine_image
 
-    def count(path, decode):
+    def count(path, depth, **kwargs):
         if stop_at is not None and len(looked) == stop_at:
             raise KeyboardInterrupt
-        looked.append(path)
-        return look(path, decode)
+        if depth != 'read':
+            looked.append(path)
+        return look(path, depth, **kwargs)
 
     check = DataCheck(
         tmp_path,
@@ -263,7 +277,7 @@ def run_many(config, tmp_path, stop_at=None, **kwargs):
         more=dict(Many=config),
         **kwargs,
     )
-    with patch.object(data_check, 'problem_of', count):
+    with patch.object(data_check, 'examine_image', count):
         if stop_at is None:
             check.run()
         else:
@@ -330,7 +344,7 @@ def test_damaged_state(many, tmp_path):
 
 def test_many_problems_are_counted_and_some_named(many, tmp_path):
     config = dict(many, data_root=str(tmp_path / 'none'))
-    with patch.object(data_report, '_MOST_LISTED', 100):
+    with patch.object(data_report, 'MOST_LISTED', 100):
         part, _, page = run_many(config, tmp_path)
     assert part.num_problems == dict(missing=600)
     assert len(part.problems) == 100
@@ -507,8 +521,11 @@ def test_tool(tmp_path):
     write_image_folder(tmp_path / 'data/own', dict(happy=3, sad=2))
     folder = f"ImageFolderDataset(data_root='{tmp_path}/data/own')"
     args = (tmp_path / 'data', '--images=decode', f'--set=Own={folder}')
-    done = run_tool(*args, '--report=page.txt', cwd=tmp_path)
+    done = run_tool(*args, '--images=exist', cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    done = run_tool(*args, '--report=page.txt', cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert 'Nothing is missing or broken. Findings: ' in done.stdout
     assert 'Own   ' in done.stdout and 'happiness 3' in done.stdout
     assert (tmp_path / 'page.txt').read_text() in done.stdout
     state = json.loads((tmp_path / 'work_dirs/data_check.json').read_text())
@@ -516,7 +533,8 @@ def test_tool(tmp_path):
     damage(tmp_path / 'data/raf')
     again = run_tool(*args, '--problems=bad.csv', cwd=tmp_path)
     assert again.returncode == 1
-    assert len((tmp_path / 'bad.csv').read_text().splitlines()) == 5
+    lines = (tmp_path / 'bad.csv').read_text().splitlines()
+    assert sum('identical' not in line for line in lines) == 5
     none = run_tool(tmp_path / 'none', cwd=tmp_path)
     assert none.returncode == 1
     assert none.stderr.startswith('error: ') and 'Traceback' not in none.stderr
@@ -524,6 +542,7 @@ def test_tool(tmp_path):
 
 OWN = """
 from mmengine.registry import DATASETS
+from PIL import Image
 from fer_ssl.datasets import ExpWDataset, FolderLayout, RAFDBDataset
 
 @DATASETS.register_module()
@@ -563,11 +582,11 @@ def test_tool_is_stopped(many, tmp_path, number):
 import time
 from fer_ssl.data_preparation.check import data_check
 import runpy, sys
-look = data_check.problem_of
-def slow(path, decode):
+look = data_check.examine_image
+def slow(path, depth):
     time.sleep(0.01)
-    return look(path, decode)
-data_check.problem_of = slow
+    return look(path, depth)
+data_check.examine_image = slow
 data_check._SAVE_EVERY = 0
 data_check._CHUNK = 16
 sys.path.insert(0, {str(Path(__file__).parent)!r})
@@ -614,3 +633,289 @@ runpy.run_path({str(TOOL)!r}, run_name='__main__')
     )
     assert done.returncode == 1, done.stderr  # three are missing
     assert 'images: 600 checked, 3 with a problem' in done.stdout
+
+
+def put(path, number):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(jpeg(number, 8))
+
+
+def write_copies(root):
+    """Folders of two splits: copies in a part, over parts and classes."""
+    put(root / 'train/happy/a.jpg', 1)
+    put(root / 'train/happy/b.jpg', 2)
+    put(root / 'train/happy/again.jpg', 1)
+    put(root / 'train/sad/c.jpg', 3)
+    put(root / 'train/sad/b.jpg', 2)
+    put(root / 'val/happy/x.jpg', 1)
+    put(root / 'val/happy/y.jpg', 3)
+    put(root / 'val/happy/z.jpg', 4)
+    folder = dict(type='ImageFolderDataset', data_root=str(root))
+    return {x: dict(folder, split=x) for x in ('train', 'val')}
+
+
+def test_copies_in_a_part_and_in_two_parts(tmp_path):
+    more = write_copies(tmp_path)
+    check = DataCheck(tmp_path, 'decode', layouts=(), more=more)
+    reports = check.run()
+    train, val = (report.parts[0] for report in reports)
+    assert train.findings == [
+        '2 images are identical to others of this part, byte for byte, such '
+        f'as {tmp_path}/train/happy/again.jpg and {tmp_path}/train/happy/'
+        'a.jpg.',
+        '1 faces have another class in this part for the same image, such as '
+        f'{tmp_path}/train/sad/b.jpg (sadness, happiness).',
+    ]
+    assert val.findings == [
+        '2 images are identical to those of train ImageFolderDataset, byte '
+        f'for byte, such as {tmp_path}/val/happy/x.jpg and {tmp_path}/train/'
+        'happy/a.jpg.',
+        '1 faces have another class in train ImageFolderDataset for the same '
+        f'image, such as {tmp_path}/val/happy/y.jpg (happiness, sadness).',
+    ]
+    assert has_problems(reports) and not is_broken(reports)
+    page = describe(tmp_path, reports, ())
+    assert page.endswith('Nothing is missing or broken. Findings: 4.')
+    write_problems(str(tmp_path / 'problems.csv'), reports)
+    with open(tmp_path / 'problems.csv', newline='') as file:
+        rows = {row['image']: row['problem'] for row in csv.DictReader(file)}
+    assert rows[f'{tmp_path}/val/happy/x.jpg'] == (
+        f'identical to {tmp_path}/train/happy/a.jpg'
+    )
+    assert rows[f'{tmp_path}/val/happy/y.jpg'] == (
+        'class happiness, elsewhere sadness, identical to '
+        f'{tmp_path}/train/sad/c.jpg'
+    )
+    # Without reading the images nothing is compared.
+    assert not has_problems(DataCheck(tmp_path, layouts=(), more=more).run())
+
+
+def test_classes_are_compared_by_name(tmp_path):
+    put(tmp_path / 'a/happy/1.jpg', 1)
+    put(tmp_path / 'b/happiness/1.jpg', 1)
+    more = {
+        name: dict(
+            type='ImageFolderDataset',
+            data_root=str(tmp_path / name),
+            metainfo=dict(classes=classes),
+        )
+        for name, classes in (
+            ('a', ('anger', 'happiness')),
+            ('b', ('happiness', 'anger')),
+        )
+    }
+    check = DataCheck(tmp_path, 'decode', layouts=(), more=more)
+    (finding,) = check.run()[1].parts[0].findings
+    assert '1 images are identical to those of a ImageFolder' in finding
+
+
+def test_faces_without_a_label_do_not_conflict(tmp_path):
+    write_copies(tmp_path)
+    more = {
+        name: dict(
+            type='ImageFolderDataset',
+            data_root=str(tmp_path),
+            split=name,
+            folders=dict(sad='drop'),
+        )
+        for name in ('train', 'val')
+    }
+    for report in DataCheck(tmp_path, 'decode', layouts=(), more=more).run():
+        assert len(report.parts[0].findings) == 1
+
+
+def write_list(root, rows, columns='image,expression'):
+    root.mkdir(exist_ok=True)
+    for row in rows:
+        name, number = row[0].split(':')
+        put(root / 'images' / name, int(number))
+    lines = [','.join([x[0].split(':')[0], *x[1:]]) for x in rows]
+    (root / 'labels.csv').write_text('\n'.join([columns, *lines, '']))
+
+
+def test_faces_with_boxes_are_compared_by_image_and_box(tmp_path):
+    columns = 'image,expression,left,top,right,bottom'
+    one, two = ('0', '0', '4', '8'), ('4', '0', '8', '8')
+    rows = [('1.jpg:1', 'anger', *one), ('1.jpg:1', 'fear', *two)]
+    write_list(tmp_path / 'a', rows, columns)
+    rows = [('2.jpg:1', 'anger', *one), ('2.jpg:1', 'sadness', *two)]
+    write_list(tmp_path / 'b', rows, columns)
+    write_list(tmp_path / 'c', [('3.jpg:1', 'neutral')])
+    reports = DataCheck(tmp_path, 'decode').run()
+    findings = [report.parts[0].findings for report in reports]
+    assert findings[0] == []
+    assert '1 images are identical to those of' in findings[1][0]
+    assert findings[1][1].startswith('1 faces have another class')
+    assert findings[1][1].endswith('images/2.jpg (sadness, fear).')
+    # Which of the two faces the whole image shows is unknown.
+    assert all('identical' in finding for finding in findings[2])
+
+
+@DATASETS.register_module()
+class PeopleInSplits(BaseDataset):
+    """Items that name people, as of a user's own class."""
+
+    METAINFO = dict(classes=('a', 'b'))
+    people = dict(train=('ann', 'bob', ''), val=('bob', 'cho', ''))
+
+    def __init__(self, split, **kwargs):
+        self.split = split
+        super().__init__(**kwargs)
+
+    def load_data_list(self):
+        return [
+            dict(img_path=f'{self.data_root}/{x}.jpg', gt_label=0, identity=x)
+            for x in self.people[self.split]
+        ]
+
+
+def test_people_in_two_splits(tmp_path):
+    config = dict(type='PeopleInSplits', data_root=str(tmp_path))
+    more = {x: dict(config, split=x) for x in ('train', 'val')}
+    reports = DataCheck(tmp_path, 'none', layouts=(), more=more).run()
+    assert reports[0].parts[0].findings == []
+    assert reports[1].parts[0].findings == [
+        '1 people or videos are in train PeopleInSplits, too, so that the '
+        'splits are not independent, such as bob.'
+    ]
+    assert not is_broken(reports) and has_problems(reports)
+
+
+def test_one_file_in_two_splits_of_a_data_set(tmp_path):
+    for number, name in enumerate(('ann', 'bob', 'cho', '')):
+        put(tmp_path / f'{name}.jpg', number)
+    config = dict(type='PeopleInSplits', data_root=str(tmp_path))
+    more = {x: dict(config, split=x) for x in ('train', 'val')}
+    check = DataCheck(tmp_path, 'decode', layouts=(), more=more)
+    part = check.run()[1].parts[0]
+    assert part.checked == 1
+    assert part.findings[1] == (
+        '2 images are identical to those of train PeopleInSplits, byte for '
+        f'byte, such as {tmp_path}/bob.jpg and {tmp_path}/bob.jpg.'
+    )
+    # Two lists without a split that name the same images.
+    more = {x: dict(config, split='train') for x in 'ab'}
+    reports = DataCheck(tmp_path, 'decode', layouts=(), more=more).run()
+    assert not has_problems(reports)
+
+
+def test_copies_are_found_after_a_stop(many, tmp_path):
+    """What was decoded before is read again, but not decoded."""
+    for number in (3, 300, 599):
+        (tmp_path / f'{number}.jpg').write_bytes(jpeg(number % 256, 8))
+    whole, _, _ = run_many(many, tmp_path, images='decode')
+    assert '344 images are identical to others' in whole.findings[0]
+    run_many(many, tmp_path, stop_at=550, images='decode')
+    part, looked, _ = run_many(many, tmp_path, images='decode')
+    assert (part, len(looked)) == (whole, 600 - 512)
+    for processes in (1, 2):
+        part, _, _ = run_many(
+            many, tmp_path, images='decode', processes=processes
+        )
+        assert part == whole
+
+
+def test_images_are_decoded_as_in_training(tmp_path):
+    """OpenCV refuses a TIFF of floats, which Pillow reads."""
+    path = str(tmp_path / 'a.tif')
+    floats = np.linspace(0, 1, 1600).reshape(40, 40).astype('f4')
+    Image.fromarray(floats).save(path)
+    problem, _ = examine_image(path, 'decode')
+    assert problem.startswith('unsupported: cv2, which training reads')
+    assert examine_image(path, 'decode', backend='pillow')[0] == ''
+    put(tmp_path / 'data/anger/1.jpg', 1)
+    (tmp_path / 'a.tif').rename(tmp_path / 'data/anger/a.tif')
+    folder = dict(type='ImageFolderDataset', data_root=str(tmp_path / 'data'))
+    load = dict(type='LoadImageFromFile', imdecode_backend='pillow')
+    more = dict(
+        Own=dict(folder),
+        Pillow=dict(
+            type='RepeatDataset',
+            times=1,
+            dataset=dict(folder, pipeline=[load]),
+        ),
+    )
+    own, pillow = DataCheck(tmp_path, 'decode', layouts=(), more=more).run()
+    assert own.parts[0].num_problems == dict(unsupported=1)
+    assert pillow.parts[0].num_problems == {}
+
+
+def test_missing_image_of_a_list_from_windows(tmp_path):
+    put(tmp_path / 'images/ann/1.jpg', 1)
+    (tmp_path / 'labels.csv').write_text(
+        'image,expression\nann\\1.jpg,anger\n'
+    )
+    for images in ('exist', 'decode'):
+        (report,) = DataCheck(tmp_path, images).run()
+        (problem,) = report.parts[0].problems.values()
+        assert problem == (
+            f'missing: {tmp_path}/images/ann/1.jpg exists, so replace the '
+            'backslashes of Windows in the list by slashes'
+        )
+
+
+def write_folders(root, splits, classes):
+    for split in splits:
+        for name in classes:
+            put(root / split / name / 'a.jpg', 1)
+
+
+def test_folders_that_are_no_data_set(tmp_path):
+    """They are named, with the line that reads them."""
+    write_folders(tmp_path / 'fer2013', ('test', 'train'), ('angry', 'happy'))
+    write_folders(tmp_path / 'new/affectnet', ('.',), '0123')
+    write_folders(tmp_path / 'new/own', ('.',), ('bored', 'contempt'))
+    write_folders(tmp_path / 'people', ('.',), ('ann', 'bob'))
+    write_raf_db(tmp_path / 'new/raf')
+    put(tmp_path / '@eaDir/a/b.jpg', 1)
+    (tmp_path / 'empty').mkdir()
+    check = DataCheck(tmp_path, 'none')
+    reports = check.run()
+    assert check.unrecognized == [
+        'not recognized: fer2013 (train, test; angry, happy: 4 images), see '
+        '--set',
+        *[
+            f'  --set "fer2013 {split}=ImageFolderDataset(data_root='
+            f"'{tmp_path}/fer2013', split='{split}')\""
+            for split in ('train', 'test')
+        ],
+        'not recognized: new/affectnet (0, 1, 2, 3: 4 images), see --set',
+        f'  --set "affectnet=ImageFolderDataset(data_root='
+        f"'{tmp_path}/new/affectnet', taxonomy='...')\"",
+        'not recognized: new/own (bored, contempt: 2 images), see --set',
+        'not recognized: people (ann, bob: 2 images), see --set',
+    ]
+    page = describe(tmp_path, reports, unrecognized=check.unrecognized)
+    assert '\nnot recognized: fer2013 (train, test; ' in page
+    assert not has_problems(reports)
+    # The lines can be used as they are, and the folder is then known.
+    lines = [x.split('"')[1] for x in check.unrecognized[1:3]]
+    more = dict(line.split('=', 1) for line in lines)
+    more = {name: parse_dataset_spec(text) for name, text in more.items()}
+    check = DataCheck(tmp_path, 'exist', more=more)
+    reports = by_name(check.run())
+    part = reports['fer2013 test'].parts[0]
+    assert (part.counts['anger'], part.checked) == (1, 2)
+    assert not any('fer2013' in line for line in check.unrecognized)
+    # The root itself may be such a folder.
+    check = DataCheck(tmp_path / 'fer2013', 'none')
+    check.run()
+    assert check.unrecognized[0].startswith('not recognized: . (train, test;')
+
+
+def test_folder_of_classes_that_the_package_lacks(tmp_path):
+    write_folders(tmp_path / 'x', ('.',), ('contempt', 'happy'))
+    check = DataCheck(tmp_path, 'none')
+    check.run()
+    text = check.unrecognized[1].split('"')[1]
+    config = parse_dataset_spec(text.partition('=')[2])
+    (report,) = DataCheck(tmp_path, 'none', more=dict(X=config)).run()
+    assert report.parts[0].counts == dict(contempt=1, happiness=1)
+
+
+def test_few_entries_of_unknown_folders_are_looked_at(tmp_path):
+    write_folders(tmp_path / 'x', ('train', 'val'), ('sad', 'happy'))
+    with patch.object(unrecognized, '_MAX_ENTRIES', 6):
+        check = DataCheck(tmp_path, 'none')
+        check.run()
+    assert '2 images or more' in check.unrecognized[0]

@@ -5,10 +5,11 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+from mmcv.transforms import LoadImageFromFile
 from mmengine.registry import init_default_scope
 
 from fer_ssl.datasets import BaseFaceDataset, FaceDataset, FaceTable
-from fer_ssl.datasets.faces.base_face_dataset import is_readable
+from fer_ssl.datasets.unreadable_images import is_readable, load_frame
 from tests.helpers.image_files import pixels, save_image
 
 CLASSES = ('neutral', 'anger')
@@ -138,3 +139,31 @@ def test_faulty_csv(tmp_path, text, message):
     (tmp_path / 'x.csv').write_text(text)
     with pytest.raises(ValueError, match=f'x.csv{message}'):
         FaceDataset('x.csv', data_root=str(tmp_path))
+
+
+def test_missing_and_damaged_images_are_told_apart(tmp_path, write_faces):
+    rows = [('a.png', 'anger', ''), ('b.png', 'anger', '')]
+    rows += [('sub\\c.png', 'anger', ''), ('sub\\d.png', 'anger', '')]
+    pipeline = [dict(type='LoadImageFromFile')]
+    dataset = FaceDataset(**write_faces(rows), pipeline=pipeline)
+    images = tmp_path / 'images'
+    (images / 'a.png').unlink()
+    (images / 'b.png').write_bytes(b'no image')
+    for name in 'cd':
+        (images / f'sub\\{name}.png').unlink()
+    save_image(images / 'sub/c.png', 1)
+    messages = []
+    for number in range(4):
+        with pytest.raises(ValueError) as caught:
+            dataset[number]
+        messages.append(str(caught.value).replace(f'{images}', 'DIR'))
+    assert messages[0].startswith('DIR/a.png: no such image file. Remove it')
+    assert messages[1].startswith('DIR/b.png: not a readable image (')
+    assert messages[2].startswith(
+        'DIR/sub\\c.png: no such image file; DIR/sub/c.png exists, so replace '
+        'the backslashes of Windows in the list by slashes. '
+    )
+    assert messages[3].startswith('DIR/sub\\d.png: no such image file. Rem')
+    frame = dict(img_path=str(images / 'a.png'))
+    with pytest.raises(ValueError, match='a.png: no such image file. Leave'):
+        load_frame(LoadImageFromFile(), frame)

@@ -114,7 +114,12 @@ def write_crop(folder, frame, size=8):
     """A gray JPEG that carries the number of its frame."""
     folder.mkdir(parents=True, exist_ok=True)
     pixels = np.full((size, size, 3), 10 * frame, dtype=np.uint8)
-    Image.fromarray(pixels).save(folder / f'{frame:05d}.jpg', quality=95)
+    Image.fromarray(pixels).save(
+        folder / f'{frame:05d}.jpg',
+        quality=95,
+        # So that the files of two videos differ.
+        comment=folder.name.encode(),
+    )
 
 
 def example_header(track):

@@ -272,7 +272,7 @@ def test_unreadable_and_unequal_frames(write_videos, tmp_path):
     with pytest.raises(ValueError, match='00001.png: not a readable image'):
         dataset[0]
     (tmp_path / 'frames/a/00001.png').unlink()
-    with pytest.raises(ValueError, match='00001.png: not a readable image'):
+    with pytest.raises(ValueError, match='00001.png: no such image file'):
         dataset[0]
 
 

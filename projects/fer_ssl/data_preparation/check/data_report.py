@@ -13,7 +13,7 @@ from ...utils.tables import shown_cell
 from .find_data_sets import registered_layouts
 
 _MOST_SHOWN = 5
-_MOST_LISTED = 10_000  # number of problems of a part that are kept by name
+MOST_LISTED = 10_000  # number of problems of a part that are kept by name
 
 
 @dataclass
@@ -24,13 +24,16 @@ class PartReport:
         name: Name of the part, such as ``'train'``.
         error: Error if it cannot be read.
         notes: Messages from reading it, and facts about its videos.
-        findings: Problems in the annotation, a sentence each.
+        findings: Problems in the annotation, people in several splits and
+            identical images, a sentence each.
         num_faces: Number of faces, labeled or not.
         counts: Number of labeled faces by class.
         to_check: Number of images to check, without those of earlier parts.
         checked: Number of images checked so far.
         num_problems: Number of images with a problem, by type of problem.
         problems: Image -> its problem, for the first thousands.
+        copies: Image -> the image that it is identical to, or the two classes
+            that it has, for the first thousands.
     """
 
     name: str
@@ -43,14 +46,29 @@ class PartReport:
     checked: int = 0
     num_problems: dict[str, int] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    copies: dict[str, str] = field(default_factory=dict)
 
     def add_problem(self, path: str, problem: str) -> None:
         kind = problem.partition(':')[0]
         self.num_problems[kind] = self.num_problems.get(kind, 0) + 1
-        if len(self.problems) < _MOST_LISTED:
-            # A name that is not UTF-8 must be made printable.
-            path = path.encode('utf-8', 'backslashreplace').decode()
-            self.problems[path] = problem
+        if len(self.problems) < MOST_LISTED:
+            self.problems[_printable(path)] = _printable(problem)
+
+    def add_copy(self, path: str, about: str) -> None:
+        """Add an image that occurs more than once."""
+        if len(self.copies) < MOST_LISTED:
+            self.copies.setdefault(_printable(path), _printable(about))
+
+
+def _printable(text: str) -> str:
+    """Make a name that is not UTF-8 printable."""
+    return text.encode('utf-8', 'backslashreplace').decode()
+
+
+def shown_names(names: Sequence[str]) -> str:
+    """Join the first few names."""
+    more = ', ...' if len(names) > _MOST_SHOWN else ''
+    return ', '.join(map(_printable, names[:_MOST_SHOWN])) + more
 
 
 @dataclass
@@ -63,12 +81,18 @@ class SetReport:
     parts: list[PartReport] = field(default_factory=list)
 
 
-def has_problems(reports: Sequence[SetReport]) -> bool:
-    """Return whether anything that was found is incomplete or broken."""
+def is_broken(reports: Sequence[SetReport]) -> bool:
+    """Return whether anything that was found is missing or broken."""
     return any(
-        report.missing
-        or any(p.error or p.findings or p.num_problems for p in report.parts)
+        report.missing or any(p.error or p.num_problems for p in report.parts)
         for report in reports
+    )
+
+
+def has_problems(reports: Sequence[SetReport]) -> bool:
+    """Return whether anything is missing or broken, or there are findings."""
+    return is_broken(reports) or any(
+        part.findings for report in reports for part in report.parts
     )
 
 
@@ -76,12 +100,14 @@ def describe(
     root: str,
     reports: Sequence[SetReport],
     layouts: Sequence[FolderLayout] | None = None,
+    unrecognized: Sequence[str] = (),
 ) -> str:
     """Format the results as one page about a data root.
 
     Args:
         layouts: Data sets that were looked for. Defaults to those of all
             registered classes.
+        unrecognized: Lines about folders with images that are no data set.
     """
     if layouts is None:
         layouts = registered_layouts()
@@ -92,6 +118,8 @@ def describe(
         for part in report.parts:
             lines += [f'  {line}' for line in _describe_part(part)]
         lines.append('')
+    if unrecognized:
+        lines += [*unrecognized, '']
     found = {report.name for report in reports}
     absent = [layout for layout in layouts if layout.name not in found]
     if absent:
@@ -103,10 +131,16 @@ def describe(
         lines.append('')
     total = sum(p.num_faces for r in reports for p in r.parts)
     bad = sum(sum(p.num_problems.values()) for r in reports for p in r.parts)
-    verdict = 'Something is missing or broken, see above.'
+    findings = sum(len(p.findings) for r in reports for p in r.parts)
     if not reports:
         verdict = 'No data set was recognized.'
-    elif not has_problems(reports):
+    elif is_broken(reports):
+        verdict = 'Something is missing or broken, see above.'
+        if findings:
+            verdict += f' Findings: {findings}.'
+    elif findings:
+        verdict = f'Nothing is missing or broken. Findings: {findings}.'
+    else:
         verdict = 'Nothing is missing or broken.'
     lines.append(
         f'{len(reports)} data sets, {total:,} faces, {bad:,} images with a '
@@ -156,12 +190,15 @@ def _wrapped(items: Sequence[str], width: int = 68) -> list[str]:
 
 
 def write_problems(path: str, reports: Sequence[SetReport]) -> None:
-    """Write the problems of all images as CSV: set,part,image,problem."""
+    """Write problems and copies of images as CSV: set,part,image,problem."""
     with whole_file(path) as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(('set', 'part', 'image', 'problem'))
         for report in reports:
             for part in report.parts:
-                for image, problem in part.problems.items():
+                for image, problem in (
+                    *part.problems.items(),
+                    *part.copies.items(),
+                ):
                     row = report.name, part.name, image, problem
                     writer.writerow(map(shown_cell, row))

@@ -15,7 +15,11 @@ from ...utils.warn_once import warn_once
 from ..class_names import check_class_names
 from ..folder_layout import FolderLayout
 from ..transforms.crop_face import FaceOutsideImageError
-from ..unreadable_images import IMAGE_ERRORS, is_readable
+from ..unreadable_images import (
+    IMAGE_ERRORS,
+    describe_failure,
+    is_readable,
+)
 from .face_table import FaceTable
 
 
@@ -236,7 +240,7 @@ class BaseFaceDataset(BaseDataset):
                 if is_readable(path):
                     raise
                 cause = error
-                problem = f'{path}: not a readable image ({error}).'
+                problem = describe_failure(path, error)
             if self.on_unreadable == 'raise':
                 raise ValueError(
                     f'{problem} Remove it from the annotation '

@@ -37,7 +37,7 @@ EXTENSIONS = (
     '.webp',
 )
 #: Folders above those of the classes, as people name them.
-_SPLIT_FOLDERS = (
+SPLIT_FOLDERS = (
     'privatetest',
     'publictest',
     'test',
@@ -155,7 +155,7 @@ class ImageFolderDataset(CodedFaceDataset):
         name = canonical_name(folder)
         if any(name in names for names in TAXONOMIES.values()):
             return name
-        if self.split is None and folder.lower() in _SPLIT_FOLDERS:
+        if self.split is None and folder.lower() in SPLIT_FOLDERS:
             raise ValueError(
                 f'{path}: this is the folder of a split, not of a class. Set '
                 f'split={folder!r}, or data_root to this folder.'
