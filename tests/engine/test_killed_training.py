@@ -1,6 +1,5 @@
 """A signal at any moment, resume: the run ends as if nothing had been."""
 
-import multiprocessing
 import os
 import random
 import signal
@@ -8,6 +7,7 @@ import signal
 import pytest
 import torch
 
+from tests.helpers.fork_server import fork_server
 from tests.helpers.killed_training import train
 
 ITERATIONS = 8
@@ -18,10 +18,7 @@ KEPT = ('feedback_moments', 'pseudo_label_prior', 'best_score')
 @pytest.fixture(scope='module')
 def start():
     """Function that trains in a fresh process and gives its exit code."""
-    context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(
-        ['tests.helpers.killed_training', 'tests.helpers.preloaded']
-    )
+    context = fork_server()
 
     def start(config, kill=None):
         process = context.Process(

@@ -1,12 +1,13 @@
 """Scripts in processes of their own that need not import everything anew."""
 
-import multiprocessing
 import os
 import runpy
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from tests.helpers.fork_server import fork_server
 
 
 def _run(path, args, folder, env, outputs):
@@ -37,8 +38,7 @@ def run_script(path, *args, cwd=None, env=None):
     Returns:
         What ``subprocess.run`` returns for it, with both outputs as text.
     """
-    context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload([__name__, 'tests.helpers.preloaded'])
+    context = fork_server()
     words = [str(path), *map(str, args)]
     with tempfile.TemporaryDirectory() as folder:
         outputs = [Path(folder, name) for name in ('stdout', 'stderr')]

@@ -1,6 +1,5 @@
 """Several ranks, each a process of its own on the CPU."""
 
-import multiprocessing
 import os
 import socket
 
@@ -10,6 +9,7 @@ from mmengine.runner import Runner
 
 import fer_ssl  # noqa: F401
 from fer_ssl.launch import use_gloo_without_gpu
+from tests.helpers.fork_server import fork_server
 from tests.helpers.recorder import Recorder
 
 
@@ -45,8 +45,7 @@ def run_on_ranks(function, args, world_size, path):
     Returns:
         What the function returned on each rank.
     """
-    context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload([__name__, 'tests.helpers.preloaded'])
+    context = fork_server()
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]

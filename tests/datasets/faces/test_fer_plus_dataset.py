@@ -208,7 +208,7 @@ def test_votes_of_the_label_files(tmp_path):
     'old, new, message',
     [
         ('48, 48', '40, 40', ':1: expected the image, the box .*40, 40'),
-        (',9,', ',9.0,', ":1: '9.0' is not a whole number"),
+        (',9,', ',9.5,', ":1: '9.5' is not a whole number"),
         (',1,', ',-1,', ':1: a number of votes is negative'),
         (',9,1', ',9', ':1: expected the image'),
     ],
