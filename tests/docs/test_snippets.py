@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
+from mmengine.registry import DATASETS, init_default_scope
 from mmengine.runner import Runner
 from PIL import Image
 
@@ -31,6 +31,9 @@ def load(tmp_path, monkeypatch, synthetic_root):
     shutil.copytree(ROOT / 'configs', tmp_path / 'configs')
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
+    # Later tests look for the data sets of the package alone.
+    names = dict(DATASETS.module_dict)
+    monkeypatch.setattr(DATASETS, '_module_dict', names)
     monkeypatch.setenv('FER_SSL_DEMO', str(synthetic_root))
     monkeypatch.setenv('FER_SSL_STUDENT', str(tmp_path / 'student.pth'))
     monkeypatch.setenv('FER_SSL_FEATURES', str(tmp_path / 'features'))
