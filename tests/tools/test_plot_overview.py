@@ -37,6 +37,16 @@ def test_clip_of_two_people(tool, synthetic_root, tmp_path):
         assert len(list(csv.DictReader(file))) == faces
 
 
+def test_files_of_the_quickstart(tool, tmp_path):
+    step = tmp_path / 'seed_0/temporal-f1c3'
+    step.mkdir(parents=True)
+    (step / 'iter_400.pth').touch()
+    pattern = 'seed_*/temporal-*/iter_400.pth'
+    assert tool.find(tmp_path, pattern) == str(step / 'iter_400.pth')
+    with pytest.raises(SystemExit, match='Run tools/quickstart.sh first'):
+        tool.find(tmp_path / 'seed_0', pattern)
+
+
 def test_unknown_video(tool, synthetic_root):
     with pytest.raises(SystemExit, match=r'frames\.csv has no video x\.'):
         tool.frames_of(synthetic_root, 'x')

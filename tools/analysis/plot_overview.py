@@ -91,6 +91,17 @@ def frames_of(data: Path, name: str) -> list[str]:
     return [str(data / 'frames' / image) if image else '' for image in images]
 
 
+def find(work_dir: Path, pattern: str) -> str:
+    """Return the first file of the quickstart that matches a pattern."""
+    paths = sorted(work_dir.glob(pattern))
+    if not paths:
+        raise SystemExit(
+            f'error: {work_dir}/{pattern}: no such file. Run '
+            'tools/quickstart.sh first.'
+        )
+    return str(paths[0])
+
+
 def scaled(image: np.ndarray, width: int) -> np.ndarray:
     height = round(image.shape[0] * width / image.shape[1])
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
@@ -98,12 +109,14 @@ def scaled(image: np.ndarray, width: int) -> np.ndarray:
 
 def main() -> None:
     args = parse_args()
-    test = VideoPredictions.from_csv(str(args.work_dir / 'smoothed.csv'))
+    smoothed = find(args.work_dir, 'seed_*/test_temporal-*/smoothed.csv')
+    weights = find(args.work_dir, 'seed_*/temporal-*/iter_400.pth')
+    test = VideoPredictions.from_csv(smoothed)
     with TemporaryDirectory() as folder:
         videos = [frames_of(DATA, name) for name in VIDEOS]
         clip, boxes = write_clip(videos, Path(folder))
         inferencer = ExpressionInferencer(
-            weights=str(args.work_dir / 'temporal/iter_400.pth'),
+            weights=weights,
             detector=dict(type='BoxesFromCSV', path=boxes),
         )
         (written,) = inferencer(clip, out_dir=folder)['visualization']
