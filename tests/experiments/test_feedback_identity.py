@@ -93,7 +93,7 @@ def test_table_of_optimizers(tmp_path, monkeypatch, capsys):
         lambda name, rule, seed, steps: (1.0, 0.5 + seed),
     )
     out = tmp_path / 'table.csv'
-    arguments = [str(TOOL), '--optimizers', '--problems=3', '--out', str(out)]
+    arguments = [str(TOOL), '--optimizers', '--out', str(out)]
     monkeypatch.setattr(sys, 'argv', arguments)
     runpy.run_path(str(TOOL), run_name='__main__')
     with open(out, newline='') as file:

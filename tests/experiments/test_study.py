@@ -202,7 +202,8 @@ def test_options_keep_their_values(study, value):
 
 
 def test_number_where_the_config_has_text(study):
-    study = study('steps.b.cfg_options', {'start': 0})
+    options = {'start': 0, 'encoder': '{encoder}', 'neck.width': '{width}'}
+    study = study('steps.b.cfg_options', options)
     steps = study.plan(seeds=[0]).steps.values()
     assert {x.options['start'] for x in steps if 'start' in x.options} == {'0'}
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from mmengine.registry import init_default_scope
 from PIL import Image
 
-from fer_ssl.data_preparation.check.data_check import problem_of
+from fer_ssl.data_preparation.check.examine_image import examine_image
 from fer_ssl.data_preparation.face_cropper import (
     CropSettings,
     FaceCropper,
@@ -180,12 +180,13 @@ def test_clips(faces, tmp_path):
 
 
 def test_data_check(faces, tmp_path):
-    problem = problem_of(str(tmp_path / 'images/0.png'), decode=True)
+    path = str(tmp_path / 'images/0.png')
+    problem, _ = examine_image(path, 'decode')
     assert re.match(f'too large: {MESSAGE}', problem)
     (tmp_path / 'images/0.png').write_bytes(bomb(10_000, 9_500))
     with warnings.catch_warnings():
         warnings.simplefilter('error')
-        assert problem_of(str(tmp_path / 'images/0.png'), decode=True) == ''
+        assert examine_image(path, 'decode')[0] == ''
 
 
 def test_crops(faces, tmp_path, capsys):
