@@ -151,10 +151,10 @@ def main() -> None:
 
 
 def report(video: dict) -> None:
-    count = len(video['faces'])
+    frames, faces = video['frames'], len(video['faces'])
     print(
-        f'{video["video"]}: {video["frames"]} frames, '
-        f'{count} face{"s" * (count != 1)}'
+        f'{video["video"]}: {frames} frame{"s" * (frames != 1)}, '
+        f'{faces} face{"s" * (faces != 1)}'
     )
     for face in video['faces']:
         labels = sorted(face['labels'].items(), key=lambda x: -x[1])

@@ -1,5 +1,6 @@
 import shutil
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -230,8 +231,13 @@ def test_list_videos(tmp_path):
     shutil.copy(path, folder / '.hidden.mp4')
     shutil.copy(path, folder / 'killed.part.mp4')
     (folder / 'notes.txt').write_text('no video')
+    (folder / 'folder.mp4').mkdir()  # a NAS keeps thumbnails in such
     assert list_videos(path) == [path]
-    assert list_videos(str(folder)) == [str(folder / 'a.MOV'), path]
+    with patch('fer_ssl.media.video_file.warn_once') as warn:
+        assert list_videos(str(folder)) == [str(folder / 'a.MOV'), path]
+    warn.assert_called_once_with(
+        f'{folder}: Files that are not read as videos: 1 .txt.'
+    )
     assert list_videos(0) == list_videos('0') == [0]
 
 
@@ -244,7 +250,8 @@ def test_a_folder_may_be_named_by_digits(tmp_path, monkeypatch):
 def test_list_videos_refuses(tmp_path):
     with pytest.raises(FileNotFoundError, match='none: no such file or'):
         list_videos(str(tmp_path / 'none'))
-    with pytest.raises(ValueError, match=r'no video \(avi, .* in this folder'):
+    (tmp_path / 'a.txt').touch()
+    with pytest.raises(ValueError, match=r'no video \(3gp, .*: 1 \.txt\.$'):
         list_videos(str(tmp_path))
     with pytest.raises(ValueError, match='URLs are not supported'):
         list_videos('https://example.org/a.mp4')

@@ -25,7 +25,6 @@ import numpy as np
 from mmengine.logging import print_log
 
 from ..datasets.faces.image_folder_dataset import (
-    describe_others,
     list_images,
 )
 from ..datasets.unreadable_images import describe_failure
@@ -35,6 +34,7 @@ from ..media.image_limit import check_pixels
 from ..media.write_image import write_image
 from ..utils.data_files import read_json
 from ..utils.files import file_named, make_folder, whole_file, write_json
+from ..utils.folder_walk import describe_unread
 from ..utils.progress import ProgressBar
 from ..utils.text_rows import BOX_COLUMNS, csv_dicts, read_lines
 
@@ -125,7 +125,9 @@ def list_sources(path: str, image_root: str = '') -> list[Source]:
         names, others = list_images(path)
         if others:
             print_log(
-                f'{path}:{describe_others(others)}', 'current', logging.WARNING
+                f'{path}: {describe_unread(others, "images")}',
+                'current',
+                logging.WARNING,
             )
     elif path.endswith('.csv'):
         names = [row['image'] for _, row in csv_dicts(path, ('image',))]

@@ -17,7 +17,24 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 SOUND_TYPES = ('aac', 'flac', 'm4a', 'mp3', 'oga', 'ogg', 'opus', 'wav')
-VIDEO_TYPES = ('avi', 'flv', 'm4v', 'mkv', 'mov', 'mp4', 'mpg', 'ts', 'webm')
+VIDEO_TYPES = (
+    '3gp',
+    'asf',
+    'avi',
+    'flv',
+    'm2ts',
+    'm4v',
+    'mkv',
+    'mov',
+    'mp4',
+    'mpeg',
+    'mpg',
+    'mts',
+    'ogv',
+    'ts',
+    'webm',
+    'wmv',
+)
 
 
 def import_av() -> ModuleType:

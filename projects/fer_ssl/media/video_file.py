@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import os.path as osp
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..utils.folder_walk import is_leftover
+from ..utils.folder_walk import describe_unread, is_leftover
+from ..utils.warn_once import warn_once
 from .frame_times import FrameClock, frame_rate
 from .open_media import VIDEO_TYPES, open_media, video_stream
 
@@ -251,14 +253,22 @@ def list_videos(source: str | int) -> list[str | int]:
             f'{source}: no such file or folder. Name a video, a folder of '
             'videos, or the number of a webcam.'
         )
-    videos = [
-        osp.join(source, name)
-        for name in sorted(os.listdir(source))
-        if osp.splitext(name)[1][1:].lower() in VIDEO_TYPES
-        and not is_leftover(name)
-    ]
+    videos: list[str | int] = []
+    others: Counter[str] = Counter()
+    for name in sorted(os.listdir(source)):
+        path, extension = osp.join(source, name), osp.splitext(name)[1].lower()
+        if is_leftover(name) or osp.isdir(path):
+            continue
+        if extension[1:] in VIDEO_TYPES:
+            videos.append(path)
+        else:
+            others[extension] += 1
+    unread = describe_unread(others, 'videos')
     if not videos:
         raise ValueError(
-            f'{source}: no video ({", ".join(VIDEO_TYPES)}) in this folder.'
+            f'{source}: no video ({", ".join(VIDEO_TYPES)}) in this folder. '
+            f'{unread}'.rstrip()
         )
+    if unread:
+        warn_once(f'{source}: {unread}')
     return videos

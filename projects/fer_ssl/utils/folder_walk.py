@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import os.path as osp
+from collections import Counter
 from collections.abc import Iterator
 
 from .files import is_part
@@ -76,3 +77,23 @@ def _walk(root: str, inside: str, above: tuple[str, ...]) -> Iterator[str]:
             yield osp.join(inside, entry.name)
     for name in folders:
         yield from _walk(root, osp.join(inside, name), (*above, real))
+
+
+def describe_unread(extensions: Counter[str], kind: str) -> str:
+    """Describe files that are not read, in a sentence.
+
+    Args:
+        extensions: Number of these files by extension, with the dot.
+        kind: What they are not, such as ``'images'``.
+
+    Returns:
+        The sentence, '' if there are none.
+    """
+    if not extensions:
+        return ''
+    counts = ', '.join(
+        f'{count} {extension or "without an extension"}'
+        for extension, count in extensions.most_common(5)
+    )
+    more = ', ...' if len(extensions) > 5 else ''
+    return f'Files that are not read as {kind}: {counts}{more}.'

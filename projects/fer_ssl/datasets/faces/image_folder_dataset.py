@@ -13,7 +13,7 @@ from ...labels import (
     TAXONOMIES,
     canonical_name,
 )
-from ...utils.folder_walk import is_leftover, walk_files
+from ...utils.folder_walk import describe_unread, is_leftover, walk_files
 from .coded_face_dataset import CodedFaceDataset
 from .face_table import FaceTable
 
@@ -128,9 +128,10 @@ class ImageFolderDataset(CodedFaceDataset):
                 images.append(os.path.join(self.split or '', folder, image))
                 labels.append(label)
         if not images:
+            unread = describe_unread(others, 'images')
             raise ValueError(
                 f'{root}: no folder with an image in it. There must be one '
-                f'folder per class.{describe_others(others)}'
+                f'folder per class. {unread}'.rstrip()
             )
         if beside:
             self.warn(
@@ -138,7 +139,7 @@ class ImageFolderDataset(CodedFaceDataset):
                 f'one, are not read: {beside}.'
             )
         if others:
-            self.warn(describe_others(others).strip())
+            self.warn(describe_unread(others, 'images'))
         self.taxonomy = tuple(names)
         return FaceTable(images, labels)
 
@@ -183,15 +184,3 @@ def list_images(folder: str) -> tuple[list[str], Counter[str]]:
         else:
             others[extension] += 1
     return images, others
-
-
-def describe_others(others: Counter[str]) -> str:
-    """Describe files that are not images, in a sentence, '' for none."""
-    if not others:
-        return ''
-    counts = ', '.join(
-        f'{count} {extension or "without an extension"}'
-        for extension, count in others.most_common(5)
-    )
-    more = ', ...' if len(others) > 5 else ''
-    return f' Files that are not read as images: {counts}{more}.'
