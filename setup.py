@@ -18,6 +18,8 @@ from setuptools.command.editable_wheel import editable_wheel
 ROOT = Path(__file__).resolve().parent
 PACKAGE = ROOT / 'projects' / 'fer_ssl'
 MIM_PARTS = ('configs', 'tools', 'model-index.yml')
+# Runs the code of a clone of another project, for one row of a benchmark.
+CHECKOUT_ONLY = Path('tools/benchmark/face2exp_loop.py')
 
 
 def read_requirements(name):
@@ -35,7 +37,11 @@ def mim_files():
             source = file.suffix in ('.py', '.sh', '.yml')
             file = file.relative_to(ROOT)
             # A work directory in there holds copies of configs by mmengine.
-            if source and 'work_dirs' not in file.parts:
+            if (
+                source
+                and 'work_dirs' not in file.parts
+                and file != CHECKOUT_ONLY
+            ):
                 yield file
 
 

@@ -99,7 +99,13 @@ def main() -> None:
 
     baseline = None
     if args.baseline:
-        from face2exp_loop import Face2ExpLoop
+        try:
+            from face2exp_loop import Face2ExpLoop
+        except ModuleNotFoundError:
+            raise SystemExit(
+                'error: --baseline needs a checkout of this repository. Run '
+                'python tools/benchmark/step.py there.'
+            ) from None
 
         baseline = partial(Face2ExpLoop, args.baseline)
     seconds = compare_steps(
