@@ -21,11 +21,20 @@ from ..evaluation.post_processing.post_processor import (
 from ..face_detection import FaceDetector
 from ..face_detection.iou_tracker import IoUTracker
 from ..launch import find_config
-from ..media.video_file import VideoFile, VideoFrame, list_videos
-from ..media.video_writer import VideoWriter, record_camera
+from ..media.video_file import (
+    VideoFile,
+    VideoFrame,
+    list_videos,
+    video_name,
+)
+from ..media.video_writer import (
+    VideoWriter,
+    check_not_overwritten,
+    record_camera,
+)
 from ..models.frame_recognizer import FrameRecognizer
 from ..models.teacher_student import TeacherStudent
-from ..utils.files import make_folder, save_figure
+from ..utils.files import make_folder, save_figure, separate_folders
 from ..utils.progress import ProgressBar
 from ..utils.saved_config import components_of_data, saved_config
 from .default_checkpoint import find_checkpoint
@@ -163,13 +172,13 @@ class ExpressionInferencer(BaseInferencer):
         """
         preprocess, _, visualize, _ = self._dispatch_kwargs(**kwargs)
         sources = self._inputs_to_list(inputs)
-        names = [_name(source) for source in sources]
+        names = [video_name(source) for source in sources]
         self.detector.check_videos(names)
-        folders = _folders(names, out_dir)
+        folders = separate_folders(names, out_dir)
         for source, folder in zip(sources, folders):
             if folder:  # fail now, not after an hour of prediction
                 make_folder(folder)
-                _keep_source(source, osp.join(folder, 'overlay.mp4'))
+                check_not_overwritten(source, osp.join(folder, 'overlay.mp4'))
         predictions, visualization = [], []
         for source, folder in zip(sources, folders):
             try:
@@ -422,34 +431,3 @@ def _classes_of(cfg: Config, checkpoint: dict) -> tuple[str, ...]:
             'nor the checkpoint names the classes.'
         )
     return tuple(classes)
-
-
-def _keep_source(source: str | int, overlay: str) -> None:
-    """Raise a ValueError if the overlay would overwrite its own video."""
-    if isinstance(source, int) or not osp.isfile(source):
-        return
-    if osp.exists(overlay) and osp.samefile(source, overlay):
-        raise ValueError(
-            f'{source}: the overlay would overwrite this video. Choose '
-            'another folder for the results.'
-        )
-
-
-def _name(source: str | int) -> str:
-    if isinstance(source, int):
-        return f'webcam_{source}'
-    return osp.splitext(osp.basename(osp.abspath(source)))[0]
-
-
-def _folders(videos: Sequence[str], out_dir: str | None) -> list[str | None]:
-    """Choose the output folder of each video, all different."""
-    if out_dir is None or len(videos) == 1:
-        return [out_dir] * len(videos)
-    names: list[str] = []
-    for name in videos:
-        unique, number = name, 1
-        while unique in names:
-            number += 1
-            unique = f'{name}_{number}'
-        names.append(unique)
-    return [osp.join(out_dir, name) for name in names]

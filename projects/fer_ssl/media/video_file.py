@@ -72,7 +72,7 @@ class VideoFile:
         if not osp.isfile(path):
             raise FileNotFoundError(f'{path}: no such file.')
         self.path = path
-        self.name = osp.splitext(osp.basename(path))[0]
+        self.name = video_name(path)
         self.problems: list[str] = []
         with open_media(path, _REMEDY) as media:
             stream = video_stream(media)
@@ -220,6 +220,13 @@ def _upright(image: np.ndarray, matrix: list[int] | None) -> np.ndarray:
     if d < 0:
         image = image[::-1]
     return np.ascontiguousarray(image)
+
+
+def video_name(source: str | int) -> str:
+    """Return the name of a video in results: that of its file, or webcam_N."""
+    if isinstance(source, int):
+        return f'webcam_{source}'
+    return osp.splitext(osp.basename(osp.abspath(source)))[0]
 
 
 def list_videos(source: str | int) -> list[str | int]:

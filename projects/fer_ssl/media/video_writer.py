@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import os.path as osp
 import time
 from contextlib import ExitStack
 from fractions import Fraction
@@ -14,6 +15,25 @@ from ..utils.files import whole_path
 from .open_media import import_av
 
 _TICKS = 90000  # per second
+
+
+def check_not_overwritten(source: str | int, target: str) -> None:
+    """Refuse to write a video over the one that is read.
+
+    Args:
+        source: The video that is read, or the number of a webcam.
+        target: The file to write.
+
+    Raises:
+        ValueError: If both are the same file.
+    """
+    if isinstance(source, int) or not osp.isfile(source):
+        return
+    if osp.exists(target) and osp.samefile(source, target):
+        raise ValueError(
+            f'{source}: the overlay would overwrite this video. Choose '
+            'another folder for the results.'
+        )
 
 
 class VideoWriter:

@@ -9,7 +9,7 @@ import os
 import os.path as osp
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import IO, Any, NoReturn
 
@@ -141,6 +141,28 @@ def file_sha256(path: str | os.PathLike) -> str:
         for block in iter(lambda: file.read(1 << 20), b''):
             digest.update(block)
     return digest.hexdigest()
+
+
+def separate_folders(
+    names: Sequence[str], folder: str | None
+) -> list[str | None]:
+    """Choose a folder for the results of each name, all different.
+
+    Args:
+        names: Names, of which several may be equal.
+        folder: Folder for all results; a single name gets it as it is.
+            ``None`` if nothing is written.
+    """
+    if folder is None or len(names) == 1:
+        return [folder] * len(names)
+    chosen: list[str] = []
+    for name in names:
+        unique, number = name, 1
+        while unique in chosen:
+            number += 1
+            unique = f'{name}_{number}'
+        chosen.append(unique)
+    return [osp.join(folder, name) for name in chosen]
 
 
 def make_folder(path: str | os.PathLike) -> None:
