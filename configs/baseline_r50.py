@@ -1,7 +1,8 @@
 # Supervised baseline: the network of the spatial phase on the labeled faces
 # alone, with the same batches, augmentation and number of steps.
 #   mim train fer_ssl configs/baseline_r50.py
-# 1 GPU. The paper's 23.00 macro-F1 is the challenge organizers' baseline.
+# 1 GPU; time: not measured yet. The paper's 23.00 macro-F1 is the challenge
+# organizers' baseline.
 _base_ = [
     '_base_/default_runtime.py',
     '_base_/models/resnet50.py',

@@ -2,7 +2,8 @@
 # ResNet-50 twice, teacher lr 1e-2, student lr 1e-3, cosine, batch 32 + 32,
 # 100,000 steps. What the paper leaves open is in docs/method.md.
 #   mim train fer_ssl configs/spatial_r50.py
-# 1 GPU. The paper's own result on Aff-Wild2 (validation): 40.57 macro-F1.
+# 1 GPU; time: not measured yet. The paper's own result on Aff-Wild2
+# (validation): 40.57 macro-F1.
 _base_ = [
     '_base_/default_runtime.py',
     '_base_/models/resnet50.py',

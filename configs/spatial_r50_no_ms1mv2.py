@@ -1,7 +1,8 @@
 # spatial_r50.py with the unlabeled faces of AffectNet, ExpW and Aff-Wild2
 # only.
 #   mim train fer_ssl configs/spatial_r50_no_ms1mv2.py
-# 1 GPU. The paper's own result on Aff-Wild2 (validation): 39.96 macro-F1.
+# 1 GPU; time: not measured yet. The paper's own result on Aff-Wild2
+# (validation): 39.96 macro-F1.
 _base_ = 'spatial_r50.py'
 
 train_cfg = dict(

@@ -6,7 +6,8 @@
 #   mim test fer_ssl configs/temporal_r50.py --checkpoint WEIGHTS.pth
 # STUDENT.pth is the best checkpoint of spatial_r50.py, named by the variable
 # FER_SSL_STUDENT. Frames in place of cached features: set feature_store=None
-# and the pipeline of extract_dataloader inside LoadClipFrames. 1 GPU.
+# and the pipeline of extract_dataloader inside LoadClipFrames. 1 GPU; time:
+# not measured yet.
 # The paper's own results on Aff-Wild2 (validation): 42.77 macro-F1, 44.43 with
 # post-processing. Depth, width and schedule are not in the paper.
 _base_ = [

@@ -27,7 +27,7 @@ extensions = [
 ]
 exclude_patterns = ['_static']
 
-smartquotes = False  # messages and code are to be found as they stand
+smartquotes = False  # messages and code must be searchable verbatim
 myst_heading_anchors = 4  # [text](page.md#heading), as Git hosts make them
 myst_enable_extensions = ['colon_fence', 'deflist']
 
@@ -41,7 +41,7 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True  # fields of a dataclass are described once
 add_module_names = False
-# Of the packages that autodoc imports, not of the documentation.
+# Warnings of the packages that autodoc imports, not of the documentation.
 warnings.filterwarnings('ignore', category=UserWarning, module='mmcv')
 
 # The theme that OpenMMLab's descends from: see requirements/docs.txt.

@@ -64,7 +64,7 @@ def parse_args() -> argparse.Namespace:
         '--min-faces',
         type=int,
         default=5,
-        help='drop faces with fewer frames; default: %(default)s',
+        help='drop tracks with fewer frames; default: %(default)s',
     )
     parser.add_argument(
         '--margin',

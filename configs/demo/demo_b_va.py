@@ -2,7 +2,7 @@
 #   mim run fer_ssl extract_features demo_b_va.py STUDENT.pth --out DIR
 #   FER_SSL_STUDENT=STUDENT.pth FER_SSL_FEATURES=DIR \
 #       mim train fer_ssl configs/demo/demo_b_va.py
-# Half a minute on 2 cores.
+# CPU, 2 cores: half a minute. Results: docs/results.md.
 _base_ = [
     '../_base_/models/demo_b_temporal.py',
     '../_base_/datasets/demo_b_clips.py',

@@ -3,7 +3,7 @@
 #       --out SOUND --fps 30
 #   FER_SSL_STUDENT=STUDENT.pth FER_SSL_FEATURES=DIR FER_SSL_AUDIO=SOUND \
 #       mim train fer_ssl configs/demo/demo_b_va_sound.py
-# Half a minute on 2 cores.
+# CPU, 2 cores: half a minute. Results: docs/results.md.
 _base_ = 'demo_b_va.py'
 
 # Each data set has its own dict, as mmengine takes the key out of it.

@@ -1,6 +1,6 @@
 # Supervised training on the labeled synthetic faces alone.
 #   mim train fer_ssl configs/demo/demo_baseline.py
-# About a minute on 2 cores.
+# CPU, 2 cores: about a minute. Results: docs/results.md.
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/demo_resnet18.py',

@@ -2,7 +2,7 @@
 # Vision Transformer (48 pixels, patches of 6) on all stills, without their
 # labels.
 #   mim train fer_ssl configs/demo/demo_mae.py
-# Six minutes on one core.
+# CPU, 1 core: six minutes. Results: docs/results.md.
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/demo_vit.py',

@@ -2,7 +2,8 @@
 # (FER_SSL_MAE names its checkpoint) on labeled stills and frames, with
 # balanced classes.
 #   mim train fer_ssl configs/demo/demo_mae_finetune.py
-# About two minutes on 2 cores. From random weights:
+# CPU, 2 cores: about two minutes. Results: docs/results.md. From random
+# weights:
 #   --cfg-options model.backbone.init_cfg=None
 _base_ = [
     '../_base_/default_runtime.py',

@@ -2,7 +2,7 @@
 # weights of demo_baseline.py (FER_SSL_BASELINE names their file): the
 # pseudo-labels of an untrained teacher are of no use in such a short run.
 #   mim train fer_ssl configs/demo/demo_spatial.py
-# About four minutes on 2 cores.
+# CPU, 2 cores: about four minutes. Results: docs/results.md.
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/demo_resnet18.py',

@@ -3,7 +3,7 @@
 #   mim run fer_ssl extract_features demo_temporal.py STUDENT.pth --out DIR
 #   FER_SSL_STUDENT=STUDENT.pth FER_SSL_FEATURES=DIR \
 #       mim train fer_ssl configs/demo/demo_temporal.py
-# About a minute on 2 cores.
+# CPU, 2 cores: about a minute. Results: docs/results.md.
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/temporal_transformer.py',

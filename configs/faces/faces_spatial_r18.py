@@ -3,6 +3,7 @@
 # weights of faces_supervised_r18.py (FER_SSL_BASELINE names their file): the
 # pseudo-labels of an untrained teacher are of no use in a short run.
 #   FER_SSL_FACES=DIR mim train fer_ssl configs/faces/faces_spatial_r18.py
+# CPU, 2 cores: about a quarter of an hour. Result: docs/results.md.
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/resnet18_64.py',

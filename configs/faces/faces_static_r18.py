@@ -5,6 +5,7 @@
 #       --checkpoint work_dirs/faces_spatial_r18/iter_400.pth
 # Reads data/sequences; for another folder, add
 # --cfg-options test_dataloader.dataset.data_root=DIR.
+# CPU, 2 cores. Result: docs/results.md.
 _base_ = ['faces_spatial_r18.py']
 
 test_dataloader = dict(

@@ -1,6 +1,7 @@
 # Supervised training on 60 labeled faces per class, the comparison for
 # faces_spatial_r18.py: same network, labeled batches, views and steps.
 #   FER_SSL_FACES=DIR mim train fer_ssl configs/faces/faces_supervised_r18.py
+# CPU, 2 cores: minutes. Result: docs/results.md.
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/resnet18_64.py',

@@ -5,6 +5,7 @@
 #   mim train fer_ssl configs/faces/faces_temporal_r18.py
 # Reads data/sequences; for another folder, add --cfg-options data_root=DIR to
 # both commands.
+# CPU, 2 cores. Result: docs/results.md.
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/temporal_transformer.py',

@@ -5,7 +5,8 @@
 # epochs, since frames repeat.
 #   FER_SSL_MAE=WEIGHTS.pth bash tools/dist_train.sh \
 #       configs/mae/finetune_vit_base_expr.py 4
-# 4 GPUs of 64 faces.
+# 4 GPUs of 64 faces; time: not measured yet. The paper states no result of
+# this step alone.
 _base_ = ['../_base_/default_runtime.py', '../_base_/datasets/fer_224.py']
 
 pretrained = '{{$FER_SSL_MAE:work_dirs/mae_vit_base_faces/epoch_500.pth}}'

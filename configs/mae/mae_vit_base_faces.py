@@ -4,6 +4,7 @@
 # and augmentation; they are those of the masked autoencoder.
 #   bash tools/dist_train.sh configs/mae/mae_vit_base_faces.py 8
 # 8 GPUs of 128 faces; for another batch auto_scale_lr.enable=True scales lr.
+# Time: not measured yet. The paper states no result of this step alone.
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/datasets/mae_faces_224.py',

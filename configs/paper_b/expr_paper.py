@@ -5,7 +5,8 @@
 #   FER_SSL_STUDENT=STUDENT.pth FER_SSL_FEATURES=FEATURES \
 #       mim train fer_ssl configs/paper_b/expr_paper.py
 #   mim test fer_ssl configs/paper_b/expr_paper.py --checkpoint WEIGHTS.pth
-# STUDENT.pth is the ViT-B/16 fine-tuned on EXPR of Aff-Wild2. 1 GPU.
+# STUDENT.pth is the ViT-B/16 fine-tuned on EXPR of Aff-Wild2. 1 GPU; time:
+# not measured yet.
 # The paper's own result (official validation set): 45.61 macro-F1.
 _base_ = [
     '../_base_/models/paper_b_temporal.py',

@@ -1,7 +1,8 @@
 # Encoder of paper B (arXiv 2403.11440) shared by expressions, valence-arousal
 # and action units on Aff-Wild2, each frame with the labels that it has. Videos
 # that any track uses for validation are not used for training. Not in the
-# paper. The commands are those of va_paper.py. 1 GPU.
+# paper, so there is no expected result. The commands are those of va_paper.py.
+# 1 GPU; time: not measured yet.
 _base_ = 'va_paper.py'
 
 feature_store = '{{$FER_SSL_FEATURES:work_dirs/paper_b/features_all}}'

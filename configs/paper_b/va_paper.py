@@ -5,7 +5,8 @@
 #   FER_SSL_STUDENT=STUDENT.pth FER_SSL_FEATURES=FEATURES \
 #       mim train fer_ssl configs/paper_b/va_paper.py
 #   mim test fer_ssl configs/paper_b/va_paper.py --checkpoint WEIGHTS.pth
-# STUDENT.pth is the ViT-B/16 fine-tuned on EXPR of Aff-Wild2. 1 GPU.
+# STUDENT.pth is the ViT-B/16 fine-tuned on EXPR of Aff-Wild2. 1 GPU; time:
+# not measured yet.
 # The paper's own result (official validation set): CCC .5385 (valence) and
 # .6224 (arousal).
 _base_ = [

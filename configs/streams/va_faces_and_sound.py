@@ -8,8 +8,8 @@
 #       configs/streams/va_faces_and_sound.py VIDEOS --out SOUND
 #   FER_SSL_STUDENT=STUDENT.pth FER_SSL_FEATURES=FEATURES FER_SSL_AUDIO=SOUND \
 #       mim train fer_ssl configs/streams/va_faces_and_sound.py
-# STUDENT.pth is the ViT-B/16 fine-tuned on EXPR of Aff-Wild2. 1 GPU. Not in
-# the paper, so there is no expected result.
+# STUDENT.pth is the ViT-B/16 fine-tuned on EXPR of Aff-Wild2. 1 GPU; time:
+# not measured yet. Not in the paper, so there is no expected result.
 _base_ = '../paper_b/va_paper.py'
 
 # `_delete_` as the base config has one store. Each data set has its own

@@ -275,8 +275,8 @@ def check_loops(cfg: Config) -> None:
     """Check that the loops have the arguments that the config gives them.
 
     Raises:
-        ValueError: One has not, such as ``max_epochs`` of a loop that counts
-            iterations; the message names the key of the config.
+        ValueError: A loop does not accept an argument, such as ``max_epochs``
+            if it counts iterations; the message names the key of the config.
     """
     from mmengine.registry import LOOPS
 

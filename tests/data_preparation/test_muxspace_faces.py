@@ -88,7 +88,7 @@ def test_choose_expression(votes, expression):
     assert choose_expression(votes) == expression
 
 
-def test_prepare_faces(tmp_path):
+def test_prepare_muxspace_faces(tmp_path):
     clone = make_clone(tmp_path / 'clone')
     report = prepare_muxspace_faces(clone, tmp_path / 'out')
     rows = read_rows(tmp_path / 'out')
@@ -116,7 +116,7 @@ def test_prepare_faces(tmp_path):
     assert '1 left out, unreadable: Broken_File_0001.jpg' in text
 
 
-def test_prepare_faces_again_and_by_bucket(tmp_path):
+def test_prepare_muxspace_faces_again_and_by_bucket(tmp_path):
     clone = make_clone(tmp_path / 'clone')
     prepare_muxspace_faces(clone, tmp_path / 'out')
     first = (tmp_path / 'out/labels.csv').read_bytes()

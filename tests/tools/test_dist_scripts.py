@@ -25,7 +25,7 @@ def cpu_and_free_port(monkeypatch):
 def test_train_then_test_on_two_processes(
     call, folder, synthetic_root, monkeypatch
 ):
-    """Of teacher and student; one process can read what two have written."""
+    """Teacher and student; one process can read what two have written."""
     monkeypatch.setenv('FER_SSL_DEMO', str(synthetic_root))
     config = TOOLS.parent / 'configs/demo/demo_spatial.py'
     output = call(

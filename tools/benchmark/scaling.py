@@ -27,7 +27,7 @@ from fer_ssl.launch import run
 from fer_ssl.utils.tables import markdown_table
 
 TRAIN = Path(__file__).parents[1] / 'train.py'
-# Of configs/_base_/models/resnet50.py, with 8 classes.
+# Weights of configs/_base_/models/resnet50.py with 8 classes.
 RESNET50_WEIGHTS = 23_524_424
 GPUS = (1, 2, 4, 8, 16, 32, 64)
 #: Faces per GPU and step in configs/spatial_r50.py.

@@ -21,7 +21,7 @@ encoders = dict(
 )
 if variant not in encoders:
     raise ValueError(
-        f'FER_SSL_ENCODER={variant!r} is none of {", ".join(encoders)}'
+        f'FER_SSL_ENCODER={variant!r} must be one of {", ".join(encoders)}.'
     )
 
 model = dict(

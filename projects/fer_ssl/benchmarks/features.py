@@ -266,7 +266,7 @@ def measure_footprint(arguments: dict, window: int, items: int) -> Footprint:
         window: Number of frames per clip.
         items: Number of clips to read, spread over all videos.
     """
-    # A forked process would share the memory that it is to add.
+    # A forked process would share the memory that is to be measured.
     spawn = multiprocessing.get_context('spawn')
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
         return pool.submit(_footprint, arguments, window, items).result()

@@ -404,8 +404,8 @@ def drop_duplicates(
     """Keep one of each group of repeated faces, in place.
 
     It is the first with a class, or else the first. If two of them have
-    different classes, none is right for sure: the first is kept without a
-    class.
+    different classes, it is unknown which is correct, and the first is kept
+    without a class.
 
     Args:
         sets: The sets, in order.
@@ -596,7 +596,10 @@ def describe(manifest: dict) -> str:
             f'  {facts[key]:,} {what}'
             for key, what in (
                 ('duplicates_left_out', 'repeated faces were left out'),
-                ('held_out_left_out', 'faces of images held out, left out'),
+                (
+                    'held_out_left_out',
+                    'faces of held-out images were left out',
+                ),
                 (
                     'class_conflicts',
                     'faces that have another class elsewhere: unlabeled',

@@ -21,7 +21,7 @@ class MultiOptimWrapperConstructor:
         if paramwise_cfg is not None:
             raise ValueError(
                 'Set `paramwise_cfg` inside the wrapper of each part, not '
-                'beside the parts.'
+                'next to the parts.'
             )
         self.optim_wrapper_cfg = optim_wrapper_cfg
 

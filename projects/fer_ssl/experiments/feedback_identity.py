@@ -48,7 +48,7 @@ CLIP = 0.05  # less than every norm of the gradients here
 
 @dataclass(frozen=True)
 class StepRule:
-    """How the student makes a step of its gradients."""
+    """Optimizer and gradient clipping of the student's step."""
 
     optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.SGD
     max_norm: float | None = None

@@ -66,8 +66,8 @@ class FrameClock:
         """Return the seconds of the next frame after the first one."""
         pts, waiting = frame.pts, self._waiting
         if waiting and pts is not None:
-            # What is earlier in the file than a key frame, or than any frame
-            # of a codec that keeps the order, has been shown before or lost.
+            # Frames before a key frame, or before any frame if the codec does
+            # not reorder, were already shown or lost.
             if frame.key_frame or not self._codec.has_b_frames:
                 while len(waiting) > 1 and waiting[0] < pts:
                     waiting.popleft()

@@ -25,7 +25,7 @@ _REMEDY = (
     'Is the file complete? Fetch it again, or repair it with '
     '`ffmpeg -i FILE -c copy NAME.mkv`.'
 )
-# Beyond all numbers of types that FFmpeg has.
+# Larger than the number of every side-data type of FFmpeg.
 _SIDE_DATA_TYPES = 64
 
 

@@ -61,7 +61,7 @@ class FrameRecognizer(BaseRecognizer):
             digest = bytes.fromhex(file_sha256(student_checkpoint))
             self.student_digest.copy_(torch.tensor(list(digest)))
             if isinstance(self.backbone, BaseModule):
-                # Or Runner.train would initialize the student's weights anew.
+                # Or Runner.train would initialize the student's weights again.
                 self.backbone.is_init = True
         self.backbone.requires_grad_(False).eval()
 

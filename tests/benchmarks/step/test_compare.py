@@ -219,7 +219,11 @@ def test_table():
     ]
     assert table[2]['ratio_to_reference'] == '1.000'
     assert (table[2]['min'], table[2]['max']) == ('0.500', '2.000')
-    assert [row['feedback_share'] for row in table] == ['', '0.000', '0.500']
+    assert [row['feedback_fraction'] for row in table] == [
+        '',
+        '0.000',
+        '0.500',
+    ]
     assert [row['cost'] for row in table] == [480, 384, 480]
 
 

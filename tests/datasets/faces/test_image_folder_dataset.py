@@ -104,7 +104,7 @@ def test_folders_as_people_have_them(tmp_path):
         '7.jpg',
     ]
     beside, others = (call.args[0] for call in log.call_args_list)
-    assert beside.endswith('not in one, are not read: 1.')
+    assert beside.endswith('outside the class folders, which are not read: 1.')
     assert others.endswith(
         'not read as images: 1 without an extension, 1 .mov, 1 .heic.'
     )

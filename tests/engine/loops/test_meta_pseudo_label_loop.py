@@ -233,6 +233,8 @@ def test_loss_mode_names_the_loop(spatial_config, build_runner):
 class FeedbackThatRepeatsTheStep(ExpectedFeedback):
     """Compares the gradients of a repeated pass with those of the step."""
 
+    compared = 0
+
     def before_student_step(self, student, batches, scale):
         super().before_student_step(student, batches, scale)
         with replayed_random_numbers(self.seed, batches[0].view.device):
@@ -245,6 +247,7 @@ class FeedbackThatRepeatsTheStep(ExpectedFeedback):
         gradients = torch.autograd.grad(loss, parameters)
         for parameter, gradient in zip(parameters, gradients):
             assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-6)
+        self.compared += 1
 
 
 @pytest.mark.parametrize('accumulation', [1, 2])
@@ -257,7 +260,9 @@ def test_feedback_sees_the_stochastic_depth_of_the_step(
         accumulation=accumulation,
         max_iters=3,
     )
-    build_runner(spatial_config).train()
+    runner = build_runner(spatial_config)
+    runner.train()
+    assert runner.train_loop.feedback.compared == 3
 
 
 def test_the_teacher_keeps_its_stochastic_depth(spatial_config, build_runner):

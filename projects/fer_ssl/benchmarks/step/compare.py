@@ -135,7 +135,7 @@ def step_rows(
 
     ``images_per_s`` counts labeled and unlabeled faces, each once;
     ``ratio_to_reference`` is the median ratio of these rates, with ``min``
-    and ``max`` over the rounds. ``feedback_share`` is the fraction of the
+    and ``max`` over the rounds. ``feedback_fraction`` is the fraction of the
     step that is saved without feedback. ``cost`` is the minimum work of a
     step, in forward passes of one image.
 
@@ -164,7 +164,7 @@ def step_rows(
                 min=f'{min(ratios):.3f}',
                 max=f'{max(ratios):.3f}',
                 steps_per_s=f'{1 / median(own):.4f}',
-                feedback_share=fraction,
+                feedback_fraction=fraction,
                 cost=passes(name, labeled, unlabeled).cost,
             )
         )

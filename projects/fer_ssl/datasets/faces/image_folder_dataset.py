@@ -135,8 +135,8 @@ class ImageFolderDataset(CodedFaceDataset):
             )
         if beside:
             self.warn(
-                f'images beside the folders of the classes, not in '
-                f'one, are not read: {beside}.'
+                f'images outside the class folders, which are not read: '
+                f'{beside}.'
             )
         if others:
             self.warn(describe_unread(others, 'images'))

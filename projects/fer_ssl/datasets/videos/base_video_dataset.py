@@ -76,7 +76,7 @@ class BaseVideoDataset(BaseDataset):
             metainfo = dict(
                 dict(classes=self.reader.classes), **metainfo or {}
             )
-        # Of a reader, below the folder that holds what it reads.
+        # The images of a reader lie below the folder that it reads.
         default = dict(img_path='frames')
         if self.reader is not None:
             default['img_path'] = self.reader.image_folder

@@ -62,8 +62,8 @@ class FeatureStore:
     def _open(self) -> None:
         #: All features, float16 (F, D), memory-mapped.
         self.features = self._array(_FEATURES, np.float16, 2)
-        #: Frames that have features, bool (F,); None in old stores of
-        #: students, which lack the file.
+        #: Frames that have features, bool (F,); None for old
+        #: stores, which do not have the file.
         self.valid = None
         if osp.exists(osp.join(self.path, _VALID)):
             self.valid = np.array(self._array(_VALID, bool, 1))

@@ -18,7 +18,7 @@ class SettingsCheckHook(Hook):
 
     A head must have as many outputs as its data has classes. Schedulers and
     hooks that count in epochs where the loop counts iterations, and the
-    reverse, are only warned of. ``tools/train.py`` and ``tools/test.py``
+    reverse, cause a warning only. ``tools/train.py`` and ``tools/test.py``
     register this hook.
 
     Raises:

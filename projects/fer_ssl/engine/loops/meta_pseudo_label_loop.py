@@ -141,7 +141,8 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
             )
         optimizer = optims['student'].optimizer
         if getattr(self.feedback, 'needs_sgd', False) and (
-            type(optimizer) is not torch.optim.SGD  # subclasses step anew
+            type(optimizer)
+            is not torch.optim.SGD  # a subclass may step otherwise
             or any(group['maximize'] for group in optimizer.param_groups)
         ):
             raise ValueError(

@@ -14,7 +14,7 @@ class MajoritySmoothing:
 
     According to paper A, the label that predominates within a window
     represents "all frames encompassed by that window"; the window has 30
-    frames (section 4.2). The sentence can be read in two ways, hence two
+    frames (section 4.2). This sentence has two readings, so there are two
     modes:
 
     - ``'sliding'``: every frame gets the majority of the window centered on
