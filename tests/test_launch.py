@@ -53,7 +53,7 @@ def test_what_the_config_refuses(parse, monkeypatch):
         ('FER_SSL_ENCODER', 'demo_b_va.py'),
     ):
         monkeypatch.setenv(variable, 'typo')
-        words = rf"{config}: {variable}='typo' is none of \w+, "
+        words = rf"{config}: {variable}='typo' must be one of \w+, "
         with pytest.raises(ValueError, match=words):
             launch.load_config(parse(config=config))
 

@@ -21,7 +21,7 @@ methods = dict(
 )
 if method not in methods:
     raise ValueError(
-        f'FER_SSL_METHOD={method!r} is none of {", ".join(methods)}'
+        f'FER_SSL_METHOD={method!r} must be one of {", ".join(methods)}.'
     )
 train_cfg = dict(**methods[method], logit_adjustment=0.0)
 custom_hooks = [

@@ -22,7 +22,7 @@ model = dict(init_cfg=dict(type='Pretrained', checkpoint=baseline))
 max_iters = 1800
 if method not in methods:
     raise ValueError(
-        f'FER_SSL_METHOD={method!r} is none of {", ".join(methods)}'
+        f'FER_SSL_METHOD={method!r} must be one of {", ".join(methods)}.'
     )
 train_cfg = dict(max_iters=max_iters, val_interval=900)
 if method != 'supervised':

@@ -34,6 +34,7 @@ from yaml import YAMLError
 from .utils.config_options import read_options
 from .utils.config_types import class_of, is_type
 from .utils.files import make_folder
+from .utils.placeholders import check_file
 from .utils.terminal import hold_back_warnings
 
 if TYPE_CHECKING:
@@ -156,9 +157,11 @@ def find_config(name: str) -> Path:
 
     Raises:
         FileNotFoundError: There is none; the message suggests similar names.
+        ValueError: It is a Git LFS pointer or a web page.
     """
     path = Path(name)
     if path.is_file():
+        check_file(path)
         return path
     package = Path(__file__).parent
     suffix = path.suffix or '.py'

@@ -711,7 +711,7 @@ def test_held_out_images(tmp_path):
     )
     assert sorted(labeled + rest) == ['a', 'c']
     assert manifest['inputs']['A']['held_out_left_out'] == 1
-    assert '  1 faces of images held out, left out\n' in describe(manifest)
+    assert '  1 faces of held-out images were left out\n' in describe(manifest)
     assert manifest['held_out']['Val']['type'] == 'FolderOfFaces'
     with pytest.raises(ValueError, match='A: a set is either labeled, unlab'):
         split_of(tmp_path, labeled=dict(A=a), held_out=dict(A=val))

@@ -37,6 +37,24 @@ def test_text_is_taken_as_typed(name):
     assert option_value(path) == path
 
 
+@pytest.mark.parametrize(
+    'text, entry, value',
+    [
+        ('faces (a,b)', None, 'faces (a,b)'),
+        ('dict(type=SGD,lr=1)', dict(), 'dict(type=SGD,lr=1)'),
+        ('data/faces (1,2)', ['x'], 'data/faces (1,2)'),
+        (
+            '[data/faces (1,2),data/b]',
+            None,
+            ['data/faces (1,2)', 'data/b'],
+        ),
+        ('C:\\my faces, v2', None, 'C:\\my faces, v2'),
+    ],
+)
+def test_commas_that_do_not_split(text, entry, value):
+    assert option_value(text, entry) == value
+
+
 @pytest.mark.parametrize('entry', [None, 'text', 3, [1], True])
 @pytest.mark.parametrize(
     'value',

@@ -43,7 +43,13 @@ def test_links(tmp_path):
     os.symlink(tmp_path / 'more', tmp_path / 'root/b/more')
     os.symlink(tmp_path / 'root', tmp_path / 'root/b/again')
     os.symlink('.', tmp_path / 'root/b/self')
+    os.symlink('..', tmp_path / 'root/b/above')
+    os.symlink(tmp_path, tmp_path / 'root/a/far_above')
     os.symlink('nowhere.jpg', tmp_path / 'root/broken.jpg')
+    assert list(walk_files(str(tmp_path / 'root/b'))) == [
+        '3.jpg',
+        'more/1.jpg',
+    ]
     assert list(walk_files(str(tmp_path / 'root'))) == [
         'broken.jpg',
         'a/2.jpg',

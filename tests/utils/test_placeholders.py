@@ -2,12 +2,15 @@ import cv2
 import numpy as np
 import pytest
 
+from fer_ssl.data_preparation.dataset_spec import parse_dataset_spec
 from fer_ssl.datasets.containers.record_io import RecordIOFile
+from fer_ssl.datasets.faces.affectnet_dataset import read_code
 from fer_ssl.datasets.faces.fer_plus_dataset import (
     read_pixel_paths,
     read_votes,
 )
 from fer_ssl.face_detection.yunet_detector import YuNetDetector
+from fer_ssl.launch import find_config
 from fer_ssl.media.image_limit import check_pixels
 from fer_ssl.media.open_media import open_media
 from fer_ssl.utils.data_files import read_data_file, read_npy
@@ -54,6 +57,9 @@ def read_records(path):
         ('a.yml', read_data_file),
         ('a.npy', read_npy),
         ('a.pth', load_checkpoint),
+        ('a_exp.npy', read_code),
+        ('a.py', find_config),
+        ('b.py', parse_dataset_spec),
         ('a.mp4', lambda path: open_media(path, 'Remedy.')),
         ('a.onnx', YuNetDetector),
         ('a.idx', lambda path: RecordIOFile(f'{path[:-4]}.rec')),

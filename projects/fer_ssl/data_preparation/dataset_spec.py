@@ -11,6 +11,7 @@ from mmengine.registry import DATASETS, TASK_UTILS
 
 from ..labels import ABAW_EXPRESSIONS, IGNORE_LABEL
 from ..utils.data_files import read_data_file
+from ..utils.placeholders import check_file
 from ..utils.text_rows import read_lines
 
 SPEC_FORMS = (
@@ -113,6 +114,7 @@ def parse_dataset_spec(text: str) -> dict:
         path, key = text, 'dataset'
     if osp.splitext(path)[1] in ('.py', '.yml', '.yaml', '.json'):
         is_code = path.endswith('.py')
+        check_file(path)
         config = Config.fromfile(path) if is_code else read_data_file(path)
         for part in key.split('.'):
             if not hasattr(config, 'keys') or part not in config:

@@ -33,6 +33,8 @@ def describe_failure(path: str, error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         hint = backslash_hint(path)
         return f'{path}: no such image file{hint and f"; {hint}"}.'
+    if '://' not in path and osp.isfile(path) and not osp.getsize(path):
+        return f'{path}: an empty file, not an image.'
     return f'{path}: not a readable image ({error}).'
 
 

@@ -72,17 +72,22 @@ def find_files(
             f'{folder}: no such folder. Name the folder that holds one file '
             'per video.'
         )
-    paths: dict[str, list[str]] = {}
+    paths: dict[str, dict[str, str]] = {}
     for file in walk_files(folder):
         inside, extension = osp.splitext(file)
         if extension[1:].lower() in types:
             for key in {osp.basename(inside), inside.replace(os.sep, '/')}:
-                paths.setdefault(key, []).append(osp.join(folder, file))
+                found_files = paths.setdefault(key, {})
+                path = osp.join(folder, file)
+                # A link to a file, or to its folder, is not another one.
+                found_files.setdefault(osp.realpath(path), path)
     found, several = {}, []
     for name in names:
         stem = name.rsplit('/', 1)[-1]
         keys = name, stem, source_video(stem)
-        candidates = next((paths[key] for key in keys if key in paths), [])
+        candidates = next(
+            (list(paths[key].values()) for key in keys if key in paths), []
+        )
         if len(candidates) > 1:
             several.append(f'{name}: {" and ".join(candidates)}')
         if candidates:

@@ -56,7 +56,8 @@ def option_value(text: str, entry: Any = None) -> Any:
     ``[a,b]`` is a list. A value in quotes is text without these quotes.
     Otherwise, text is taken as typed where ``entry`` is text. Elsewhere, the
     rules are those of MMEngine, except that spaces are kept and that a path,
-    something with a slash, is not split at its commas unless ``entry`` is a
+    something with a slash or a
+    backslash, is not split at its commas unless ``entry`` is a
     list.
 
     Args:
@@ -82,8 +83,11 @@ def option_value(text: str, entry: Any = None) -> Any:
     if is_list or _in_brackets(text, '()'):
         values = [option_value(part, []) for part in _parts(text[1:-1])]
         return tuple(values) if text[0] == '(' else values
-    if ',' in text and ('/' not in text or isinstance(entry, (list, tuple))):
-        return [option_value(part, []) for part in _parts(text)]
+    is_path = '/' in text or '\\' in text
+    if ',' in text and (not is_path or isinstance(entry, (list, tuple))):
+        parts = _parts(text)
+        if len(parts) > 1 or text.endswith(','):
+            return [option_value(part, []) for part in parts]
     return DictAction._parse_int_float_bool(text)
 
 

@@ -61,7 +61,11 @@ def walk_files(folder: str) -> Iterator[str]:
 def _walk(root: str, inside: str, above: tuple[str, ...]) -> Iterator[str]:
     folder = osp.join(root, inside)
     real = osp.realpath(folder)
-    if real in above:
+    home = osp.realpath(osp.dirname(folder))
+    # A link to a folder that contains it, perhaps above the root.
+    if inside and (
+        real in above or f'{home}{os.sep}'.startswith(real + os.sep)
+    ):
         return
     try:
         with os.scandir(folder) as found:

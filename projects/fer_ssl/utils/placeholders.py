@@ -34,6 +34,17 @@ def describe_placeholder(head: bytes) -> str:
     return ''
 
 
+def check_file(path: str | os.PathLike) -> None:
+    """Open a file and call :func:`check_placeholder`.
+
+    Raises:
+        OSError: If it cannot be read.
+        ValueError: If it is one.
+    """
+    with open(path, 'rb') as file:
+        check_placeholder(path, file.peek())
+
+
 def check_placeholder(path: str | os.PathLike, head: bytes) -> None:
     """Raise an error if a file is a placeholder of the data.
 

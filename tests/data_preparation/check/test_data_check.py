@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -875,13 +876,13 @@ def test_folders_that_are_no_data_set(tmp_path):
         'not recognized: fer2013 (train, test; angry, happy: 4 images), see '
         '--set',
         *[
-            f'  --set "fer2013 {split}=ImageFolderDataset(data_root='
-            f"'{tmp_path}/fer2013', split='{split}')\""
+            f"  --set 'fer2013 {split}=ImageFolderDataset(data_root="
+            f'"{tmp_path}/fer2013", split="{split}")\''
             for split in ('train', 'test')
         ],
         'not recognized: new/affectnet (0, 1, 2, 3: 4 images), see --set',
-        f'  --set "affectnet=ImageFolderDataset(data_root='
-        f"'{tmp_path}/new/affectnet', taxonomy='...')\"",
+        f"  --set 'affectnet=ImageFolderDataset(data_root="
+        f'"{tmp_path}/new/affectnet", taxonomy="...")\'',
         'not recognized: new/own (bored, contempt: 2 images), see --set',
         'not recognized: people (ann, bob: 2 images), see --set',
     ]
@@ -889,7 +890,7 @@ def test_folders_that_are_no_data_set(tmp_path):
     assert '\nnot recognized: fer2013 (train, test; ' in page
     assert not has_problems(reports)
     # The lines can be used as they are, and the folder is then known.
-    lines = [x.split('"')[1] for x in check.unrecognized[1:3]]
+    lines = [shlex.split(x)[1] for x in check.unrecognized[1:3]]
     more = dict(line.split('=', 1) for line in lines)
     more = {name: parse_dataset_spec(text) for name, text in more.items()}
     check = DataCheck(tmp_path, 'exist', more=more)
@@ -907,10 +908,23 @@ def test_folder_of_classes_that_the_package_lacks(tmp_path):
     write_folders(tmp_path / 'x', ('.',), ('contempt', 'happy'))
     check = DataCheck(tmp_path, 'none')
     check.run()
-    text = check.unrecognized[1].split('"')[1]
+    text = shlex.split(check.unrecognized[1])[1]
     config = parse_dataset_spec(text.partition('=')[2])
     (report,) = DataCheck(tmp_path, 'none', more=dict(X=config)).run()
     assert report.parts[0].counts == dict(contempt=1, happiness=1)
+
+
+def test_unknown_folders_with_odd_names(tmp_path):
+    name = "Ann's $HOME faces"
+    write_folders(tmp_path / name, ('.',), ('sad', 'happy'))
+    (tmp_path / name / 'sad/up').symlink_to('..')  # a circle
+    check = DataCheck(tmp_path, 'none')
+    check.run()
+    assert '(happy, sad: 2 images)' in check.unrecognized[0]
+    option, text = shlex.split(check.unrecognized[1])
+    assert option == '--set'
+    config = parse_dataset_spec(text.partition('=')[2])
+    assert config['data_root'] == str(tmp_path / name)
 
 
 def test_few_entries_of_unknown_folders_are_looked_at(tmp_path):

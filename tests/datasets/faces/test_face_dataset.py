@@ -149,8 +149,8 @@ def damaged(faces, tmp_path):
 
 def test_unreadable_image_is_an_error(damaged):
     dataset = FaceDataset(**damaged)
-    for index in range(9, 12):
-        reason = 'no such image file' if index == 11 else 'not a readable'
+    reasons = ('not a readable', 'an empty file', 'no such image file')
+    for index, reason in enumerate(reasons, start=9):
         with pytest.raises(ValueError, match=rf'a\d.png: {reason}'):
             dataset[index]
 

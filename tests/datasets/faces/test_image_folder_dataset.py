@@ -110,6 +110,20 @@ def test_folders_as_people_have_them(tmp_path):
     )
 
 
+def test_links_between_classes(tmp_path):
+    files = write_image_folder(tmp_path, dict(angry=1, happy=2))
+    (tmp_path / 'angry/up').symlink_to('..')
+    (tmp_path / 'sad').symlink_to(tmp_path / 'drive that is not mounted')
+    with patch(WARN) as log:
+        dataset = DATASETS.build(files)
+    assert [label for _, label in items(dataset)] == [1, 4, 4]
+    (warning,) = (call.args[0] for call in log.call_args_list)
+    assert warning.endswith('/sad is a link to nothing.')
+    (tmp_path / 'angry/more').symlink_to('../happy')
+    with pytest.raises(ValueError, match='images would have two classes'):
+        DATASETS.build(files)
+
+
 @pytest.mark.parametrize('folder', ['train', 'Validation', 'PrivateTest'])
 def test_split_above_the_classes(tmp_path, folder):
     files = write_image_folder(tmp_path / folder, dict(angry=1, happy=1))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import os
 import os.path as osp
+import shlex
 from collections.abc import Iterator, Sequence
 
 from ...datasets.faces.image_folder_dataset import (
@@ -105,8 +107,13 @@ def _place(name: str) -> tuple:
 def _count_images(folder: str) -> tuple[int, bool]:
     """Count the images in a folder and below, and say whether that is all."""
     total, left, folders = 0, _MAX_ENTRIES, [folder]
+    seen = set()  # against links in a circle
     while folders and left > 0:
         path = folders.pop()
+        real = osp.realpath(path)
+        if real in seen:
+            continue
+        seen.add(real)
         names, num_images, count = _entries(path, left)
         total += num_images
         left -= max(count, 1)
@@ -135,14 +142,20 @@ def _lines(root: str, folder: str) -> list[str]:
     numbered = all(name.isdecimal() for name in own)
     title = osp.basename(osp.abspath(folder))
     for split in inner:
-        arguments = [f'data_root={osp.abspath(folder)!r}']
+        arguments = [f'data_root={_quoted(osp.abspath(folder))}']
         if split:
-            arguments.append(f'split={split!r}')
+            arguments.append(f'split={_quoted(split)}')
         if numbered:
-            arguments.append("taxonomy='...'")
+            arguments.append('taxonomy="..."')
         elif not set(ABAW_EXPRESSIONS).issuperset(own):
-            arguments.append(f'metainfo=dict(classes={tuple(own)})')
+            names = ', '.join(map(_quoted, own))
+            arguments.append(f'metainfo=dict(classes=[{names}])')
         call = f'ImageFolderDataset({", ".join(arguments)})'
         name = f'{title} {split}'.strip()
-        lines.append(f'  --set "{name}={call}"')
+        lines.append(f'  --set {shlex.quote(f"{name}={call}")}')
     return lines
+
+
+def _quoted(text: str) -> str:
+    """Quote a text in double quotes, so that a shell needs single ones."""
+    return json.dumps(text, ensure_ascii=False)

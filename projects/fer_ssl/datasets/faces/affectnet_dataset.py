@@ -10,6 +10,7 @@ from mmengine.registry import DATASETS
 
 from ...labels import register_taxonomy
 from ...utils.folder_walk import is_leftover
+from ...utils.placeholders import check_placeholder
 from ...utils.text_rows import (
     EmptyBoxError,
     check_box,
@@ -285,6 +286,7 @@ def read_code(path: str) -> int:
     """
     with open(path, 'rb') as file:
         content = file.read()
+    check_placeholder(path, content)
     try:
         return _decode_npy(content)
     except ValueError as error:

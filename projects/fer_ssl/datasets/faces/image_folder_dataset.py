@@ -110,6 +110,7 @@ class ImageFolderDataset(CodedFaceDataset):
         names: dict[str, int] = {}
         images, labels = [], []
         others: Counter[str] = Counter()
+        homes: dict[str, tuple[str, int]] = {}
         beside = 0
         for folder in sorted(os.listdir(root)):
             path = os.path.join(root, folder)
@@ -117,6 +118,8 @@ class ImageFolderDataset(CodedFaceDataset):
                 continue
             if not os.path.isdir(path):
                 beside += folder.lower().endswith(EXTENSIONS)
+                if not os.path.exists(path):
+                    self.warn(f'{path} is a link to nothing.')
                 continue
             name = self._class_of(folder, path)
             label = IGNORE_LABEL
@@ -127,6 +130,17 @@ class ImageFolderDataset(CodedFaceDataset):
             for image in found:
                 images.append(os.path.join(self.split or '', folder, image))
                 labels.append(label)
+            for inside in {os.path.dirname(image) for image in found}:
+                inside = os.path.join(path, inside)
+                other, other_label = homes.setdefault(
+                    os.path.realpath(inside), (inside, label)
+                )
+                if other_label != label:
+                    raise ValueError(
+                        f'{inside} and {other} are the same folder by a link, '
+                        'and its images would have two classes. Remove one of '
+                        'the links.'
+                    )
         if not images:
             unread = describe_unread(others, 'images')
             raise ValueError(
