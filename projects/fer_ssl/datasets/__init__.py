@@ -1,6 +1,7 @@
 from .containers import PixelTextBackend, RecordIOBackend, TarBackend
 from .faces.affectnet_dataset import AffectNetDataset
 from .faces.base_face_dataset import BaseFaceDataset
+from .faces.cached_faces import CachedFaces
 from .faces.coded_face_dataset import CodedFaceDataset
 from .faces.expw_dataset import ExpWDataset
 from .faces.face_dataset import FaceDataset
@@ -36,6 +37,7 @@ __all__ = [
     'AffectNetDataset',
     'BaseFaceDataset',
     'AffWild2Reader',
+    'CachedFaces',
     'ClassBalancedSampler',
     'CodedFaceDataset',
     'CropFace',

@@ -1,4 +1,5 @@
 from . import feedback, methods  # noqa: F401
+from .batch_view import BatchView
 from .frame_data_preprocessor import FrameDataPreprocessor
 from .frame_recognizer import FrameRecognizer
 from .heads import (
@@ -21,6 +22,7 @@ from .temporal import (
 __all__ = [
     'TCN',
     'ActionUnitTask',
+    'BatchView',
     'ConcordanceLoss',
     'ExpressionTask',
     'FrameDataPreprocessor',

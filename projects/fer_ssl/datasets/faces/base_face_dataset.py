@@ -35,12 +35,17 @@ class BaseFaceDataset(BaseDataset):
     of each class, ``subset='unlabeled'`` all other faces of the split. The
     choice depends only on ``seed`` and the annotation.
 
+    With ``held_out``, a random part of the annotated faces is in none of these
+    subsets, but in ``subset='held_out'``: settings can be chosen on it, and
+    the validation set serves only to report results. The part is the same for
+    every ``seed``.
+
     Args:
         ann_file: Annotation file, relative to ``data_root``.
         data_prefix: ``dict(img_path=...)``, the folder of the images.
         split: Split to use; a number is its text. ``None`` uses all of them.
-        subset: ``'all'``, ``'labeled'`` or ``'unlabeled'``. ``'all'`` and
-            ``'labeled'`` contain annotated faces only.
+        subset: ``'all'``, ``'labeled'``, ``'unlabeled'`` or ``'held_out'``.
+            All but ``'unlabeled'`` contain annotated faces only.
         labeled_per_class: Labeled faces per class; ``None`` means every
             annotated face is labeled.
         labeled_ratio: Size of the largest labeled class divided by that of the
@@ -49,6 +54,7 @@ class BaseFaceDataset(BaseDataset):
             with the fewest. ``labeled_per_class`` is their mean, up to
             rounding, so that all ratios have the same number of labels.
         seed: Seed of the draw of labeled faces.
+        held_out: Fraction of the annotated faces to hold out, below 1.
         on_unreadable: ``'raise'``, or ``'skip'`` to warn, count, and use the
             next face of the same class instead of an unreadable image.
 
@@ -70,11 +76,12 @@ class BaseFaceDataset(BaseDataset):
         labeled_per_class: int | None = None,
         labeled_ratio: float = 1.0,
         seed: int = 0,
+        held_out: float = 0.0,
         on_unreadable: str = 'raise',
         **kwargs,
     ) -> None:
         for name, value, choices in (
-            ('subset', subset, ('all', 'labeled', 'unlabeled')),
+            ('subset', subset, ('all', 'labeled', 'unlabeled', 'held_out')),
             ('on_unreadable', on_unreadable, ('raise', 'skip')),
         ):
             self.check_choice(name, value, choices)
@@ -85,6 +92,12 @@ class BaseFaceDataset(BaseDataset):
                 f'{type(self).__name__}: labeled_ratio={labeled_ratio} must '
                 'be at least 1 and needs labeled_per_class, the mean.'
             )
+        if not 0 <= held_out < 1 or (subset == 'held_out' and not held_out):
+            raise ValueError(
+                f'{type(self).__name__}: held_out={held_out} must be at least '
+                "0 and below 1, and above 0 for subset='held_out'."
+            )
+        self.held_out = held_out
         self.labeled_per_class = labeled_per_class
         self.labeled_ratio = labeled_ratio
         self.seed = seed
@@ -156,12 +169,18 @@ class BaseFaceDataset(BaseDataset):
         Raises:
             ValueError: The subset is empty.
         """
-        if self.subset == 'all' or self.labeled_per_class is None:
+        held_out = self._choose_held_out(labels)
+        labels = labels.copy()
+        labels[held_out] = IGNORE_LABEL
+        if self.subset == 'held_out':
+            rows = held_out
+        elif self.subset == 'all' or self.labeled_per_class is None:
             rows = np.flatnonzero(labels != IGNORE_LABEL)
         else:
             rows = self._choose_labeled(labels)
         if self.subset == 'unlabeled':
-            rows = np.setdiff1d(np.arange(len(labels)), rows)
+            used = np.concatenate([rows, held_out])
+            rows = np.setdiff1d(np.arange(len(labels)), used)
         if not len(rows):
             raise ValueError(
                 f'{self.source}: no face with subset={self.subset!r} and '
@@ -169,6 +188,12 @@ class BaseFaceDataset(BaseDataset):
                 'the classes.'
             )
         return rows
+
+    def _choose_held_out(self, labels: np.ndarray) -> np.ndarray:
+        """Draw the sorted indices of the rows that are held out."""
+        annotated = np.flatnonzero(labels != IGNORE_LABEL)
+        order = np.random.default_rng(0).permutation(annotated)
+        return np.sort(order[: round(self.held_out * len(annotated))])
 
     def _choose_labeled(self, labels: np.ndarray) -> np.ndarray:
         """Draw the labeled rows, :meth:`_labeled_counts` of each class."""

@@ -50,7 +50,7 @@ SPLITS = {
     'val': ('PublicTest', 'FER2013Valid'),
     'test': ('PrivateTest', 'FER2013Test'),
 }
-VOTINGS = ('majority', 'plurality')
+VOTINGS = ('majority', 'plurality', 'most')
 VOTES = ('fer2013new', 'label')
 _IMAGES = 'data/FER2013Train/*.png'
 
@@ -75,12 +75,15 @@ class FERPlusDataset(CodedFaceDataset):
         <data_root>/data/{FER2013Train,FER2013Valid,FER2013Test}/fer0000000.png
         <data_root>/fer2013.csv      instead of data/, with pixels='...'
 
-    Votes become a label as follows. As in the code of the authors, answers
-    given by only one person are dropped first. Then one of two rules applies:
+    Votes become a label by one of three rules. In the first two, as in the
+    code of the authors, answers given by only one person are dropped first:
 
     - ``'majority'``: the answer with more than half of the remaining votes, as
       in the authors' rule of the same name.
     - ``'plurality'``: the answer with the most votes.
+    - ``'most'``: the answer with the most of all votes; of several, the first
+      column. Public tables of semi-supervised results use this rule
+      (``idxmax`` of the votes).
 
     If no answer remains, or several are tied, the face is not annotated. If
     'NF' (no face) wins, or the row names no image, the image is left out.
@@ -94,7 +97,7 @@ class FERPlusDataset(CodedFaceDataset):
     Args:
         split: ``'train'``, ``'val'``, ``'test'``, or ``None`` for all.
         ann_file: File of votes, relative to ``data_root``.
-        voting: ``'majority'`` or ``'plurality'``.
+        voting: ``'majority'``, ``'plurality'`` or ``'most'``.
         votes: ``'fer2013new'`` reads the votes from ``ann_file``, which the
             owners name as the labels of FERPlus. ``'label'`` reads them from
             ``label.csv`` in the folder of the images of each split, which the
@@ -304,6 +307,8 @@ def count_votes(votes: np.ndarray, voting: str) -> np.ndarray:
     Returns:
         int64 (N,).
     """
+    if voting == 'most':
+        return np.where(votes.any(axis=1), votes.argmax(axis=1), IGNORE_LABEL)
     votes = np.where(votes > 1, votes, 0)
     most = votes.max(axis=1)
     if voting == 'majority':

@@ -1,27 +1,29 @@
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import torch
 from mmengine.dist import all_reduce_dict
 from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
+from ...models.batch_view import BatchView
 from .resumable_train_loop import ResumableTrainLoop
 
 _COUNTS = {2: 'two', 3: 'three'}
 
 
 class PairedIterator:
-    """Iterator over pairs of batches of two endless iterators."""
+    """Iterator over batches of several endless iterators, by their names."""
 
-    def __init__(self, labeled, unlabeled) -> None:
-        self.labeled = labeled
-        self.unlabeled = unlabeled
+    def __init__(self, iterators: dict[str, Iterator]) -> None:
+        self.iterators = iterators
 
     def __iter__(self):
         return self
 
     def __next__(self) -> dict:
-        return dict(labeled=next(self.labeled), unlabeled=next(self.unlabeled))
+        return {name: next(x) for name, x in self.iterators.items()}
 
 
 class PairedTrainLoop(ResumableTrainLoop):
@@ -32,27 +34,80 @@ class PairedTrainLoop(ResumableTrainLoop):
         unlabeled_dataloader: Unlabeled faces in several views; its ``inputs``
             are a list of views, the weak ones first and a strong one last.
             Its batch size is independent of the labeled one; their ratio is
-            mu.
+            mu. ``None`` trains on labeled faces only.
+        views: Transforms of :class:`BatchView` by the name of the view,
+            ``weak`` and ``strong``. Both loaders then give the bare faces, and
+            the loop makes the views from whole batches on the device.
+        labeled_views: Names of the views of each labeled face, with ``views``.
+        channels_last: Keep the weights in the channels-last memory format. The
+            results are the same up to rounding, and most hardware is faster
+            with it.
+
+    Raises:
+        ValueError: ``views`` or ``labeled_views`` is invalid.
     """
 
     def __init__(
-        self, runner, dataloader, unlabeled_dataloader, **kwargs
+        self,
+        runner,
+        dataloader,
+        unlabeled_dataloader: dict | None,
+        views: dict[str, list[dict]] | None = None,
+        labeled_views: Sequence[str] = ('weak',),
+        channels_last: bool = False,
+        **kwargs,
     ) -> None:
         super().__init__(runner, dataloader, **kwargs)
-        self.unlabeled_dataloader = self.build_dataloader(
-            runner, unlabeled_dataloader, stream=1
-        )
+        self.views = self._build_views(views, labeled_views)
+        self.labeled_views = labeled_views
+        if channels_last:
+            self.bare_model.to(memory_format=torch.channels_last)
+        self.unlabeled_dataloader = None
+        if unlabeled_dataloader is not None:
+            self.unlabeled_dataloader = self.build_dataloader(
+                runner, unlabeled_dataloader, stream=1
+            )
         self.classes = self.dataloader.dataset.metainfo['classes']
-        self.dataloader_iterator = PairedIterator(
-            self.dataloader_iterator,
-            self.iterator_at(self.unlabeled_dataloader, self._iter),
-        )
+        # Every new iterator draws from the generator of the start weights.
+        self._pair(self.dataloader_iterator)
+
+    @staticmethod
+    def _build_views(
+        views: dict[str, list[dict]] | None, labeled_views: Sequence[str]
+    ) -> dict[str, BatchView] | None:
+        if views is None:
+            if tuple(labeled_views) != ('weak',):
+                raise ValueError(
+                    f'labeled_views={labeled_views!r} needs train_cfg.views.'
+                )
+            return None
+        if set(views) != {'weak', 'strong'}:
+            raise ValueError(
+                'train_cfg.views must be dict(weak=[...], strong=[...]), '
+                f'found {", ".join(views) or "nothing"}.'
+            )
+        if not labeled_views or set(labeled_views) - set(views):
+            raise ValueError(
+                f'labeled_views={labeled_views!r} must name at least one of '
+                'weak and strong.'
+            )
+        return {name: BatchView(steps) for name, steps in views.items()}
+
+    def _pair(self, labeled: Iterator) -> None:
+        """Iterate over both loaders from the current iteration.
+
+        Args:
+            labeled: Iterator over the labeled loader.
+        """
+        iterators = dict(labeled=labeled)
+        if self.unlabeled_dataloader is not None:
+            iterators['unlabeled'] = self.iterator_at(
+                self.unlabeled_dataloader, self._iter
+            )
+        self.dataloader_iterator = PairedIterator(iterators)
 
     def resume_data(self) -> None:
-        self.dataloader_iterator = PairedIterator(
-            self.iterator_at(self.dataloader, self._iter),
-            self.iterator_at(self.unlabeled_dataloader, self._iter),
-        )
+        self._pair(self.iterator_at(self.dataloader, self._iter))
 
     @property
     def bare_model(self) -> nn.Module:
@@ -104,39 +159,61 @@ class PairedTrainLoop(ResumableTrainLoop):
             num_weak_views: Number of weak views of each unlabeled face.
 
         Returns:
-            Labeled faces (N, 3, H, W), their labels (N,), the views of the
-            unlabeled faces, each (M, 3, H, W), the strong one last, and the
-            true labels of the unlabeled faces (M,), -1 where unknown.
+            Labeled faces (N, C, H, W), their labels (N,), the views of the
+            unlabeled faces, each (M, C, H, W), the strong one last, and the
+            true labels of the unlabeled faces (M,), -1 where unknown. With
+            several labeled views, N counts each face as often. Without an
+            unlabeled loader, there are no views and no true labels.
 
         Raises:
             ValueError: The unlabeled loader gives a different number of
                 views.
         """
-        preprocess = self.bare_model.data_preprocessor
-        labeled, unlabeled = data_batch['labeled'], data_batch['unlabeled']
-        views = unlabeled['inputs']
-        if isinstance(views, Tensor) or len(views) != num_weak_views + 1:
-            raise ValueError(
-                'The unlabeled loader must give '
-                f'{_COUNTS[num_weak_views + 1]} views of each face: end its '
-                f'pipeline with MultiView(num_views=[{num_weak_views}, 1], '
-                '...) and PackInputs, and set '
-                "collate_fn=dict(type='default_collate')."
-            )
+        batch = data_batch['labeled']
+        faces, labels = self._move(batch, [batch['inputs']])
+        if self.views:
+            views = [self.views[name](faces[0]) for name in self.labeled_views]
+            faces, labels = [torch.cat(views)], labels.repeat(len(views))
+        (faces,) = self._normalize(faces)
+        if self.unlabeled_dataloader is None:
+            return faces, labels, [], labels[:0]
+        batch = data_batch['unlabeled']
+        views = batch['inputs']
+        names = ['weak'] * num_weak_views + ['strong']
+        if self.views:
+            if not isinstance(views, Tensor):
+                raise ValueError(
+                    'With train_cfg.views, the unlabeled loader must give one '
+                    'image of each face: remove MultiView from its pipeline, '
+                    "and set collate_fn=dict(type='default_collate')."
+                )
+            (images,), truth = self._move(batch, [views])
+            views = [self.views[name](images) for name in names]
+        else:
+            if isinstance(views, Tensor) or len(views) != len(names):
+                raise ValueError(
+                    'The unlabeled loader must give '
+                    f'{_COUNTS[num_weak_views + 1]} views of each face: end '
+                    f'its pipeline with MultiView(num_views=[{num_weak_views},'
+                    ' 1], ...) and PackInputs, and set '
+                    "collate_fn=dict(type='default_collate')."
+                )
+            views, truth = self._move(batch, views)
+        return faces, labels, self._normalize(views), truth
+
+    def _move(
+        self, batch: dict, views: list[Tensor]
+    ) -> tuple[list[Tensor], Tensor]:
+        """Move views of faces and their labels (N,) to the device."""
+        device = next(self.bare_model.parameters()).device
+        labels = torch.cat([x.gt_label for x in batch['data_samples']])
+        return [x.to(device) for x in views], labels.to(device)
+
+    def _normalize(self, views: list[Tensor]) -> list[Tensor]:
         # Without the data samples, which the preprocessor would move to the
         # device one by one.
-        faces, *views = (
-            preprocess(dict(inputs=x), True)['inputs']
-            for x in (labeled['inputs'], *views)
-        )
-        labels, truth = (
-            torch.cat([sample.gt_label for sample in samples]).to(faces.device)
-            for samples in (
-                labeled['data_samples'],
-                unlabeled['data_samples'],
-            )
-        )
-        return faces, labels, views, truth
+        preprocess = self.bare_model.data_preprocessor
+        return [preprocess(dict(inputs=x), True)['inputs'] for x in views]
 
     @staticmethod
     def sync_log(outputs: dict) -> None:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import torch
+from mmengine.hooks import EMAHook
 from mmengine.registry import LOOPS, TASK_UTILS
+from torch import nn
 
 from ...datasets.samplers import ResumableSampler
 from ...models.methods import MethodBatch
+from ...models.methods.base_method import predict
 from ...models.pseudo_labels import describe_pseudo_labels
 from .non_finite import check_finite
 from .paired_train_loop import PairedTrainLoop
@@ -25,34 +28,59 @@ class SemiSupervisedLoop(PairedTrainLoop):
         method: Config of a :class:`BaseMethod`.
         dataloader: Labeled faces (the runner's ``train_dataloader``).
         unlabeled_dataloader: See :class:`PairedTrainLoop`.
-        kwargs: Options of :class:`ResumableTrainLoop`.
+        kwargs: Options of :class:`PairedTrainLoop`.
     """
 
     def __init__(
-        self, runner, dataloader, unlabeled_dataloader, method: dict, **kwargs
+        self,
+        runner,
+        dataloader,
+        method: dict,
+        unlabeled_dataloader: dict | None = None,
+        **kwargs,
     ) -> None:
         super().__init__(runner, dataloader, unlabeled_dataloader, **kwargs)
-        sampler = self.unlabeled_dataloader.sampler
-        if not isinstance(sampler, ResumableSampler):
-            raise ValueError(
-                f'SemiSupervisedLoop cannot tell which faces '
-                f'{type(sampler).__name__} has drawn: set the sampler of '
-                "train_cfg.unlabeled_dataloader to dict(type='"
-                "InfiniteShuffleSampler')."
-            )
+        num_unlabeled = 0
+        if self.unlabeled_dataloader is not None:
+            num_unlabeled = len(self.unlabeled_dataloader.dataset)
+            sampler = self.unlabeled_dataloader.sampler
+            if not isinstance(sampler, ResumableSampler):
+                raise ValueError(
+                    f'SemiSupervisedLoop cannot tell which faces '
+                    f'{type(sampler).__name__} has drawn: set the sampler of '
+                    "train_cfg.unlabeled_dataloader to dict(type='"
+                    "InfiniteShuffleSampler')."
+                )
         self.method = TASK_UTILS.build(
             method,
             default_args=dict(
                 num_classes=len(self.classes),
                 num_labeled=len(self.dataloader.dataset),
-                num_unlabeled=len(self.unlabeled_dataloader.dataset),
+                num_unlabeled=num_unlabeled,
                 max_iters=self.max_iters,
             ),
         )
+        if self.method.num_weak_views and self.unlabeled_dataloader is None:
+            raise ValueError(
+                f'{type(self.method).__name__} learns from unlabeled faces: '
+                'set train_cfg.unlabeled_dataloader.'
+            )
 
     def prepare(self) -> None:
         super().prepare()
         self.method.to(next(self.runner.model.parameters()).device)
+        if self.method.uses_teacher:
+            self.teacher = self._averaged_network()
+
+    def _averaged_network(self) -> nn.Module:
+        for hook in self.runner.hooks:
+            if isinstance(hook, EMAHook):
+                return hook.ema_model.module.eval()
+        raise ValueError(
+            f'{type(self.method).__name__} needs averaged weights: add '
+            "dict(type='EMAHook', momentum=0.001, update_buffers=True) to "
+            'custom_hooks.'
+        )
 
     def resume_data(self) -> None:
         """Move the loaders to the current iteration; restore the method."""
@@ -76,27 +104,35 @@ class SemiSupervisedLoop(PairedTrainLoop):
         faces, labels, views, truth = self.unpack(
             data_batch, self.method.num_weak_views
         )
-        # Computed again from the iteration: the batches do not carry them.
-        indices = self.unlabeled_dataloader.sampler.indices_at(self._iter)
-        indices = torch.tensor(indices, device=faces.device)
-        batch = MethodBatch(faces, labels, views[:-1], views[-1], indices)
+        batch = MethodBatch(faces, labels)
+        if views:
+            # Computed again from the iteration: the batches do not carry them.
+            indices = self.unlabeled_dataloader.sampler.indices_at(self._iter)
+            batch.weak, batch.strong = views[:-1], views[-1]
+            batch.indices = torch.tensor(indices, device=faces.device)
         optim = runner.optim_wrapper
         with optim.optim_context(runner.model):
+            if self.method.uses_teacher:
+                with torch.no_grad():
+                    (batch.teacher_logits,) = predict(
+                        self.teacher, batch.weak[0]
+                    )
             result = self.method.loss(runner.model, batch, self._iter)
         losses = result.losses
         check_finite(runner, type(self.method).__name__, losses)
         total = sum(losses.values())
         outputs = dict(loss=total, **losses)
         outputs = {name: value.detach() for name, value in outputs.items()}
-        outputs.update(
-            describe_pseudo_labels(
-                result.logits,
-                result.targets,
-                truth,
-                self.classes,
-                result.confident,
+        if result.logits is not None:
+            outputs.update(
+                describe_pseudo_labels(
+                    result.logits,
+                    result.targets,
+                    truth,
+                    self.classes,
+                    result.confident,
+                )
             )
-        )
         # The CPU waits here for the GPU, so before the backward pass rather
         # than after it.
         self.sync_log(outputs)

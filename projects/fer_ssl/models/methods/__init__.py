@@ -4,6 +4,7 @@ from .dash import Dash
 from .fixmatch import FixMatch
 from .flexmatch import FlexMatch
 from .pseudo_label import PseudoLabel
+from .supervised import Supervised
 from .uda import UDA
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     'MethodBatch',
     'MethodResult',
     'PseudoLabel',
+    'Supervised',
 ]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -13,18 +13,23 @@ class MethodBatch:
     """Labeled and unlabeled faces of one iteration, of one rank.
 
     Args:
-        faces: Labeled faces, (N, 3, H, W).
+        faces: Labeled faces, (N, C, H, W). If the loop makes several views of
+            each face, they follow each other: first that view of all faces,
+            then the next.
         labels: Their labels, (N,).
-        weak: Weak views of the unlabeled faces, each (M, 3, H, W).
-        strong: Strong view of them, (M, 3, H, W).
+        weak: Weak views of the unlabeled faces, each (M, C, H, W).
+        strong: Strong view of them, (M, C, H, W).
         indices: Indices of these faces in the unlabeled data set, (M,).
+        teacher_logits: Logits of the first weak view by the averaged network,
+            (M, K) for K classes, for methods that ask for them.
     """
 
     faces: Tensor
     labels: Tensor
-    weak: list[Tensor]
-    strong: Tensor
-    indices: Tensor
+    weak: list[Tensor] = field(default_factory=list)
+    strong: Tensor | None = None
+    indices: Tensor | None = None
+    teacher_logits: Tensor | None = None
 
 
 @dataclass
@@ -39,9 +44,9 @@ class MethodResult:
     """
 
     losses: dict[str, Tensor]
-    logits: Tensor
-    targets: Tensor
-    confident: Tensor
+    logits: Tensor | None = None
+    targets: Tensor | None = None
+    confident: Tensor | None = None
 
 
 class BaseMethod(nn.Module, metaclass=ABCMeta):
@@ -60,8 +65,11 @@ class BaseMethod(nn.Module, metaclass=ABCMeta):
             as fractions of it.
     """
 
-    #: Number of weak views that the method needs of each unlabeled face.
+    #: Number of weak views that the method needs of each unlabeled face; 0
+    #: if it learns from labeled faces only.
     num_weak_views = 1
+    #: Whether the method needs :attr:`MethodBatch.teacher_logits`.
+    uses_teacher = False
 
     def __init__(
         self,

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import torch.nn.functional as F
+from mmengine.registry import TASK_UTILS
+
+from .base_method import BaseMethod, MethodBatch, MethodResult, predict
+
+
+@TASK_UTILS.register_module()
+class Supervised(BaseMethod):
+    """Supervised training, the control of every semi-supervised method.
+
+    It has the labeled views and the averaged weights of the others, and no
+    unlabeled loader::
+
+        L = CE(y, p(x))
+
+    Args:
+        kwargs: Options of :class:`BaseMethod`.
+    """
+
+    num_weak_views = 0
+
+    def loss(self, network, batch: MethodBatch, iteration: int):
+        (logits,) = predict(network, batch.faces)
+        loss = F.cross_entropy(logits, batch.labels)
+        return MethodResult(dict(loss_supervised=loss))
