@@ -1,5 +1,6 @@
 from .bfloat16_optim_wrapper import Bfloat16OptimWrapper
 from .hooks import (
+    ClassPriorHook,
     FeedbackLossHook,
     PseudoLabelCollapseHook,
     ReportHook,
@@ -16,6 +17,7 @@ from .multi_optim_wrapper_constructor import MultiOptimWrapperConstructor
 
 __all__ = [
     'Bfloat16OptimWrapper',
+    'ClassPriorHook',
     'FeedbackLossHook',
     'MetaPseudoLabelLoop',
     'MultiOptimWrapperConstructor',

@@ -6,6 +6,7 @@ from .heads import (
     ActionUnitTask,
     ExpressionTask,
     MultiTaskFrameHead,
+    PriorLinearHead,
     TemporalFrameHead,
     ValenceArousalTask,
 )
@@ -28,6 +29,7 @@ __all__ = [
     'FrameDataPreprocessor',
     'FrameRecognizer',
     'MultiTaskFrameHead',
+    'PriorLinearHead',
     'RecurrentEncoder',
     'StreamFusionEncoder',
     'TCNTransformerEncoder',

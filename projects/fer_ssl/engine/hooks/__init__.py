@@ -1,3 +1,4 @@
+from .class_prior_hook import ClassPriorHook
 from .feedback_loss_hook import FeedbackLossHook
 from .pseudo_label_collapse_hook import PseudoLabelCollapseHook
 from .report_hook import ReportHook
@@ -5,6 +6,7 @@ from .safe_checkpoint_hook import SafeCheckpointHook
 from .settings_check_hook import SettingsCheckHook
 
 __all__ = [
+    'ClassPriorHook',
     'FeedbackLossHook',
     'PseudoLabelCollapseHook',
     'ReportHook',

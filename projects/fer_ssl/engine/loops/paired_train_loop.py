@@ -162,21 +162,13 @@ class PairedTrainLoop(ResumableTrainLoop):
             Labeled faces (N, C, H, W), their labels (N,), the views of the
             unlabeled faces, each (M, C, H, W), the strong one last, and the
             true labels of the unlabeled faces (M,), -1 where unknown. With
-            several labeled views, N counts each face as often. Without an
-            unlabeled loader, there are no views and no true labels.
+            several labeled views, N counts each face as often.
 
         Raises:
             ValueError: The unlabeled loader gives a different number of
                 views.
         """
-        batch = data_batch['labeled']
-        faces, labels = self._move(batch, [batch['inputs']])
-        if self.views:
-            views = [self.views[name](faces[0]) for name in self.labeled_views]
-            faces, labels = [torch.cat(views)], labels.repeat(len(views))
-        (faces,) = self._normalize(faces)
-        if self.unlabeled_dataloader is None:
-            return faces, labels, [], labels[:0]
+        faces, labels = self.unpack_labeled(data_batch)
         batch = data_batch['unlabeled']
         views = batch['inputs']
         names = ['weak'] * num_weak_views + ['strong']
@@ -200,6 +192,15 @@ class PairedTrainLoop(ResumableTrainLoop):
                 )
             views, truth = self._move(batch, views)
         return faces, labels, self._normalize(views), truth
+
+    def unpack_labeled(self, data_batch: dict) -> tuple[Tensor, Tensor]:
+        """Do what :meth:`unpack` does, for labeled faces only."""
+        batch = data_batch['labeled']
+        faces, labels = self._move(batch, [batch['inputs']])
+        if self.views:
+            views = [self.views[name](faces[0]) for name in self.labeled_views]
+            faces, labels = [torch.cat(views)], labels.repeat(len(views))
+        return self._normalize(faces)[0], labels
 
     def _move(
         self, batch: dict, views: list[Tensor]

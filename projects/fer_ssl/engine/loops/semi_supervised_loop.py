@@ -7,7 +7,7 @@ from torch import nn
 
 from ...datasets.samplers import ResumableSampler
 from ...models.methods import MethodBatch
-from ...models.methods.base_method import predict
+from ...models.methods.base_method import predict, supervised_result
 from ...models.pseudo_labels import describe_pseudo_labels
 from .non_finite import check_finite
 from .paired_train_loop import PairedTrainLoop
@@ -101,23 +101,31 @@ class SemiSupervisedLoop(PairedTrainLoop):
         runner.call_hook(
             'before_train_iter', batch_idx=self._iter, data_batch=data_batch
         )
-        faces, labels, views, truth = self.unpack(
-            data_batch, self.method.num_weak_views
+        learns_unlabeled = (
+            self.unlabeled_dataloader is not None
+            and self._iter >= self.method.warm_start_iters
         )
-        batch = MethodBatch(faces, labels)
-        if views:
+        if learns_unlabeled:
+            faces, labels, views, truth = self.unpack(
+                data_batch, self.method.num_weak_views
+            )
             # Computed again from the iteration: the batches do not carry them.
             indices = self.unlabeled_dataloader.sampler.indices_at(self._iter)
-            batch.weak, batch.strong = views[:-1], views[-1]
-            batch.indices = torch.tensor(indices, device=faces.device)
+            indices = torch.tensor(indices, device=faces.device)
+            batch = MethodBatch(faces, labels, views[:-1], views[-1], indices)
+        else:
+            batch = MethodBatch(*self.unpack_labeled(data_batch))
         optim = runner.optim_wrapper
         with optim.optim_context(runner.model):
-            if self.method.uses_teacher:
-                with torch.no_grad():
-                    (batch.teacher_logits,) = predict(
-                        self.teacher, batch.weak[0]
-                    )
-            result = self.method.loss(runner.model, batch, self._iter)
+            if not learns_unlabeled:
+                result = supervised_result(runner.model, batch)
+            else:
+                if self.method.uses_teacher:
+                    with torch.no_grad():
+                        (batch.teacher_logits,) = predict(
+                            self.teacher, batch.weak[0]
+                        )
+                result = self.method.loss(runner.model, batch, self._iter)
         losses = result.losses
         check_finite(runner, type(self.method).__name__, losses)
         total = sum(losses.values())

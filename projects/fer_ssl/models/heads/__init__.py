@@ -1,6 +1,7 @@
 from .action_unit_task import ActionUnitTask
 from .expression_task import ExpressionTask
 from .multi_task_frame_head import MultiTaskFrameHead
+from .prior_linear_head import PriorLinearHead
 from .temporal_frame_head import TemporalFrameHead
 from .valence_arousal_task import ValenceArousalTask
 
@@ -8,6 +9,7 @@ __all__ = [
     'ActionUnitTask',
     'ExpressionTask',
     'MultiTaskFrameHead',
+    'PriorLinearHead',
     'TemporalFrameHead',
     'ValenceArousalTask',
 ]

@@ -4,6 +4,7 @@ from .dash import Dash
 from .fixmatch import FixMatch
 from .flexmatch import FlexMatch
 from .pseudo_label import PseudoLabel
+from .simpro import SimPro
 from .supervised import Supervised
 from .uda import UDA
 
@@ -17,5 +18,6 @@ __all__ = [
     'MethodBatch',
     'MethodResult',
     'PseudoLabel',
+    'SimPro',
     'Supervised',
 ]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -63,13 +64,20 @@ class BaseMethod(nn.Module, metaclass=ABCMeta):
         num_unlabeled: Size of the unlabeled data set.
         max_iters: Number of iterations of the training. Schedules are given
             as fractions of it.
+        warm_start: Fraction of the training in which the network learns the
+            labeled faces only. Its iterations are several times faster, and
+            pseudo-labels of an untrained network are of no use.
+        teacher: Make the pseudo-labels from the predictions of the averaged
+            network (see :class:`SemiSupervisedLoop`).
+        separate_weak_pass: Compute the logits of the weak views in a pass of
+            their own, without gradient. It is faster, since a joint pass goes
+            backward through the weak views, too, and BatchNorm normalizes
+            them by their own statistics.
     """
 
     #: Number of weak views that the method needs of each unlabeled face; 0
     #: if it learns from labeled faces only.
     num_weak_views = 1
-    #: Whether the method needs :attr:`MethodBatch.teacher_logits`.
-    uses_teacher = False
 
     def __init__(
         self,
@@ -77,12 +85,18 @@ class BaseMethod(nn.Module, metaclass=ABCMeta):
         num_labeled: int,
         num_unlabeled: int,
         max_iters: int,
+        warm_start: float = 0.0,
+        teacher: bool = False,
+        separate_weak_pass: bool = False,
     ) -> None:
         super().__init__()
         self.num_classes = num_classes
         self.num_labeled = num_labeled
         self.num_unlabeled = num_unlabeled
         self.max_iters = max_iters
+        self.warm_start_iters = round(warm_start * max_iters)
+        self.uses_teacher = teacher
+        self.separate_weak_pass = separate_weak_pass
 
     @abstractmethod
     def loss(
@@ -96,6 +110,35 @@ class BaseMethod(nn.Module, metaclass=ABCMeta):
             batch: Faces of this rank.
             iteration: The iteration, counted from 0.
         """
+
+    def predict_views(
+        self, network: Callable, batch: MethodBatch
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute the logits of labeled faces, weak and strong views.
+
+        Returns:
+            Logits (N, C), (M, C) and (M, C); those of the weak views have no
+            gradient.
+        """
+        if self.uses_teacher:
+            labeled, strong = predict(network, batch.faces, batch.strong)
+            return labeled, batch.teacher_logits, strong
+        if not self.separate_weak_pass:
+            labeled, weak, strong = predict(
+                network, batch.faces, batch.weak[0], batch.strong
+            )
+            return labeled, weak.detach(), strong
+        with torch.no_grad():
+            (weak,) = predict(network, batch.weak[0])
+        labeled, strong = predict(network, batch.faces, batch.strong)
+        return labeled, weak, strong
+
+
+def supervised_result(network: Callable, batch: MethodBatch) -> MethodResult:
+    """Compute the cross-entropy of the labeled faces."""
+    (logits,) = predict(network, batch.faces)
+    loss = F.cross_entropy(logits, batch.labels)
+    return MethodResult(dict(loss_supervised=loss))
 
 
 def predict(network: Callable, *faces: Tensor) -> tuple[Tensor, ...]:

@@ -5,7 +5,7 @@ from mmengine.registry import TASK_UTILS
 from torch import Tensor
 
 from ..pseudo_labels import pseudo_labels
-from .base_method import BaseMethod, MethodBatch, MethodResult, predict
+from .base_method import BaseMethod, MethodBatch, MethodResult
 
 
 @TASK_UTILS.register_module()
@@ -39,10 +39,7 @@ class FixMatch(BaseMethod):
         self.weight = weight
 
     def loss(self, network, batch: MethodBatch, iteration: int):
-        labeled, weak, strong = predict(
-            network, batch.faces, batch.weak[0], batch.strong
-        )
-        weak = weak.detach()  # the target gets no gradient
+        labeled, weak, strong = self.predict_views(network, batch)
         supervised = self.supervised_loss(labeled, batch.labels, iteration)
         targets = self.targets(weak)
         confident = self.confident(weak, batch.indices, iteration)

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import torch.nn.functional as F
 from mmengine.registry import TASK_UTILS
 
-from .base_method import BaseMethod, MethodBatch, MethodResult, predict
+from .base_method import BaseMethod, MethodBatch, supervised_result
 
 
 @TASK_UTILS.register_module()
@@ -22,6 +21,4 @@ class Supervised(BaseMethod):
     num_weak_views = 0
 
     def loss(self, network, batch: MethodBatch, iteration: int):
-        (logits,) = predict(network, batch.faces)
-        loss = F.cross_entropy(logits, batch.labels)
-        return MethodResult(dict(loss_supervised=loss))
+        return supervised_result(network, batch)

@@ -1,0 +1,109 @@
+# Few labels of FERPlus. FER_SSL_DATA is a folder with two data sets:
+#   FERPlus/  fer2013new.csv and data/, as its owners' script makes it
+#   faces/    labels.csv and images/: faces of another collection, for
+#             ferplus_other_faces_48.py only
+# 7 classes by the most votes; 48 pixels, gray; all faces are kept in memory,
+# and the views are made from whole batches. See docs/few_labels.md.
+data_root = '{{$FER_SSL_DATA:data}}'
+classes = (
+    'neutral',
+    'happiness',
+    'surprise',
+    'sadness',
+    'anger',
+    'disgust',
+    'fear',
+)
+load = [
+    dict(type='LoadImageFromFile', color_type='grayscale'),
+    dict(type='Resize', scale=(48, 48), interpolation='area'),
+    dict(type='PackInputs'),
+]
+ferplus = dict(
+    type='FERPlusDataset',
+    data_root=f'{data_root}/FERPlus',
+    voting='most',
+    label_options=dict(contempt='drop', uncertain='drop'),
+    metainfo=dict(classes=classes),
+    pipeline=load,
+)
+validation = dict(ferplus, split='val')
+
+# FERPlus contains 279 validation images a second time, in its training set.
+labeled = dict(
+    type='CachedFaces',
+    dataset=dict(
+        ferplus, split='train', subset='labeled', labeled_per_class=100
+    ),
+    without=validation,
+)
+unlabeled = dict(
+    type='CachedFaces',
+    dataset=dict(
+        ferplus, split='train', subset='unlabeled', labeled_per_class=100
+    ),
+    without=validation,
+)
+
+train_dataloader = dict(
+    batch_size=32,
+    num_workers=0,
+    sampler=dict(type='ClassBalancedSampler'),
+    collate_fn=dict(type='default_collate'),
+    dataset=labeled,
+)
+unlabeled_dataloader = dict(
+    batch_size=96,
+    num_workers=0,
+    sampler=dict(type='InfiniteShuffleSampler'),
+    collate_fn=dict(type='default_collate'),
+    dataset=unlabeled,
+)
+val_dataloader = dict(
+    batch_size=256,
+    num_workers=0,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    collate_fn=dict(type='default_collate'),
+    dataset=dict(validation, test_mode=True),
+)
+test_dataloader = val_dataloader
+
+views = dict(
+    weak=[
+        dict(type='RandomHorizontalFlip'),
+        dict(
+            type='RandomAffine',
+            degrees=5,
+            translate=(0.04, 0.04),
+            scale=(0.95, 1.05),
+            padding_mode='border',
+            p=1.0,
+        ),
+    ],
+    strong=[
+        dict(type='RandomHorizontalFlip'),
+        dict(
+            type='RandomAffine',
+            degrees=25,
+            translate=(0.06, 0.06),
+            scale=(0.8, 1.25),
+            shear=8,
+            padding_mode='border',
+            p=1.0,
+        ),
+        dict(type='RandomBrightness', brightness=(0.75, 1.25), p=1.0),
+        dict(type='RandomContrast', contrast=(0.5, 2.0), p=1.0),
+        dict(type='RandomGamma', gamma=(0.55, 1.8), p=1.0),
+        dict(type='RandomSharpness', sharpness=2.0, p=1.0),
+        dict(
+            type='RandomErasing',
+            scale=(0.02, 0.17),
+            ratio=(0.5, 2.0),
+            value=0.5,
+            p=1.0,
+        ),
+    ],
+)
+data_preprocessor = dict(
+    type='ClsDataPreprocessor', mean=[127.5], std=[63.75], to_rgb=False
+)
