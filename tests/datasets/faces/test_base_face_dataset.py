@@ -62,6 +62,56 @@ def test_truths_show_among_the_unlabeled_only(build):
     assert len(labeled) + len(dataset) == 4
 
 
+@pytest.fixture
+def many():
+    """50 faces of two classes, every fifth not annotated."""
+    labels = [-1 if i % 5 == 4 else i % 2 for i in range(50)]
+    table = FaceTable([f'{i}.png' for i in range(50)], labels)
+    with patch.object(Faces, 'table', table):
+        yield table
+
+
+def images(dataset):
+    paths = [dataset.get_data_info(i)['img_path'] for i in range(len(dataset))]
+    return {path.rsplit('/', 1)[1] for path in paths}
+
+
+def test_held_out_faces_are_in_no_other_subset(build, many):
+    options = dict(held_out=0.25, labeled_per_class=5)
+    parts = {
+        (subset, seed): images(build(subset=subset, seed=seed, **options))
+        for subset in ('labeled', 'unlabeled', 'held_out')
+        for seed in (0, 1)
+    }
+    held_out = parts['held_out', 0]
+    assert len(held_out) == 10, 'a quarter of the 40 annotated faces'
+    assert held_out == parts['held_out', 1], 'the same for every seed'
+    assert parts['labeled', 0] != parts['labeled', 1]
+    for seed in (0, 1):
+        labeled, unlabeled = parts['labeled', seed], parts['unlabeled', seed]
+        assert (len(labeled), len(unlabeled)) == (10, 30)
+        assert held_out | labeled | unlabeled == set(many.images)
+    annotated = images(build(held_out=0.25))
+    assert len(annotated) == 30 and not annotated & held_out
+    assert len(build()) == 40
+
+
+def test_held_out_faces_keep_their_labels(build, many):
+    dataset = build(subset='held_out', held_out=0.25)
+    for i in range(len(dataset)):
+        info = dataset.get_data_info(i)
+        row = many.images.index(info['img_path'].rsplit('/', 1)[1])
+        assert info['gt_label'] == many.labels[row]
+
+
+@pytest.mark.parametrize(
+    'options', [dict(held_out=1), dict(held_out=-0.1), dict(subset='held_out')]
+)
+def test_invalid_held_out(build, options):
+    with pytest.raises(ValueError, match='held_out=.* must be at least 0'):
+        build(**options)
+
+
 def test_small_class_is_reported_with_the_folder(build):
     with patch('fer_ssl.datasets.faces.base_face_dataset.print_log') as log:
         build(subset='labeled', labeled_per_class=2)

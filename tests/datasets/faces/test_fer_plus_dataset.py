@@ -127,7 +127,11 @@ def test_text_of_another_form(tmp_path):
 def test_votes_by_hand(rows):
     majority = count_votes(np.array(rows), 'majority')
     plurality = count_votes(np.array(rows), 'plurality')
-    for votes, absolute, relative in zip(rows, majority, plurality):
+    most = count_votes(np.array(rows), 'most')
+    for votes, absolute, relative, first in zip(
+        rows, majority, plurality, most
+    ):
+        assert first == (votes.index(max(votes)) if any(votes) else -1)
         kept = {i: n for i, n in enumerate(votes) if n > 1}
         wins = [i for i in kept if kept[i] > sum(kept.values()) / 2]
         assert absolute == (wins[0] if wins else -1)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 from mmengine.dist import all_reduce_dict
+from mmengine.hooks import EMAHook
 from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
@@ -60,8 +61,7 @@ class PairedTrainLoop(ResumableTrainLoop):
         super().__init__(runner, dataloader, **kwargs)
         self.views = self._build_views(views, labeled_views)
         self.labeled_views = labeled_views
-        if channels_last:
-            self.bare_model.to(memory_format=torch.channels_last)
+        self.channels_last = channels_last
         self.unlabeled_dataloader = None
         if unlabeled_dataloader is not None:
             self.unlabeled_dataloader = self.build_dataloader(
@@ -126,7 +126,19 @@ class PairedTrainLoop(ResumableTrainLoop):
     def prepare(self) -> None:
         """Check the parts of the run and compile the backbones if asked to."""
         self.check_parts()
+        if self.channels_last:
+            # Not earlier: random start weights are drawn in memory order.
+            for network in (self.bare_model, *self.averaged_networks()):
+                network.to(memory_format=torch.channels_last)
         self._compile()
+
+    def averaged_networks(self) -> list[nn.Module]:
+        """Return the averaged networks of the hooks of the run."""
+        return [
+            hook.ema_model.module
+            for hook in self.runner.hooks
+            if isinstance(hook, EMAHook)
+        ]
 
     def _compile(self) -> None:
         """Compile the backbones if the config has ``compile``.

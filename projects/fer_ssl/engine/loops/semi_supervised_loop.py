@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import torch
-from mmengine.hooks import EMAHook
 from mmengine.registry import LOOPS, TASK_UTILS
-from torch import nn
 
 from ...datasets.samplers import ResumableSampler
 from ...models.methods import MethodBatch
@@ -70,17 +68,14 @@ class SemiSupervisedLoop(PairedTrainLoop):
         super().prepare()
         self.method.to(next(self.runner.model.parameters()).device)
         if self.method.uses_teacher:
-            self.teacher = self._averaged_network()
-
-    def _averaged_network(self) -> nn.Module:
-        for hook in self.runner.hooks:
-            if isinstance(hook, EMAHook):
-                return hook.ema_model.module.eval()
-        raise ValueError(
-            f'{type(self.method).__name__} needs averaged weights: add '
-            "dict(type='EMAHook', momentum=0.001, update_buffers=True) to "
-            'custom_hooks.'
-        )
+            averaged = self.averaged_networks()
+            if not averaged:
+                raise ValueError(
+                    f'{type(self.method).__name__} needs averaged weights: '
+                    "add dict(type='EMAHook', momentum=0.001, "
+                    'update_buffers=True) to custom_hooks.'
+                )
+            self.teacher = averaged[0].eval()
 
     def resume_data(self) -> None:
         """Move the loaders to the current iteration; restore the method."""

@@ -1,0 +1,94 @@
+import copy
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from fer_ssl.evaluation.functional.class_prior import estimate_class_prior
+
+HOOK = dict(type='ClassPriorHook', num_faces=20, min_prior=0.01)
+
+
+@pytest.fixture
+def config(spatial_config):
+    cfg = spatial_config
+    cfg.model = dict(
+        **cfg.model.network, data_preprocessor=cfg.model.data_preprocessor
+    )
+    cfg.model.head.type = 'PriorLinearHead'
+    cfg.model.head.init_cfg = dict(type='Normal', layer='Linear', std=2.0)
+    cfg.optim_wrapper = dict(type='OptimWrapper', **cfg.optim_wrapper.student)
+    cfg.param_scheduler = cfg.param_scheduler.student
+    cfg.val_evaluator = [
+        dict(type='MacroF1Metric', prefix='prior'),
+        dict(type='MacroF1Metric', prefix='balanced', network='balanced'),
+    ]
+    unlabeled = copy.deepcopy(
+        cfg.train_cfg.unlabeled_dataloader.dataset.to_dict()
+    )
+    del unlabeled['pipeline'][1]  # one view
+    cfg.custom_hooks = [dict(HOOK, dataset=unlabeled)]
+    cfg.train_cfg.type = 'SemiSupervisedLoop'
+    cfg.train_cfg.method = dict(type='FixMatch', threshold=0.5)
+    return cfg
+
+
+def expected_prior(runner, network):
+    """Prior of the faces that the hook draws, from single predictions."""
+    hook = next(
+        x for x in runner.hooks if type(x).__name__ == 'ClassPriorHook'
+    )
+    from mmengine.registry import DATASETS
+
+    dataset = DATASETS.build(hook.dataset)
+    order = torch.randperm(
+        len(dataset), generator=torch.Generator().manual_seed(0)
+    )
+    assert len(dataset) > 20
+    network.eval()
+    probs = []
+    for index in order[:20].tolist():
+        inputs = dataset[index]['inputs'][None]
+        data = network.data_preprocessor(dict(inputs=inputs))
+        with torch.no_grad():
+            probs.append(network(data['inputs'], mode='tensor').softmax(1))
+    return estimate_class_prior(torch.cat(probs)).clamp(min=0.01)
+
+
+@pytest.mark.parametrize('averaged', [False, True])
+def test_prior_at_the_end_of_the_training(config, build_runner, averaged):
+    if averaged:
+        config.custom_hooks.append(
+            dict(type='EMAHook', momentum=0.3, update_buffers=True)
+        )
+    runner = build_runner(config)
+    runner.train()
+    saved = torch.load(f'{config.work_dir}/iter_6.pth', weights_only=False)
+    network = copy.deepcopy(runner.model)
+    # The saved weights are the averaged ones.
+    network.load_state_dict(saved['state_dict'])
+    prior = expected_prior(runner, network)
+    assert prior.max() > 0.4
+    log_prior = saved['state_dict']['head.log_prior']
+    assert_close(log_prior, (3 * prior).log(), rtol=1e-4, atol=1e-4)
+    assert_close(runner.model.head.log_prior, log_prior)
+    middle = torch.load(f'{config.work_dir}/iter_3.pth', weights_only=False)
+    assert not middle['state_dict']['head.log_prior'].any()
+
+
+def test_training_mode_and_weights_stay(config, build_runner):
+    plain = build_runner(config, custom_hooks=[])
+    plain.train()
+    runner = build_runner(config, work_dir=f'{config.work_dir}_2')
+    runner.train()
+    expected = plain.model.state_dict()
+    for name, value in runner.model.state_dict().items():
+        if name != 'head.log_prior':
+            assert torch.equal(value, expected[name]), name
+
+
+def test_another_head_is_refused(config, build_runner):
+    config.model.head.type = 'LinearClsHead'
+    config.val_evaluator = config.val_evaluator[0]
+    with pytest.raises(ValueError, match="type='PriorLinearHead', found Lin"):
+        build_runner(config).train()

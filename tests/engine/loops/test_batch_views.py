@@ -1,0 +1,276 @@
+"""Views of whole batches, labeled-only iterations and the averaged teacher."""
+
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.testing import assert_close
+
+from fer_ssl.models.methods import BaseMethod, MethodResult
+from tests.helpers.recorder import Recorder
+
+FLIP = dict(type='RandomHorizontalFlip', p=0.5)
+VIEWS = dict(
+    weak=[FLIP],
+    strong=[FLIP, dict(type='RandomBrightness', brightness=(0.5, 1.5), p=1.0)],
+)
+METHOD = dict(type='FixMatch', threshold=0.5)
+
+
+@pytest.fixture
+def config(spatial_config):
+    """One network, faces in memory, views of whole batches."""
+    cfg = spatial_config
+    cfg.model = dict(
+        **cfg.model.network, data_preprocessor=cfg.model.data_preprocessor
+    )
+    cfg.model.head.init_cfg = dict(type='Normal', layer='Linear', std=1.0)
+    cfg.optim_wrapper = dict(type='OptimWrapper', **cfg.optim_wrapper.student)
+    cfg.param_scheduler = cfg.param_scheduler.student
+    cfg.val_evaluator = dict(type='MacroF1Metric')
+    cfg.custom_hooks = []
+    one_view(cfg)
+    cfg.train_cfg.update(
+        type='SemiSupervisedLoop', method=dict(METHOD), views=VIEWS
+    )
+    return cfg
+
+
+def one_view(cfg):
+    """Let both loaders give bare faces from memory."""
+    unlabeled = cfg.train_cfg.unlabeled_dataloader
+    for loader in (cfg.train_dataloader, unlabeled):
+        del loader.dataset.pipeline[1]
+        loader.dataset = dict(type='CachedFaces', dataset=loader.dataset)
+
+
+class Spy(BaseMethod):
+    """Keeps the batches; its loss is that of the labeled faces."""
+
+    def loss(self, network, batch, iteration):
+        self.batches = [*getattr(self, 'batches', []), batch]
+        logits = network(batch.faces, mode='tensor')
+        loss = F.cross_entropy(logits, batch.labels)
+        return MethodResult(dict(loss_spy=loss))
+
+
+def spied(runner, **options):
+    method = Spy(
+        num_classes=3,
+        num_labeled=15,
+        num_unlabeled=27,
+        max_iters=6,
+        **options,
+    )
+    runner.train_loop.method = method
+    return method
+
+
+def same_up_to_a_flip(view, face):
+    return torch.allclose(view, face, atol=1e-4) or torch.allclose(
+        view, face.flip(-1), atol=1e-4
+    )
+
+
+def test_views_are_of_the_faces_of_the_batch(config, build_runner):
+    config.train_cfg.labeled_views = ['weak', 'strong', 'weak']
+    runner = build_runner(config)
+    method = spied(runner)
+    recorder = Recorder(at=0)
+    runner.register_hook(recorder)
+    runner.train()
+    batch, data = method.batches[0], recorder.batch
+    normalize = recorder.model.data_preprocessor
+    labeled, unlabeled = (
+        normalize(dict(inputs=data[name]['inputs']))['inputs']
+        for name in ('labeled', 'unlabeled')
+    )
+    labels = torch.cat([x.gt_label for x in data['labeled']['data_samples']])
+    assert batch.labels.tolist() == labels.tolist() * 3
+    first, strong, second = batch.faces.split(6)
+    (weak,) = batch.weak
+    for views, faces in (
+        (first, labeled),
+        (second, labeled),
+        (weak, unlabeled),
+    ):
+        assert len(views) == len(faces)
+        assert all(map(same_up_to_a_flip, views, faces))
+    for views, faces in ((strong, labeled), (batch.strong, unlabeled)):
+        assert not any(map(same_up_to_a_flip, views, faces))
+    assert not torch.equal(first, second), 'each view has its own draw'
+    flips = [torch.equal(x, y) for x, y in zip(method.batches[1].weak, [weak])]
+    assert not all(flips), 'each iteration has its own draw'
+
+
+def test_resume_equals_an_uninterrupted_run(config, build_runner):
+    config.custom_hooks = [
+        dict(type='EMAHook', momentum=0.1, update_buffers=True)
+    ]
+    config.train_cfg.method = dict(
+        type='SimPro', threshold=0.0, teacher=True, warm_start=0.3, ramp=0.2
+    )
+    runner = build_runner(config)
+    runner.train()
+    again = build_runner(
+        config,
+        load_from=f'{config.work_dir}/iter_3.pth',
+        resume=True,
+        work_dir=f'{config.work_dir}_2',
+    )
+    again.train()
+    expected = runner.model.state_dict()
+    for name, value in again.model.state_dict().items():
+        assert torch.equal(value, expected[name]), name
+    prior = runner.train_loop.method.prior
+    assert torch.equal(again.train_loop.method.prior, prior)
+    assert not torch.allclose(prior, torch.full((3,), 1 / 3))
+
+
+def test_supervised_training_has_no_unlabeled_faces(config, build_runner):
+    config.train_cfg.method = dict(type='Supervised')
+    del config.train_cfg['unlabeled_dataloader']
+    runner = build_runner(config)
+    recorder = Recorder(at=0)
+    runner.register_hook(recorder)
+    runner.train()
+    assert set(recorder.batch) == {'labeled'}
+    for log in recorder.outputs:
+        assert set(log) == {'loss', 'loss_supervised'}
+        assert log['loss'] == log['loss_supervised'] > 0
+
+
+def test_method_without_its_unlabeled_faces(config, build_runner):
+    del config.train_cfg['unlabeled_dataloader']
+    with pytest.raises(ValueError, match='FixMatch learns from unlabeled'):
+        build_runner(config).train()
+
+
+def test_warm_start_is_supervised_training(config, build_runner):
+    """Both give the same weights until the first unlabeled face."""
+    weights = []
+    for method in (dict(type='Supervised'), dict(METHOD, warm_start=0.5)):
+        config.train_cfg.method = method
+        runner = build_runner(config)
+        recorder = Recorder(at=3)
+        runner.register_hook(recorder)
+        runner.train()
+        weights.append(recorder.model.state_dict())
+        unsupervised = ['loss_unsupervised' in x for x in recorder.outputs]
+    assert unsupervised == [False] * 3 + [True] * 3
+    for name, value in weights[0].items():
+        assert torch.equal(value, weights[1][name]), name
+
+
+@pytest.mark.parametrize('mode', ['joint', 'separate', 'teacher'])
+def test_losses_of_the_three_ways_to_label(config, build_runner, mode):
+    options = dict(
+        joint={}, separate=dict(separate_weak_pass=True), teacher={}
+    )[mode]
+    config.train_cfg.method = dict(METHOD, **options)
+    if mode == 'teacher':
+        config.train_cfg.method.teacher = True
+        config.custom_hooks = [
+            dict(type='EMAHook', momentum=0.5, update_buffers=True)
+        ]
+    runner = build_runner(config)
+    kept = Keep()
+    runner.register_hook(kept)
+    recorder = Recorder(at=4)
+    runner.register_hook(recorder)
+    runner.train()
+
+    model, batch = recorder.model.train(), kept.batch
+    weak, strong = batch.weak[0], batch.strong
+    if mode == 'joint':
+        faces = torch.cat([batch.faces, weak, strong])
+        logits, q, s = model(faces).split([6, 8, 8])
+    else:
+        if mode == 'separate':
+            q = model(weak)
+        else:
+            q = kept.averaged.eval()(weak)
+        logits, s = model(torch.cat([batch.faces, strong])).split([6, 8])
+    confidence, target = q.softmax(1).max(1)
+    confident = confidence >= 0.5
+    assert confident.any()
+    loss = (F.cross_entropy(s, target, reduction='none') * confident).mean()
+    log = recorder.outputs[4]
+    assert_close(log['loss_unsupervised'], loss.item(), rtol=1e-4, atol=1e-6)
+    supervised = F.cross_entropy(logits, batch.labels).item()
+    assert_close(log['loss_supervised'], supervised, rtol=1e-4, atol=1e-6)
+
+
+class Keep(Recorder):
+    """Keeps the method's batch and the averaged network of iteration 4."""
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        loop = runner.train_loop
+        if batch_idx == 0:
+            compute = loop.method.loss
+
+            def loss(network, batch, iteration):
+                if iteration == 4:
+                    self.batch = batch
+                return compute(network, batch, iteration)
+
+            loop.method.loss = loss
+        if batch_idx == 4 and loop.method.uses_teacher:
+            self.averaged = copy.deepcopy(loop.teacher)
+
+
+def test_teacher_without_averaged_weights(config, build_runner):
+    config.train_cfg.method.teacher = True
+    with pytest.raises(ValueError, match="add dict\\(type='EMAHook'"):
+        build_runner(config).train()
+
+
+def test_channels_last_gives_the_same_weights(config, build_runner):
+    results = []
+    for channels_last in (False, True):
+        config.train_cfg.channels_last = channels_last
+        results.append(build_runner(config).train().state_dict())
+    stem = results[1]['backbone.conv1.weight']
+    assert stem.is_contiguous(memory_format=torch.channels_last)
+    for name, value in results[0].items():
+        assert_close(results[1][name], value, rtol=1e-3, atol=1e-5)
+
+
+def test_paper_a_with_views_of_batches(spatial_config, build_runner):
+    one_view(spatial_config)
+    spatial_config.train_cfg.views = VIEWS
+    runner = build_runner(spatial_config)
+    recorder = Recorder()
+    runner.register_hook(recorder)
+    runner.train()
+    assert len(recorder.outputs) == 6
+    assert all(log['teacher/loss_supervised'] > 0 for log in recorder.outputs)
+
+
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        (
+            dict(views=dict(weak=[FLIP], _delete_=True)),
+            'views must be dict.weak=.*found weak',
+        ),
+        (dict(labeled_views=['strog']), 'must name at least one'),
+        (dict(labeled_views=[]), 'must name at least one'),
+        (dict(views=None, labeled_views=['strong']), 'needs train_cfg.views'),
+    ],
+)
+def test_invalid_views(config, build_runner, changes, message):
+    changes = {f'train_cfg.{key}': value for key, value in changes.items()}
+    with pytest.raises(ValueError, match=message):
+        build_runner(config, **changes).train()
+
+
+def test_loader_with_several_views_is_refused(config, build_runner):
+    dataset = config.train_cfg.unlabeled_dataloader.dataset.dataset
+    flip = dict(type='RandomFlip', prob=0.5, direction='horizontal')
+    multi = dict(type='MultiView', num_views=[1, 1], transforms=[[flip]] * 2)
+    dataset.pipeline.insert(1, multi)
+    config.train_cfg.unlabeled_dataloader.dataset = dataset
+    with pytest.raises(ValueError, match='remove MultiView'):
+        build_runner(config).train()
