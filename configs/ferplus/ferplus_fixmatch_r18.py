@@ -5,13 +5,14 @@
 # 40 minutes of one CPU core. Result: docs/few_labels.md.
 _base_ = ['ferplus_supervised_r18.py']
 
-max_iters = 8000
+max_iters = 8900
 train_cfg = dict(
     max_iters=max_iters,
     val_interval=max_iters,
-    unlabeled_dataloader=_base_.unlabeled_dataloader,
     labeled_views=('weak',),
-    method=dict(_delete_=True, type='FixMatch', threshold=0.95),
+    method=dict(
+        _delete_=True, type='FixMatch', threshold=0.95, separate_weak_pass=True
+    ),
 )
 custom_hooks = [
     *_base_.custom_hooks,

@@ -16,6 +16,7 @@ max_iters = 15000
 train_cfg = dict(
     max_iters=max_iters,
     val_interval=max_iters,
+    unlabeled_dataloader=_base_.unlabeled_dataloader,
     views=_base_.views,
     labeled_views=('weak', 'strong'),
     method=dict(type='Supervised'),
@@ -27,7 +28,9 @@ val_evaluator = [
     dict(type='MacroF1Metric', prefix='prior'),
 ]
 test_evaluator = val_evaluator
+# The unlabeled faces serve only to estimate the prior.
 custom_hooks = [
     dict(type='EMAHook', momentum=0.001, update_buffers=True),
-    dict(type='ClassPriorHook', dataset=_base_.unlabeled.dataset),
+    dict(type='ClassPriorHook'),
+    dict(type='ProcessorTimeHook'),
 ]

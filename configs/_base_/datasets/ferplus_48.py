@@ -27,21 +27,20 @@ ferplus = dict(
     metainfo=dict(classes=classes),
     pipeline=load,
 )
-validation = dict(ferplus, split='val')
+validation = dict(ferplus, split='val', subset='all', held_out=0.0)
+# Change both parts alike. held_out > 0 keeps a part of the training set apart,
+# on which to choose settings.
+draw = dict(labeled_per_class=100, labeled_ratio=1.0, seed=0, held_out=0.0)
 
 # FERPlus contains 279 validation images a second time, in its training set.
 labeled = dict(
     type='CachedFaces',
-    dataset=dict(
-        ferplus, split='train', subset='labeled', labeled_per_class=100
-    ),
+    dataset=dict(ferplus, split='train', subset='labeled', **draw),
     without=validation,
 )
 unlabeled = dict(
     type='CachedFaces',
-    dataset=dict(
-        ferplus, split='train', subset='unlabeled', labeled_per_class=100
-    ),
+    dataset=dict(ferplus, split='train', subset='unlabeled', **draw),
     without=validation,
 )
 

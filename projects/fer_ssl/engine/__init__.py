@@ -2,6 +2,7 @@ from .bfloat16_optim_wrapper import Bfloat16OptimWrapper
 from .hooks import (
     ClassPriorHook,
     FeedbackLossHook,
+    ProcessorTimeHook,
     PseudoLabelCollapseHook,
     ReportHook,
     SafeCheckpointHook,
@@ -21,6 +22,7 @@ __all__ = [
     'FeedbackLossHook',
     'MetaPseudoLabelLoop',
     'MultiOptimWrapperConstructor',
+    'ProcessorTimeHook',
     'PseudoLabelCollapseHook',
     'ReportHook',
     'ResumableEpochLoop',

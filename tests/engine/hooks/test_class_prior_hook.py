@@ -87,6 +87,28 @@ def test_training_mode_and_weights_stay(config, build_runner):
             assert torch.equal(value, expected[name]), name
 
 
+def test_unlabeled_faces_of_the_training(config, build_runner):
+    expected = build_runner(config).train().head.log_prior
+    hook = dict(config.custom_hooks[0])
+    dataset = hook.pop('dataset')
+    config.train_cfg.method = dict(type='Supervised')
+    config.train_cfg.unlabeled_dataloader.dataset = dataset
+    config.custom_hooks = [hook]
+    runner = build_runner(config)
+    runner.train()
+    assert runner.train_loop.unlabeled_dataloader is None
+    assert runner.model.head.log_prior.any()
+    assert not torch.equal(runner.model.head.log_prior, expected)
+
+
+def test_no_faces(config, build_runner):
+    del config.custom_hooks[0]['dataset']
+    del config.train_cfg['unlabeled_dataloader']
+    config.train_cfg.method = dict(type='Supervised')
+    with pytest.raises(ValueError, match='ClassPriorHook has no faces: set'):
+        build_runner(config).train()
+
+
 def test_another_head_is_refused(config, build_runner):
     config.model.head.type = 'LinearClsHead'
     config.val_evaluator = config.val_evaluator[0]

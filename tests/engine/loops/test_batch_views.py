@@ -130,7 +130,6 @@ def test_resume_equals_an_uninterrupted_run(config, build_runner):
 
 def test_supervised_training_has_no_unlabeled_faces(config, build_runner):
     config.train_cfg.method = dict(type='Supervised')
-    del config.train_cfg['unlabeled_dataloader']
     runner = build_runner(config)
     recorder = Recorder(at=0)
     runner.register_hook(recorder)
@@ -147,10 +146,11 @@ def test_method_without_its_unlabeled_faces(config, build_runner):
         build_runner(config).train()
 
 
-def test_warm_start_is_supervised_training(config, build_runner):
-    """Both give the same weights until the first unlabeled face."""
+def test_warm_start_is_the_same_for_every_method(config, build_runner):
+    """The weights are the same until the first unlabeled face."""
     weights = []
-    for method in (dict(type='Supervised'), dict(METHOD, warm_start=0.5)):
+    for method in (dict(type='PseudoLabel'), dict(METHOD)):
+        method['warm_start'] = 0.5
         config.train_cfg.method = method
         runner = build_runner(config)
         recorder = Recorder(at=3)

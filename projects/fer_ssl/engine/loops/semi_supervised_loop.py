@@ -25,7 +25,8 @@ class SemiSupervisedLoop(PairedTrainLoop):
     Args:
         method: Config of a :class:`BaseMethod`.
         dataloader: Labeled faces (the runner's ``train_dataloader``).
-        unlabeled_dataloader: See :class:`PairedTrainLoop`.
+        unlabeled_dataloader: See :class:`PairedTrainLoop`. It is not used if
+            the method learns from labeled faces only.
         kwargs: Options of :class:`PairedTrainLoop`.
     """
 
@@ -37,6 +38,9 @@ class SemiSupervisedLoop(PairedTrainLoop):
         unlabeled_dataloader: dict | None = None,
         **kwargs,
     ) -> None:
+        kind = TASK_UTILS.get(method['type'])
+        if kind is not None and not kind.num_weak_views:
+            unlabeled_dataloader = None
         super().__init__(runner, dataloader, unlabeled_dataloader, **kwargs)
         num_unlabeled = 0
         if self.unlabeled_dataloader is not None:
