@@ -3,6 +3,7 @@ import torch
 from torch.testing import assert_close
 
 from fer_ssl.models.pseudo_labels import (
+    add_label_noise,
     consistency_loss,
     describe_pseudo_labels,
     pseudo_labels,
@@ -28,6 +29,24 @@ def test_sampled_pseudo_labels_follow_the_distribution():
     labels = pseudo_labels(logits, 'sample', uniform)
     assert torch.equal(labels.sum(1), torch.ones(20000))
     assert_close(labels.mean(0), logits[0].softmax(0), atol=0.01, rtol=0)
+
+
+def test_label_noise_by_hand():
+    targets = torch.eye(3)[[0, 1, 2, 0]]
+    uniform = torch.tensor([[0.19, 0.4], [0.2, 0.9], [0.0, 0.99], [0.1, 0.5]])
+    noisy = add_label_noise(targets, 0.2, uniform)
+    assert noisy.argmax(1).tolist() == [1, 1, 1, 2]
+    assert torch.equal(noisy.sum(1), torch.ones(4))
+
+
+def test_label_noise_draws_every_other_class_alike():
+    generator = torch.Generator().manual_seed(0)
+    uniform = torch.rand(30000, 2, generator=generator)
+    targets = torch.eye(3)[[1]].expand(30000, 3)
+    noisy = add_label_noise(targets, 0.4, uniform)
+    expected = torch.tensor([0.2, 0.6, 0.2])
+    assert_close(noisy.mean(0), expected, atol=0.01, rtol=0)
+    assert torch.equal(add_label_noise(targets, 0.0, uniform), targets)
 
 
 def test_sampling_at_the_upper_end():

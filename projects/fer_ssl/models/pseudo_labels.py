@@ -45,6 +45,29 @@ def pseudo_labels(
     return torch.zeros_like(probs).scatter_(1, label[:, None], 1.0)
 
 
+def add_label_noise(
+    targets: Tensor, fraction: float, uniform: Tensor
+) -> Tensor:
+    """Replace a random part of hard pseudo-labels by other classes.
+
+    Args:
+        targets: One-hot pseudo-labels, (N, C).
+        fraction: Probability that a label is replaced.
+        uniform: Random numbers in [0, 1), (N, 2): the first decides whether
+            the label is replaced, the second draws one of the other C - 1
+            classes.
+
+    Returns:
+        One-hot pseudo-labels, (N, C).
+    """
+    classes = targets.shape[1]
+    first, second = uniform.to(targets).unbind(dim=1)
+    shift = 1 + (second * (classes - 1)).long()
+    shift = torch.where(first < fraction, shift, 0)
+    label = (targets.argmax(dim=1) + shift) % classes
+    return torch.zeros_like(targets).scatter_(1, label[:, None], 1.0)
+
+
 def consistency_loss(
     weak_logits: Tensor,
     strong_logits: Tensor,

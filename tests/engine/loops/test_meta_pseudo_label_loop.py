@@ -285,3 +285,36 @@ def test_the_teacher_keeps_its_stochastic_depth(spatial_config, build_runner):
     assert len(logits) == 4
     assert_close(logits[:2], logits[2:])
     assert not torch.allclose(logits[0], logits[1])
+
+
+def test_label_noise_and_what_the_feedback_notices(
+    spatial_config, build_runner
+):
+    """With a noise of 1 every label becomes another one."""
+    cfg = spatial_config
+    cfg.train_cfg.update(pseudo_label='argmax', feedback='per_sample')
+    accuracies = []
+    for noise in (0.0, 1.0):
+        cfg.train_cfg.label_noise = noise
+        runner = build_runner(cfg, **{'train_cfg.max_iters': 3})
+        recorder = Recorder()
+        runner.register_hook(recorder)
+        runner.train()
+        logs = recorder.outputs
+        accuracies.append(logs[0]['pseudo_label/accuracy'])
+        for log in logs:
+            assert 0 <= log['feedback/auc'] <= 1
+        assert len({log['feedback/auc'] for log in logs}) > 1
+    assert accuracies[0] > 0
+    # Every label is another one: the correct ones are wrong now.
+    assert accuracies[1] <= 1 - accuracies[0]
+
+
+@pytest.mark.parametrize(
+    'options',
+    [dict(label_noise=1.5), dict(label_noise=0.2, pseudo_label='soft')],
+)
+def test_invalid_label_noise(spatial_config, build_runner, options):
+    spatial_config.train_cfg.update(options, feedback=None)
+    with pytest.raises(ValueError, match='label_noise=.* from 0 to 1'):
+        build_runner(spatial_config).train()

@@ -17,9 +17,11 @@ from mmengine.registry import LOOPS, TASK_UTILS
 from torch import Tensor, nn
 
 from ...models.feedback import BaseFeedback, MetaBatch, TeacherLogits
+from ...models.feedback.feedback_auc import feedback_auc
 from ...models.feedback.probes import frozen_running_statistics
 from ...models.pseudo_labels import (
     PSEUDO_LABELS,
+    add_label_noise,
     consistency_loss,
     describe_pseudo_labels,
     pseudo_labels,
@@ -61,6 +63,9 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
             happy; 1 keeps the student from learning that prior, so that its
             bare logits suit balanced classes as the teacher's do. 0 is the
             paper's method, which has no such term.
+        label_noise: Fraction of the pseudo-labels that are replaced by a
+            random other class, to find out whether the feedback notices. 0 is
+            the method.
         consistency: Options of :func:`consistency_loss`, and ``weight``, the
             factor of L_c in Eq. 2.
         accumulation: Number of micro-batches into which both batches are
@@ -77,6 +82,7 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
         student_view: str = 'strong',
         feedback: str | dict | None = 'dot',
         logit_adjustment: float = 0.0,
+        label_noise: float = 0.0,
         consistency: dict | None = None,
         accumulation: int = 1,
         **kwargs,
@@ -90,8 +96,16 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
                     f'MetaPseudoLabelLoop: {name}={value!r} is none of '
                     f'{choices}.'
                 )
+        if not 0 <= label_noise <= 1 or (
+            label_noise and pseudo_label == 'soft'
+        ):
+            raise ValueError(
+                f'MetaPseudoLabelLoop: label_noise={label_noise} must be from '
+                "0 to 1, and 0 for pseudo_label='soft'."
+            )
         super().__init__(runner, dataloader, unlabeled_dataloader, **kwargs)
         self.pseudo_label = pseudo_label
+        self.label_noise = label_noise
         self.student_view = student_view
         self.feedback = build_feedback(feedback, pseudo_label)
         self.logit_adjustment = logit_adjustment
@@ -177,6 +191,8 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
         feedback = None
         if stepped and self.feedback is not None:
             feedback = self._compute_feedback(student, batches)
+            if feedback[0].ndim:
+                outputs['feedback/auc'] = feedback_auc(feedback, batches)
             runner.call_hook(
                 'before_teacher_step',
                 batch_idx=self._iter,
@@ -214,6 +230,10 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
             batch.targets = pseudo_labels(
                 batch.logits.weak, self.pseudo_label, batch.uniform
             )
+            if self.label_noise:
+                batch.targets = add_label_noise(
+                    batch.targets, self.label_noise, batch.noise
+                )
         targets = torch.cat([b.targets for b in batches])
         bias = self._logit_bias(targets)
         for batch in batches:
@@ -333,7 +353,8 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
         """Normalize the faces, move all to the device, and split it."""
         faces, labels, (weak, strong), truth = self.unpack(data_batch)
         view = strong if self.student_view == 'strong' else weak
-        uniform = self._uniform(len(weak))
+        count = len(weak)
+        noise = [self._uniform(count, stream) for stream in (1, 2)]
         fields = dict(
             faces=faces,
             labels=labels,
@@ -341,7 +362,8 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
             strong=strong,
             view=view,
             truth=truth,
-            uniform=uniform,
+            uniform=self._uniform(count),
+            noise=torch.stack(noise, dim=1),
         )
         parts = [field.chunk(self.accumulation) for field in fields.values()]
         return [MetaBatch(**dict(zip(fields, part))) for part in zip(*parts)]
@@ -412,7 +434,7 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
         )
         return losses, confident
 
-    def _uniform(self, count: int) -> Tensor:
+    def _uniform(self, count: int, *stream: int) -> Tensor:
         """Draw the random numbers in [0, 1), (count,), behind pseudo-labels.
 
         They are a function of the seed, the iteration and the position in the
@@ -420,7 +442,7 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
         changes a draw.
         """
         rank, world_size = get_dist_info()
-        seed = mixed_seed(self.runner.seed, self._iter)
+        seed = mixed_seed(self.runner.seed, self._iter, *stream)
         generator = torch.Generator().manual_seed(seed)
         numbers = torch.rand(count * world_size, generator=generator)
         return numbers[rank * count : (rank + 1) * count]

@@ -33,6 +33,8 @@ class MetaBatch:
         truth: True labels of the unlabeled faces, (M,), -1 where unknown.
         uniform: Random numbers in [0, 1), (M,), from which pseudo-labels are
             sampled.
+        noise: Random numbers in [0, 1), (M, 2), from which label noise is
+            drawn.
         logits: The teacher's logits, set in step 1.
         targets: The student's targets, (M, C), set in step 1.
         bias: Logit adjustment, added to the student's logits in Eq. 1; (C,),
@@ -46,6 +48,7 @@ class MetaBatch:
     view: Tensor
     truth: Tensor
     uniform: Tensor
+    noise: Tensor | None = None
     logits: TeacherLogits | None = None
     targets: Tensor | None = None
     bias: Tensor | float = 0.0
