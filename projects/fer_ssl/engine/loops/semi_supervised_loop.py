@@ -68,6 +68,7 @@ class SemiSupervisedLoop(PairedTrainLoop):
 
     def prepare(self) -> None:
         super().prepare()
+        self.method.check_network(self.bare_model)
         self.method.to(next(self.runner.model.parameters()).device)
         if self.method.uses_teacher:
             self.teacher = self._averaged_network()
