@@ -8,5 +8,8 @@ _base_ = ['ferplus_fixmatch_r18.py']
 model = dict(head=dict(type='RotationLinearHead'))
 train_cfg = dict(
     labeled_views=('strong',),
+    # As in the paper, the pseudo-labels are aligned with the balanced classes
+    # of the labeled faces, although the other faces are not balanced;
+    # alignment=False does not align them.
     method=dict(_delete_=True, type='ReMixMatch', warm_start=0.1),
 )

@@ -102,6 +102,16 @@ def test_history_forgets_after_128_iterations():
     assert_close(aligned, labels, atol=1e-4, rtol=0)
 
 
+def test_without_alignment():
+    method = ReMixMatch(alignment=False, rotation_weight=0, **SIZES)
+    method.history[0, :, 0] = 1.0
+    result = method.loss(identity, make_batch(), 0)
+    assert_close(result.logits.exp(), torch.tensor(WEAK))
+    squares = torch.tensor([[0.36, 0.09, 0.01], [0.04, 0.04, 0.36]])
+    expected = squares / torch.tensor([[0.46], [0.44]])
+    assert_close(result.targets, expected)
+
+
 def test_sharpen():
     q = sharpen(torch.tensor([[0.5, 0.3, 0.2]]), 0.5)
     assert_close(q, torch.tensor([[0.25, 0.09, 0.04]]) / 0.38)

@@ -26,9 +26,10 @@ class ReMixMatch(BaseMethod):
         q <- normalize(q^(1 / temperature))
 
     p(y) and p~(y) are the means of the labels and of the predictions q before
-    the alignment, over the last 128 iterations. Labeled faces, strong views
-    and weak views are then mixed with each other (MixUp): each with a random
-    one of them all, whose fraction is at most 1/2::
+    the alignment, over the last 128 iterations. The alignment assumes that the
+    unlabeled faces have the class prior of the labeled ones. Labeled faces,
+    strong views and weak views are then mixed with each other (MixUp): each
+    with a random one of them all, whose fraction is at most 1/2::
 
         b ~ Beta(alpha, alpha),  l = max(b, 1 - b)
         x' = l * x_1 + (1 - l) * x_2,  y' = l * y_1 + (1 - l) * y_2
@@ -52,6 +53,7 @@ class ReMixMatch(BaseMethod):
         rotation_weight: Factor of the rotation loss, lambda_r; with 0, the
             network may have any head.
         temperature: T of the sharpening.
+        alignment: Align the labels with the prior of the labeled faces.
         alpha: Parameter of the Beta distribution; 0 mixes no faces.
         ramp: Fraction of the training, after the warm start, over which
             lambda_U and lambda_U1 grow from 0.
@@ -67,6 +69,7 @@ class ReMixMatch(BaseMethod):
         strong_weight: float = 0.5,
         rotation_weight: float = 0.5,
         temperature: float = 0.5,
+        alignment: bool = True,
         alpha: float = 0.75,
         ramp: float = 1 / 64,
         **kwargs,
@@ -76,6 +79,7 @@ class ReMixMatch(BaseMethod):
         self.strong_weight = strong_weight
         self.rotation_weight = rotation_weight
         self.temperature = temperature
+        self.alignment = alignment
         self.alpha = alpha
         self.ramp_iters = ramp * self.max_iters
         # Mean labels and mean predictions of the last iterations.
@@ -86,9 +90,13 @@ class ReMixMatch(BaseMethod):
         self._auxiliary_logits(network)
 
     def loss(self, network, batch: MethodBatch, iteration: int):
-        labels = F.one_hot(batch.labels, self.num_classes).float()
-        aligned = self.align(self.predict_weak(network, batch), labels)
-        targets = sharpen(aligned, self.temperature)
+        # Not F.one_hot, for which the CPU would wait for the GPU.
+        eye = torch.eye(self.num_classes, device=batch.labels.device)
+        labels = eye[batch.labels]
+        probs = self.predict_weak(network, batch)
+        if self.alignment:
+            probs = self.align(probs, labels)
+        targets = sharpen(probs, self.temperature)
         faces, mixed_targets = mix_up(
             torch.cat([batch.faces, batch.strong, batch.weak[0]]),
             torch.cat([labels, targets, targets]),
@@ -119,7 +127,7 @@ class ReMixMatch(BaseMethod):
             loss = F.cross_entropy(rotated[0][:, self.num_classes :], turns)
             losses['loss_rotation'] = self.rotation_weight * loss
         confident = torch.ones_like(targets[:, 0], dtype=torch.bool)
-        return MethodResult(losses, aligned.log(), targets, confident)
+        return MethodResult(losses, probs.log(), targets, confident)
 
     def predict_weak(self, network, batch: MethodBatch) -> Tensor:
         """Compute the probabilities (M, C) of the weak view."""
@@ -185,10 +193,9 @@ def mix_up(
     if not alpha:
         return faces, targets
     count = len(faces)
-    alpha = torch.full((count,), alpha, device=faces.device)
-    own = Beta(alpha, alpha).sample()
+    own = Beta(alpha, alpha).sample((count,)).to(faces.device)
     own = torch.maximum(own, 1 - own)
-    order = torch.randperm(count, device=faces.device)
+    order = torch.randperm(count).to(faces.device)
     # lerp(a, b, w) is a + w * (b - a).
     shape = -1, *[1] * (faces.dim() - 1)
     return (
