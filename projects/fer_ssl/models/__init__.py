@@ -4,9 +4,11 @@ from .frame_data_preprocessor import FrameDataPreprocessor
 from .frame_recognizer import FrameRecognizer
 from .heads import (
     ActionUnitTask,
+    DecoupledLinearHead,
     ExpressionTask,
     MultiTaskFrameHead,
     PriorLinearHead,
+    RotationLinearHead,
     TemporalFrameHead,
     ValenceArousalTask,
 )
@@ -25,12 +27,14 @@ __all__ = [
     'ActionUnitTask',
     'BatchView',
     'ConcordanceLoss',
+    'DecoupledLinearHead',
     'ExpressionTask',
     'FrameDataPreprocessor',
     'FrameRecognizer',
     'MultiTaskFrameHead',
     'PriorLinearHead',
     'RecurrentEncoder',
+    'RotationLinearHead',
     'StreamFusionEncoder',
     'TCNTransformerEncoder',
     'TeacherStudent',

@@ -15,9 +15,15 @@ METHODS = dict(
     FlexMatch=dict(threshold=0.5),
     Dash=dict(warmup=0.4, steps=3, rho_min=0.7),
     AdaCM=dict(min_margin=0.5),
+    DecoupledStudent=dict(threshold=0.36),
+    NegativeLearning=dict(momentum=0.9),
+    ReMixMatch=dict(ramp=0.5),
+)
+HEADS = dict(
+    DecoupledStudent='DecoupledLinearHead', ReMixMatch='RotationLinearHead'
 )
 
-
+AVERAGE = dict(type='EMAHook', momentum=0.1, update_buffers=True)
 EXACT = dict(rtol=0, atol=0)
 
 
@@ -38,6 +44,9 @@ def config(spatial_config):
 
     def make(name, **options):
         cfg.train_cfg.method = dict(type=name, **METHODS[name], **options)
+        cfg.model.head.type = HEADS.get(name, 'LinearClsHead')
+        if name == 'NegativeLearning':  # for its teacher
+            cfg.custom_hooks = [AVERAGE]
         views = cfg.train_cfg.unlabeled_dataloader.dataset.pipeline[1]
         views.num_views = [2 if name == 'AdaCM' else 1, 1]
         return cfg
@@ -111,9 +120,7 @@ def test_one_iteration_equals_the_written_out_one(config, build_runner):
 def test_resume_equals_an_uninterrupted_run(config, build_runner, name):
     """Weights, averaged weights and the state of the method agree."""
     cfg = config(name)
-    cfg.custom_hooks = [
-        dict(type='EMAHook', momentum=0.1, update_buffers=True)
-    ]
+    cfg.custom_hooks = [AVERAGE]
     runner = build_runner(cfg)
     recorder = Recorder()
     runner.register_hook(recorder)
@@ -146,8 +153,17 @@ def test_resume_equals_an_uninterrupted_run(config, build_runner, name):
 
 @pytest.mark.parametrize('name', METHODS)
 def test_two_ranks_equal_one(config, tmp_path, name):
-    """BatchNorm in eval mode; Ada-CM's negatives are those of the rank."""
-    options = dict(contrastive_weight=0.0) if name == 'AdaCM' else {}
+    """BatchNorm in eval mode.
+
+    Ada-CM's negatives and the partners of MixUp are those of the rank. The
+    methods with a second layer in the head start with labeled faces only, and
+    DDP requires gradients of the layer there, too.
+    """
+    options = dict(
+        AdaCM=dict(contrastive_weight=0.0), ReMixMatch=dict(alpha=0.0)
+    ).get(name, {})
+    if name in HEADS:
+        options['warm_start'] = 0.34
     cfg = config(name, **options)
     cfg.model.backbone.norm_eval = True
     cfg.default_hooks.checkpoint.interval = 100
@@ -163,7 +179,39 @@ def test_two_ranks_equal_one(config, tmp_path, name):
     for two, one in zip(halves[0], whole[0]):
         assert_close(two, one, rtol=1e-3, atol=1e-5)
     assert_close(halves[1], whole[1], rtol=1e-4, atol=1e-6)
-    assert max(x['pseudo_label/confident'] for x in whole[0]) > 0
+    last = whole[0][-3:]
+    assert max(x['pseudo_label/confident'] for x in last) > 0
+
+
+@pytest.mark.parametrize('name', HEADS)
+def test_second_layer_is_trained_averaged_and_saved(
+    config, build_runner, name
+):
+    cfg = config(name)
+    cfg.custom_hooks = [AVERAGE]
+    runner = build_runner(cfg)
+    recorder = Recorder(at=0)
+    runner.register_hook(recorder)
+    trained = runner.train().head.auxiliary_fc.weight
+    start = recorder.model.head.auxiliary_fc.weight
+    saved = torch.load(f'{cfg.work_dir}/iter_6.pth', weights_only=False)
+    averaged = saved['ema_state_dict']['module.head.auxiliary_fc.weight']
+    key = 'head.auxiliary_fc.weight'
+    kinds = saved['state_dict'][key], averaged
+    assert any(torch.equal(trained, x) for x in kinds)
+    assert not torch.equal(*kinds)
+    for weight in kinds:
+        assert not torch.equal(weight, start)
+
+
+@pytest.mark.parametrize('name', HEADS)
+def test_another_head_is_refused_before_the_training(
+    config, build_runner, name
+):
+    cfg = config(name, warm_start=1.0)
+    cfg.model.head.type = 'PriorLinearHead'
+    with pytest.raises(ValueError, match=f'{name} needs.*{HEADS[name]}'):
+        build_runner(cfg).train()
 
 
 def test_indices_are_those_of_the_faces(config, build_runner):

@@ -12,6 +12,7 @@ from torch import nn
 from torch.testing import assert_close
 
 import fer_ssl.models  # noqa: F401
+from fer_ssl.models.heads import DecoupledLinearHead
 from fer_ssl.models.methods import (
     UDA,
     AdaCM,
@@ -24,7 +25,23 @@ from fer_ssl.models.methods import (
 from fer_ssl.models.methods.ada_cm import contrastive_loss
 
 DOCS = Path(__file__).parents[3] / 'docs/methods.md'
-METHODS = ('PseudoLabel', 'UDA', 'FixMatch', 'FlexMatch', 'Dash', 'AdaCM')
+METHODS = (
+    'PseudoLabel',
+    'UDA',
+    'FixMatch',
+    'FlexMatch',
+    'Dash',
+    'AdaCM',
+    'DecoupledStudent',
+    'NegativeLearning',
+    'ReMixMatch',
+)
+# Without averaged weights, and without images; some faces are confident.
+OPTIONS = dict(
+    DecoupledStudent=dict(threshold=0.4),
+    NegativeLearning=dict(teacher=False),
+    ReMixMatch=dict(rotation_weight=0.0),
+)
 SIZES = dict(num_classes=3, num_labeled=4, num_unlabeled=6, max_iters=100)
 
 
@@ -39,11 +56,13 @@ class Head(nn.Linear):
 class Network(nn.Module):
     """Two layers on "faces" that are vectors of 5 numbers."""
 
-    def __init__(self):
+    def __init__(self, method=None):
         super().__init__()
         torch.manual_seed(0)
         self.backbone = nn.Linear(5, 4)
         self.head = Head(4, 3)
+        if method == 'DecoupledStudent':
+            self.head = DecoupledLinearHead(num_classes=3, in_channels=4)
         self.passes = 0
 
     def forward(self, inputs, mode):
@@ -81,11 +100,14 @@ def make_batch(weak_views=1):
 
 @pytest.mark.parametrize('name', METHODS)
 def test_one_pass_and_a_gradient(name):
-    method = TASK_UTILS.build(dict(type=name, **SIZES))
-    network = Network()
+    method = TASK_UTILS.build(
+        dict(type=name, **OPTIONS.get(name, {}), **SIZES)
+    )
+    network = Network(name)
     batch = make_batch(method.num_weak_views)
     result = method.loss(network, batch, 90)
-    assert network.passes == 1
+    # MixUp needs the labels of the weak views.
+    assert network.passes == (2 if name == 'ReMixMatch' else 1)
     assert result.confident.dtype == torch.bool
     assert result.logits.shape == result.targets.shape == (3, 3)
     assert not result.logits.requires_grad
@@ -101,11 +123,12 @@ def test_mixed_precision(name):
     """Losses and the method's state stay in float32, the network does not."""
     results, states = [], []
     for autocast in (False, True):
-        method = TASK_UTILS.build(dict(type=name, **SIZES))
+        options = OPTIONS.get(name, {})
+        method = TASK_UTILS.build(dict(type=name, **options, **SIZES))
         batch = make_batch(method.num_weak_views)
         with torch.autocast('cpu', torch.bfloat16, enabled=autocast):
             for iteration in (0, 1):
-                result = method.loss(Network(), batch, iteration)
+                result = method.loss(Network(name), batch, iteration)
         results.append(result.losses)
         states.append(method.state_dict())
     for loss in results[1].values():
@@ -114,7 +137,7 @@ def test_mixed_precision(name):
     assert_close(states[1], states[0], rtol=0.05, atol=0.02)
 
 
-@pytest.mark.parametrize('name', METHODS[1:])
+@pytest.mark.parametrize('name', METHODS[1:7])
 def test_no_confident_face(name):
     """Unlabeled faces give no gradient, except by Ada-CM's contrast."""
     options = dict(
@@ -130,7 +153,7 @@ def test_no_confident_face(name):
     method = TASK_UTILS.build(dict(type=name, **options, **SIZES))
     if name == 'FlexMatch':  # equally common classes, highest thresholds
         method.learned.copy_(torch.tensor([0, 0, 1, 1, 2, 2]))
-    network = Network()
+    network = Network(name)
     batch = make_batch(method.num_weak_views)
     result = method.loss(network, batch, 90)
     assert not result.confident.any()

@@ -70,6 +70,7 @@ class SemiSupervisedLoop(PairedTrainLoop):
 
     def prepare(self) -> None:
         super().prepare()
+        self.method.check_network(self.bare_model)
         self.method.to(next(self.runner.model.parameters()).device)
         if self.method.uses_teacher:
             averaged = self.averaged_networks()

@@ -98,6 +98,12 @@ class BaseMethod(nn.Module, metaclass=ABCMeta):
         self.uses_teacher = teacher
         self.separate_weak_pass = separate_weak_pass
 
+    def check_network(self, network: nn.Module) -> None:
+        """Refuse a network that the method cannot train, with ValueError.
+
+        The loop calls it before the training.
+        """
+
     @abstractmethod
     def loss(
         self, network: nn.Module, batch: MethodBatch, iteration: int
