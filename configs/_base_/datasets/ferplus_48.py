@@ -90,9 +90,13 @@ views = dict(
             padding_mode='border',
             p=1.0,
         ),
-        dict(type='RandomBrightness', brightness=(0.75, 1.25), p=1.0),
-        dict(type='RandomContrast', contrast=(0.5, 2.0), p=1.0),
-        dict(type='RandomGamma', gamma=(0.55, 1.8), p=1.0),
+        dict(
+            type='ColorJitter',
+            brightness=(0.7, 1.4),
+            contrast=(0.5, 1.8),
+            p=1.0,
+        ),
+        dict(type='RandomGamma', gamma=(0.6, 1.7), p=1.0),
         dict(type='RandomSharpness', sharpness=2.0, p=1.0),
         dict(
             type='RandomErasing',
