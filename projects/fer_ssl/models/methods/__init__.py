@@ -3,6 +3,7 @@ from .base_method import BaseMethod, MethodBatch, MethodResult
 from .dash import Dash
 from .fixmatch import FixMatch
 from .flexmatch import FlexMatch
+from .freematch import FreeMatch
 from .pseudo_label import PseudoLabel
 from .simpro import SimPro
 from .supervised import Supervised
@@ -15,6 +16,7 @@ __all__ = [
     'Dash',
     'FixMatch',
     'FlexMatch',
+    'FreeMatch',
     'MethodBatch',
     'MethodResult',
     'PseudoLabel',
