@@ -6,6 +6,7 @@ from .flexmatch import FlexMatch
 from .freematch import FreeMatch
 from .pseudo_label import PseudoLabel
 from .simpro import SimPro
+from .softmatch import SoftMatch
 from .supervised import Supervised
 from .uda import UDA
 
@@ -21,5 +22,6 @@ __all__ = [
     'MethodResult',
     'PseudoLabel',
     'SimPro',
+    'SoftMatch',
     'Supervised',
 ]
