@@ -1,6 +1,7 @@
 from .ada_cm import AdaCM
 from .base_method import BaseMethod, MethodBatch, MethodResult
 from .dash import Dash
+from .debias_pl import DebiasPL
 from .fixmatch import FixMatch
 from .flexmatch import FlexMatch
 from .freematch import FreeMatch
@@ -15,6 +16,7 @@ __all__ = [
     'AdaCM',
     'BaseMethod',
     'Dash',
+    'DebiasPL',
     'FixMatch',
     'FlexMatch',
     'FreeMatch',
