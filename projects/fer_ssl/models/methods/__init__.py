@@ -2,6 +2,7 @@ from .ada_cm import AdaCM
 from .base_method import BaseMethod, MethodBatch, MethodResult
 from .dash import Dash
 from .debias_pl import DebiasPL
+from .defixmatch import DeFixMatch
 from .fixmatch import FixMatch
 from .flexmatch import FlexMatch
 from .freematch import FreeMatch
@@ -16,6 +17,7 @@ __all__ = [
     'AdaCM',
     'BaseMethod',
     'Dash',
+    'DeFixMatch',
     'DebiasPL',
     'FixMatch',
     'FlexMatch',
