@@ -6,6 +6,7 @@ from .defixmatch import DeFixMatch
 from .fixmatch import FixMatch
 from .flexmatch import FlexMatch
 from .freematch import FreeMatch
+from .mean_teacher import MeanTeacher
 from .pseudo_label import PseudoLabel
 from .simpro import SimPro
 from .softmatch import SoftMatch
@@ -22,6 +23,7 @@ __all__ = [
     'FixMatch',
     'FlexMatch',
     'FreeMatch',
+    'MeanTeacher',
     'MethodBatch',
     'MethodResult',
     'PseudoLabel',
