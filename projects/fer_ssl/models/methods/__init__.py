@@ -1,4 +1,5 @@
 from .ada_cm import AdaCM
+from .adamatch import AdaMatch
 from .base_method import BaseMethod, MethodBatch, MethodResult
 from .dash import Dash
 from .debias_pl import DebiasPL
@@ -16,6 +17,7 @@ from .uda import UDA
 __all__ = [
     'UDA',
     'AdaCM',
+    'AdaMatch',
     'BaseMethod',
     'Dash',
     'DeFixMatch',
