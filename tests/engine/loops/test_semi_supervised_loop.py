@@ -15,8 +15,16 @@ METHODS = dict(
     FlexMatch=dict(threshold=0.5),
     Dash=dict(warmup=0.4, steps=3, rho_min=0.7),
     AdaCM=dict(min_margin=0.5),
+    AdaMatch=dict(),
+    DeFixMatch=dict(threshold=0.5),
+    DebiasPL=dict(threshold=0.5),
+    FreeMatch=dict(fairness_weight=1.0),
+    MeanTeacher=dict(),
+    SoftMatch=dict(),
 )
-
+# These need two views of the labeled faces.
+LABELED_VIEWS = ('AdaMatch', 'DeFixMatch')
+EMA = dict(type='EMAHook', momentum=0.1, update_buffers=True)
 
 EXACT = dict(rtol=0, atol=0)
 
@@ -40,9 +48,23 @@ def config(spatial_config):
         cfg.train_cfg.method = dict(type=name, **METHODS[name], **options)
         views = cfg.train_cfg.unlabeled_dataloader.dataset.pipeline[1]
         views.num_views = [2 if name == 'AdaCM' else 1, 1]
+        if name == 'MeanTeacher':
+            cfg.custom_hooks = [EMA]
+        if name in LABELED_VIEWS:
+            make_views_of_batches(cfg)
         return cfg
 
     return make
+
+
+def make_views_of_batches(cfg):
+    """Two views of each labeled face, without random numbers."""
+    flip = dict(type='RandomHorizontalFlip', p=1.0)
+    cfg.train_cfg.views = dict(weak=[], strong=[flip])
+    cfg.train_cfg.labeled_views = ('weak', 'strong')
+    for loader in (cfg.train_dataloader, cfg.train_cfg.unlabeled_dataloader):
+        pipeline = loader.dataset.pipeline
+        loader.dataset.pipeline = [pipeline[0], pipeline[-1]]
 
 
 def resumed_training(config, build_runner):
@@ -111,9 +133,7 @@ def test_one_iteration_equals_the_written_out_one(config, build_runner):
 def test_resume_equals_an_uninterrupted_run(config, build_runner, name):
     """Weights, averaged weights and the state of the method agree."""
     cfg = config(name)
-    cfg.custom_hooks = [
-        dict(type='EMAHook', momentum=0.1, update_buffers=True)
-    ]
+    cfg.custom_hooks = [EMA]
     runner = build_runner(cfg)
     recorder = Recorder()
     runner.register_hook(recorder)
@@ -230,6 +250,15 @@ def test_another_number_of_views(config, build_runner):
     cfg = config('AdaCM')
     cfg.train_cfg.unlabeled_dataloader.dataset.pipeline[1].num_views = [1, 1]
     with pytest.raises(ValueError, match=r'three views.*num_views=\[2, 1\]'):
+        build_runner(cfg).train()
+
+
+@pytest.mark.parametrize('name', LABELED_VIEWS)
+def test_one_labeled_view(config, build_runner, name):
+    cfg = config(name)
+    cfg.train_cfg.labeled_views = ('weak',)
+    message = rf"{name} needs .*labeled_views=\('weak', 'strong'\)"
+    with pytest.raises(ValueError, match=message):
         build_runner(cfg).train()
 
 
