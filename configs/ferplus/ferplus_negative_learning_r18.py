@@ -6,7 +6,6 @@
 _base_ = ['ferplus_fixmatch_r18.py']
 
 train_cfg = dict(
-    labeled_views=('weak', 'strong'),
     method=dict(
         _delete_=True,
         type='NegativeLearning',

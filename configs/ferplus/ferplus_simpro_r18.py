@@ -6,14 +6,14 @@
 _base_ = ['ferplus_fixmatch_r18.py']
 
 train_cfg = dict(
-    labeled_views=('weak', 'strong'),
     method=dict(
         _delete_=True,
         type='SimPro',
         threshold=0.0,
+        pseudo_label='soft',
+        teacher=True,
         warm_start=0.1,
         ramp=0.1,
         momentum=0.995,
-        separate_weak_pass=True,
     ),
 )

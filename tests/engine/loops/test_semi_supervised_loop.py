@@ -18,12 +18,21 @@ METHODS = dict(
     DecoupledStudent=dict(threshold=0.36),
     NegativeLearning=dict(momentum=0.9),
     ReMixMatch=dict(ramp=0.5),
+    AdaMatch=dict(),
+    DeFixMatch=dict(threshold=0.5),
+    DebiasPL=dict(threshold=0.5),
+    FreeMatch=dict(fairness_weight=1.0),
+    MeanTeacher=dict(),
+    SoftMatch=dict(),
+    SimPro=dict(threshold=0.36),
 )
 HEADS = dict(
     DecoupledStudent='DecoupledLinearHead', ReMixMatch='RotationLinearHead'
 )
-
+# These need two views of the labeled faces.
+LABELED_VIEWS = ('AdaMatch', 'DeFixMatch')
 AVERAGE = dict(type='EMAHook', momentum=0.1, update_buffers=True)
+
 EXACT = dict(rtol=0, atol=0)
 
 
@@ -45,13 +54,25 @@ def config(spatial_config):
     def make(name, **options):
         cfg.train_cfg.method = dict(type=name, **METHODS[name], **options)
         cfg.model.head.type = HEADS.get(name, 'LinearClsHead')
-        if name == 'NegativeLearning':  # for its teacher
+        if name in ('MeanTeacher', 'NegativeLearning'):
             cfg.custom_hooks = [AVERAGE]
         views = cfg.train_cfg.unlabeled_dataloader.dataset.pipeline[1]
         views.num_views = [2 if name == 'AdaCM' else 1, 1]
+        if name in LABELED_VIEWS:
+            make_views_of_batches(cfg)
         return cfg
 
     return make
+
+
+def make_views_of_batches(cfg):
+    """Two views of each labeled face, without random numbers."""
+    flip = dict(type='RandomHorizontalFlip', p=1.0)
+    cfg.train_cfg.views = dict(weak=[], strong=[flip])
+    cfg.train_cfg.labeled_views = ('weak', 'strong')
+    for loader in (cfg.train_dataloader, cfg.train_cfg.unlabeled_dataloader):
+        pipeline = loader.dataset.pipeline
+        loader.dataset.pipeline = [pipeline[0], pipeline[-1]]
 
 
 def resumed_training(config, build_runner):
@@ -278,6 +299,15 @@ def test_another_number_of_views(config, build_runner):
     cfg = config('AdaCM')
     cfg.train_cfg.unlabeled_dataloader.dataset.pipeline[1].num_views = [1, 1]
     with pytest.raises(ValueError, match=r'three views.*num_views=\[2, 1\]'):
+        build_runner(cfg).train()
+
+
+@pytest.mark.parametrize('name', LABELED_VIEWS)
+def test_one_labeled_view(config, build_runner, name):
+    cfg = config(name)
+    cfg.train_cfg.labeled_views = ('weak',)
+    message = rf"{name} needs .*labeled_views=\('weak', 'strong'\)"
+    with pytest.raises(ValueError, match=message):
         build_runner(cfg).train()
 
 

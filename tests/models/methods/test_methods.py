@@ -23,18 +23,32 @@ from fer_ssl.models.methods import (
     PseudoLabel,
 )
 from fer_ssl.models.methods.ada_cm import contrastive_loss
+from tests.helpers.logit_faces import (
+    SIZES,
+    Logits,
+    learn,
+    learn_on_two_ranks,
+    logits_of,
+)
 
 DOCS = Path(__file__).parents[3] / 'docs/methods.md'
 METHODS = (
-    'PseudoLabel',
-    'UDA',
+    'AdaCM',
+    'AdaMatch',
+    'Dash',
+    'DeFixMatch',
+    'DebiasPL',
+    'DecoupledStudent',
     'FixMatch',
     'FlexMatch',
-    'Dash',
-    'AdaCM',
-    'DecoupledStudent',
+    'FreeMatch',
+    'MeanTeacher',
     'NegativeLearning',
+    'PseudoLabel',
     'ReMixMatch',
+    'SimPro',
+    'SoftMatch',
+    'UDA',
 )
 # Without averaged weights, and without images; some faces are confident.
 OPTIONS = dict(
@@ -42,7 +56,19 @@ OPTIONS = dict(
     NegativeLearning=dict(teacher=False),
     ReMixMatch=dict(rotation_weight=0.0),
 )
-SIZES = dict(num_classes=3, num_labeled=4, num_unlabeled=6, max_iters=100)
+# Methods that can be told to be confident of no face.
+THRESHOLD_METHODS = (
+    'AdaCM',
+    'AdaMatch',
+    'Dash',
+    'DeFixMatch',
+    'DebiasPL',
+    'DecoupledStudent',
+    'FixMatch',
+    'FlexMatch',
+    'SimPro',
+    'UDA',
+)
 
 
 class Head(nn.Linear):
@@ -71,18 +97,6 @@ class Network(nn.Module):
         return self.head((self.backbone(inputs).tanh(),))
 
 
-class Logits:
-    """Network that returns each face as its logits."""
-
-    def __call__(self, inputs, mode):
-        return inputs
-
-
-def logits_of(*rows):
-    """Logits of distributions that need not sum to one."""
-    return torch.tensor(rows).log().requires_grad_()
-
-
 def make_batch(weak_views=1):
     generator = torch.Generator().manual_seed(1)
 
@@ -95,6 +109,7 @@ def make_batch(weak_views=1):
         [faces(3) for _ in range(weak_views)],
         faces(3),
         torch.tensor([5, 0, 2]),
+        teacher_logits=faces(3)[:, :3],
     )
 
 
@@ -106,8 +121,8 @@ def test_one_pass_and_a_gradient(name):
     network = Network(name)
     batch = make_batch(method.num_weak_views)
     result = method.loss(network, batch, 90)
-    # MixUp needs the labels of the weak views.
-    assert network.passes == (2 if name == 'ReMixMatch' else 1)
+    two_passes = name in ('AdaMatch', 'ReMixMatch')
+    assert network.passes == 1 + two_passes
     assert result.confident.dtype == torch.bool
     assert result.logits.shape == result.targets.shape == (3, 3)
     assert not result.logits.requires_grad
@@ -137,10 +152,11 @@ def test_mixed_precision(name):
     assert_close(states[1], states[0], rtol=0.05, atol=0.02)
 
 
-@pytest.mark.parametrize('name', METHODS[1:7])
+@pytest.mark.parametrize('name', THRESHOLD_METHODS)
 def test_no_confident_face(name):
     """Unlabeled faces give no gradient, except by Ada-CM's contrast."""
     options = dict(
+        AdaMatch=dict(threshold=10.0),
         Dash=dict(warmup=1.0),
         FlexMatch=dict(threshold=1.1),
         AdaCM=dict(
@@ -159,6 +175,31 @@ def test_no_confident_face(name):
     assert not result.confident.any()
     loss = F.cross_entropy(network(batch.faces, 'tensor'), batch.labels)
     assert_close(sum(result.losses.values()), loss)
+
+
+@pytest.mark.parametrize(
+    'config',
+    [
+        dict(type='DebiasPL', threshold=0.5, momentum=0.5),
+        dict(type='FreeMatch', fairness_weight=1.0, momentum=0.5),
+        dict(type='SoftMatch', momentum=0.5),
+    ],
+    ids=lambda config: config['type'],
+)
+def test_two_ranks_equal_one(config, tmp_path):
+    """Losses, gradients and state, with faces of several classes."""
+    generator = torch.Generator().manual_seed(0)
+    weak, strong = torch.rand(2, 12, 3, generator=generator).tolist()
+    losses, grads, states = learn_on_two_ranks(tmp_path, config, weak, strong)
+    expected = learn(config, weak, strong)
+    assert_close(losses, expected[0])
+    assert_close(grads, expected[1])
+    for state in states:
+        assert_close(state, expected[2])
+    # Some faces count, and some do not.
+    counts = expected[1].abs().sum(dim=1) > 1e-6
+    assert counts.any()
+    assert config['type'] == 'SoftMatch' or not counts.all()
 
 
 def test_fixmatch_by_hand():

@@ -67,6 +67,12 @@ class SemiSupervisedLoop(PairedTrainLoop):
                 f'{type(self.method).__name__} learns from unlabeled faces: '
                 'set train_cfg.unlabeled_dataloader.'
             )
+        needed = self.method.labeled_views
+        if needed and tuple(self.labeled_views) != needed:
+            raise ValueError(
+                f'{type(self.method).__name__} needs several views of each '
+                f'labeled face: set train_cfg.labeled_views={needed}.'
+            )
 
     def prepare(self) -> None:
         super().prepare()

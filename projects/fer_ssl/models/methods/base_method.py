@@ -78,6 +78,9 @@ class BaseMethod(nn.Module, metaclass=ABCMeta):
     #: Number of weak views that the method needs of each unlabeled face; 0
     #: if it learns from labeled faces only.
     num_weak_views = 1
+    #: Views of each labeled face that the method needs, in this order, as in
+    #: ``train_cfg.labeled_views``; ``None`` if any will do.
+    labeled_views: tuple[str, ...] | None = None
 
     def __init__(
         self,

@@ -1,0 +1,10 @@
+# AdaMatch (arXiv 2106.04732) on FERPlus: a method for labeled and unlabeled
+# faces of different domains.
+#   FER_SSL_DATA=DIR OMP_NUM_THREADS=1 mim train fer_ssl \
+#       configs/ferplus/ferplus_adamatch_r18.py
+# About 50 minutes of one CPU core. Result: docs/few_labels.md.
+_base_ = ['ferplus_fixmatch_r18.py']
+
+train_cfg = dict(
+    method=dict(_delete_=True, type='AdaMatch', separate_weak_pass=True),
+)

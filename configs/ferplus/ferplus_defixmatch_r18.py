@@ -1,0 +1,11 @@
+# DeFixMatch (arXiv 2203.07512) on FERPlus: FixMatch without the bias of its
+# pseudo-labels. All views are in one pass, since the loss of the labeled faces
+# must be that of the unlabeled ones.
+#   FER_SSL_DATA=DIR OMP_NUM_THREADS=1 mim train fer_ssl \
+#       configs/ferplus/ferplus_defixmatch_r18.py
+# About 50 minutes of one CPU core. Result: docs/few_labels.md.
+_base_ = ['ferplus_fixmatch_r18.py']
+
+train_cfg = dict(
+    method=dict(_delete_=True, type='DeFixMatch'),
+)
