@@ -6,7 +6,7 @@ test_cfg = dict()
 optim_wrapper = dict(
     type='Bfloat16OptimWrapper',
     optimizer=dict(
-        type='SGD', lr=0.05, momentum=0.9, nesterov=True, weight_decay=5e-4
+        type='SGD', lr=0.03, momentum=0.9, nesterov=True, weight_decay=5e-4
     ),
     paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0),
 )
