@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
 from mmengine.dist import all_reduce
 from mmengine.registry import TASK_UTILS
-from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch import Tensor
 
+from ..feedback.probes import frozen_running_statistics
 from ..pseudo_labels import pseudo_labels
 from .base_method import BaseMethod, MethodBatch, MethodResult, predict
 
@@ -81,7 +79,7 @@ class AdaMatch(BaseMethod):
 
     def loss(self, network, batch: MethodBatch, iteration: int):
         labeled, weak, strong = self.predict_views(network, batch)
-        with frozen_statistics(network):
+        with frozen_running_statistics(network):
             (alone,) = predict(network, batch.faces)
         labeled = labeled + (alone - labeled) * torch.rand_like(labeled)
         labeled_probs, _ = labeled.detach().softmax(dim=1).chunk(2)
@@ -123,21 +121,3 @@ class AdaMatch(BaseMethod):
         past = iteration - self.warm_start_iters
         done = min(past / self.ramp_iters, 1.0) if self.ramp_iters else 1.0
         return self.weight * (1 - math.cos(math.pi * done)) / 2
-
-
-@contextmanager
-def frozen_statistics(network: nn.Module) -> Iterator[None]:
-    """Keep the running statistics of BatchNorm in passes of a network.
-
-    In training mode, the layers still normalize by the statistics of the
-    batch.
-    """
-    layers = [x for x in network.modules() if isinstance(x, _BatchNorm)]
-    tracked = [layer for layer in layers if layer.track_running_stats]
-    for layer in tracked:
-        layer.track_running_stats = False
-    try:
-        yield
-    finally:
-        for layer in tracked:
-            layer.track_running_stats = True
