@@ -19,7 +19,7 @@ METHODS = dict(
     NegativeLearning=dict(momentum=0.9),
     ReMixMatch=dict(ramp=0.5),
     AdaMatch=dict(),
-    DeFixMatch=dict(threshold=0.5),
+    DeFixMatch=dict(threshold=0.4),
     DebiasPL=dict(threshold=0.5),
     FreeMatch=dict(fairness_weight=1.0),
     MeanTeacher=dict(),
