@@ -118,6 +118,34 @@ def test_scores_are_those_of_the_network_on_the_crops(tmp_path, clip, cfg):
     )  # the scores depend on the faces
 
 
+def test_network_of_gray_faces(tmp_path, clip):
+    """The faces become gray as the training read them."""
+    cfg = classifier()
+    cfg.model.backbone = dict(
+        type='ResNet_CIFAR',
+        depth=18,
+        in_channels=1,
+        stem_channels=4,
+        base_channels=4,
+    )
+    cfg.model.data_preprocessor = dict(
+        type='ClsDataPreprocessor', mean=[127.5], std=[50.0], to_rgb=False
+    )
+    pipeline = cfg.test_dataloader.dataset.pipeline
+    pipeline[0]['color_type'] = 'grayscale'
+    path, table, boxes = clip
+    inferencer, model = make(tmp_path, cfg, table)
+    (found,) = inferencer(path, return_datasamples=True)['predictions']
+    frames = [frame.image for frame in VideoFile(path)]
+    number, *box = boxes[0]
+    face = cv2.resize(cut_out(frames[number - 1], box, 0.2, 0), (24, 24))
+    weights = np.array([0.114, 0.587, 0.299])  # blue, green, red
+    inputs = torch.tensor(face @ weights, dtype=torch.float32)[None, None]
+    with torch.no_grad():
+        scores = model((inputs - 127.5) / 50, mode='tensor').softmax(dim=1)
+    np.testing.assert_allclose(found.scores[0], scores[0], atol=0.01)
+
+
 def test_files(tmp_path, clip):
     path, table, boxes = clip
     inferencer, _ = make(tmp_path, classifier(), table)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import torch
 from mmengine.config import Config
@@ -53,10 +54,14 @@ class FacePipeline:
         self.tracker = tracker
         self.margin = margin
         self.size = size
+        steps = faces_pipeline(cfg)
+        self.is_gray = any(
+            str(step.get('color_type')).startswith('grayscale')
+            for step in steps
+            if is_type(step, 'LoadImageFromFile', TRANSFORMS)
+        )
         steps = [
-            step
-            for step in faces_pipeline(cfg)
-            if not is_type(step, _REPLACED, TRANSFORMS)
+            step for step in steps if not is_type(step, _REPLACED, TRANSFORMS)
         ]
         names = [str(class_of(step, TRANSFORMS)) for step in steps]
         if not size and not any('Resize' in name for name in names):
@@ -80,7 +85,7 @@ class FacePipeline:
 
         Returns:
             A dict of ``frame`` and ``time``, the number and time of the frame;
-            ``faces`` (n,); ``inputs``, n images uint8 (3, H, W); and ``live``,
+            ``faces`` (n,); ``inputs``, n images uint8 (C, H, W); and ``live``,
             the IDs of the tracks that may continue.
         """
         found = self.detector.find(frame, self.video)
@@ -107,9 +112,12 @@ class FacePipeline:
 
     def _crop(self, image: np.ndarray, box: Sequence[float]) -> torch.Tensor:
         face = cut_out(image, box, self.margin, self.size)
+        if self.is_gray:
+            face = cv2.cvtColor(face, cv2.COLOR_BGR2GRAY)
         shape = face.shape[:2]
         results = dict(img=face, img_shape=shape, ori_shape=shape)
         face = self.transforms(results)['img']
+        face = face.reshape(*face.shape[:2], -1)  # gray faces have no channel
         return torch.from_numpy(np.ascontiguousarray(face.transpose(2, 0, 1)))
 
 
