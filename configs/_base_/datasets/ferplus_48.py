@@ -1,7 +1,5 @@
-# Few labels of FERPlus. FER_SSL_DATA is a folder with two data sets:
-#   FERPlus/  fer2013new.csv and data/, as its owners' script makes it
-#   faces/    labels.csv and images/: faces of another collection, for
-#             ferplus_other_faces_48.py only
+# Few labels of FERPlus. The folder FER_SSL_DATA contains FERPlus/, with
+# fer2013new.csv and data/, as its owners' script makes it.
 # 7 classes by the most votes; 48 pixels, gray; all faces are kept in memory,
 # and the views are made from whole batches. See docs/few_labels.md.
 data_root = '{{$FER_SSL_DATA:data}}'

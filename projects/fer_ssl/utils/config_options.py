@@ -56,9 +56,8 @@ def option_value(text: str, entry: Any = None) -> Any:
     ``[a,b]`` is a list. A value in quotes is text without these quotes.
     Otherwise, text is taken as typed where ``entry`` is text. Elsewhere, the
     rules are those of MMEngine, except that spaces are kept and that a path,
-    something with a slash or a
-    backslash, is not split at its commas unless ``entry`` is a
-    list.
+    something with a slash or a backslash, is not split at its commas unless
+    ``entry`` is a list.
 
     Args:
         text: The value as typed.
