@@ -93,9 +93,9 @@ def test_teacher_labels_instead_of_the_weak_view(batch):
 def test_ramp_starts_after_the_warm_start():
     method = SimPro(warm_start=0.2, ramp=0.4, **SIZES)
     assert method.warm_start_iters == 20
-    ramp = [method.ramp_up(i) for i in (20, 30, 60, 99)]
+    ramp = [method.ramp_up(i, method.ramp) for i in (20, 30, 60, 99)]
     assert ramp == pytest.approx([0, 0.25, 1, 1])
-    assert SimPro(**SIZES).ramp_up(0) == 1
+    assert method.ramp_up(20, 0.0) == 1
 
 
 def test_class_that_is_never_seen_stays_possible(batch):

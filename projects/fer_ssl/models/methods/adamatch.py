@@ -70,7 +70,7 @@ class AdaMatch(BaseMethod):
         super().__init__(**kwargs)
         self.threshold = threshold
         self.weight = weight
-        self.ramp_iters = ramp * self.max_iters
+        self.ramp = ramp
         self.momentum = momentum
         uniform = torch.full((self.num_classes,), 1 / self.num_classes)
         self.register_buffer('labeled_prior', uniform)
@@ -118,6 +118,5 @@ class AdaMatch(BaseMethod):
 
     def alpha(self, iteration: int) -> float:
         """Return the weight of L_u in an iteration."""
-        past = iteration - self.warm_start_iters
-        done = min(past / self.ramp_iters, 1.0) if self.ramp_iters else 1.0
+        done = self.ramp_up(iteration, self.ramp)
         return self.weight * (1 - math.cos(math.pi * done)) / 2

@@ -120,6 +120,18 @@ class BaseMethod(nn.Module, metaclass=ABCMeta):
             iteration: The iteration, counted from 0.
         """
 
+    def ramp_up(self, iteration: int, ramp: float) -> float:
+        """Return how much of a ramp after the warm start is done, 0 to 1.
+
+        Args:
+            iteration: The iteration, counted from 0.
+            ramp: Length of the ramp as a fraction of the training; 0 for none.
+        """
+        if not ramp:
+            return 1.0
+        past = iteration - self.warm_start_iters
+        return min(1.0, past / (ramp * self.max_iters))
+
     def predict_views(
         self, network: Callable, batch: MethodBatch
     ) -> tuple[Tensor, Tensor, Tensor]:

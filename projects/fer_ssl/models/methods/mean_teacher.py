@@ -39,7 +39,7 @@ class MeanTeacher(BaseMethod):
     ) -> None:
         super().__init__(teacher=teacher, **kwargs)
         self.weight = weight
-        self.ramp_iters = ramp * self.max_iters
+        self.ramp = ramp
 
     def loss(self, network, batch: MethodBatch, iteration: int):
         labeled, weak, strong = self.predict_views(network, batch)
@@ -54,6 +54,5 @@ class MeanTeacher(BaseMethod):
 
     def alpha(self, iteration: int) -> float:
         """Return the weight of the unsupervised loss in an iteration."""
-        past = iteration - self.warm_start_iters
-        done = min(past / self.ramp_iters, 1.0) if self.ramp_iters else 1.0
+        done = self.ramp_up(iteration, self.ramp)
         return self.weight * math.exp(-5 * (1 - done) ** 2)

@@ -81,7 +81,7 @@ class ReMixMatch(BaseMethod):
         self.temperature = temperature
         self.alignment = alignment
         self.alpha = alpha
-        self.ramp_iters = ramp * self.max_iters
+        self.ramp = ramp
         # Mean labels and mean predictions of the last iterations.
         uniform = torch.full((2, 128, self.num_classes), 1 / self.num_classes)
         self.register_buffer('history', uniform)
@@ -111,7 +111,7 @@ class ReMixMatch(BaseMethod):
         with self._auxiliary_logits(network):
             logits, strong, *rotated = predict(network, *sets)
         count, classes = len(labels), slice(self.num_classes)
-        ramp = self.ramp_up(iteration)
+        ramp = self.ramp_up(iteration, self.ramp)
         losses = dict(
             loss_supervised=F.cross_entropy(
                 logits[:count, classes], mixed_targets[:count]
@@ -156,11 +156,6 @@ class ReMixMatch(BaseMethod):
         )
         aligned = probs * prior / predicted
         return aligned / aligned.sum(dim=1, keepdim=True)
-
-    def ramp_up(self, iteration: int) -> float:
-        """Return the fraction of the final weight of unlabeled faces."""
-        past = iteration - self.warm_start_iters
-        return min(1.0, past / self.ramp_iters) if self.ramp_iters else 1.0
 
     def _auxiliary_logits(self, network: nn.Module):
         if not self.rotation_weight:

@@ -49,7 +49,7 @@ class SimPro(FixMatch):
         super().__init__(threshold=threshold, **kwargs)
         self.pseudo_label = pseudo_label
         self.momentum = momentum
-        self.ramp_iters = ramp * self.max_iters
+        self.ramp = ramp
         uniform = torch.full((self.num_classes,), 1 / self.num_classes)
         self.register_buffer('prior', uniform)
 
@@ -64,18 +64,13 @@ class SimPro(FixMatch):
         unsupervised = F.cross_entropy(
             strong + bias, targets, reduction='none'
         )
-        weight = self.weight * self.ramp_up(iteration)
+        weight = self.weight * self.ramp_up(iteration, self.ramp)
         self.learn_prior(probs)
         losses = dict(
             loss_supervised=F.cross_entropy(labeled, batch.labels),
             loss_unsupervised=weight * (unsupervised * confident).mean(),
         )
         return MethodResult(losses, logits, targets, confident)
-
-    def ramp_up(self, iteration: int) -> float:
-        """Return the fraction of the final weight of L_u."""
-        past = iteration - self.warm_start_iters
-        return min(1.0, past / self.ramp_iters) if self.ramp_iters else 1.0
 
     def learn_prior(self, probs: Tensor) -> None:
         """Move the prior toward the mean probabilities of faces, (M, C)."""
