@@ -65,6 +65,38 @@ def test_plurality_and_options(tmp_path):
     ]
 
 
+@pytest.mark.parametrize('as_text', [False, True])
+def test_label_distributions(tmp_path, as_text):
+    files = write_fer_plus(tmp_path, as_text=as_text)
+    files['label_distribution'] = True
+
+    def scores(**options):
+        dataset = DATASETS.build(dict(files, **options))
+        infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+        return [
+            x['gt_score'].round(3).tolist() if 'gt_score' in x else None
+            for x in infos
+        ]
+
+    # The classes are neutral, anger, disgust, fear, happiness, sadness,
+    # surprise and other. 'unknown' is no class, and single votes do not count
+    # by the rule of the majority.
+    assert scores() == [
+        [1, 0, 0, 0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 1, 0, 0, 0],
+    ]
+    assert scores(voting='most', split='val') == [[0, 0, 0, 0.4, 0, 0, 0.6, 0]]
+    contempt = dict(contempt='other', uncertain='drop')
+    assert scores(voting='most', label_options=contempt)[:4] == [
+        [0.4, 0.3, 0.2, 0, 0, 0.1, 0, 0],
+        [0.75, 0, 0, 0, 0, 0.125, 0.125, 0],
+        [0, 0, 0, 0, 1, 0, 0, 0],
+        [0, 0, 0.125, 0, 0, 0, 0, 0.875],
+    ]
+    unlabeled = scores(voting='most', subset='unlabeled')
+    assert unlabeled[0] is None, 'not annotated'
+
+
 def test_unlabeled_rows_without_a_face_are_left_out(tmp_path):
     files = write_fer_plus(tmp_path)
     unlabeled = DATASETS.build(dict(files, subset='unlabeled', split='train'))

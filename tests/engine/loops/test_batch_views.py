@@ -104,6 +104,22 @@ def test_views_are_of_the_faces_of_the_batch(config, build_runner):
     assert not all(flips), 'each iteration has its own draw'
 
 
+def test_label_distributions(config, build_runner):
+    config.train_cfg.labeled_views = ['weak', 'strong']
+    runner = build_runner(config)
+    method = spied(runner)
+    samples = runner.train_loop.dataloader.dataset.samples
+    scores = torch.rand(len(samples), 3)
+    for sample, score in zip(samples, scores):
+        sample.set_gt_score(score)
+    recorder = Recorder(at=0)
+    runner.register_hook(recorder)
+    runner.train()
+    chosen = [x.gt_score for x in recorder.batch['labeled']['data_samples']]
+    expected = torch.stack(chosen * 2)
+    assert_close(method.batches[0].labels, expected)
+
+
 def test_resume_equals_an_uninterrupted_run(config, build_runner):
     config.custom_hooks = [
         dict(type='EMAHook', momentum=0.1, update_buffers=True)

@@ -134,6 +134,22 @@ def test_one_pass_and_a_gradient(name):
 
 
 @pytest.mark.parametrize('name', METHODS)
+def test_label_distributions(name):
+    labels = torch.tensor([0, 1, 2, 1])
+    one_hot = torch.eye(3)[labels]
+    losses = []
+    for targets in (labels, one_hot, one_hot.clamp(0.2, 0.6)):
+        torch.manual_seed(0)
+        options = OPTIONS.get(name, {})
+        method = TASK_UTILS.build(dict(type=name, **options, **SIZES))
+        batch = make_batch(method.num_weak_views)
+        batch.labels = targets
+        losses.append(method.loss(Network(name), batch, 90).losses)
+    assert_close(losses[0], losses[1])
+    assert losses[0]['loss_supervised'] != losses[2]['loss_supervised']
+
+
+@pytest.mark.parametrize('name', METHODS)
 def test_mixed_precision(name):
     """Losses and the method's state stay in float32, the network does not."""
     results, states = [], []

@@ -149,6 +149,10 @@ class BaseFaceDataset(BaseDataset):
         if faces.boxes is not None:
             for item, box in zip(items, faces.boxes[keep].tolist()):
                 item['box'] = tuple(box)
+        if faces.votes is not None:
+            for item, votes in zip(items, faces.votes[keep]):
+                if item['gt_label'] != IGNORE_LABEL:
+                    item['gt_score'] = votes / votes.sum()
         if faces.identities is not None:
             for item, row in zip(items, keep.tolist()):
                 item['identity'] = faces.identities[row]

@@ -59,7 +59,17 @@ class CodedFaceDataset(BaseFaceDataset):
             )
             faces = faces.select(keep)
         faces.labels = mapping[faces.labels]
+        if faces.votes is not None:
+            faces.votes = self._sum_votes(faces.votes, mapping)
         return faces
+
+    def _sum_votes(self, votes: np.ndarray, mapping: np.ndarray) -> np.ndarray:
+        """Add up votes (N, K) for K codes by their class, to (N, C)."""
+        sums = np.zeros((len(votes), len(self.metainfo['classes'])), int)
+        for column, label in zip(votes.T, mapping):
+            if label != IGNORE_LABEL:
+                sums[:, label] += column
+        return sums
 
     def _check_image_folder(self) -> None:
         folder = self.data_prefix['img_path']

@@ -18,6 +18,7 @@ class FaceTable:
         labels: Class of every face, int64 (N,), -1 if not annotated.
         truths: True class of every face, also where it must not be used for
             training, int64 (N,), -1 if unknown. ``None``: the labels.
+        votes: Number of annotators for each class, int64 (N, C).
         boxes: Box of the face in the image, int64 (N, 4): left, top, right,
             bottom, the last two exclusive. It may extend beyond the image.
             ``None``: the image is the face.
@@ -29,16 +30,18 @@ class FaceTable:
     images: list[str]
     labels: np.ndarray
     truths: np.ndarray | None = None
+    votes: np.ndarray | None = None
     boxes: np.ndarray | None = None
     identities: list[str] | None = None
     names: list[str] | None = None
 
     def __post_init__(self) -> None:
-        for name in ('labels', 'truths', 'boxes'):
+        for name in ('labels', 'truths', 'votes', 'boxes'):
             column = getattr(self, name)
             if column is not None:
-                shape = (-1, 4) if name == 'boxes' else (-1,)
-                column = np.asarray(column, dtype=np.int64).reshape(shape)
+                column = np.asarray(column, dtype=np.int64)
+                if name == 'boxes':
+                    column = column.reshape(-1, 4)
                 setattr(self, name, column)
         lengths = {
             field.name: len(getattr(self, field.name))

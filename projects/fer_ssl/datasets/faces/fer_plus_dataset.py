@@ -102,6 +102,10 @@ class FERPlusDataset(CodedFaceDataset):
             owners name as the labels of FERPlus. ``'label'`` reads them from
             ``label.csv`` in the folder of the images of each split, which the
             owners' training code reads; for 1,601 images it has other votes.
+        label_distribution: Give each annotated face the fractions of its
+            votes for the classes as ``gt_score``, (C,), which trainings then
+            learn in place of its label. The votes are those that the rule
+            counts.
         pixels: ``fer2013.csv``, relative to ``data_root``, to read the images
             from its column of pixels. Its rows are in the order of
             ``ann_file``; the number in an image name is not the row number.
@@ -141,6 +145,7 @@ class FERPlusDataset(CodedFaceDataset):
         data_prefix: dict | None = None,
         voting: str = 'majority',
         votes: str = 'fer2013new',
+        label_distribution: bool = False,
         pixels: str | None = None,
         data_root: str = '',
         **kwargs,
@@ -155,6 +160,7 @@ class FERPlusDataset(CodedFaceDataset):
             )
         self.voting = voting
         self.votes = votes
+        self.label_distribution = label_distribution
         self.pixels = pixels and os.path.join(data_root or '', pixels)
         folder = 'data' if pixels is None else ''
         super().__init__(
@@ -176,12 +182,14 @@ class FERPlusDataset(CodedFaceDataset):
         if self.pixels is not None:
             paths = read_pixel_paths(self.pixels, usages, self.ann_file)
             names = _different_names(images)
-            return FaceTable(paths, labels, names=names).select(keep)
+            faces = FaceTable(paths, labels, names=names)
+            return self._with_votes(faces, votes).select(keep)
         folders = dict(SPLITS.values())
         paths = [
             f'{folders[usage]}/{image}' for usage, image in zip(usages, images)
         ]
-        faces = FaceTable(paths, labels, names=images).select(keep)
+        faces = FaceTable(paths, labels, names=images)
+        faces = self._with_votes(faces, votes).select(keep)
         return self._last_of_each(faces)
 
     def _read_label_files(self) -> FaceTable:
@@ -196,8 +204,15 @@ class FERPlusDataset(CodedFaceDataset):
             names += images
             paths += [f'{folder}/{image}' for image in images]
             votes.append(numbers)
-        labels = count_votes(np.concatenate(votes), self.voting)
-        return self._last_of_each(FaceTable(paths, labels, names=names))
+        votes = np.concatenate(votes)
+        labels = count_votes(votes, self.voting)
+        faces = FaceTable(paths, labels, names=names)
+        return self._last_of_each(self._with_votes(faces, votes))
+
+    def _with_votes(self, faces: FaceTable, votes: np.ndarray) -> FaceTable:
+        if self.label_distribution:
+            faces.votes = counted_votes(votes, self.voting)
+        return faces
 
     def _last_of_each(self, faces: FaceTable) -> FaceTable:
         """Keep the last row of each image, and warn if there are others."""
@@ -297,6 +312,11 @@ def _different_names(images: list[str]) -> list[str]:
     return names
 
 
+def counted_votes(votes: np.ndarray, voting: str) -> np.ndarray:
+    """Return the votes that a rule counts, int (N, C); see the class."""
+    return votes if voting == 'most' else np.where(votes > 1, votes, 0)
+
+
 def count_votes(votes: np.ndarray, voting: str) -> np.ndarray:
     """Return the winning answer of every row, -1 if there is none.
 
@@ -309,7 +329,7 @@ def count_votes(votes: np.ndarray, voting: str) -> np.ndarray:
     """
     if voting == 'most':
         return np.where(votes.any(axis=1), votes.argmax(axis=1), IGNORE_LABEL)
-    votes = np.where(votes > 1, votes, 0)
+    votes = counted_votes(votes, voting)
     most = votes.max(axis=1)
     if voting == 'majority':
         won = 2 * most > votes.sum(axis=1)

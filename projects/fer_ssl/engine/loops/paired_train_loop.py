@@ -171,7 +171,8 @@ class PairedTrainLoop(ResumableTrainLoop):
             num_weak_views: Number of weak views of each unlabeled face.
 
         Returns:
-            Labeled faces (N, C, H, W), their labels (N,), the views of the
+            Labeled faces (N, C, H, W), their labels (N,) or, if the data set
+            gives distributions as ``gt_score``, (N, K), the views of the
             unlabeled faces, each (M, C, H, W), the strong one last, and the
             true labels of the unlabeled faces (M,), -1 where unknown. With
             several labeled views, N counts each face as often.
@@ -209,9 +210,13 @@ class PairedTrainLoop(ResumableTrainLoop):
         """Do what :meth:`unpack` does, for labeled faces only."""
         batch = data_batch['labeled']
         faces, labels = self._move(batch, [batch['inputs']])
+        if 'gt_score' in batch['data_samples'][0]:
+            scores = [x.gt_score for x in batch['data_samples']]
+            labels = torch.stack(scores).to(labels.device, torch.float32)
         if self.views:
             views = [self.views[name](faces[0]) for name in self.labeled_views]
-            faces, labels = [torch.cat(views)], labels.repeat(len(views))
+            faces = [torch.cat(views)]
+            labels = torch.cat([labels] * len(views))
         return self._normalize(faces)[0], labels
 
     def _move(

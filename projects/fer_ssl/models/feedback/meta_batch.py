@@ -26,7 +26,7 @@ class MetaBatch:
 
     Args:
         faces: Labeled faces, (N, 3, H, W).
-        labels: Labels of the labeled faces, (N,).
+        labels: Labels of the labeled faces, (N,), or distributions, (N, C).
         weak: Weak view of the unlabeled faces, (M, 3, H, W).
         strong: Strong view of the unlabeled faces, (M, 3, H, W).
         view: The view that the student learns from, ``weak`` or ``strong``.

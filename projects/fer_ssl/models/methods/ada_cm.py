@@ -94,8 +94,10 @@ class AdaCM(BaseMethod):
 
         Args:
             logits: Logits of the labeled faces, (N, C), without gradient.
-            labels: Their labels, (N,).
+            labels: Their labels, (N,), or distributions, (N, C).
         """
+        if labels.dim() > 1:
+            labels = labels.argmax(dim=1)
         confidence, label = logits.softmax(dim=1).max(dim=1)
         correct = label == labels
         one_hot = F.one_hot(labels, self.num_classes) * correct[:, None]

@@ -17,7 +17,7 @@ class MethodBatch:
         faces: Labeled faces, (N, C, H, W). If the loop makes several views of
             each face, they follow each other: first that view of all faces,
             then the next.
-        labels: Their labels, (N,).
+        labels: Their labels, (N,), or distributions of K classes, (N, K).
         weak: Weak views of the unlabeled faces, each (M, C, H, W).
         strong: Strong view of them, (M, C, H, W).
         indices: Indices of these faces in the unlabeled data set, (M,).

@@ -90,9 +90,10 @@ class ReMixMatch(BaseMethod):
         self._auxiliary_logits(network)
 
     def loss(self, network, batch: MethodBatch, iteration: int):
-        # Not F.one_hot, for which the CPU would wait for the GPU.
-        eye = torch.eye(self.num_classes, device=batch.labels.device)
-        labels = eye[batch.labels]
+        labels = batch.labels
+        if labels.dim() == 1:
+            # Not F.one_hot, for which the CPU would wait for the GPU.
+            labels = torch.eye(self.num_classes, device=labels.device)[labels]
         probs = self.predict_weak(network, batch)
         if self.alignment:
             probs = self.align(probs, labels)
