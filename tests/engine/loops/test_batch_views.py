@@ -242,16 +242,26 @@ def test_teacher_without_averaged_weights(config, build_runner):
         build_runner(config).train()
 
 
-def test_channels_last_gives_the_same_weights(config, build_runner):
-    results = []
+@pytest.mark.parametrize('update_buffers', [False, True])
+def test_channels_last_gives_the_same_weights(
+    config, build_runner, update_buffers
+):
+    config.custom_hooks = [
+        dict(type='EMAHook', momentum=0.5, update_buffers=update_buffers)
+    ]
+    results, averages = [], []
     for channels_last in (False, True):
         config.train_cfg.channels_last = channels_last
-        runner = build_runner(config, **{'train_cfg.max_iters': 1})
+        runner = build_runner(config, **{'train_cfg.max_iters': 2})
         results.append(runner.train().state_dict())
-    stem = results[1]['backbone.conv1.weight']
-    assert stem.is_contiguous(memory_format=torch.channels_last)
-    for name, value in results[0].items():
-        assert_close(results[1][name], value, rtol=1e-3, atol=1e-5)
+        (averaged,) = runner.train_loop.averaged_models()
+        averages.append(averaged.module.state_dict())
+    name = 'backbone.conv1.weight'
+    for states in (results, averages):
+        assert states[1][name].is_contiguous(memory_format=torch.channels_last)
+        for key, value in states[0].items():
+            assert_close(states[1][key], value, rtol=1e-3, atol=1e-5)
+    assert not torch.allclose(averages[1][name], results[1][name], rtol=1e-4)
 
 
 def test_paper_a_with_views_of_batches(spatial_config, build_runner):

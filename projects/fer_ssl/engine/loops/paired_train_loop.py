@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from mmengine.dist import all_reduce_dict
 from mmengine.hooks import EMAHook
-from mmengine.model import is_model_wrapper
+from mmengine.model import BaseAveragedModel, is_model_wrapper
 from torch import Tensor, nn
 
 from ...models.batch_view import BatchView
@@ -128,14 +128,19 @@ class PairedTrainLoop(ResumableTrainLoop):
         self.check_parts()
         if self.channels_last:
             # Not earlier: random start weights are drawn in memory order.
-            for network in (self.bare_model, *self.averaged_networks()):
-                network.to(memory_format=torch.channels_last)
+            self.bare_model.to(memory_format=torch.channels_last)
+            for averaged in self.averaged_models():
+                averaged.module.to(memory_format=torch.channels_last)
+                if averaged.update_buffers:
+                    # It holds the tensors of before, which are not the
+                    # network's any more.
+                    averaged.avg_parameters = averaged.module.state_dict()
         self._compile()
 
-    def averaged_networks(self) -> list[nn.Module]:
-        """Return the averaged networks of the hooks of the run."""
+    def averaged_models(self) -> list[BaseAveragedModel]:
+        """Return the averaged models of the hooks of the run."""
         return [
-            hook.ema_model.module
+            hook.ema_model
             for hook in self.runner.hooks
             if isinstance(hook, EMAHook)
         ]

@@ -79,14 +79,14 @@ class SemiSupervisedLoop(PairedTrainLoop):
         self.method.check_network(self.bare_model)
         self.method.to(next(self.runner.model.parameters()).device)
         if self.method.uses_teacher:
-            averaged = self.averaged_networks()
+            averaged = self.averaged_models()
             if not averaged:
                 raise ValueError(
                     f'{type(self.method).__name__} needs averaged weights: '
                     "add dict(type='EMAHook', momentum=0.001, "
                     'update_buffers=True) to custom_hooks.'
                 )
-            self.teacher = averaged[0].eval()
+            self.teacher = averaged[0].module.eval()
 
     def resume_data(self) -> None:
         """Move the loaders to the current iteration; restore the method."""
