@@ -5,5 +5,5 @@
 # Result: docs/few_labels.md.
 _base_ = ['ferplus_simpro_r18.py']
 
-model = dict(head=dict(type='DecoupledLinearHead'))
+model = dict(head=dict(type='AuxiliaryLinearHead', num_auxiliary=7))
 train_cfg = dict(method=dict(type='DecoupledStudent'))

@@ -50,5 +50,5 @@ custom_hooks = [
     dict(type='FeedbackLossHook'),
     dict(type='PseudoLabelCollapseHook', interval=100),
     dict(type='ClassPriorHook'),
-    dict(type='ProcessorTimeHook'),
+    dict(type='CpuTimeHook'),
 ]

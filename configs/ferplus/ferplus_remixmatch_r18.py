@@ -5,7 +5,7 @@
 # Result: docs/few_labels.md.
 _base_ = ['ferplus_fixmatch_r18.py']
 
-model = dict(head=dict(type='RotationLinearHead'))
+model = dict(head=dict(type='AuxiliaryLinearHead', num_auxiliary=4))
 train_cfg = dict(
     labeled_views=('strong',),
     # As in the paper, the pseudo-labels are aligned with the balanced classes

@@ -30,7 +30,14 @@ val_evaluator = [
 test_evaluator = val_evaluator
 # The unlabeled faces serve only to estimate the prior.
 custom_hooks = [
-    dict(type='EMAHook', momentum=0.001, update_buffers=True),
+    # In the beginning, the average of all steps so far.
+    dict(
+        type='EMAHook',
+        ema_type='MomentumAnnealingEMA',
+        momentum=0.001,
+        gamma=10,
+        update_buffers=True,
+    ),
     dict(type='ClassPriorHook'),
-    dict(type='ProcessorTimeHook'),
+    dict(type='CpuTimeHook'),
 ]

@@ -1,8 +1,8 @@
 from .bfloat16_optim_wrapper import Bfloat16OptimWrapper
 from .hooks import (
     ClassPriorHook,
+    CpuTimeHook,
     FeedbackLossHook,
-    ProcessorTimeHook,
     PseudoLabelCollapseHook,
     ReportHook,
     SafeCheckpointHook,
@@ -22,7 +22,7 @@ __all__ = [
     'FeedbackLossHook',
     'MetaPseudoLabelLoop',
     'MultiOptimWrapperConstructor',
-    'ProcessorTimeHook',
+    'CpuTimeHook',
     'PseudoLabelCollapseHook',
     'ReportHook',
     'ResumableEpochLoop',

@@ -4,11 +4,10 @@ from .frame_data_preprocessor import FrameDataPreprocessor
 from .frame_recognizer import FrameRecognizer
 from .heads import (
     ActionUnitTask,
-    DecoupledLinearHead,
+    AuxiliaryLinearHead,
     ExpressionTask,
     MultiTaskFrameHead,
     PriorLinearHead,
-    RotationLinearHead,
     TemporalFrameHead,
     ValenceArousalTask,
 )
@@ -25,16 +24,15 @@ from .temporal import (
 __all__ = [
     'TCN',
     'ActionUnitTask',
+    'AuxiliaryLinearHead',
     'BatchView',
     'ConcordanceLoss',
-    'DecoupledLinearHead',
     'ExpressionTask',
     'FrameDataPreprocessor',
     'FrameRecognizer',
     'MultiTaskFrameHead',
     'PriorLinearHead',
     'RecurrentEncoder',
-    'RotationLinearHead',
     'StreamFusionEncoder',
     'TCNTransformerEncoder',
     'TeacherStudent',

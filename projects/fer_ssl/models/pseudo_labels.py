@@ -90,8 +90,23 @@ def consistency_loss(
     weak_logits = weak_logits.detach()  # the target gets no gradient
     target = (weak_logits / temperature).softmax(dim=1)
     confident = weak_logits.softmax(dim=1).amax(dim=1) >= threshold
-    loss = F.cross_entropy(strong_logits, target, reduction='none')
-    return (loss * confident).mean(), confident.float().mean()
+    loss = masked_cross_entropy(strong_logits, target, confident)
+    return loss, confident.float().mean()
+
+
+def masked_cross_entropy(
+    logits: Tensor, targets: Tensor, weights: Tensor
+) -> Tensor:
+    """Compute the mean cross-entropy of faces, each with a weight.
+
+    Args:
+        logits: Logits, (M, C).
+        targets: Distributions, (M, C).
+        weights: Weights, (M,), such as which faces are confident. The mean is
+            over all faces, whatever their weights.
+    """
+    loss = F.cross_entropy(logits, targets, reduction='none')
+    return (loss * weights).mean()
 
 
 def describe_pseudo_labels(
@@ -108,7 +123,7 @@ def describe_pseudo_labels(
         targets: Pseudo-labels, (N, C).
         truth: True classes, (N,), -1 where unknown.
         classes: Names of the C classes.
-        confident: Which faces are learned from, bool (N,).
+        confident: Which faces are learned from, bool (N,); ``None`` for all.
 
     Returns:
         Scalars under ``pseudo_label/``, all but the first fractions of all

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -22,10 +23,12 @@ class CachedFaces(Dataset):
             and gives images of one size.
         without: Config of a dataset of the same pipeline. Faces that have the
             same pixels as one of its faces are left out, so that a training
-            does not contain images of the validation set.
+            does not contain images of the validation set. The log says how
+            many they are.
 
     Raises:
-        ValueError: The images differ in size, or all are left out.
+        ValueError: The images differ in size or number of channels, also from
+            those of ``without``, or all are left out.
 
     Example:
         >>> dataset = dict(
@@ -48,19 +51,34 @@ class CachedFaces(Dataset):
         self.images, self.samples = _read(source)
         if without is not None:
             other, _ = _read(DATASETS.build(without))
-            known = {image.numpy().tobytes() for image in other}
-            keep = [
-                i
-                for i, image in enumerate(self.images)
-                if image.numpy().tobytes() not in known
-            ]
-            if not keep:
-                raise ValueError(
-                    f'{self.source}: every face is also in `without`: give it '
-                    'another dataset.'
-                )
-            self.images = self.images[keep]
-            self.samples = [self.samples[i] for i in keep]
+            self._leave_out(other)
+
+    def _leave_out(self, other: Tensor) -> None:
+        shape, found = (tuple(x.shape[1:]) for x in (self.images, other))
+        if found != shape:
+            raise ValueError(
+                f'{self.source}: the faces of `without` have the shape '
+                f'{found}, not {shape}, so none could be the same: give both '
+                'datasets the same pipeline.'
+            )
+        known = {image.numpy().tobytes() for image in other}
+        keep = [
+            i
+            for i, image in enumerate(self.images)
+            if image.numpy().tobytes() not in known
+        ]
+        if not keep:
+            raise ValueError(
+                f'{self.source}: every face is also in `without`: give it '
+                'another dataset.'
+            )
+        print_log(
+            f'{self.source}: {len(self) - len(keep)} of {len(self)} faces are '
+            'also in `without` and are left out.',
+            'current',
+        )
+        self.images = self.images[keep]
+        self.samples = [self.samples[i] for i in keep]
 
     def __len__(self) -> int:
         return len(self.samples)

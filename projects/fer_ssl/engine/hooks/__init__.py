@@ -1,6 +1,6 @@
 from .class_prior_hook import ClassPriorHook
+from .cpu_time_hook import CpuTimeHook
 from .feedback_loss_hook import FeedbackLossHook
-from .processor_time_hook import ProcessorTimeHook
 from .pseudo_label_collapse_hook import PseudoLabelCollapseHook
 from .report_hook import ReportHook
 from .safe_checkpoint_hook import SafeCheckpointHook
@@ -9,7 +9,7 @@ from .settings_check_hook import SettingsCheckHook
 __all__ = [
     'ClassPriorHook',
     'FeedbackLossHook',
-    'ProcessorTimeHook',
+    'CpuTimeHook',
     'PseudoLabelCollapseHook',
     'ReportHook',
     'SafeCheckpointHook',

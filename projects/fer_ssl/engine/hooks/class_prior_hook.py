@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import torch
-from mmengine.hooks import EMAHook, Hook
+from mmengine.dist import broadcast
+from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.registry import DATASETS, HOOKS
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from ...datasets.samplers.seeded_draws import SeededDraws
 from ...evaluation.functional.class_prior import estimate_class_prior
 from ...models.heads import PriorLinearHead
+from ...models.unwrapped import unwrapped
+from ..averaged_models import averaged_models
 
 _BATCH_SIZE = 256
 
@@ -26,12 +29,14 @@ class ClassPriorHook(Hook):
 
     Args:
         dataset: Config of a dataset of faces like those that the network will
-            see. ``None`` uses the unlabeled faces of the training.
+            see, one image of each. ``None`` uses the unlabeled faces of the
+            training.
         num_faces: Maximum number of faces.
         min_prior: Minimum prior of a class, so that no class is impossible.
 
     Raises:
-        ValueError: The head has no prior, or there is no dataset.
+        ValueError: The head has no prior, or there is no dataset, or its
+            items have several views.
     """
 
     # After EMAHook has averaged, and before the checkpoint is saved.
@@ -47,68 +52,80 @@ class ClassPriorHook(Hook):
         self.num_faces = num_faces
         self.min_prior = min_prior
 
-    def before_run(self, runner) -> None:
+    def before_train(self, runner) -> None:
         # Refuses invalid settings before the training.
         _head_of(runner.model)
-        if self.dataset is None and self._unlabeled(runner) is None:
+        self.faces = self._build_faces(runner)
+        inputs = self.faces[0]['inputs']
+        if not isinstance(inputs, Tensor):
+            raise ValueError(
+                'ClassPriorHook needs one image of each face: set its '
+                '`dataset` to one whose pipeline has no MultiView, such as '
+                'that of val_dataloader.'
+            )
+
+    def _build_faces(self, runner) -> Dataset:
+        if self.dataset is not None:
+            return DATASETS.build(self.dataset)
+        loader = getattr(runner.train_loop, 'unlabeled_dataloader', None)
+        if loader is not None:
+            faces = loader.dataset
+            return faces.dataset if isinstance(faces, SeededDraws) else faces
+        # Supervised training has no such loader, but may name the faces.
+        loader = runner.cfg.train_cfg.get('unlabeled_dataloader')
+        if loader is None:
             raise ValueError(
                 'ClassPriorHook has no faces: set train_cfg.'
                 'unlabeled_dataloader, or `dataset` of the hook.'
             )
-
-    @staticmethod
-    def _unlabeled(runner) -> dict | None:
-        """Return the config of the unlabeled faces of the training."""
-        loader = (runner.cfg.train_cfg or {}).get('unlabeled_dataloader')
-        return loader and loader['dataset']
+        return DATASETS.build(loader['dataset'])
 
     def after_train_iter(
         self, runner, batch_idx: int, data_batch=None, outputs=None
     ) -> None:
         if runner.iter + 1 < runner.max_iters:
             return
-        averaged = [
-            hook.ema_model.module
-            for hook in runner.hooks
-            if isinstance(hook, EMAHook)
-        ]
-        network, *_ = averaged or [runner.model]
-        dataset = DATASETS.build(self.dataset or self._unlabeled(runner))
-        probs = self._predict(network, dataset)
+        averaged = [x.module for x in averaged_models(runner)]
+        network, *_ = averaged or [unwrapped(runner.model)]
+        probs = self._predict(network)
         prior = estimate_class_prior(probs).clamp(min=self.min_prior)
         # Relative to the uniform prior, for which the logits stay the same.
         log_prior = (prior * len(prior)).log()
+        log_prior = log_prior.to(_head_of(runner.model).log_prior)
+        # Each rank has BatchNorm statistics of its own.
+        broadcast(log_prior)
         for model in (runner.model, *averaged):
             _head_of(model).log_prior.copy_(log_prior)
         text = ', '.join(f'{value:.3f}' for value in prior.tolist())
         print_log(f'Class prior of the unlabeled faces: {text}.', 'current')
 
     @torch.no_grad()
-    def _predict(self, network: nn.Module, dataset: Dataset) -> Tensor:
+    def _predict(self, network: nn.Module) -> Tensor:
         """Return probabilities (N, C) for balanced classes."""
         generator = torch.Generator().manual_seed(0)
-        indices = torch.randperm(len(dataset), generator=generator)
+        indices = torch.randperm(len(self.faces), generator=generator)
         was_training = network.training
         network.eval()
         logits = []
         for part in indices[: self.num_faces].split(_BATCH_SIZE):
-            inputs = torch.stack([dataset[i]['inputs'] for i in part.tolist()])
-            data = network.data_preprocessor(dict(inputs=inputs))
+            images = [self.faces[i]['inputs'] for i in part.tolist()]
+            data = network.data_preprocessor(dict(inputs=torch.stack(images)))
             logits.append(network(data['inputs'], mode='tensor').float())
         network.train(was_training)
         return torch.cat(logits).softmax(dim=1).cpu()
 
 
 def _head_of(model: nn.Module) -> PriorLinearHead:
-    if is_model_wrapper(model):
-        model = model.module
-    network = getattr(model, 'student', model)
-    if is_model_wrapper(network):
-        network = network.module
+    network = unwrapped(model)
+    # Of a teacher and a student, the student predicts.
+    is_pair = hasattr(network, 'student')
+    if is_pair:
+        network = unwrapped(network.student)
     head = getattr(network, 'head', None)
     if not isinstance(head, PriorLinearHead):
+        path = 'model.network.head' if is_pair else 'model.head'
         raise ValueError(
-            'ClassPriorHook needs a network with model.head.type='
-            f"'PriorLinearHead', found {type(head).__name__}."
+            f"ClassPriorHook needs {path}.type='PriorLinearHead', found "
+            f'{type(head).__name__}.'
         )
     return head

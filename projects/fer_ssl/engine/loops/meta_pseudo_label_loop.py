@@ -26,9 +26,10 @@ from ...models.pseudo_labels import (
     describe_pseudo_labels,
     pseudo_labels,
 )
+from ...models.unwrapped import unwrapped
 from ...utils.seeds import mixed_seed
 from .non_finite import check_finite
-from .paired_train_loop import PairedTrainLoop, unwrapped
+from .paired_train_loop import PairedTrainLoop
 
 
 @LOOPS.register_module()
@@ -64,8 +65,8 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
             bare logits suit balanced classes as the teacher's do. 0 is the
             paper's method, which has no such term.
         label_noise: Fraction of the pseudo-labels that are replaced by a
-            random other class, to find out whether the feedback notices. 0 is
-            the method.
+            random other class, to test whether the feedback detects them. 0
+            disables it.
         consistency: Options of :func:`consistency_loss`, and ``weight``, the
             factor of L_c in Eq. 2.
         accumulation: Number of micro-batches into which both batches are
@@ -103,7 +104,17 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
                 f'MetaPseudoLabelLoop: label_noise={label_noise} must be from '
                 "0 to 1, and 0 for pseudo_label='soft'."
             )
+        if unlabeled_dataloader is None:
+            raise ValueError(
+                'MetaPseudoLabelLoop learns from unlabeled faces: set '
+                'train_cfg.unlabeled_dataloader.'
+            )
         super().__init__(runner, dataloader, unlabeled_dataloader, **kwargs)
+        if accumulation > 1 and len(self.labeled_views) > 1:
+            raise ValueError(
+                'MetaPseudoLabelLoop: accumulation would split the labeled '
+                'views: set accumulation=1, or one of labeled_views.'
+            )
         self.pseudo_label = pseudo_label
         self.label_noise = label_noise
         self.student_view = student_view
@@ -354,7 +365,6 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
         faces, labels, (weak, strong), truth = self.unpack(data_batch)
         view = strong if self.student_view == 'strong' else weak
         count = len(weak)
-        noise = [self._uniform(count, stream) for stream in (1, 2)]
         fields = dict(
             faces=faces,
             labels=labels,
@@ -363,8 +373,10 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
             view=view,
             truth=truth,
             uniform=self._uniform(count),
-            noise=torch.stack(noise, dim=1),
         )
+        if self.label_noise:
+            noise = [self._uniform(count, stream) for stream in (1, 2)]
+            fields['noise'] = torch.stack(noise, dim=1)
         parts = [field.chunk(self.accumulation) for field in fields.values()]
         return [MetaBatch(**dict(zip(fields, part))) for part in zip(*parts)]
 
@@ -440,6 +452,10 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
         They are a function of the seed, the iteration and the position in the
         batch of all ranks, so that neither resuming nor the number of ranks
         changes a draw.
+
+        Args:
+            count: Number of faces of this rank.
+            stream: Numbers that tell several draws of an iteration apart.
         """
         rank, world_size = get_dist_info()
         seed = mixed_seed(self.runner.seed, self._iter, *stream)

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
 from mmengine.dist import all_reduce_dict
-from mmengine.hooks import EMAHook
-from mmengine.model import BaseAveragedModel, is_model_wrapper
 from torch import Tensor, nn
 
 from ...models.batch_view import BatchView
+from ...models.unwrapped import unwrapped
+from ..averaged_models import averaged_models
 from .resumable_train_loop import ResumableTrainLoop
 
 _COUNTS = {2: 'two', 3: 'three'}
@@ -78,7 +79,8 @@ class PairedTrainLoop(ResumableTrainLoop):
         if views is None:
             if tuple(labeled_views) != ('weak',):
                 raise ValueError(
-                    f'labeled_views={labeled_views!r} needs train_cfg.views.'
+                    f'labeled_views={labeled_views!r} needs train_cfg.views='
+                    'dict(weak=[...], strong=[...]).'
                 )
             return None
         if set(views) != {'weak', 'strong'}:
@@ -129,21 +131,13 @@ class PairedTrainLoop(ResumableTrainLoop):
         if self.channels_last:
             # Not earlier: random start weights are drawn in memory order.
             self.bare_model.to(memory_format=torch.channels_last)
-            for averaged in self.averaged_models():
+            for averaged in averaged_models(self.runner):
                 averaged.module.to(memory_format=torch.channels_last)
                 if averaged.update_buffers:
                     # It holds the tensors of before, which are not the
-                    # network's any more.
+                    # network's anymore.
                     averaged.avg_parameters = averaged.module.state_dict()
         self._compile()
-
-    def averaged_models(self) -> list[BaseAveragedModel]:
-        """Return the averaged models of the hooks of the run."""
-        return [
-            hook.ema_model
-            for hook in self.runner.hooks
-            if isinstance(hook, EMAHook)
-        ]
 
     def _compile(self) -> None:
         """Compile the backbones if the config has ``compile``.
@@ -179,8 +173,8 @@ class PairedTrainLoop(ResumableTrainLoop):
             Labeled faces (N, C, H, W), their labels (N,) or, if the data set
             gives distributions as ``gt_score``, (N, K), the views of the
             unlabeled faces, each (M, C, H, W), the strong one last, and the
-            true labels of the unlabeled faces (M,), -1 where unknown. With
-            several labeled views, N counts each face as often.
+            true labels of the unlabeled faces (M,), -1 where unknown. N is
+            the number of labeled faces times the number of labeled views.
 
         Raises:
             ValueError: The unlabeled loader gives a different number of
@@ -212,8 +206,14 @@ class PairedTrainLoop(ResumableTrainLoop):
         return faces, labels, self._normalize(views), truth
 
     def unpack_labeled(self, data_batch: dict) -> tuple[Tensor, Tensor]:
-        """Do what :meth:`unpack` does, for labeled faces only."""
+        """Return the normalized labeled faces and their labels."""
         batch = data_batch['labeled']
+        if not isinstance(batch['inputs'], Tensor):
+            raise ValueError(
+                'The labeled loader must give one image of each face: set '
+                "collate_fn=dict(type='default_collate'), and remove "
+                'MultiView from its pipeline.'
+            )
         faces, labels = self._move(batch, [batch['inputs']])
         if 'gt_score' in batch['data_samples'][0]:
             scores = [x.gt_score for x in batch['data_samples']]
@@ -251,6 +251,8 @@ class PairedTrainLoop(ResumableTrainLoop):
         all_reduce_dict(outputs, op='mean')
         values = torch.stack([x.float() for x in outputs.values()]).tolist()
         outputs.update(zip(outputs, values))
+        if math.isnan(outputs.get('feedback/auc', 0.0)):
+            del outputs['feedback/auc']
         known = outputs.pop('pseudo_label/known', 0)
         hits = outputs.pop('pseudo_label/hits', 0)
         if known > 0:
@@ -265,8 +267,3 @@ class PairedTrainLoop(ResumableTrainLoop):
         if not any(outputs[name] for name in names):  # no label is known
             for name in names:
                 del outputs[name]
-
-
-def unwrapped(network: nn.Module) -> nn.Module:
-    """Return the network inside its DDP wrapper, if it has one."""
-    return network.module if is_model_wrapper(network) else network

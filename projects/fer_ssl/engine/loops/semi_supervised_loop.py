@@ -7,6 +7,7 @@ from ...datasets.samplers import ResumableSampler
 from ...models.methods import MethodBatch
 from ...models.methods.base_method import predict, supervised_result
 from ...models.pseudo_labels import describe_pseudo_labels
+from ..averaged_models import averaged_models
 from .non_finite import check_finite
 from .paired_train_loop import PairedTrainLoop
 
@@ -38,7 +39,9 @@ class SemiSupervisedLoop(PairedTrainLoop):
         unlabeled_dataloader: dict | None = None,
         **kwargs,
     ) -> None:
-        kind = TASK_UTILS.get(method['type'])
+        kind = method['type']
+        if isinstance(kind, str):
+            kind = TASK_UTILS.get(kind)
         if kind is not None and not kind.num_weak_views:
             unlabeled_dataloader = None
         super().__init__(runner, dataloader, unlabeled_dataloader, **kwargs)
@@ -57,7 +60,8 @@ class SemiSupervisedLoop(PairedTrainLoop):
             method,
             default_args=dict(
                 num_classes=len(self.classes),
-                num_labeled=len(self.dataloader.dataset),
+                num_labeled=len(self.dataloader.dataset)
+                * len(self.labeled_views),
                 num_unlabeled=num_unlabeled,
                 max_iters=self.max_iters,
             ),
@@ -79,12 +83,13 @@ class SemiSupervisedLoop(PairedTrainLoop):
         self.method.check_network(self.bare_model)
         self.method.to(next(self.runner.model.parameters()).device)
         if self.method.uses_teacher:
-            averaged = self.averaged_models()
+            averaged = averaged_models(self.runner)
             if not averaged:
                 raise ValueError(
                     f'{type(self.method).__name__} needs averaged weights: '
-                    "add dict(type='EMAHook', momentum=0.001, "
-                    'update_buffers=True) to custom_hooks.'
+                    "add dict(type='EMAHook', ema_type='MomentumAnnealingEMA'"
+                    ', momentum=0.001, gamma=10, update_buffers=True) to '
+                    'custom_hooks.'
                 )
             self.teacher = averaged[0].module.eval()
 

@@ -13,7 +13,7 @@ from .meta_batch import MetaBatch
 def feedback_auc(
     coefficients: Sequence[Tensor], batches: Sequence[MetaBatch]
 ) -> Tensor:
-    """Compute how well the coefficients tell correct from wrong labels.
+    """Compute the ROC AUC of the coefficients for correct pseudo-labels.
 
     Args:
         coefficients: Coefficients of each micro-batch, (M,) with one per face,
@@ -24,8 +24,8 @@ def feedback_auc(
         Area under the ROC curve over the faces of all ranks, a scalar: the
         probability that the coefficient of a face with a correct pseudo-label
         is greater than that of a face with a wrong one. It is 0.5 for
-        coefficients that know nothing, and if all or none of the
-        pseudo-labels are correct.
+        uninformative coefficients, and NaN if all or none of the pseudo-labels
+        are correct.
     """
     targets = torch.cat([batch.targets for batch in batches])
     truth = torch.cat([batch.truth for batch in batches])
@@ -38,8 +38,7 @@ def feedback_auc(
     values, known, correct = (
         torch.cat(all_gather(x)) for x in (values, known, correct)
     )
-    right, wrong = values[known & correct], values[known & ~correct]
-    if not len(right) or not len(wrong):
-        return values.new_tensor(0.5)
-    difference = right[:, None] - wrong
-    return (difference.sign() + 1).mean() / 2
+    # Without indexing by masks, for which the CPU would wait for the GPU.
+    pairs = (known & correct)[:, None] & (known & ~correct)
+    ordered = ((values[:, None] - values).sign() + 1) / 2
+    return (ordered * pairs).sum() / pairs.sum()

@@ -4,14 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from mmengine.model import is_model_wrapper
+from mmengine.registry import MODELS
 from torch import Tensor, nn
 
+from ..unwrapped import unwrapped
 from .prior_linear_head import PriorLinearHead
 
 
+@MODELS.register_module()
 class AuxiliaryLinearHead(PriorLinearHead):
-    """Base class of heads with a second linear layer for the training.
+    """Linear classifier with a second linear layer for the training.
 
     The layer belongs to the network, so it is in the optimizer, in the
     checkpoints and in the averaged weights. A method asks for its logits::
@@ -48,35 +50,33 @@ class AuxiliaryLinearHead(PriorLinearHead):
     def forward(self, feats: tuple[Tensor, ...]) -> Tensor:
         """Compute logits (N, C) or (N, C + A) of the features (N, D)."""
         logits = super().forward(feats)
-        is_learning = self.training and torch.is_grad_enabled()
-        if not self._gives_auxiliary and not is_learning:
-            return logits
         auxiliary = self.auxiliary_fc(self.pre_logits(feats))
-        if self._gives_auxiliary:
-            return torch.cat([logits, auxiliary], dim=1)
-        # DDP requires a gradient of every weight, also in the iterations that
-        # do not use the second layer.
-        return logits + 0.0 * auxiliary.sum()
+        both = torch.cat([logits, auxiliary], dim=1)
+        # A part of both, since DDP requires a gradient of every weight, also
+        # in the iterations that do not use the second layer.
+        return both if self._gives_auxiliary else both[:, : logits.shape[1]]
 
 
 def auxiliary_head(
-    network: nn.Module, kind: type[AuxiliaryLinearHead], method: str
+    network: nn.Module, num_auxiliary: int, method: str
 ) -> AuxiliaryLinearHead:
     """Return the head of a network, perhaps wrapped for DDP.
 
     Args:
         network: mmpretrain classifier.
-        kind: Class of the head that the method needs.
+        num_auxiliary: Number of logits of its second layer.
         method: Name of the method, for the message.
 
     Raises:
         ValueError: The network has another head.
     """
-    network = network.module if is_model_wrapper(network) else network
-    head = getattr(network, 'head', None)
-    if not isinstance(head, kind):
-        raise ValueError(
-            f'{method} needs a network with model.head.type='
-            f"'{kind.__name__}', found {type(head).__name__}."
-        )
-    return head
+    head = getattr(unwrapped(network), 'head', None)
+    found = type(head).__name__
+    if isinstance(head, AuxiliaryLinearHead):
+        if head.auxiliary_fc.out_features == num_auxiliary:
+            return head
+        found += f' with num_auxiliary={head.auxiliary_fc.out_features}'
+    raise ValueError(
+        f"{method} needs model.head=dict(type='AuxiliaryLinearHead', "
+        f'num_auxiliary={num_auxiliary}), found {found}.'
+    )

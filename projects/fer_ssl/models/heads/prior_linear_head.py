@@ -8,13 +8,13 @@ from torch import Tensor
 
 @MODELS.register_module()
 class PriorLinearHead(LinearClsHead):
-    """Linear classifier whose predictions consider the class prior.
+    """Linear classifier whose predictions account for the class prior.
 
-    A network that learns balanced faces predicts as if all expressions were
-    equally frequent. Where they are not, Bayes' rule gives the probabilities
-    softmax(z + log pi) for the logits z and the class prior pi. The prior is
-    uniform until :class:`ClassPriorHook` estimates it; it is saved with the
-    weights. A sample gets:
+    A network that is trained on class-balanced faces predicts as if all
+    expressions were equally frequent. Where they are not, Bayes' rule gives
+    the probabilities softmax(z + log pi) for the logits z and the class prior
+    pi. The prior is uniform until :class:`ClassPriorHook` estimates it; it is
+    saved with the weights. A sample gets:
 
     - ``pred_score`` and ``pred_label`` with the prior;
     - ``balanced_pred_score``, softmax(z), for balanced classes. With

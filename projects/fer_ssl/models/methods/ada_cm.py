@@ -5,10 +5,11 @@ import math
 import torch
 import torch.nn.functional as F
 from mmengine.dist import all_reduce, get_world_size
-from mmengine.model import is_model_wrapper
 from mmengine.registry import TASK_UTILS
 from torch import Tensor, nn
 
+from ..pseudo_labels import masked_cross_entropy
+from ..unwrapped import unwrapped
 from .base_method import BaseMethod, MethodBatch, MethodResult, predict
 
 
@@ -41,6 +42,7 @@ class AdaCM(BaseMethod):
     """
 
     num_weak_views = 2
+    weak_views_only_label = False  # they have a contrastive loss
 
     def __init__(
         self,
@@ -76,17 +78,16 @@ class AdaCM(BaseMethod):
         confident = confidence >= self.margin[label]
         # After the margins were read: they come from earlier iterations.
         self.learn_margin(labeled.detach(), batch.labels)
-        unsupervised = F.cross_entropy(strong, label, reduction='none')
+        targets = F.one_hot(label, self.num_classes).to(probs.dtype)
         contrastive = contrastive_loss(
             *(x[~confident] for x in weak_features), self.temperature
         )
         losses = dict(
             loss_supervised=self.supervised_weight
             * F.cross_entropy(labeled, batch.labels),
-            loss_unsupervised=(unsupervised * confident).mean(),
+            loss_unsupervised=masked_cross_entropy(strong, targets, confident),
             loss_contrastive=self.contrastive_weight * contrastive,
         )
-        targets = F.one_hot(label, self.num_classes).to(probs.dtype)
         return MethodResult(losses, probs.log(), targets, confident)
 
     def learn_margin(self, logits: Tensor, labels: Tensor) -> None:
@@ -150,8 +151,7 @@ class _Features:
     """
 
     def __init__(self, network: nn.Module) -> None:
-        network = network.module if is_model_wrapper(network) else network
-        self.head = network.head
+        self.head = unwrapped(network).head
 
     def __enter__(self) -> _Features:
         self.handle = self.head.register_forward_pre_hook(self._keep)

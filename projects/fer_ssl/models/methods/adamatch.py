@@ -9,7 +9,7 @@ from mmengine.registry import TASK_UTILS
 from torch import Tensor
 
 from ..feedback.probes import frozen_running_statistics
-from ..pseudo_labels import pseudo_labels
+from ..pseudo_labels import masked_cross_entropy, pseudo_labels
 from .base_method import BaseMethod, MethodBatch, MethodResult, predict
 
 
@@ -23,7 +23,7 @@ class AdaMatch(BaseMethod):
     1. Random logit interpolation. The labeled faces pass the network twice,
        together with the unlabeled faces, z, and alone, z', where BatchNorm has
        the statistics of the labeled faces only. Their logits are a random
-       point between the two, with another number r in [0, 1) for each face
+       point between the two, with an independent r in [0, 1) for each face
        and class: z + r * (z' - z). The pass alone does not update the running
        statistics of BatchNorm.
     2. Distribution alignment. The predictions q for the weak view of the
@@ -89,12 +89,11 @@ class AdaMatch(BaseMethod):
         confident = aligned.amax(dim=1) >= self.threshold * confidence
         logits = aligned.log()
         targets = pseudo_labels(logits, 'argmax')
-        unsupervised = F.cross_entropy(strong, targets, reduction='none')
         losses = dict(
             # The mean over both views.
             loss_supervised=F.cross_entropy(labeled, batch.labels),
             loss_unsupervised=self.alpha(iteration)
-            * (unsupervised * confident).mean(),
+            * masked_cross_entropy(strong, targets, confident),
         )
         return MethodResult(losses, logits, targets, confident)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
+from mmengine.dist import all_reduce
 from torch import Tensor, nn
 
 
@@ -39,9 +40,10 @@ class MethodResult:
 
     Args:
         losses: Scalars to be summed, by their name in the log.
-        logits: Logits of the weak view, (M, C), without gradient.
+        logits: Logits from which the pseudo-labels are made, (M, C), without
+            gradient.
         targets: Pseudo-labels, (M, C), each row a distribution.
-        confident: Which faces are learned from, bool (M,).
+        confident: Which faces are learned from, bool (M,); ``None`` for all.
     """
 
     losses: dict[str, Tensor]
@@ -56,23 +58,29 @@ class BaseMethod(nn.Module, metaclass=ABCMeta):
     A method registers its state between iterations as buffers, which
     :class:`SemiSupervisedLoop` saves with the checkpoint. They must be the
     same on every rank: reduce or gather the values that enter them. The loop
-    passes all four arguments.
+    passes the first four arguments.
 
     Args:
         num_classes: Number C of classes.
-        num_labeled: Size of the labeled data set.
+        num_labeled: Number of labeled views in one pass over the labeled data
+            set: its size times the number of labeled views of each face.
         num_unlabeled: Size of the unlabeled data set.
         max_iters: Number of iterations of the training. Schedules are given
             as fractions of it.
-        warm_start: Fraction of the training in which the network learns the
-            labeled faces only. Its iterations are several times faster, and
-            pseudo-labels of an untrained network are of no use.
+        warm_start: Fraction of the training, not a number of iterations, in
+            which the network is trained on the labeled faces only. Their
+            passes are several times faster, and the pseudo-labels of an
+            untrained network are of no use.
         teacher: Make the pseudo-labels from the predictions of the averaged
-            network (see :class:`SemiSupervisedLoop`).
+            network, which an ``EMAHook`` of the run provides.
         separate_weak_pass: Compute the logits of the weak views in a pass of
             their own, without gradient. It is faster, since a joint pass goes
-            backward through the weak views, too, and BatchNorm normalizes
-            them by their own statistics.
+            backward through the weak views, too. BatchNorm normalizes the
+            views of each pass by their own statistics, and its running
+            statistics count both passes.
+
+    Raises:
+        ValueError: An option is out of range, or the method cannot use it.
     """
 
     #: Number of weak views that the method needs of each unlabeled face; 0
@@ -81,6 +89,9 @@ class BaseMethod(nn.Module, metaclass=ABCMeta):
     #: Views of each labeled face that the method needs, in this order, as in
     #: ``train_cfg.labeled_views``; ``None`` if any will do.
     labeled_views: tuple[str, ...] | None = None
+    #: Whether the weak views serve only to make pseudo-labels, so that another
+    #: pass or another network can predict them.
+    weak_views_only_label = True
 
     def __init__(
         self,
@@ -93,6 +104,17 @@ class BaseMethod(nn.Module, metaclass=ABCMeta):
         separate_weak_pass: bool = False,
     ) -> None:
         super().__init__()
+        name = type(self).__name__
+        if not 0 <= warm_start < 1:
+            raise ValueError(
+                f'{name}: warm_start={warm_start} must be a fraction of the '
+                'training, at least 0 and below 1.'
+            )
+        if (teacher or separate_weak_pass) and not self.weak_views_only_label:
+            raise ValueError(
+                f'{name} cannot use teacher or separate_weak_pass: remove '
+                'them.'
+            )
         self.num_classes = num_classes
         self.num_labeled = num_labeled
         self.num_unlabeled = num_unlabeled
@@ -114,8 +136,7 @@ class BaseMethod(nn.Module, metaclass=ABCMeta):
         """Compute the losses of one iteration.
 
         Args:
-            network: mmpretrain classifier, perhaps wrapped for DDP: pass all
-                faces through it in one forward pass.
+            network: mmpretrain classifier, perhaps wrapped for DDP.
             batch: Faces of this rank.
             iteration: The iteration, counted from 0.
         """
@@ -141,18 +162,28 @@ class BaseMethod(nn.Module, metaclass=ABCMeta):
             Logits (N, C), (M, C) and (M, C); those of the weak views have no
             gradient.
         """
-        if self.uses_teacher:
+        if self.uses_teacher or self.separate_weak_pass:
+            weak = self.predict_weak(network, batch)
             labeled, strong = predict(network, batch.faces, batch.strong)
-            return labeled, batch.teacher_logits, strong
-        if not self.separate_weak_pass:
-            labeled, weak, strong = predict(
-                network, batch.faces, batch.weak[0], batch.strong
-            )
-            return labeled, weak.detach(), strong
+            return labeled, weak, strong
+        labeled, weak, strong = predict(
+            network, batch.faces, batch.weak[0], batch.strong
+        )
+        return labeled, weak.detach(), strong
+
+    def predict_weak(self, network: Callable, batch: MethodBatch) -> Tensor:
+        """Compute the logits (M, C) of the weak view, without gradient.
+
+        They are those of the teacher or of a pass of their own.
+        """
+        if self.uses_teacher:
+            return batch.teacher_logits
         with torch.no_grad():
             (weak,) = predict(network, batch.weak[0])
-        labeled, strong = predict(network, batch.faces, batch.strong)
-        return labeled, weak, strong
+        # Before PyTorch 2.10, the next pass would use the weights that
+        # autocast has cast in this one, and they would get no gradient.
+        torch.clear_autocast_cache()
+        return weak
 
 
 def supervised_result(network: Callable, batch: MethodBatch) -> MethodResult:
@@ -160,6 +191,13 @@ def supervised_result(network: Callable, batch: MethodBatch) -> MethodResult:
     (logits,) = predict(network, batch.faces)
     loss = F.cross_entropy(logits, batch.labels)
     return MethodResult(dict(loss_supervised=loss))
+
+
+def mean_over_faces(values: Tensor) -> Tensor:
+    """Compute the mean of values (M, ...) over the faces of all ranks."""
+    mean = values.mean(dim=0)
+    all_reduce(mean, op='mean')
+    return mean
 
 
 def predict(network: Callable, *faces: Tensor) -> tuple[Tensor, ...]:
@@ -170,7 +208,7 @@ def predict(network: Callable, *faces: Tensor) -> tuple[Tensor, ...]:
 
     Args:
         network: mmpretrain classifier.
-        faces: Sets of faces, each (N_i, 3, H, W).
+        faces: Sets of faces, each (N_i, ...).
 
     Returns:
         Logits of each set, (N_i, C).

@@ -30,7 +30,8 @@ class Dash(FixMatch):
         gamma: Factor between two steps.
         scale: C of the paper.
         rho_min: Minimum of rho; 0.05 requires a probability of 0.951.
-        kwargs: Options of :class:`FixMatch`, except ``threshold``.
+        kwargs: Options of :class:`FixMatch`, except ``threshold`` and
+            ``warm_start``.
     """
 
     def __init__(
@@ -45,6 +46,11 @@ class Dash(FixMatch):
         if 'threshold' in kwargs:
             raise ValueError('Dash has no threshold: set rho_min instead.')
         super().__init__(**kwargs)
+        if self.warm_start_iters:
+            raise ValueError(
+                'Dash has a warm-up of its own: set warmup instead of '
+                'warm_start.'
+            )
         self.warmup_iters = max(1, math.ceil(warmup * self.max_iters))
         self.steps = steps
         self.gamma = gamma

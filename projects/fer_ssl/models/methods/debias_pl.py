@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
-from mmengine.dist import all_reduce
 from mmengine.registry import TASK_UTILS
 from torch import Tensor
 
-from ..pseudo_labels import pseudo_labels
-from .base_method import MethodBatch, MethodResult
+from ..pseudo_labels import masked_cross_entropy, pseudo_labels
+from .base_method import MethodBatch, MethodResult, mean_over_faces
 from .fixmatch import FixMatch
 
 
@@ -44,18 +42,16 @@ class DebiasPL(FixMatch):
 
     def loss(self, network, batch: MethodBatch, iteration: int):
         labeled, weak, strong = self.predict_views(network, batch)
+        supervised = self.supervised_loss(labeled, batch.labels, iteration)
         debiased = weak - self.bias()
         targets = pseudo_labels(debiased, 'argmax')
         confident = self.confident(debiased, batch.indices, iteration)
-        self.learn_mean(weak.softmax(dim=1))
-        unsupervised = F.cross_entropy(
-            strong + self.bias(), targets, reduction='none'
-        )
+        mean = mean_over_faces(weak.softmax(dim=1))
+        self.mean_probs.lerp_(mean, 1 - self.momentum)
         losses = dict(
-            loss_supervised=self.supervised_loss(
-                labeled, batch.labels, iteration
-            ),
-            loss_unsupervised=self.weight * (unsupervised * confident).mean(),
+            loss_supervised=supervised,
+            loss_unsupervised=self.weight_at(iteration)
+            * masked_cross_entropy(strong + self.bias(), targets, confident),
         )
         return MethodResult(losses, debiased, targets, confident)
 
@@ -63,9 +59,3 @@ class DebiasPL(FixMatch):
         """Return tau * log pbar, (C,)."""
         # In a long training, a class that is never predicted would have 0.
         return self.tau * self.mean_probs.clamp(min=1e-6).log()
-
-    def learn_mean(self, probs: Tensor) -> None:
-        """Move pbar toward the mean probabilities of faces, (M, C)."""
-        mean = probs.mean(dim=0)
-        all_reduce(mean, op='mean')
-        self.mean_probs.lerp_(mean, 1 - self.momentum)

@@ -3,8 +3,7 @@ from __future__ import annotations
 from mmengine.registry import TASK_UTILS
 from torch import nn
 
-from ..heads.auxiliary_linear_head import auxiliary_head
-from ..heads.decoupled_linear_head import DecoupledLinearHead
+from ..heads.auxiliary_linear_head import AuxiliaryLinearHead, auxiliary_head
 from .base_method import MethodBatch
 from .simpro import SimPro
 
@@ -32,7 +31,8 @@ class DecoupledStudent(SimPro):
     separate from the one that learns the pseudo-labels, but the former learns
     masked unlabeled faces as well.
 
-    The network needs ``head=dict(type='DecoupledLinearHead')``.
+    The network of C classes needs
+    ``head=dict(type='AuxiliaryLinearHead', num_auxiliary=C)``.
 
     Args:
         kwargs: Options of :class:`SimPro`.
@@ -52,7 +52,6 @@ class DecoupledStudent(SimPro):
         # Those of a teacher come from head L only and stay as they are.
         return labeled[:, :count], weak[:, :count], strong[:, count:]
 
-    def _head(self, network: nn.Module) -> DecoupledLinearHead:
-        return auxiliary_head(
-            network, DecoupledLinearHead, type(self).__name__
-        )
+    def _head(self, network: nn.Module) -> AuxiliaryLinearHead:
+        name = type(self).__name__
+        return auxiliary_head(network, self.num_classes, name)

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import torch.nn.functional as F
 from mmengine.registry import TASK_UTILS
-from torch import Tensor
 
-from ..pseudo_labels import pseudo_labels
+from ..pseudo_labels import masked_cross_entropy
 from .base_method import MethodBatch, MethodResult
 from .fixmatch import FixMatch
 
@@ -36,26 +35,18 @@ class DeFixMatch(FixMatch):
     def loss(self, network, batch: MethodBatch, iteration: int):
         labeled, weak, strong = self.predict_views(network, batch)
         labeled_weak, labeled_strong = labeled.chunk(2)
-        loss, targets, confident = self.consistency(weak, strong)
-        labeled_loss, *_ = self.consistency(
-            labeled_weak.detach(), labeled_strong
+        targets, confident = self.targets(weak), self.is_confident(weak)
+        labeled_weak = labeled_weak.detach()
+        debiasing = masked_cross_entropy(
+            labeled_strong,
+            self.targets(labeled_weak),
+            self.is_confident(labeled_weak),
         )
+        weight = self.weight_at(iteration)
         losses = dict(
             loss_supervised=F.cross_entropy(labeled, batch.labels),
-            loss_unsupervised=self.weight * loss,
-            loss_debiasing=-self.weight * labeled_loss,
+            loss_unsupervised=weight
+            * masked_cross_entropy(strong, targets, confident),
+            loss_debiasing=-weight * debiasing,
         )
         return MethodResult(losses, weak, targets, confident)
-
-    def consistency(
-        self, weak: Tensor, strong: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Compute L_u of logits (M, C).
-
-        Returns:
-            L_u, the pseudo-labels (M, C), and which faces are confident.
-        """
-        targets = pseudo_labels(weak, 'argmax')
-        confident = weak.softmax(dim=1).amax(dim=1) >= self.threshold
-        loss = F.cross_entropy(strong, targets, reduction='none')
-        return (loss * confident).mean(), targets, confident

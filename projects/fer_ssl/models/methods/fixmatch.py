@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from mmengine.registry import TASK_UTILS
 from torch import Tensor
 
-from ..pseudo_labels import pseudo_labels
+from ..pseudo_labels import masked_cross_entropy, pseudo_labels
 from .base_method import BaseMethod, MethodBatch, MethodResult
 
 
@@ -28,27 +28,38 @@ class FixMatch(BaseMethod):
     Args:
         threshold: Minimum confidence, tau.
         weight: Factor of the unsupervised loss, lambda_u.
+        ramp: Fraction of the training, after the warm start, over which the
+            weight grows from 0.
         kwargs: Options of :class:`BaseMethod`.
     """
 
     def __init__(
-        self, threshold: float = 0.95, weight: float = 1.0, **kwargs
+        self,
+        threshold: float = 0.95,
+        weight: float = 1.0,
+        ramp: float = 0.0,
+        **kwargs,
     ) -> None:
         super().__init__(**kwargs)
         self.threshold = threshold
         self.weight = weight
+        self.ramp = ramp
 
     def loss(self, network, batch: MethodBatch, iteration: int):
         labeled, weak, strong = self.predict_views(network, batch)
         supervised = self.supervised_loss(labeled, batch.labels, iteration)
         targets = self.targets(weak)
         confident = self.confident(weak, batch.indices, iteration)
-        unsupervised = F.cross_entropy(strong, targets, reduction='none')
         losses = dict(
             loss_supervised=supervised,
-            loss_unsupervised=self.weight * (unsupervised * confident).mean(),
+            loss_unsupervised=self.weight_at(iteration)
+            * masked_cross_entropy(strong, targets, confident),
         )
         return MethodResult(losses, weak, targets, confident)
+
+    def weight_at(self, iteration: int) -> float:
+        """Return the weight of the unsupervised loss in an iteration."""
+        return self.weight * self.ramp_up(iteration, self.ramp)
 
     def supervised_loss(
         self, logits: Tensor, labels: Tensor, iteration: int
@@ -72,4 +83,8 @@ class FixMatch(BaseMethod):
             indices: Indices of the faces in the unlabeled data set, (M,).
             iteration: The iteration, counted from 0.
         """
-        return weak.softmax(dim=1).amax(dim=1) >= self.threshold
+        return self.is_confident(weak)
+
+    def is_confident(self, logits: Tensor) -> Tensor:
+        """Return which logits (M, C) reach the threshold, bool (M,)."""
+        return logits.softmax(dim=1).amax(dim=1) >= self.threshold

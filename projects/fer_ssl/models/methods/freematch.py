@@ -4,10 +4,55 @@ import torch
 import torch.nn.functional as F
 from mmengine.dist import all_reduce, get_world_size
 from mmengine.registry import TASK_UTILS
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..pseudo_labels import pseudo_labels
-from .base_method import BaseMethod, MethodBatch, MethodResult
+from ..pseudo_labels import masked_cross_entropy, pseudo_labels
+from .base_method import (
+    BaseMethod,
+    MethodBatch,
+    MethodResult,
+    mean_over_faces,
+)
+
+
+class SelfAdaptiveThreshold(nn.Module):
+    """Threshold of each class that rises with the confidence of the network.
+
+    See :class:`FreeMatch`, Eq. 5 to 8 there.
+
+    Args:
+        num_classes: Number C of classes.
+        momentum: Momentum of the moving averages.
+        maximum: Maximum of tau.
+    """
+
+    def __init__(
+        self, num_classes: int, momentum: float, maximum: float = 1.0
+    ) -> None:
+        super().__init__()
+        self.momentum = momentum
+        self.maximum = maximum
+        uniform = torch.full((num_classes,), 1 / num_classes)
+        self.register_buffer('confidence', uniform[0].clone())
+        self.register_buffer('mean_probs', uniform)
+
+    def learn(self, probs: Tensor) -> None:
+        """Move the averages toward the means of probabilities (M, C)."""
+        # The confidence as one more column, for a single reduction.
+        values = torch.cat([probs, probs.amax(dim=1, keepdim=True)], dim=1)
+        means = mean_over_faces(values)
+        self.mean_probs.lerp_(means[:-1], 1 - self.momentum)
+        self.confidence.lerp_(means[-1], 1 - self.momentum)
+
+    def of_classes(self) -> Tensor:
+        """Compute the threshold of each class, (C,)."""
+        tau = self.confidence.clamp(max=self.maximum)
+        return tau * self.mean_probs / self.mean_probs.amax()
+
+    def passed(self, probs: Tensor) -> Tensor:
+        """Return which probabilities (M, C) reach that of their class."""
+        confidence, label = probs.max(dim=1)
+        return confidence >= self.of_classes()[label]
 
 
 @TASK_UTILS.register_module()
@@ -54,42 +99,26 @@ class FreeMatch(BaseMethod):
         self.weight = weight
         self.fairness_weight = fairness_weight
         self.momentum = momentum
+        # tau and m.
+        self.threshold = SelfAdaptiveThreshold(self.num_classes, momentum)
         uniform = torch.full((self.num_classes,), 1 / self.num_classes)
-        # tau, m and h.
-        self.register_buffer('confidence', uniform[0].clone())
-        self.register_buffer('mean_probs', uniform)
-        self.register_buffer('histogram', uniform.clone())
+        self.register_buffer('histogram', uniform)
 
     def loss(self, network, batch: MethodBatch, iteration: int):
         labeled, weak, strong = self.predict_views(network, batch)
         targets = pseudo_labels(weak, 'argmax')
         probs = weak.softmax(dim=1)
-        self.learn_averages(probs, targets)
-        confidence, label = probs.max(dim=1)
-        confident = confidence >= self.thresholds()[label]
-        unsupervised = F.cross_entropy(strong, targets, reduction='none')
+        self.threshold.learn(probs)
+        self.histogram.lerp_(mean_over_faces(targets), 1 - self.momentum)
+        confident = self.threshold.passed(probs)
         losses = dict(
             loss_supervised=F.cross_entropy(labeled, batch.labels),
-            loss_unsupervised=self.weight * (unsupervised * confident).mean(),
+            loss_unsupervised=self.weight
+            * masked_cross_entropy(strong, targets, confident),
             loss_fairness=self.fairness_weight
             * self.fairness_loss(strong, confident),
         )
         return MethodResult(losses, weak, targets, confident)
-
-    def learn_averages(self, probs: Tensor, labels: Tensor) -> None:
-        """Update tau, m and h with probabilities and labels, each (M, C)."""
-        means = torch.stack(
-            [probs.amax(dim=1).mean().expand(self.num_classes)]
-            + [x.mean(dim=0) for x in (probs, labels)]
-        )
-        all_reduce(means, op='mean')
-        self.confidence.lerp_(means[0, 0], 1 - self.momentum)
-        self.mean_probs.lerp_(means[1], 1 - self.momentum)
-        self.histogram.lerp_(means[2], 1 - self.momentum)
-
-    def thresholds(self) -> Tensor:
-        """Compute the threshold T of each class, (C,)."""
-        return self.confidence * self.mean_probs / self.mean_probs.amax()
 
     def fairness_loss(self, strong: Tensor, confident: Tensor) -> Tensor:
         """Compute L_f of the logits (M, C) of the strong view."""
@@ -100,7 +129,7 @@ class FreeMatch(BaseMethod):
         found = count > 0
         actual = torch.where(found, mean / count.clamp(min=1), 0.0)
         actual = actual / actual.sum().clamp(min=1e-12)
-        expected = self.mean_probs / self.histogram.clamp(min=1e-12)
+        expected = self.threshold.mean_probs / self.histogram.clamp(min=1e-12)
         expected = expected / expected.sum()
         return (expected * actual.clamp(min=1e-12).log() * found).sum()
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import math
 
-import torch
 import torch.nn.functional as F
 from mmengine.registry import TASK_UTILS
 
@@ -19,7 +18,8 @@ class MeanTeacher(BaseMethod):
         L = CE(y, p(x)) + alpha(t) * mean((p_s - p_teacher(weak view))^2)
         alpha(t) = weight * exp(-5 * (1 - min(t / ramp, 1))^2)
 
-    The mean is over faces and classes. The teacher gets no gradient.
+    The mean is over faces and classes. The teacher gets no gradient. Unlike in
+    the paper, the labeled faces have no consistency loss.
 
     Args:
         weight: Final weight of the unsupervised loss, 100 in the paper.
@@ -49,8 +49,7 @@ class MeanTeacher(BaseMethod):
             loss_unsupervised=self.alpha(iteration)
             * F.mse_loss(strong.softmax(dim=1), targets),
         )
-        every = torch.ones(len(weak), dtype=torch.bool, device=weak.device)
-        return MethodResult(losses, weak, targets, every)
+        return MethodResult(losses, weak, targets)
 
     def alpha(self, iteration: int) -> float:
         """Return the weight of the unsupervised loss in an iteration."""

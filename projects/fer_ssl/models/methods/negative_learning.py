@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from mmengine.dist import all_reduce
 from mmengine.registry import TASK_UTILS
 from torch import Tensor
 
-from ..pseudo_labels import pseudo_labels
+from ..pseudo_labels import masked_cross_entropy, pseudo_labels
 from .base_method import MethodBatch, MethodResult
 from .fixmatch import FixMatch
+from .freematch import SelfAdaptiveThreshold
 
 
 @TASK_UTILS.register_module()
@@ -66,47 +66,27 @@ class NegativeLearning(FixMatch):
         super().__init__(threshold=threshold, teacher=teacher, **kwargs)
         self.max_negative = max_negative
         self.negative_weight = negative_weight
-        self.momentum = momentum
-        uniform = torch.full((self.num_classes,), 1 / self.num_classes)
-        self.register_buffer('confidence', uniform[0].clone())
-        self.register_buffer('prior', uniform)
+        self.adaptive = SelfAdaptiveThreshold(
+            self.num_classes, momentum, maximum=threshold
+        )
 
     def loss(self, network, batch: MethodBatch, iteration: int):
         labeled, weak, strong = self.predict_views(network, batch)
         probs = weak.softmax(dim=1)
         targets = pseudo_labels(weak, 'argmax')
-        self.learn_thresholds(probs)
-        confident = self.confident(weak, batch.indices, iteration)
-        positive = F.cross_entropy(strong, targets, reduction='none')
+        supervised = self.supervised_loss(labeled, batch.labels, iteration)
+        self.adaptive.learn(probs)
+        confident = self.adaptive.passed(probs)
+        positive = masked_cross_entropy(strong, targets, confident)
         negatives = (probs <= self.max_negative) & ~confident[:, None]
         negative = (complement_loss(strong) * negatives).sum(dim=1)
         negative = negative / negatives.sum(dim=1).clamp(min=1)
         losses = dict(
-            loss_supervised=self.supervised_loss(
-                labeled, batch.labels, iteration
-            ),
-            loss_unsupervised=self.weight * (positive * confident).mean(),
+            loss_supervised=supervised,
+            loss_unsupervised=self.weight_at(iteration) * positive,
             loss_negative=self.negative_weight * negative.mean(),
         )
         return MethodResult(losses, weak, targets, confident)
-
-    def confident(
-        self, weak: Tensor, indices: Tensor, iteration: int
-    ) -> Tensor:
-        confidence, label = weak.softmax(dim=1).max(dim=1)
-        return confidence >= self.thresholds()[label]
-
-    def thresholds(self) -> Tensor:
-        """Compute the threshold T of each class, (C,)."""
-        tau = self.confidence.clamp(max=self.threshold)
-        return tau * self.prior / self.prior.amax()
-
-    def learn_thresholds(self, probs: Tensor) -> None:
-        """Move the running means toward those of probabilities (M, C)."""
-        means = torch.cat([probs.amax(dim=1).mean()[None], probs.mean(dim=0)])
-        all_reduce(means, op='mean')
-        self.confidence.lerp_(means[0], 1 - self.momentum)
-        self.prior.lerp_(means[1:], 1 - self.momentum)
 
 
 def complement_loss(logits: Tensor) -> Tensor:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from mmengine.registry import TASK_UTILS
 
@@ -22,9 +21,12 @@ class PseudoLabel(BaseMethod):
 
     Args:
         weight: Final weight of the unlabeled faces, alpha_f; 3 in the paper.
-        ramp: T1 and T2 as fractions of the training.
+        ramp: T1 and T2 as fractions of the training, its warm start included.
         kwargs: Options of :class:`BaseMethod`.
     """
+
+    # Their own loss trains them.
+    weak_views_only_label = False
 
     def __init__(
         self,
@@ -44,8 +46,7 @@ class PseudoLabel(BaseMethod):
             loss_unsupervised=self.alpha(iteration)
             * F.cross_entropy(weak, targets),
         )
-        every = torch.ones(len(weak), dtype=torch.bool, device=weak.device)
-        return MethodResult(losses, weak.detach(), targets, every)
+        return MethodResult(losses, weak.detach(), targets)
 
     def alpha(self, iteration: int) -> float:
         """Return the weight of the unlabeled faces in an iteration."""

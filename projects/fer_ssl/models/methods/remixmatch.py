@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.distributions import Beta
 
 from ..heads.auxiliary_linear_head import auxiliary_head
-from ..heads.rotation_linear_head import RotationLinearHead
 from .base_method import BaseMethod, MethodBatch, MethodResult, predict
 
 
@@ -42,7 +41,8 @@ class ReMixMatch(BaseMethod):
             + strong_weight * CE(q, p_s)) + rotation_weight * CE(r, p_r)
 
     A second linear layer of the network predicts the rotation: the network
-    needs ``head=dict(type='RotationLinearHead')``. The weak views always have
+    needs ``head=dict(type='AuxiliaryLinearHead', num_auxiliary=4)``. The weak
+    views always have
     a pass of their own, since the faces cannot be mixed before it. The paper
     learns the strong view of the labeled faces: give the loop
     ``labeled_views=('strong',)``.
@@ -94,7 +94,7 @@ class ReMixMatch(BaseMethod):
         if labels.dim() == 1:
             # Not F.one_hot, for which the CPU would wait for the GPU.
             labels = torch.eye(self.num_classes, device=labels.device)[labels]
-        probs = self.predict_weak(network, batch)
+        probs = self.predict_weak(network, batch).softmax(dim=1)
         if self.alignment:
             probs = self.align(probs, labels)
         targets = sharpen(probs, self.temperature)
@@ -127,16 +127,7 @@ class ReMixMatch(BaseMethod):
         if self.rotation_weight:
             loss = F.cross_entropy(rotated[0][:, self.num_classes :], turns)
             losses['loss_rotation'] = self.rotation_weight * loss
-        confident = torch.ones_like(targets[:, 0], dtype=torch.bool)
-        return MethodResult(losses, probs.log(), targets, confident)
-
-    def predict_weak(self, network, batch: MethodBatch) -> Tensor:
-        """Compute the probabilities (M, C) of the weak view."""
-        logits = batch.teacher_logits
-        if not self.uses_teacher:
-            with torch.no_grad():
-                (logits,) = predict(network, batch.weak[0])
-        return logits.softmax(dim=1)
+        return MethodResult(losses, probs.log(), targets)
 
     def align(self, probs: Tensor, labels: Tensor) -> Tensor:
         """Align probabilities with the prior, then learn both marginals.
@@ -161,8 +152,7 @@ class ReMixMatch(BaseMethod):
     def _auxiliary_logits(self, network: nn.Module):
         if not self.rotation_weight:
             return nullcontext()
-        name = type(self).__name__
-        head = auxiliary_head(network, RotationLinearHead, name)
+        head = auxiliary_head(network, 4, type(self).__name__)
         return head.auxiliary_logits()
 
 
@@ -184,14 +174,17 @@ def mix_up(
             the faces as they are.
 
     Returns:
-        Faces and targets of the same shapes, at least half of them their own.
+        Faces and targets of the same shapes; each counts at least half in its
+        own mixture.
     """
     if not alpha:
         return faces, targets
     count = len(faces)
-    own = Beta(alpha, alpha).sample((count,)).to(faces.device)
+    # On the device and without checks, or the CPU would wait for the GPU.
+    alphas = torch.full((count,), alpha, device=faces.device)
+    own = Beta(alphas, alphas, validate_args=False).sample()
     own = torch.maximum(own, 1 - own)
-    order = torch.randperm(count).to(faces.device)
+    order = torch.randperm(count, device=faces.device)
     # lerp(a, b, w) is a + w * (b - a).
     shape = -1, *[1] * (faces.dim() - 1)
     return (

@@ -2,12 +2,17 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from mmengine.dist import all_gather, all_reduce
+from mmengine.dist import all_gather
 from mmengine.registry import TASK_UTILS
 from torch import Tensor
 
-from ..pseudo_labels import pseudo_labels
-from .base_method import BaseMethod, MethodBatch, MethodResult
+from ..pseudo_labels import masked_cross_entropy, pseudo_labels
+from .base_method import (
+    BaseMethod,
+    MethodBatch,
+    MethodResult,
+    mean_over_faces,
+)
 
 
 @TASK_UTILS.register_module()
@@ -60,18 +65,17 @@ class SoftMatch(BaseMethod):
         targets = pseudo_labels(weak, 'argmax')
         confidence = self.align(weak.softmax(dim=1)).amax(dim=1)
         self.learn_gaussian(confidence)
-        unsupervised = F.cross_entropy(strong, targets, reduction='none')
         weights = self.weights(confidence)
         losses = dict(
             loss_supervised=F.cross_entropy(labeled, batch.labels),
-            loss_unsupervised=self.weight * (unsupervised * weights).mean(),
+            loss_unsupervised=self.weight
+            * masked_cross_entropy(strong, targets, weights),
         )
         return MethodResult(losses, weak, targets, confidence >= self.mu)
 
     def align(self, probs: Tensor) -> Tensor:
         """Update m, and align probabilities (M, C) with equal classes."""
-        mean = probs.mean(dim=0)
-        all_reduce(mean, op='mean')
+        mean = mean_over_faces(probs)
         average = self.mean_probs.lerp(mean, 1 - self.momentum)
         is_first = self.mean_probs.sum() == 0
         self.mean_probs.copy_(torch.where(is_first, mean, average))

@@ -9,8 +9,7 @@ from .base_method import BaseMethod, MethodBatch, supervised_result
 class Supervised(BaseMethod):
     """Supervised training, the control of every semi-supervised method.
 
-    It has the labeled views and the averaged weights of the others, and no
-    unlabeled loader::
+    It has the labeled views of the others, and no unlabeled faces::
 
         L = CE(y, p(x))
 
@@ -19,6 +18,7 @@ class Supervised(BaseMethod):
     """
 
     num_weak_views = 0
+    weak_views_only_label = False
 
     def loss(self, network, batch: MethodBatch, iteration: int):
         return supervised_result(network, batch)

@@ -5,17 +5,18 @@ import time
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-_SECONDS = 'processor_seconds'
+_SECONDS = 'cpu_seconds'
 
 
 @HOOKS.register_module()
-class ProcessorTimeHook(Hook):
-    """Log the processor time of a training along with its scores.
+class CpuTimeHook(Hook):
+    """Log the CPU time of a training along with its scores.
 
-    ``processor_minutes`` of a validation is the time that all threads of this
+    ``cpu_minutes`` of a validation is the time that all threads of this
     process have worked for the training so far, in all parts of a resumed
-    run; validations do not count. Unlike the time of the clock, it hardly
-    depends on what else the machine does. Workers of a loader are processes of
+    run; validations do not count. Unlike wall-clock time, it hardly depends
+    on what else the machine does. Each resume loses the last iteration
+    before it. Workers of a loader are processes of
     their own and do not count: set ``num_workers=0``.
     """
 
@@ -36,7 +37,7 @@ class ProcessorTimeHook(Hook):
 
     def before_val_epoch(self, runner) -> None:
         total = runner.message_hub.get_info(_SECONDS, 0.0)
-        runner.message_hub.update_scalar('val/processor_minutes', total / 60)
+        runner.message_hub.update_scalar('val/cpu_minutes', total / 60)
 
     def after_val_epoch(self, runner, metrics=None) -> None:
         self._mark = time.process_time()
