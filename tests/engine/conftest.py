@@ -111,6 +111,25 @@ def spatial_config(write_faces, tmp_path):
 
 
 @pytest.fixture
+def one_network(spatial_config):
+    """``spatial_config`` with the student alone, for SemiSupervisedLoop.
+
+    Its start weights are large, so that it is confident of some faces.
+    """
+    cfg = spatial_config
+    cfg.model = dict(
+        **cfg.model.network, data_preprocessor=cfg.model.data_preprocessor
+    )
+    cfg.model.head.init_cfg = dict(type='Normal', layer='Linear', std=1.0)
+    cfg.optim_wrapper = dict(type='OptimWrapper', **cfg.optim_wrapper.student)
+    cfg.param_scheduler = cfg.param_scheduler.student
+    cfg.val_evaluator = dict(type='MacroF1Metric')
+    cfg.custom_hooks = []
+    cfg.train_cfg.type = 'SemiSupervisedLoop'
+    return cfg
+
+
+@pytest.fixture
 def build_runner():
     """Function that builds a runner from a config, each under a new name."""
     count = iter(range(100))

@@ -23,6 +23,11 @@ def logits_of(*rows):
     return torch.tensor(rows).log().requires_grad_()
 
 
+def normalized(values):
+    """List of values, divided by their sum."""
+    return [value / sum(values) for value in values]
+
+
 def batch_of(labeled, labels, weak, strong):
     """Batch of faces with these distributions."""
     weak = logits_of(*weak)

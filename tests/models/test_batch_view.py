@@ -1,9 +1,13 @@
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from torch.testing import assert_close
 
 from fer_ssl.models import BatchView
 
+DOCS = Path(__file__).parents[2] / 'docs/methods.md'
 AFFINE = dict(type='RandomAffine', degrees=20, padding_mode='border', p=1.0)
 
 
@@ -73,3 +77,12 @@ def test_no_gradient():
 def test_a_typo_is_named(transform, message):
     with pytest.raises(ValueError, match=message):
         BatchView([transform])
+
+
+def test_views_of_the_docs():
+    code = re.findall(r'```python\n(.*?)```', DOCS.read_text(), re.DOTALL)
+    (code,) = (block for block in code if 'views=' in block)
+    names = {}
+    exec(code, names)
+    for transforms in names['train_cfg']['views'].values():
+        assert BatchView(transforms)(faces()).shape == (6, 1, 16, 16)

@@ -1,7 +1,8 @@
 # ResNet-18 for gray faces of 48 pixels: 0.7 million weights in three stages.
-# The start weights are drawn as PyTorch draws them by default. From those of
-# ResNet_CIFAR (normal, fan-out, last norm of a block zero), the loss on strong
-# views stays for hundreds of steps, with any learning rate.
+# The start weights are drawn as PyTorch draws them by default; the bias of the
+# linear layer, which PyTorch draws too, is 0. From those of ResNet_CIFAR
+# (normal, fan-out, last norm of a block zero), the loss on strong views stays
+# for hundreds of steps, with any learning rate.
 start = dict(
     type='Kaiming',
     a=5**0.5,

@@ -19,22 +19,11 @@ METHOD = dict(type='FixMatch', threshold=0.5)
 
 
 @pytest.fixture
-def config(spatial_config):
+def config(one_network):
     """One network, faces in memory, views of whole batches."""
-    cfg = spatial_config
-    cfg.model = dict(
-        **cfg.model.network, data_preprocessor=cfg.model.data_preprocessor
-    )
-    cfg.model.head.init_cfg = dict(type='Normal', layer='Linear', std=1.0)
-    cfg.optim_wrapper = dict(type='OptimWrapper', **cfg.optim_wrapper.student)
-    cfg.param_scheduler = cfg.param_scheduler.student
-    cfg.val_evaluator = dict(type='MacroF1Metric')
-    cfg.custom_hooks = []
-    one_view(cfg)
-    cfg.train_cfg.update(
-        type='SemiSupervisedLoop', method=dict(METHOD), views=VIEWS
-    )
-    return cfg
+    one_view(one_network)
+    one_network.train_cfg.update(method=dict(METHOD), views=VIEWS)
+    return one_network
 
 
 def one_view(cfg):

@@ -37,19 +37,9 @@ EXACT = dict(rtol=0, atol=0)
 
 
 @pytest.fixture
-def config(spatial_config):
+def config(one_network):
     """Function that gives a training of one network with a method."""
-    cfg = spatial_config
-    student = cfg.optim_wrapper.student
-    cfg.model = dict(
-        **cfg.model.network, data_preprocessor=cfg.model.data_preprocessor
-    )
-    cfg.model.head.init_cfg = dict(type='Normal', layer='Linear', std=1.0)
-    cfg.optim_wrapper = dict(type='OptimWrapper', **student)
-    cfg.param_scheduler = cfg.param_scheduler.student
-    cfg.val_evaluator = dict(type='MacroF1Metric')
-    cfg.custom_hooks = []
-    cfg.train_cfg.type = 'SemiSupervisedLoop'
+    cfg = one_network
 
     def make(name, **options):
         cfg.train_cfg.method = dict(type=name, **METHODS[name], **options)

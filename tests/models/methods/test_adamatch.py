@@ -8,7 +8,12 @@ from torch.testing import assert_close
 
 from fer_ssl.models.methods import AdaMatch, MethodBatch
 from fer_ssl.models.methods.base_method import predict
-from tests.helpers.logit_faces import SIZES, batch_of, logits_of
+from tests.helpers.logit_faces import (
+    SIZES,
+    batch_of,
+    logits_of,
+    normalized,
+)
 
 LABELED = [0.8, 0.1, 0.1], [0.6, 0.2, 0.2], [0.4, 0.4, 0.2], [0.3, 0.3, 0.4]
 ALONE = [0.4, 0.4, 0.2], [0.2, 0.6, 0.2], [0.5, 0.3, 0.2], [0.1, 0.1, 0.8]
@@ -37,10 +42,6 @@ def random_batch():
     faces = [torch.randn(count, 5, generator=generator) for count in (4, 6, 6)]
     labels = torch.tensor([0, 1, 0, 1])
     return MethodBatch(faces[0], labels, [faces[1]], faces[2])
-
-
-def normalized(row):
-    return [x / sum(row) for x in row]
 
 
 def test_by_hand(monkeypatch):

@@ -8,9 +8,9 @@ from torch import nn
 from torch.testing import assert_close
 
 from fer_ssl.models.heads import DecoupledLinearHead, PriorLinearHead
-from fer_ssl.models.methods import DecoupledStudent, MethodBatch
+from fer_ssl.models.methods import DecoupledStudent
+from tests.helpers.logit_faces import SIZES, batch_of, normalized
 
-SIZES = dict(num_classes=3, num_labeled=4, num_unlabeled=6, max_iters=100)
 PRIOR = [0.7, 0.2, 0.1]
 LABELED = [[0.5, 0.25, 0.25]]
 WEAK = [[0.3, 0.4, 0.3], [0.1, 0.1, 0.8]]
@@ -36,22 +36,13 @@ class Network(nn.Module):
 
 
 def make_batch():
-    labeled, weak, strong = (
-        torch.tensor(x).log() for x in (LABELED, WEAK, STRONG)
-    )
-    return MethodBatch(
-        labeled, torch.tensor([1]), [weak], strong, torch.arange(2)
-    )
+    return batch_of(LABELED, [1], WEAK, STRONG)
 
 
 def make_method(**options):
     method = DecoupledStudent(**options, **SIZES)
     method.prior.copy_(torch.tensor(PRIOR))
     return method
-
-
-def normalized(values):
-    return [value / sum(values) for value in values]
 
 
 @pytest.mark.parametrize('separate', [False, True])

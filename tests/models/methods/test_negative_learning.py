@@ -6,26 +6,16 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from fer_ssl.models.methods import MethodBatch, NegativeLearning
+from fer_ssl.models.methods import NegativeLearning
 from fer_ssl.models.methods.negative_learning import complement_loss
-
-SIZES = dict(num_classes=3, num_labeled=4, num_unlabeled=6, max_iters=100)
-
-
-def identity(inputs, mode):
-    """Network that returns each face as its logits."""
-    return inputs
+from tests.helpers.logit_faces import SIZES, Logits, batch_of
 
 
 def make_batch(teacher, strong):
-    return MethodBatch(
-        torch.tensor([[0.5, 0.25, 0.25]]).log(),
-        torch.tensor([0]),
-        [torch.full((len(teacher), 3), torch.nan)],  # the teacher predicts
-        torch.tensor(strong).log().requires_grad_(),
-        torch.arange(len(teacher)),
-        teacher_logits=torch.tensor(teacher).log(),
-    )
+    unused = [[math.nan] * 3] * len(teacher)  # the teacher predicts
+    batch = batch_of([[0.5, 0.25, 0.25]], [0], unused, strong)
+    batch.teacher_logits = torch.tensor(teacher).log()
+    return batch
 
 
 def test_two_iterations_by_hand():
@@ -36,7 +26,7 @@ def test_two_iterations_by_hand():
         [[0.8, 0.1, 0.1], [0.5, 0.48, 0.02], [0.02, 0.04, 0.94]],
         [[0.6, 0.2, 0.2], [0.2, 0.5, 0.3], [0.3, 0.2, 0.5]],
     )
-    result = method.loss(identity, batch, 0)
+    result = method.loss(Logits(), batch, 0)
     # 1/3 and the mean confidence 2.24/3; the mean of q is 1.32/3, .62/3,
     # 1.06/3.
     assert method.confidence.item() == pytest.approx(0.54)
@@ -61,12 +51,12 @@ def test_two_iterations_by_hand():
     assert grad[1, 2] > 0 > grad[1, 0], 'class 2 becomes less likely'
 
     # Now 0.5 < T(0), and the last face excludes two classes.
-    method.loss(identity, batch, 1)
+    method.loss(Logits(), batch, 1)
     assert method.confidence.item() == pytest.approx(0.27 + 1.12 / 3)
     method.confidence.fill_(1.0)
     method.prior.fill_(1 / 3)
     method.momentum = 1.0
-    result = method.loss(identity, batch, 2)
+    result = method.loss(Logits(), batch, 2)
     assert method.thresholds().tolist() == pytest.approx([0.95] * 3)
     assert not result.confident.any()
     loss = result.losses['loss_negative'].item()
@@ -78,7 +68,7 @@ def test_neither_a_confident_face_nor_a_complementary_label():
     method = NegativeLearning(momentum=1.0, **SIZES)
     method.confidence.fill_(1.0)
     teacher = [[0.4, 0.3, 0.3], [0.2, 0.6, 0.2]]
-    result = method.loss(identity, make_batch(teacher, teacher), 0)
+    result = method.loss(Logits(), make_batch(teacher, teacher), 0)
     assert not result.confident.any()
     assert result.losses['loss_unsupervised'].item() == 0
     assert result.losses['loss_negative'].item() == 0
@@ -87,7 +77,7 @@ def test_neither_a_confident_face_nor_a_complementary_label():
 def test_all_faces_are_confident():
     method = NegativeLearning(**SIZES)
     teacher = [[0.96, 0.02, 0.02], [0.02, 0.96, 0.02]]
-    result = method.loss(identity, make_batch(teacher, teacher), 0)
+    result = method.loss(Logits(), make_batch(teacher, teacher), 0)
     assert result.confident.all(), 'the thresholds start near 1/3'
     assert result.losses['loss_negative'].item() == 0
 
@@ -101,7 +91,7 @@ def test_rare_class_has_a_low_threshold():
     assert 0 <= low < 1e-6
     assert method.thresholds()[0].item() == pytest.approx(0.95)
     batch = make_batch([[0.3, 0.3, 0.4]], [[0.3, 0.3, 0.4]])
-    assert method.loss(identity, batch, 0).confident.all()
+    assert method.loss(Logits(), batch, 0).confident.all()
 
 
 def test_complement_loss():
@@ -120,6 +110,6 @@ def test_own_predictions_without_a_teacher():
     batch = make_batch([[0.4, 0.3, 0.3]], [[0.4, 0.3, 0.3]])
     batch.teacher_logits = None
     batch.weak = [torch.tensor([[0.1, 0.8, 0.1]]).log()]
-    result = method.loss(identity, batch, 0)
+    result = method.loss(Logits(), batch, 0)
     assert result.targets.tolist() == [[0, 1, 0]]
     assert NegativeLearning(**SIZES).uses_teacher

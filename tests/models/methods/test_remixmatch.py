@@ -11,29 +11,15 @@ from torch.testing import assert_close
 from fer_ssl.models.heads import PriorLinearHead, RotationLinearHead
 from fer_ssl.models.methods import MethodBatch, ReMixMatch
 from fer_ssl.models.methods.remixmatch import mix_up, rotate, sharpen
+from tests.helpers.logit_faces import SIZES, Logits, batch_of, normalized
 
-SIZES = dict(num_classes=3, num_labeled=4, num_unlabeled=6, max_iters=100)
 LABELED = [[0.5, 0.25, 0.25]]
 WEAK = [[0.6, 0.3, 0.1], [0.2, 0.2, 0.6]]
 STRONG = [[0.2, 0.4, 0.4], [0.25, 0.25, 0.5]]
 
 
-def identity(inputs, mode):
-    """Network that returns each face as its logits."""
-    return inputs
-
-
 def make_batch():
-    labeled, weak, strong = (
-        torch.tensor(x).log().requires_grad_() for x in (LABELED, WEAK, STRONG)
-    )
-    return MethodBatch(
-        labeled, torch.tensor([1]), [weak], strong, torch.arange(2)
-    )
-
-
-def normalized(values):
-    return [value / sum(values) for value in values]
+    return batch_of(LABELED, [1], WEAK, STRONG)
 
 
 def cross_entropy(targets, probs):
@@ -52,7 +38,7 @@ def test_two_iterations_by_hand():
     batch = make_batch()
     prior, predicted = np.full((128, 3), 1 / 3), np.full((128, 3), 1 / 3)
     for iteration in (5, 6):
-        result = method.loss(identity, batch, iteration)
+        result = method.loss(Logits(), batch, iteration)
         # Slots of earlier iterations only.
         ratio = (prior.mean(0) + 1e-6) / (predicted.mean(0) + 1e-6)
         aligned = [normalized(row * ratio) for row in np.array(WEAK)]
@@ -79,7 +65,7 @@ def test_targets_have_no_gradient():
     """The weak views learn, but the labels that they make do not."""
     batch = make_batch()
     method = ReMixMatch(alpha=0, rotation_weight=0, ramp=0, **SIZES)
-    result = method.loss(identity, batch, 0)
+    result = method.loss(Logits(), batch, 0)
     result.losses['loss_unsupervised'].backward()
     p = torch.tensor(WEAK)
     # The gradient of the cross-entropy of a constant label, over 4 faces.
@@ -103,7 +89,7 @@ def test_history_forgets_after_128_iterations():
 def test_without_alignment():
     method = ReMixMatch(alignment=False, rotation_weight=0, **SIZES)
     method.history[0, :, 0] = 1.0
-    result = method.loss(identity, make_batch(), 0)
+    result = method.loss(Logits(), make_batch(), 0)
     assert_close(result.logits.exp(), torch.tensor(WEAK))
     squares = torch.tensor([[0.36, 0.09, 0.01], [0.04, 0.04, 0.36]])
     expected = squares / torch.tensor([[0.46], [0.44]])
@@ -142,7 +128,7 @@ def test_mixed_faces_keep_their_place():
     batch = make_batch()
     method = ReMixMatch(rotation_weight=0, ramp=0, **SIZES)
     torch.manual_seed(3)
-    result = method.loss(identity, batch, 0)
+    result = method.loss(Logits(), batch, 0)
     labels = torch.tensor([[0.0, 1, 0]])
     torch.manual_seed(3)
     faces, targets = mix_up(

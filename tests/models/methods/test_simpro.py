@@ -4,29 +4,18 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from fer_ssl.models.methods import MethodBatch, SimPro
-
-SIZES = dict(num_classes=3, num_labeled=4, num_unlabeled=6, max_iters=100)
-
-
-class Logits:
-    def __call__(self, inputs, mode):
-        return inputs
-
-
-def logits_of(*rows):
-    return torch.tensor(rows).log().requires_grad_()
+from fer_ssl.models.methods import SimPro
+from tests.helpers.logit_faces import SIZES, Logits, batch_of, logits_of
 
 
 @pytest.fixture
 def batch():
     """Prior .6, .3, .1 turns the second face from class 1 to class 0."""
-    return MethodBatch(
-        logits_of([0.5, 0.25, 0.25]),
-        torch.tensor([0]),
-        [logits_of([0.1, 0.1, 0.8], [0.3, 0.5, 0.2])],
-        logits_of([0.2, 0.4, 0.4], [0.1, 0.8, 0.1]),
-        torch.arange(2),
+    return batch_of(
+        [[0.5, 0.25, 0.25]],
+        [0],
+        ([0.1, 0.1, 0.8], [0.3, 0.5, 0.2]),
+        ([0.2, 0.4, 0.4], [0.1, 0.8, 0.1]),
     )
 
 

@@ -75,18 +75,19 @@ class FERPlusDataset(CodedFaceDataset):
         <data_root>/data/{FER2013Train,FER2013Valid,FER2013Test}/fer0000000.png
         <data_root>/fer2013.csv      instead of data/, with pixels='...'
 
-    Votes become a label by one of three rules. In the first two, as in the
-    code of the authors, answers given by only one person are dropped first:
+    Votes become a label by one of three rules:
 
-    - ``'majority'``: the answer with more than half of the remaining votes, as
-      in the authors' rule of the same name.
+    - ``'majority'``: the answer with more than half of the votes, as in the
+      authors' rule of the same name.
     - ``'plurality'``: the answer with the most votes.
-    - ``'most'``: the answer with the most of all votes; of several, the first
-      column. Public tables of semi-supervised results use this rule
-      (``idxmax`` of the votes).
+    - ``'most'``: the answer with the most votes; of several, the first column.
+      The code of arXiv 2208.00544 has this rule (``idxmax`` of the votes).
 
-    If no answer remains, or several are tied, the face is not annotated. If
-    'NF' (no face) wins, or the row names no image, the image is left out.
+    The first two drop the answers given by only one person before they count,
+    as the authors' code does. With them, a face is not annotated if no answer
+    wins or several are tied; with ``'most'``, only if it has no votes.
+
+    If 'NF' (no face) wins, or the row names no image, the image is left out.
     'unknown' corresponds to 'uncertain' in this package.
 
     The owners' file names four images twice. With folders of images, the last
