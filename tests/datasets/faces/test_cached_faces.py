@@ -57,6 +57,17 @@ def test_images_of_the_validation_set_are_left_out(files, tmp_path):
         assert torch.equal(cached[index]['inputs'], plain[source]['inputs'])
 
 
+def test_without_faces_of_another_size(files):
+    other = dict(files, split='val')
+    other['pipeline'] = [
+        *files['pipeline'][:-1],
+        dict(type='Resize', scale=(7, 7)),
+        files['pipeline'][-1],
+    ]
+    with pytest.raises(ValueError, match='the same pipeline'):
+        CachedFaces(dict(files, split='train'), without=other)
+
+
 def test_nothing_is_left(files):
     with pytest.raises(ValueError, match='every face is also in `without`'):
         CachedFaces(dict(files, split='val'), without=dict(files, split='val'))

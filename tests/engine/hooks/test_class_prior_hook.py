@@ -99,6 +99,14 @@ def test_no_faces(config, build_runner):
         build_runner(config).train()
 
 
+def test_several_views_are_refused_before_the_training(config, build_runner):
+    config.custom_hooks = [HOOK]
+    runner = build_runner(config)
+    with pytest.raises(ValueError, match='no MultiView'):
+        runner.train()
+    assert runner.iter == 0
+
+
 def test_another_head_is_refused(config, build_runner):
     config.model.head.type = 'LinearClsHead'
     config.val_evaluator = config.val_evaluator[0]

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
+from fer_ssl.engine.averaged_models import averaged_models
 from fer_ssl.models.methods import BaseMethod, MethodResult
 from tests.helpers.recorder import Recorder
 
@@ -243,7 +244,7 @@ def test_channels_last_gives_the_same_weights(
         config.train_cfg.channels_last = channels_last
         runner = build_runner(config, **{'train_cfg.max_iters': 2})
         results.append(runner.train().state_dict())
-        (averaged,) = runner.train_loop.averaged_models()
+        (averaged,) = averaged_models(runner)
         averages.append(averaged.module.state_dict())
     name = 'backbone.conv1.weight'
     for states in (results, averages):

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from fer_ssl.models.heads import DecoupledLinearHead, PriorLinearHead
+from fer_ssl.models.heads import AuxiliaryLinearHead, PriorLinearHead
 from fer_ssl.models.methods import DecoupledStudent
 from tests.helpers.logit_faces import SIZES, batch_of, normalized
 
@@ -22,7 +22,7 @@ class Network(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.head = DecoupledLinearHead(3, 3)
+        self.head = AuxiliaryLinearHead(3, 3, num_auxiliary=3)
         with torch.no_grad():
             self.head.fc.weight.copy_(torch.eye(3))
             self.head.auxiliary_fc.weight.copy_(torch.eye(3).flip(0))
@@ -117,5 +117,7 @@ def test_another_head():
         lambda: method.check_network(network),
         lambda: method.loss(network, make_batch(), 0),
     ):
-        with pytest.raises(ValueError, match='DecoupledStudent needs.*Decou'):
+        with pytest.raises(
+            ValueError, match='DecoupledStudent needs model.head'
+        ):
             call()

@@ -21,13 +21,15 @@ def test_by_hand():
     batch = make_batch()
     result = method.loss(Logits(), batch, 0)
     # tau = 0.9 / 3 + 0.1 * (0.8 + 0.34 + 0.9) / 3
-    assert method.confidence.item() == pytest.approx(0.368)
+    assert method.threshold.confidence.item() == pytest.approx(0.368)
     means = [0.3 + 0.119 / 3, 0.3 + 0.048 / 3, 0.3 + 0.133 / 3]
-    assert_close(method.mean_probs, torch.tensor(means))
+    assert_close(method.threshold.mean_probs, torch.tensor(means))
     counts = [0.3 + 0.2 / 3, 0.3, 0.3 + 0.1 / 3]
     assert_close(method.histogram, torch.tensor(counts))
     expected = [0.36301, 0.33772, 0.368]
-    assert method.thresholds().tolist() == pytest.approx(expected, abs=1e-5)
+    assert method.threshold.of_classes().tolist() == pytest.approx(
+        expected, abs=1e-5
+    )
     assert result.confident.tolist() == [True, False, True]
     assert result.targets.argmax(1).tolist() == [0, 0, 2]
 
@@ -53,9 +55,9 @@ def test_second_iteration():
     for iteration in (0, 1):
         method.loss(Logits(), make_batch(), iteration)
     # 1/3 * 0.81 + 0.68 * 0.19
-    assert method.confidence.item() == pytest.approx(0.3992)
+    assert method.threshold.confidence.item() == pytest.approx(0.3992)
     expected = [0.27 + 0.19 * x / 3 for x in (1.19, 0.48, 1.33)]
-    assert_close(method.mean_probs, torch.tensor(expected))
+    assert_close(method.threshold.mean_probs, torch.tensor(expected))
     expected = [0.27 + 0.19 * x / 3 for x in (2, 0, 1)]
     assert_close(method.histogram, torch.tensor(expected))
 
@@ -77,7 +79,7 @@ def test_gradient_of_the_fairness_loss():
 
 def test_no_confident_face():
     method = FreeMatch(momentum=1.0, **SIZES)
-    method.confidence.fill_(2.0)
+    method.threshold.confidence.fill_(2.0)
     batch = make_batch()
     result = method.loss(Logits(), batch, 0)
     assert not result.confident.any()
@@ -94,7 +96,7 @@ def test_class_that_is_never_predicted():
     batch = batch_of([[0.5, 0.25, 0.25]], [0], weak, strong)
     result = method.loss(Logits(), batch, 0)
     assert method.histogram.tolist() == [0.5, 0.5, 0]
-    assert method.thresholds()[2] == 0
+    assert method.threshold.of_classes()[2] == 0
     # m / h = 1.1 and 0.9; means 0.55 and 0.25 over one label each.
     expected = 0.55 * math.log(0.55 / 0.8) + 0.45 * math.log(0.25 / 0.8)
     fairness = result.losses['loss_fairness'].item()

@@ -12,7 +12,7 @@ from torch import nn
 from torch.testing import assert_close
 
 import fer_ssl.models  # noqa: F401
-from fer_ssl.models.heads import DecoupledLinearHead
+from fer_ssl.models.heads import AuxiliaryLinearHead
 from fer_ssl.models.methods import (
     UDA,
     AdaCM,
@@ -88,7 +88,7 @@ class Network(nn.Module):
         self.backbone = nn.Linear(5, 4)
         self.head = Head(4, 3)
         if method == 'DecoupledStudent':
-            self.head = DecoupledLinearHead(num_classes=3, in_channels=4)
+            self.head = AuxiliaryLinearHead(3, 4, num_auxiliary=3)
         self.passes = 0
 
     def forward(self, inputs, mode):
@@ -123,7 +123,8 @@ def test_one_pass_and_a_gradient(name):
     result = method.loss(network, batch, 90)
     two_passes = name in ('AdaMatch', 'ReMixMatch')
     assert network.passes == 1 + two_passes
-    assert result.confident.dtype == torch.bool
+    if result.confident is not None:
+        assert result.confident.dtype == torch.bool
     assert result.logits.shape == result.targets.shape == (3, 3)
     assert not result.logits.requires_grad
     assert_close(result.targets.sum(dim=1), torch.ones(3))
@@ -430,3 +431,43 @@ def test_method_of_the_docs():
     method = TASK_UTILS.build(dict(type='Entropy', threshold=0.3, **SIZES))
     weak = logits_of([0.98, 0.01, 0.01], [0.8, 0.1, 0.1]).detach()
     assert method.confident(weak, None, 0).tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    'name, options, message',
+    [
+        ('FixMatch', dict(warm_start=1000), 'warm_start=1000 must be a frac'),
+        ('PseudoLabel', dict(teacher=True), 'cannot use teacher'),
+        ('AdaCM', dict(separate_weak_pass=True), 'or separate_weak_pass'),
+        ('Supervised', dict(teacher=True), 'cannot use teacher'),
+        ('Dash', dict(warm_start=0.1), 'set warmup instead'),
+        ('SimPro', dict(pseudo_label='sample'), "'sample' is neither argmax"),
+    ],
+)
+def test_options_without_effect_are_refused(name, options, message):
+    with pytest.raises(ValueError, match=message):
+        TASK_UTILS.build(dict(type=name, **options, **SIZES))
+
+
+def test_ramp_of_the_unsupervised_loss():
+    losses = []
+    for name in ('FixMatch', 'DeFixMatch', 'DebiasPL', 'NegativeLearning'):
+        for ramp in (0.0, 0.4):
+            method = TASK_UTILS.build(
+                dict(type=name, threshold=0.3, ramp=ramp, **SIZES)
+            )
+            batch = make_batch()
+            result = method.loss(Network(), batch, 10)
+            losses.append(result.losses['loss_unsupervised'].item())
+    assert losses[1::2] == pytest.approx([x / 4 for x in losses[::2]])
+    assert min(losses) > 0
+
+
+def test_separate_pass_keeps_the_gradients_of_the_weights():
+    """Autocast keeps the weights that it casts, without their graph."""
+    method = FixMatch(threshold=0.3, separate_weak_pass=True, **SIZES)
+    network = Network()
+    with torch.autocast('cpu', torch.bfloat16):
+        result = method.loss(network, make_batch(), 0)
+    sum(result.losses.values()).backward()
+    assert network.backbone.weight.grad.abs().sum() > 0

@@ -29,10 +29,12 @@ def test_two_iterations_by_hand():
     result = method.loss(Logits(), batch, 0)
     # 1/3 and the mean confidence 2.24/3; the mean of q is 1.32/3, .62/3,
     # 1.06/3.
-    assert method.confidence.item() == pytest.approx(0.54)
-    assert method.prior.tolist() == pytest.approx([2.32 / 6, 0.27, 2.06 / 6])
+    assert method.adaptive.confidence.item() == pytest.approx(0.54)
+    assert method.adaptive.mean_probs.tolist() == pytest.approx(
+        [2.32 / 6, 0.27, 2.06 / 6]
+    )
     expected = [0.54, 0.54 * 1.62 / 2.32, 0.54 * 2.06 / 2.32]
-    assert method.thresholds().tolist() == pytest.approx(expected)
+    assert method.adaptive.of_classes().tolist() == pytest.approx(expected)
     # 0.8 > 0.54 > 0.5; 0.94 > 0.48.
     assert result.confident.tolist() == [True, False, True]
     assert result.targets.argmax(1).tolist() == [0, 0, 2]
@@ -52,12 +54,12 @@ def test_two_iterations_by_hand():
 
     # Now 0.5 < T(0), and the last face excludes two classes.
     method.loss(Logits(), batch, 1)
-    assert method.confidence.item() == pytest.approx(0.27 + 1.12 / 3)
-    method.confidence.fill_(1.0)
-    method.prior.fill_(1 / 3)
-    method.momentum = 1.0
+    assert method.adaptive.confidence.item() == pytest.approx(0.27 + 1.12 / 3)
+    method.adaptive.confidence.fill_(1.0)
+    method.adaptive.mean_probs.fill_(1 / 3)
+    method.adaptive.momentum = 1.0
     result = method.loss(Logits(), batch, 2)
-    assert method.thresholds().tolist() == pytest.approx([0.95] * 3)
+    assert method.adaptive.of_classes().tolist() == pytest.approx([0.95] * 3)
     assert not result.confident.any()
     loss = result.losses['loss_negative'].item()
     last = -(math.log(0.7) + math.log(0.8)) / 2
@@ -66,7 +68,7 @@ def test_two_iterations_by_hand():
 
 def test_neither_a_confident_face_nor_a_complementary_label():
     method = NegativeLearning(momentum=1.0, **SIZES)
-    method.confidence.fill_(1.0)
+    method.adaptive.confidence.fill_(1.0)
     teacher = [[0.4, 0.3, 0.3], [0.2, 0.6, 0.2]]
     result = method.loss(Logits(), make_batch(teacher, teacher), 0)
     assert not result.confident.any()
@@ -86,10 +88,10 @@ def test_rare_class_has_a_low_threshold():
     method = NegativeLearning(momentum=0.5, **SIZES)
     probs = torch.tensor([[1.0, 0.0, 0.0]])
     for _ in range(200):  # class 2 is never seen
-        method.learn_thresholds(probs)
-    low = method.thresholds()[2].item()
+        method.adaptive.learn(probs)
+    low = method.adaptive.of_classes()[2].item()
     assert 0 <= low < 1e-6
-    assert method.thresholds()[0].item() == pytest.approx(0.95)
+    assert method.adaptive.of_classes()[0].item() == pytest.approx(0.95)
     batch = make_batch([[0.3, 0.3, 0.4]], [[0.3, 0.3, 0.4]])
     assert method.loss(Logits(), batch, 0).confident.all()
 
