@@ -41,6 +41,24 @@ unlabeled = dict(
     dataset=dict(ferplus, split='train', subset='unlabeled', **draw),
     without=validation,
 )
+# Unlabeled faces of another collection, and both together: a config can set
+# unlabeled_dataloader.dataset to one of these. FER_SSL_FACES is a folder as
+# for configs/faces.
+other = dict(
+    type='FaceDataset',
+    data_root='{{$FER_SSL_FACES:data/faces}}',
+    ann_file='labels.csv',
+    subset='unlabeled',
+    labeled_per_class=0,
+    metainfo=dict(classes=classes),
+    pipeline=load,
+)
+other_faces = dict(type='CachedFaces', dataset=other)
+all_faces = dict(
+    type='CachedFaces',
+    dataset=dict(type='ConcatDataset', datasets=[unlabeled['dataset'], other]),
+    without=validation,
+)
 
 train_dataloader = dict(
     batch_size=32,

@@ -26,6 +26,7 @@ from fer_ssl.models.methods.ada_cm import contrastive_loss
 from tests.helpers.logit_faces import (
     SIZES,
     Logits,
+    batch_of,
     learn,
     learn_on_two_ranks,
     logits_of,
@@ -441,7 +442,8 @@ def test_method_of_the_docs():
         ('AdaCM', dict(separate_weak_pass=True), 'or separate_weak_pass'),
         ('Supervised', dict(teacher=True), 'cannot use teacher'),
         ('Dash', dict(warm_start=0.1), 'set warmup instead'),
-        ('SimPro', dict(pseudo_label='sample'), "'sample' is neither argmax"),
+        ('FixMatch', dict(pseudo_label='sample'), "'sample' is neither"),
+        ('UDA', dict(pseudo_label='soft'), 'set temperature'),
     ],
 )
 def test_options_without_effect_are_refused(name, options, message):
@@ -471,3 +473,14 @@ def test_separate_pass_keeps_the_gradients_of_the_weights():
         result = method.loss(network, make_batch(), 0)
     sum(result.losses.values()).backward()
     assert network.backbone.weight.grad.abs().sum() > 0
+
+
+def test_soft_labels():
+    method = FixMatch(threshold=0.0, pseudo_label='soft', **SIZES)
+    batch = batch_of(
+        [[0.5, 0.25, 0.25]], [0], [[0.7, 0.2, 0.1]], [[0.6, 0.3, 0.1]]
+    )
+    result = method.loss(Logits(), batch, 0)
+    expected = 0.7 * math.log(0.6) + 0.2 * math.log(0.3) + 0.1 * math.log(0.1)
+    loss = result.losses['loss_unsupervised'].item()
+    assert loss == pytest.approx(-expected)

@@ -4,7 +4,7 @@ import torch
 from mmengine.registry import TASK_UTILS
 from torch import Tensor
 
-from ..pseudo_labels import masked_cross_entropy, pseudo_labels
+from ..pseudo_labels import masked_cross_entropy
 from .base_method import MethodBatch, MethodResult, mean_over_faces
 from .fixmatch import FixMatch
 
@@ -44,7 +44,7 @@ class DebiasPL(FixMatch):
         labeled, weak, strong = self.predict_views(network, batch)
         supervised = self.supervised_loss(labeled, batch.labels, iteration)
         debiased = weak - self.bias()
-        targets = pseudo_labels(debiased, 'argmax')
+        targets = self.targets(debiased)
         confident = self.confident(debiased, batch.indices, iteration)
         mean = mean_over_faces(weak.softmax(dim=1))
         self.mean_probs.lerp_(mean, 1 - self.momentum)

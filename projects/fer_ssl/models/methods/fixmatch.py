@@ -27,6 +27,7 @@ class FixMatch(BaseMethod):
 
     Args:
         threshold: Minimum confidence, tau.
+        pseudo_label: ``'argmax'``, or ``'soft'`` for the distribution q.
         weight: Factor of the unsupervised loss, lambda_u.
         ramp: Fraction of the training, after the warm start, over which the
             weight grows from 0.
@@ -36,12 +37,19 @@ class FixMatch(BaseMethod):
     def __init__(
         self,
         threshold: float = 0.95,
+        pseudo_label: str = 'argmax',
         weight: float = 1.0,
         ramp: float = 0.0,
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
+        if pseudo_label not in ('argmax', 'soft'):
+            raise ValueError(
+                f'{type(self).__name__}: pseudo_label={pseudo_label!r} is '
+                'neither argmax nor soft.'
+            )
         self.threshold = threshold
+        self.pseudo_label = pseudo_label
         self.weight = weight
         self.ramp = ramp
 
@@ -69,7 +77,7 @@ class FixMatch(BaseMethod):
 
     def targets(self, weak: Tensor) -> Tensor:
         """Make pseudo-labels (M, C) from the weak view's logits (M, C)."""
-        return pseudo_labels(weak, 'argmax')
+        return pseudo_labels(weak, self.pseudo_label)
 
     def confident(
         self, weak: Tensor, indices: Tensor, iteration: int

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from mmengine.registry import TASK_UTILS
 from torch import Tensor
 
-from ..pseudo_labels import masked_cross_entropy, pseudo_labels
+from ..pseudo_labels import masked_cross_entropy
 from .base_method import MethodBatch, MethodResult
 from .fixmatch import FixMatch
 from .freematch import SelfAdaptiveThreshold
@@ -73,7 +73,7 @@ class NegativeLearning(FixMatch):
     def loss(self, network, batch: MethodBatch, iteration: int):
         labeled, weak, strong = self.predict_views(network, batch)
         probs = weak.softmax(dim=1)
-        targets = pseudo_labels(weak, 'argmax')
+        targets = self.targets(weak)
         supervised = self.supervised_loss(labeled, batch.labels, iteration)
         self.adaptive.learn(probs)
         confident = self.adaptive.passed(probs)

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from mmengine.registry import TASK_UTILS
 from torch import Tensor
 
-from ..pseudo_labels import masked_cross_entropy, pseudo_labels
+from ..pseudo_labels import masked_cross_entropy
 from .base_method import MethodBatch, MethodResult, mean_over_faces
 from .fixmatch import FixMatch
 
@@ -35,8 +35,6 @@ class SimPro(FixMatch):
     Args:
         threshold: Minimum confidence. The authors have 0.95 or 0.2; 0 counts
             every face.
-        pseudo_label: ``'argmax'`` or ``'soft'``, which learns the distribution
-            q itself.
         momentum: Momentum of the moving average of pi.
         kwargs: Options of :class:`FixMatch`.
     """
@@ -44,17 +42,10 @@ class SimPro(FixMatch):
     def __init__(
         self,
         threshold: float = 0.95,
-        pseudo_label: str = 'argmax',
         momentum: float = 0.99,
         **kwargs,
     ) -> None:
         super().__init__(threshold=threshold, **kwargs)
-        if pseudo_label not in ('argmax', 'soft'):
-            raise ValueError(
-                f'{type(self).__name__}: pseudo_label={pseudo_label!r} is '
-                'neither argmax nor soft.'
-            )
-        self.pseudo_label = pseudo_label
         self.momentum = momentum
         uniform = torch.full((self.num_classes,), 1 / self.num_classes)
         self.register_buffer('prior', uniform)
@@ -65,7 +56,7 @@ class SimPro(FixMatch):
         bias = self.prior.clamp(min=1e-3).log()
         logits = weak + bias
         probs = logits.softmax(dim=1)
-        targets = pseudo_labels(logits, self.pseudo_label)
+        targets = self.targets(logits)
         confident = self.confident(logits, batch.indices, iteration)
         unsupervised = masked_cross_entropy(strong + bias, targets, confident)
         self.learn_prior(probs)

@@ -37,7 +37,7 @@ class UDA(FixMatch):
         temperature: Softmax temperature of the target; below 1 sharpens it.
         annealing: ``'linear'``, ``'log'`` (for many labels), ``'exp'`` (for
             few labels), or ``None`` for no annealing.
-        kwargs: Options of :class:`FixMatch`.
+        kwargs: Options of :class:`FixMatch`, except ``pseudo_label``.
     """
 
     def __init__(
@@ -47,6 +47,11 @@ class UDA(FixMatch):
         annealing: str | None = 'exp',
         **kwargs,
     ) -> None:
+        if 'pseudo_label' in kwargs:
+            raise ValueError(
+                'UDA has no pseudo_label: its labels are soft, set '
+                'temperature instead.'
+            )
         super().__init__(threshold=threshold, **kwargs)
         if annealing not in (None, *_SCHEDULES):
             raise ValueError(
