@@ -1,6 +1,6 @@
 # Few labels of FERPlus. The folder FER_SSL_DATA contains FERPlus/, with
 # fer2013new.csv and data/, as its owners' script makes it.
-# 7 classes by the most votes; 48 pixels, gray; all faces are kept in memory,
+# 7 classes by plurality of all votes; 48 pixels, gray; all faces are kept in memory,
 # and the views are made from whole batches. See docs/few_labels.md.
 data_root = '{{$FER_SSL_DATA:data}}'
 classes = (
@@ -26,8 +26,8 @@ ferplus = dict(
     pipeline=load,
 )
 validation = dict(ferplus, split='val', subset='all', held_out=0.0)
-# Change both parts alike. held_out > 0 keeps a part of the training set apart,
-# on which to choose settings.
+# held_out > 0 keeps a part of the training set apart, on which to choose
+# settings. docs/few_labels.md shows how to change the draw.
 draw = dict(labeled_per_class=100, labeled_ratio=1.0, seed=0, held_out=0.0)
 
 # FERPlus contains 279 validation images a second time, in its training set.
