@@ -17,7 +17,7 @@ model = dict(
     data_preprocessor=_base_.data_preprocessor,
 )
 
-max_iters = 4000
+max_iters = 2400
 train_cfg = dict(
     type='MetaPseudoLabelLoop',
     max_iters=max_iters,

@@ -6,7 +6,10 @@
 # 40 minutes of one CPU core. Result: docs/few_labels.md.
 _base_ = ['ferplus_fixmatch_r18.py']
 
+max_iters = 5400
 train_cfg = dict(
+    max_iters=max_iters,
+    val_interval=max_iters,
     method=dict(
         _delete_=True,
         type='FixMatch',

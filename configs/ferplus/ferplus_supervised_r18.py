@@ -12,7 +12,7 @@ _base_ = [
 
 model = dict(**_base_.network, data_preprocessor=_base_.data_preprocessor)
 
-max_iters = 15000
+max_iters = 14000
 train_cfg = dict(
     max_iters=max_iters,
     val_interval=max_iters,

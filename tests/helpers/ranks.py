@@ -17,7 +17,8 @@ def train_here(config):
     """Train a config in this process.
 
     Returns:
-        Logged outputs of each iteration, and the final weights.
+        Logged outputs of each iteration, and the final weights, with the state
+        of a semi-supervised method under ``method``.
     """
     runner = Runner.from_cfg(Config(config))
     keep = Recorder()
@@ -25,6 +26,9 @@ def train_here(config):
     runner.train()
     weights = runner.model
     weights = getattr(weights, 'module', weights).state_dict()
+    method = getattr(runner.train_loop, 'method', None)
+    if method is not None:
+        weights.update(method.state_dict(prefix='method.'))
     return keep.outputs, {k: v.clone() for k, v in weights.items()}
 
 

@@ -1,7 +1,7 @@
 # Few labels of FERPlus. The folder FER_SSL_DATA contains FERPlus/, with
 # fer2013new.csv and data/, as its owners' script makes it.
-# 7 classes by plurality of all votes; 48 pixels, gray; all faces are kept in memory,
-# and the views are made from whole batches. See docs/few_labels.md.
+# 7 classes by plurality of all votes; 48 pixels, gray; all faces are kept in
+# memory, and the views are made from whole batches. See docs/few_labels.md.
 data_root = '{{$FER_SSL_DATA:data}}'
 classes = (
     'neutral',

@@ -1,5 +1,6 @@
 """A tiny FERPlus in the layout of its owners, edge cases included."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,12 +36,14 @@ def fer2013_pixels(row: int) -> np.ndarray:
     return np.random.default_rng(row).integers(0, 256, (48, 48), np.uint8)
 
 
-def write_fer_plus(root: Path, as_text: bool = False) -> dict:
+def write_fer_plus(
+    root: Path, as_text: bool = False, rows: Sequence[tuple] = FER_PLUS
+) -> dict:
     """Images in folders, or as text in ``fer2013.csv``."""
     root.mkdir(parents=True, exist_ok=True)
     lines = [FER_PLUS_HEADER]
     text = ['emotion,pixels,Usage']
-    for row, (usage, image, votes) in enumerate(FER_PLUS):
+    for row, (usage, image, votes) in enumerate(rows):
         lines.append(','.join(map(str, (usage, image, *votes))))
         gray = fer2013_pixels(row)
         text.append(f'0,{" ".join(map(str, gray.ravel()))},{usage}')

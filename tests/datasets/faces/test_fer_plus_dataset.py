@@ -234,6 +234,13 @@ def test_votes_of_the_label_files(tmp_path):
         ('FER2013Train/fer1.png', 1),
         ('FER2013Valid/fer1.png', 1),
     ]
+    files['label_distribution'] = True
+    # Without the single vote for disgust, and with it.
+    for voting, anger in (('majority', 1), ('most', 0.9)):
+        dataset = DATASETS.build(dict(files, voting=voting))
+        score = dataset.get_data_info(0)['gt_score']
+        expected = [0, anger, 1 - anger, 0, 0, 0, 0, 0]
+        assert score.tolist() == pytest.approx(expected)
     with pytest.raises(ValueError, match='cannot be combined with `pixels`'):
         DATASETS.build(dict(files, pixels='fer2013.csv'))
     with pytest.raises(ValueError, match="votes='new' is none of"):

@@ -1,14 +1,17 @@
 """Views of whole batches, labeled-only iterations and the averaged teacher."""
 
 import copy
+import os
 
 import pytest
 import torch
 import torch.nn.functional as F
+from mmengine.hooks import Hook
 from torch.testing import assert_close
 
 from fer_ssl.engine.averaged_models import averaged_models
 from fer_ssl.models.methods import BaseMethod, MethodResult
+from tests.datasets.faces.fer_plus_files import write_fer_plus
 from tests.helpers.recorder import Recorder
 
 FLIP = dict(type='RandomHorizontalFlip', p=0.5)
@@ -63,6 +66,15 @@ def same_up_to_a_flip(view, face):
     )
 
 
+def faces_of(recorder):
+    """Labeled and unlabeled faces of the recorded batch, without views."""
+    normalize = recorder.model.data_preprocessor
+    return [
+        normalize(dict(inputs=recorder.batch[name]['inputs']))['inputs']
+        for name in ('labeled', 'unlabeled')
+    ]
+
+
 def test_views_are_of_the_faces_of_the_batch(config, build_runner):
     config.train_cfg.labeled_views = ['weak', 'strong', 'weak']
     runner = build_runner(config)
@@ -70,13 +82,10 @@ def test_views_are_of_the_faces_of_the_batch(config, build_runner):
     recorder = Recorder(at=0)
     runner.register_hook(recorder)
     runner.train()
-    batch, data = method.batches[0], recorder.batch
-    normalize = recorder.model.data_preprocessor
-    labeled, unlabeled = (
-        normalize(dict(inputs=data[name]['inputs']))['inputs']
-        for name in ('labeled', 'unlabeled')
-    )
-    labels = torch.cat([x.gt_label for x in data['labeled']['data_samples']])
+    batch = method.batches[0]
+    labeled, unlabeled = faces_of(recorder)
+    samples = recorder.batch['labeled']['data_samples']
+    labels = torch.cat([x.gt_label for x in samples])
     assert batch.labels.tolist() == labels.tolist() * 3
     first, strong, second = batch.faces.split(6)
     (weak,) = batch.weak
@@ -90,23 +99,68 @@ def test_views_are_of_the_faces_of_the_batch(config, build_runner):
     for views, faces in ((strong, labeled), (batch.strong, unlabeled)):
         assert not any(map(same_up_to_a_flip, views, faces))
     assert not torch.equal(first, second), 'each view has its own draw'
-    flips = [torch.equal(x, y) for x, y in zip(method.batches[1].weak, [weak])]
-    assert not all(flips), 'each iteration has its own draw'
 
 
-def test_label_distributions(config, build_runner):
+class SameFaces(Hook):
+    """Gives the faces of the first iteration to every iteration."""
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if batch_idx == 0:
+            self.first = dict(data_batch)
+        data_batch.update(self.first)
+
+
+def test_each_iteration_has_its_own_draw(config, build_runner):
+    runner = build_runner(config)
+    method = spied(runner)
+    runner.register_hook(SameFaces())
+    runner.train()
+    first, second, *_ = method.batches
+    assert torch.equal(first.labels, second.labels)
+    assert all(map(same_up_to_a_flip, second.weak[0], first.weak[0]))
+    for one, two in (
+        (first.faces, second.faces),
+        (first.weak[0], second.weak[0]),
+        (first.strong, second.strong),
+    ):
+        assert not torch.allclose(one, two, atol=1e-2)
+
+
+# Votes of people, and their fractions for neutral, anger and happiness.
+VOTES = {
+    'a.png': (6, 0, 0, 0, 3, 1, 0, 0, 0, 0),
+    'b.png': (0, 8, 0, 0, 2, 0, 0, 0, 0, 0),
+    'c.png': (2, 1, 0, 0, 7, 0, 0, 0, 0, 0),
+}
+SCORES = {
+    'a.png': [6 / 9, 3 / 9, 0],
+    'b.png': [0, 0.2, 0.8],
+    'c.png': [0.2, 0.7, 0.1],
+}
+
+
+def test_label_distributions_from_the_votes_to_the_loss(
+    config, build_runner, tmp_path
+):
+    rows = [('Training', *row) for row in VOTES.items()]
+    faces = config.train_dataloader.dataset.dataset
+    config.train_dataloader.dataset.dataset = dict(
+        write_fer_plus(tmp_path / 'fer_plus', rows=rows),
+        voting='most',
+        label_distribution=True,
+        metainfo=faces.metainfo,
+        pipeline=faces.pipeline,
+    )
     config.train_cfg.labeled_views = ['weak', 'strong']
     runner = build_runner(config)
     method = spied(runner)
-    samples = runner.train_loop.dataloader.dataset.samples
-    scores = torch.rand(len(samples), 3)
-    for sample, score in zip(samples, scores):
-        sample.set_gt_score(score)
     recorder = Recorder(at=0)
     runner.register_hook(recorder)
     runner.train()
-    chosen = [x.gt_score for x in recorder.batch['labeled']['data_samples']]
-    expected = torch.stack(chosen * 2)
+    samples = recorder.batch['labeled']['data_samples']
+    names = [os.path.basename(x.img_path) for x in samples]
+    assert set(names) == set(SCORES)
+    expected = torch.tensor([SCORES[name] for name in names * 2])
     assert_close(method.batches[0].labels, expected)
 
 
@@ -258,9 +312,23 @@ def test_paper_a_with_views_of_batches(spatial_config, build_runner):
     one_view(spatial_config)
     spatial_config.train_cfg.views = VIEWS
     runner = build_runner(spatial_config)
-    recorder = Recorder()
+    recorder = Recorder(at=0)
     runner.register_hook(recorder)
+    loop, batches = runner.train_loop, []
+    split = loop._micro_batches
+
+    def record(data_batch):
+        batches.extend(split(data_batch))
+        return batches[-1:]
+
+    loop._micro_batches = record
     runner.train()
+    labeled, unlabeled = faces_of(recorder)
+    batch = batches[0]
+    assert all(map(same_up_to_a_flip, batch.faces, labeled))
+    assert all(map(same_up_to_a_flip, batch.weak, unlabeled))
+    assert not any(map(same_up_to_a_flip, batch.strong, unlabeled))
+    assert torch.equal(batch.view, batch.strong), 'view of the student'
     assert len(recorder.outputs) == 6
     assert all(log['teacher/loss_supervised'] > 0 for log in recorder.outputs)
 

@@ -23,52 +23,24 @@ from fer_ssl.models.methods import (
     PseudoLabel,
 )
 from fer_ssl.models.methods.ada_cm import contrastive_loss
-from tests.helpers.logit_faces import (
-    SIZES,
-    Logits,
-    batch_of,
-    learn,
-    learn_on_two_ranks,
-    logits_of,
-)
+from tests.helpers.logit_faces import SIZES, Logits, batch_of, logits_of
+from tests.helpers.unlabeled_methods import UNLABELED_METHODS
 
 DOCS = Path(__file__).parents[3] / 'docs/methods.md'
-METHODS = (
-    'AdaCM',
-    'AdaMatch',
-    'Dash',
-    'DeFixMatch',
-    'DebiasPL',
-    'DecoupledStudent',
-    'FixMatch',
-    'FlexMatch',
-    'FreeMatch',
-    'MeanTeacher',
-    'NegativeLearning',
-    'PseudoLabel',
-    'ReMixMatch',
-    'SimPro',
-    'SoftMatch',
-    'UDA',
-)
 # Without averaged weights, and without images; some faces are confident.
 OPTIONS = dict(
     DecoupledStudent=dict(threshold=0.4),
     NegativeLearning=dict(teacher=False),
     ReMixMatch=dict(rotation_weight=0.0),
 )
-# Methods that can be told to be confident of no face.
-THRESHOLD_METHODS = (
-    'AdaCM',
-    'AdaMatch',
-    'Dash',
-    'DeFixMatch',
-    'DebiasPL',
-    'DecoupledStudent',
-    'FixMatch',
-    'FlexMatch',
-    'SimPro',
-    'UDA',
+# These cannot be told to be confident of no face.
+CONFIDENT_METHODS = (
+    'FreeMatch',
+    'MeanTeacher',
+    'NegativeLearning',
+    'PseudoLabel',
+    'ReMixMatch',
+    'SoftMatch',
 )
 
 
@@ -114,7 +86,7 @@ def make_batch(weak_views=1):
     )
 
 
-@pytest.mark.parametrize('name', METHODS)
+@pytest.mark.parametrize('name', UNLABELED_METHODS)
 def test_one_pass_and_a_gradient(name):
     method = TASK_UTILS.build(
         dict(type=name, **OPTIONS.get(name, {}), **SIZES)
@@ -135,7 +107,7 @@ def test_one_pass_and_a_gradient(name):
         assert parameter.grad.abs().sum() > 0
 
 
-@pytest.mark.parametrize('name', METHODS)
+@pytest.mark.parametrize('name', UNLABELED_METHODS)
 def test_label_distributions(name):
     labels = torch.tensor([0, 1, 2, 1])
     one_hot = torch.eye(3)[labels]
@@ -151,7 +123,7 @@ def test_label_distributions(name):
     assert losses[0]['loss_supervised'] != losses[2]['loss_supervised']
 
 
-@pytest.mark.parametrize('name', METHODS)
+@pytest.mark.parametrize('name', UNLABELED_METHODS)
 def test_mixed_precision(name):
     """Losses and the method's state stay in float32, the network does not."""
     results, states = [], []
@@ -170,7 +142,9 @@ def test_mixed_precision(name):
     assert_close(states[1], states[0], rtol=0.05, atol=0.02)
 
 
-@pytest.mark.parametrize('name', THRESHOLD_METHODS)
+@pytest.mark.parametrize(
+    'name', sorted(set(UNLABELED_METHODS) - set(CONFIDENT_METHODS))
+)
 def test_no_confident_face(name):
     """Unlabeled faces give no gradient, except by Ada-CM's contrast."""
     options = dict(
@@ -193,31 +167,6 @@ def test_no_confident_face(name):
     assert not result.confident.any()
     loss = F.cross_entropy(network(batch.faces, 'tensor'), batch.labels)
     assert_close(sum(result.losses.values()), loss)
-
-
-@pytest.mark.parametrize(
-    'config',
-    [
-        dict(type='DebiasPL', threshold=0.5, momentum=0.5),
-        dict(type='FreeMatch', fairness_weight=1.0, momentum=0.5),
-        dict(type='SoftMatch', momentum=0.5),
-    ],
-    ids=lambda config: config['type'],
-)
-def test_two_ranks_equal_one(config, tmp_path):
-    """Losses, gradients and state, with faces of several classes."""
-    generator = torch.Generator().manual_seed(0)
-    weak, strong = torch.rand(2, 12, 3, generator=generator).tolist()
-    losses, grads, states = learn_on_two_ranks(tmp_path, config, weak, strong)
-    expected = learn(config, weak, strong)
-    assert_close(losses, expected[0])
-    assert_close(grads, expected[1])
-    for state in states:
-        assert_close(state, expected[2])
-    # Some faces count, and some do not.
-    counts = expected[1].abs().sum(dim=1) > 1e-6
-    assert counts.any()
-    assert config['type'] == 'SoftMatch' or not counts.all()
 
 
 def test_fixmatch_by_hand():

@@ -10,7 +10,7 @@ from .base_method import BaseMethod, MethodBatch, MethodResult
 
 @TASK_UTILS.register_module()
 class MeanTeacher(BaseMethod):
-    """Mean teacher (Tarvainen and Valpola, NeurIPS 2017, arXiv 1703.01780).
+    """Mean Teacher (Tarvainen and Valpola, NeurIPS 2017, arXiv 1703.01780).
 
     The probabilities for the strong view approach those that the averaged
     network, the teacher, predicts for the weak view::

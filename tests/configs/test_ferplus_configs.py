@@ -1,0 +1,107 @@
+"""Configs of the few-label benchmark, on a tiny FERPlus."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+
+from tests.datasets.faces.fer_plus_files import write_fer_plus
+
+CONFIGS = Path(__file__).parents[2] / 'configs/ferplus'
+NAMES = sorted(path.name for path in CONFIGS.glob('*.py'))
+
+
+@pytest.fixture(scope='module')
+def ferplus(tmp_path_factory):
+    """Data root with four training faces per class and one for validation."""
+    root = tmp_path_factory.mktemp('ferplus')
+    votes = [
+        ('Training' if copy < 4 else 'PublicTest', tuple(row))
+        for row in (8 * torch.eye(7, 10)).int().tolist()
+        for copy in range(5)
+    ]
+    write_fer_plus(
+        root / 'FERPlus',
+        rows=[
+            (usage, f'fer{number:07d}.png', row)
+            for number, (usage, row) in enumerate(votes)
+        ],
+    )
+    return root
+
+
+@pytest.fixture
+def load(ferplus, tmp_path, monkeypatch):
+    """Function that reads a config and shortens it to two iterations."""
+    monkeypatch.setenv('FER_SSL_DATA', str(ferplus))
+    # Logging the environment would run compilers, which takes a second.
+    monkeypatch.setattr(Runner, '_log_env', lambda *_: None)
+
+    def load(name):
+        config = Config.fromfile(CONFIGS / name)
+        init_default_scope(config.default_scope)
+        train = config.train_cfg
+        train.update(max_iters=2, val_interval=2)
+        for loader, size in (
+            (config.train_dataloader, 4),
+            (train.unlabeled_dataloader, 6),
+        ):
+            loader.batch_size = size
+            loader.dataset.dataset.labeled_per_class = 2
+        schedules = config.param_scheduler
+        if isinstance(schedules, dict):
+            schedules = schedules['teacher'] + schedules['student']
+        for schedule in schedules:
+            # The warm-up of 100 iterations takes one.
+            schedule.update(
+                {key: 1 for key in ('begin', 'end') if key in schedule}
+            )
+        config.merge_from_dict(
+            dict(
+                work_dir=str(tmp_path),
+                experiment_name=f'{name}_{tmp_path.name}',
+                visualizer=None,
+            )
+        )
+        return config
+
+    return load
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_each_config_trains_and_is_scored(load, name):
+    runner = Runner.from_cfg(load(name))
+    head = getattr(runner.model, 'student', runner.model).head
+    runner.train()
+    loop, scalars = runner.train_loop, runner.message_hub.log_scalars
+    assert len(loop.dataloader.dataset) == 14
+    losses = {key for key in scalars if 'loss' in key}
+    assert all(scalars[key].current() < 100 for key in losses)
+    if name == 'ferplus_supervised_r18.py':
+        assert losses == {'train/loss', 'train/loss_supervised'}
+    else:
+        assert len(loop.unlabeled_dataloader.dataset) == 14
+        assert len(losses) >= 3
+        assert 0 <= scalars['train/pseudo_label/confidence'].current() <= 1
+    assert head.log_prior.any(), 'estimated from the unlabeled faces'
+    for score in ('balanced/accuracy', 'prior/uar', 'processor_minutes'):
+        assert scalars[f'val/{score}'].current() >= 0
+
+
+def test_views_differ_and_keep_the_form_of_the_faces(load):
+    loop = Runner.from_cfg(load('ferplus_fixmatch_r18.py')).train_loop
+    assert tuple(loop.labeled_views) == ('weak', 'strong')
+    batch = next(iter(loop.unlabeled_dataloader))
+    faces = batch['inputs']
+    assert faces.shape == (6, 1, 48, 48)
+    torch.manual_seed(0)
+    distances = {}
+    for name, view in loop.views.items():
+        views = view(faces)
+        assert views.shape == faces.shape
+        assert 0 <= views.min() and 1 < views.max() <= 255
+        distances[name] = (views - faces).abs().mean()
+    assert 0 < distances['weak'] < distances['strong']
