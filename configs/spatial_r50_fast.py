@@ -5,9 +5,9 @@
 # --cfg-options compile=False. Time and result: not measured yet.
 _base_ = ['spatial_r50.py']
 
-model = dict(channels_last=True)
 train_cfg = dict(
-    feedback=dict(_delete_=True, type='DotFeedback', bfloat16=True)
+    channels_last=True,
+    feedback=dict(_delete_=True, type='DotFeedback', bfloat16=True),
 )
 optim_wrapper = dict(
     teacher=dict(type='Bfloat16OptimWrapper', optimizer=dict(fused=True)),

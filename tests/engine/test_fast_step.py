@@ -51,7 +51,7 @@ def test_channels_last(short, train):
     short.load_from = f'{short.work_dir}/iter_1.pth'
     short.work_dir += '_2'
     plain = train(short)
-    last = train(short, **{'model.channels_last': True})
+    last = train(short, **{'train_cfg.channels_last': True})
     weight = last[1]['student.backbone.layer1.0.conv1.weight']
     assert weight.is_contiguous(memory_format=torch.channels_last)
     assert_same_training(last, plain, rtol=1e-3, atol=1e-5)
@@ -60,7 +60,7 @@ def test_channels_last(short, train):
 def test_channels_last_survives_start_weights_and_resume(short, build_runner):
     short.default_hooks.checkpoint.interval = 1
     build_runner(short).train()
-    options = {'model.channels_last': True, 'resume': True}
+    options = {'train_cfg.channels_last': True, 'resume': True}
     runner = build_runner(
         short, load_from=f'{short.work_dir}/iter_1.pth', **options
     )
@@ -191,5 +191,6 @@ def test_shipped_config_is_that_of_the_paper_with_faster_parts():
         assert fast.optim_wrapper[name].optimizer == expected
     assert fast.train_cfg.feedback == dict(type='DotFeedback', bfloat16=True)
     fast.train_cfg.feedback = 'dot'
+    assert fast.train_cfg.pop('channels_last')
     assert fast.train_cfg == plain.train_cfg
     assert fast.param_scheduler == plain.param_scheduler

@@ -18,9 +18,6 @@ class TeacherStudent(BaseModel):
     Args:
         network: Config of one mmpretrain ``ImageClassifier``, built twice.
         data_preprocessor: Preprocessor that both networks share.
-        channels_last: Keep the weights of the convolutions, and thus their
-            outputs, in the channels-last memory format. The results are the
-            same up to rounding, and most hardware is faster with it.
 
     Example:
         >>> model = dict(
@@ -38,17 +35,11 @@ class TeacherStudent(BaseModel):
     """
 
     def __init__(
-        self,
-        network: dict,
-        data_preprocessor: dict,
-        channels_last: bool = False,
-        init_cfg=None,
+        self, network: dict, data_preprocessor: dict, init_cfg=None
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.teacher = MODELS.build(copy.deepcopy(network))
         self.student = MODELS.build(copy.deepcopy(network))
-        if channels_last:
-            self.to(memory_format=torch.channels_last)
         self._register_state_dict_hook(_drop_wrapper_prefix)
 
     def forward(self, inputs, data_samples=None, mode: str = 'tensor'):

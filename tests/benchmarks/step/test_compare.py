@@ -54,7 +54,7 @@ def ignore(number):
 @pytest.mark.parametrize('options', [{}, dict(channels_last=True)])
 def test_plain_loop_equals_the_package(tmp_path, config, options):
     """Weights and statistics agree after five steps in float64."""
-    config.model.update(options)
+    config.train_cfg.update(options)
     batches = random_batches(8, 12, 10, 40)
     runner = build_runner(config, batches, str(tmp_path))
     runner.model.double()

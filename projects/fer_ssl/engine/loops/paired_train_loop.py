@@ -41,9 +41,9 @@ class PairedTrainLoop(ResumableTrainLoop):
             ``weak`` and ``strong``. Both loaders then give the bare faces, and
             the loop makes the views from whole batches on the device.
         labeled_views: Names of the views of each labeled face, with ``views``.
-        channels_last: Keep the weights in the channels-last memory format. The
-            results are the same up to rounding, and most hardware is faster
-            with it.
+        channels_last: Keep the weights of the convolutions, and thus their
+            outputs, in the channels-last memory format. The results are the
+            same up to rounding, and most hardware is faster with it.
 
     Raises:
         ValueError: ``views`` or ``labeled_views`` is invalid.
