@@ -87,7 +87,7 @@ def test_each_config_trains_and_is_scored(load, name):
         assert len(losses) >= 3
         assert 0 <= scalars['train/pseudo_label/confidence'].current() <= 1
     assert head.log_prior.any(), 'estimated from the unlabeled faces'
-    for score in ('balanced/accuracy', 'prior/uar', 'processor_minutes'):
+    for score in ('balanced/accuracy', 'prior/uar', 'cpu_minutes'):
         assert scalars[f'val/{score}'].current() >= 0
 
 
