@@ -68,32 +68,29 @@ def test_plurality_and_options(tmp_path):
 @pytest.mark.parametrize('as_text', [False, True])
 def test_label_distributions(tmp_path, as_text):
     files = write_fer_plus(tmp_path, as_text=as_text)
-    files['label_distribution'] = True
+    files['voting'] = 'distribution'
 
     def scores(**options):
         dataset = DATASETS.build(dict(files, **options))
         infos = [dataset.get_data_info(i) for i in range(len(dataset))]
         return [
-            x['gt_score'].round(3).tolist() if 'gt_score' in x else None
+            x['gt_score'].astype(float).round(3).tolist()
+            if 'gt_score' in x
+            else None
             for x in infos
         ]
 
     # The classes are neutral, anger, disgust, fear, happiness, sadness,
-    # surprise and other. 'unknown' is no class, and single votes do not count
-    # by the rule of the majority.
-    assert scores() == [
-        [1, 0, 0, 0, 0, 0, 0, 0],
-        [0, 0, 0, 0, 1, 0, 0, 0],
-    ]
-    assert scores(voting='most', split='val') == [[0, 0, 0, 0.4, 0, 0, 0.6, 0]]
+    # surprise and other; 'unknown' is no class.
+    assert scores(split='val') == [[0, 0, 0, 0.4, 0, 0, 0.6, 0]]
     contempt = dict(contempt='other', uncertain='drop')
-    assert scores(voting='most', label_options=contempt)[:4] == [
+    assert scores(label_options=contempt)[:4] == [
         [0.4, 0.3, 0.2, 0, 0, 0.1, 0, 0],
         [0.75, 0, 0, 0, 0, 0.125, 0.125, 0],
         [0, 0, 0, 0, 1, 0, 0, 0],
         [0, 0, 0.125, 0, 0, 0, 0, 0.875],
     ]
-    unlabeled = scores(voting='most', subset='unlabeled')
+    unlabeled = scores(subset='unlabeled')
     assert unlabeled[0] is None, 'not annotated'
 
 
@@ -234,13 +231,10 @@ def test_votes_of_the_label_files(tmp_path):
         ('FER2013Train/fer1.png', 1),
         ('FER2013Valid/fer1.png', 1),
     ]
-    files['label_distribution'] = True
-    # Without the single vote for disgust, and with it.
-    for voting, anger in (('majority', 1), ('most', 0.9)):
-        dataset = DATASETS.build(dict(files, voting=voting))
-        score = dataset.get_data_info(0)['gt_score']
-        expected = [0, anger, 1 - anger, 0, 0, 0, 0, 0]
-        assert score.tolist() == pytest.approx(expected)
+    dataset = DATASETS.build(dict(files, voting='distribution'))
+    score = dataset.get_data_info(0)['gt_score']
+    assert score.dtype == np.float32
+    assert score.tolist() == pytest.approx([0, 0.9, 0.1, 0, 0, 0, 0, 0])
     with pytest.raises(ValueError, match='cannot be combined with `pixels`'):
         DATASETS.build(dict(files, pixels='fer2013.csv'))
     with pytest.raises(ValueError, match="votes='new' is none of"):

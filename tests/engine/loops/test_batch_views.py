@@ -146,8 +146,7 @@ def test_label_distributions_from_the_votes_to_the_loss(
     faces = config.train_dataloader.dataset.dataset
     config.train_dataloader.dataset.dataset = dict(
         write_fer_plus(tmp_path / 'fer_plus', rows=rows),
-        voting='most',
-        label_distribution=True,
+        voting='distribution',
         metainfo=faces.metainfo,
         pipeline=faces.pipeline,
     )

@@ -152,7 +152,8 @@ class BaseFaceDataset(BaseDataset):
         if faces.votes is not None:
             for item, votes in zip(items, faces.votes[keep]):
                 if item['gt_label'] != IGNORE_LABEL:
-                    item['gt_score'] = votes / votes.sum()
+                    score = votes / votes.sum()
+                    item['gt_score'] = score.astype(np.float32)
         if faces.identities is not None:
             for item, row in zip(items, keep.tolist()):
                 item['identity'] = faces.identities[row]

@@ -50,7 +50,7 @@ SPLITS = {
     'val': ('PublicTest', 'FER2013Valid'),
     'test': ('PrivateTest', 'FER2013Test'),
 }
-VOTINGS = ('majority', 'plurality', 'most')
+VOTINGS = ('majority', 'plurality', 'most', 'distribution')
 VOTES = ('fer2013new', 'label')
 _IMAGES = 'data/FER2013Train/*.png'
 
@@ -75,17 +75,20 @@ class FERPlusDataset(CodedFaceDataset):
         <data_root>/data/{FER2013Train,FER2013Valid,FER2013Test}/fer0000000.png
         <data_root>/fer2013.csv      instead of data/, with pixels='...'
 
-    Votes become a label by one of three rules:
+    Votes become a label by one of these rules:
 
     - ``'majority'``: the answer with more than half of the votes, as in the
       authors' rule of the same name.
     - ``'plurality'``: the answer with the most votes.
     - ``'most'``: the answer with the most votes; of several, the first column.
       The code of arXiv 2208.00544 has this rule (``idxmax`` of the votes).
+    - ``'distribution'``: the same label, and the fractions of the votes for
+      the classes, ``gt_score``, float32 (C,), which trainings learn in place
+      of the label.
 
     The first two drop the answers given by only one person before they count,
     as the authors' code does. With them, a face is not annotated if no answer
-    wins or several are tied; with ``'most'``, only if it has no votes.
+    wins or several are tied; with the others, only if it has no votes.
 
     If 'NF' (no face) wins, or the row names no image, the image is left out.
     'unknown' corresponds to 'uncertain' in this package.
@@ -98,15 +101,12 @@ class FERPlusDataset(CodedFaceDataset):
     Args:
         split: ``'train'``, ``'val'``, ``'test'``, or ``None`` for all.
         ann_file: File of votes, relative to ``data_root``.
-        voting: ``'majority'``, ``'plurality'`` or ``'most'``.
+        voting: ``'majority'``, ``'plurality'``, ``'most'`` or
+            ``'distribution'``.
         votes: ``'fer2013new'`` reads the votes from ``ann_file``, which the
             owners name as the labels of FERPlus. ``'label'`` reads them from
             ``label.csv`` in the folder of the images of each split, which the
             owners' training code reads; for 1,601 images it has other votes.
-        label_distribution: Give each annotated face the fractions of its
-            votes for the classes as ``gt_score``, (C,), which trainings then
-            learn in place of its label. The votes are those that the rule
-            counts.
         pixels: ``fer2013.csv``, relative to ``data_root``, to read the images
             from its column of pixels. Its rows are in the order of
             ``ann_file``; the number in an image name is not the row number.
@@ -146,7 +146,6 @@ class FERPlusDataset(CodedFaceDataset):
         data_prefix: dict | None = None,
         voting: str = 'majority',
         votes: str = 'fer2013new',
-        label_distribution: bool = False,
         pixels: str | None = None,
         data_root: str = '',
         **kwargs,
@@ -161,7 +160,6 @@ class FERPlusDataset(CodedFaceDataset):
             )
         self.voting = voting
         self.votes = votes
-        self.label_distribution = label_distribution
         self.pixels = pixels and os.path.join(data_root or '', pixels)
         folder = 'data' if pixels is None else ''
         super().__init__(
@@ -211,8 +209,8 @@ class FERPlusDataset(CodedFaceDataset):
         return self._last_of_each(self._with_votes(faces, votes))
 
     def _with_votes(self, faces: FaceTable, votes: np.ndarray) -> FaceTable:
-        if self.label_distribution:
-            faces.votes = counted_votes(votes, self.voting)
+        if self.voting == 'distribution':
+            faces.votes = votes
         return faces
 
     def _last_of_each(self, faces: FaceTable) -> FaceTable:
@@ -313,11 +311,6 @@ def _different_names(images: list[str]) -> list[str]:
     return names
 
 
-def counted_votes(votes: np.ndarray, voting: str) -> np.ndarray:
-    """Return the votes that a rule counts, int (N, C); see the class."""
-    return votes if voting == 'most' else np.where(votes > 1, votes, 0)
-
-
 def count_votes(votes: np.ndarray, voting: str) -> np.ndarray:
     """Return the winning answer of every row, -1 if there is none.
 
@@ -328,9 +321,9 @@ def count_votes(votes: np.ndarray, voting: str) -> np.ndarray:
     Returns:
         int64 (N,).
     """
-    if voting == 'most':
+    if voting in ('most', 'distribution'):
         return np.where(votes.any(axis=1), votes.argmax(axis=1), IGNORE_LABEL)
-    votes = counted_votes(votes, voting)
+    votes = np.where(votes > 1, votes, 0)
     most = votes.max(axis=1)
     if voting == 'majority':
         won = 2 * most > votes.sum(axis=1)

@@ -217,7 +217,7 @@ class PairedTrainLoop(ResumableTrainLoop):
         faces, labels = self._move(batch, [batch['inputs']])
         if 'gt_score' in batch['data_samples'][0]:
             scores = [x.gt_score for x in batch['data_samples']]
-            labels = torch.stack(scores).to(labels.device, torch.float32)
+            labels = torch.stack(scores).to(labels.device)
         if self.views:
             views = [self.views[name](faces[0]) for name in self.labeled_views]
             faces = [torch.cat(views)]
