@@ -41,10 +41,9 @@ unlabeled = dict(
     dataset=dict(ferplus, split='train', subset='unlabeled', **draw),
     without=validation,
 )
-# Unlabeled faces of another collection, and both together: a config can set
-# unlabeled_dataloader.dataset to one of these. FER_SSL_FACES is a folder as
-# for configs/faces.
-other = dict(
+# Unlabeled faces of another collection, and both together, for
+# unlabeled_dataloader.dataset. FER_SSL_FACES is a folder as for configs/faces.
+collection = dict(
     type='FaceDataset',
     data_root='{{$FER_SSL_FACES:data/faces}}',
     ann_file='labels.csv',
@@ -53,10 +52,12 @@ other = dict(
     metainfo=dict(classes=classes),
     pipeline=load,
 )
-other_faces = dict(type='CachedFaces', dataset=other)
+other_faces = dict(type='CachedFaces', dataset=collection)
 all_faces = dict(
     type='CachedFaces',
-    dataset=dict(type='ConcatDataset', datasets=[unlabeled['dataset'], other]),
+    dataset=dict(
+        type='ConcatDataset', datasets=[unlabeled['dataset'], collection]
+    ),
     without=validation,
 )
 

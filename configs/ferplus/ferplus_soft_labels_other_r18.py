@@ -1,0 +1,13 @@
+# Soft pseudo-labels of the averaged network, as in ferplus_soft_labels_r18.py,
+# for the faces of another collection instead of those of FERPlus: the case of
+# paper A.
+#   FER_SSL_DATA=DIR FER_SSL_FACES=DIR OMP_NUM_THREADS=1 mim train fer_ssl \
+#       configs/ferplus/ferplus_soft_labels_other_r18.py
+# 40 minutes of one CPU core. Result: docs/few_labels.md.
+_base_ = ['ferplus_soft_labels_r18.py']
+
+train_cfg = dict(
+    unlabeled_dataloader=dict(
+        dataset=dict(_delete_=True, **_base_.other_faces)
+    ),
+)
