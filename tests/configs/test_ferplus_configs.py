@@ -40,14 +40,14 @@ def ferplus(tmp_path_factory):
         ],
     )
     images = (root / 'FERPlus/data/FER2013Valid').glob('*.png')
-    other = root / 'faces'
-    other.mkdir()
+    other = root / 'faces/images'
+    other.mkdir(parents=True)
     lines = ['image,expression']
     for image in sorted(images)[:5]:
         flipped = Image.open(image).transpose(Image.Transpose.FLIP_TOP_BOTTOM)
         flipped.save(other / image.name)
         lines.append(f'{image.name},neutral')
-    (other / 'labels.csv').write_text('\n'.join(lines) + '\n')
+    (root / 'faces/labels.csv').write_text('\n'.join(lines) + '\n')
     return root
 
 
