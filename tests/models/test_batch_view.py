@@ -70,6 +70,7 @@ def test_no_gradient():
     'transform, message',
     [
         (dict(type='RandomAfine'), "no 'RandomAfine'; similar: RandomAffine"),
+        (dict(p=0.5), "has no ''"),
         (dict(type='auto'), "no 'auto'"),
         (dict(type='RandomAffine', degres=3), 'RandomAffine: .*degres'),
     ],

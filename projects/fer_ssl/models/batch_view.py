@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class BatchView(nn.Module):
-    """Random view of a batch of faces, with other random numbers per face.
+    """Random view of a batch, with independent random numbers for each face.
 
     The view is made of the whole batch, on its device, by augmentations of
     Kornia. For small faces, this takes a few percent of the time of pipelines
@@ -20,7 +20,7 @@ class BatchView(nn.Module):
             ``dict(type='RandomAffine', degrees=20)``, in order.
 
     Raises:
-        ValueError: Kornia has no such augmentation, or not such an argument.
+        ValueError: Kornia has no such augmentation, or it has no such argument.
 
     Example:
         >>> view = BatchView([dict(type='RandomHorizontalFlip', p=0.5)])
@@ -30,13 +30,13 @@ class BatchView(nn.Module):
 
     def __init__(self, transforms: Sequence[dict]) -> None:
         super().__init__()
-        # Here, since the import takes a second that other programs can save.
+        # Imported here because it takes about a second.
         from kornia import augmentation
 
         steps = []
         for transform in transforms:
             options = dict(transform)
-            name = options.pop('type')
+            name = options.pop('type', '')
             kind = getattr(augmentation, name, None)
             if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
                 near = difflib.get_close_matches(name, dir(augmentation), 3)
