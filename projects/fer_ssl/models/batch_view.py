@@ -20,7 +20,8 @@ class BatchView(nn.Module):
             ``dict(type='RandomAffine', degrees=20)``, in order.
 
     Raises:
-        ValueError: Kornia has no such augmentation, or it has no such argument.
+        ValueError: Kornia has no such augmentation, or it has no such
+            argument.
 
     Example:
         >>> view = BatchView([dict(type='RandomHorizontalFlip', p=0.5)])
