@@ -14,8 +14,9 @@ from tests.datasets.faces.fer_plus_files import write_fer_plus
 CONFIGS = Path(__file__).parents[2] / 'configs/ferplus'
 #: Number of unlabeled faces, if they are not the other ones of FERPlus.
 UNLABELED = {
-    'ferplus_soft_labels_both_r18.py': 19,
-    'ferplus_soft_labels_other_r18.py': 5,
+    f'ferplus_{method}_{faces}_r18.py': number
+    for method in ('simpro', 'soft_labels')
+    for faces, number in (('both', 19), ('other', 5))
 }
 NAMES = sorted(path.name for path in CONFIGS.glob('*.py'))
 

@@ -1,0 +1,12 @@
+# SimPro, as in ferplus_simpro_r18.py, for
+# the faces of another collection instead of those of FERPlus.
+#   FER_SSL_DATA=DIR FER_SSL_FACES=DIR OMP_NUM_THREADS=1 mim train fer_ssl \
+#       configs/ferplus/ferplus_simpro_other_r18.py
+# 40 minutes of one CPU core. Result: docs/few_labels.md.
+_base_ = ['ferplus_simpro_r18.py']
+
+train_cfg = dict(
+    unlabeled_dataloader=dict(
+        dataset=dict(_delete_=True, **_base_.other_faces)
+    ),
+)
