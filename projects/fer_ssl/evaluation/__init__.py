@@ -6,6 +6,7 @@ from .functional.classification_scores import (
     scores_from_confusion,
 )
 from .functional.regression_scores import concordance, concordance_sums
+from .image_predictions import ImagePredictions
 from .metrics.action_unit_metric import ActionUnitMetric
 from .metrics.macro_f1_metric import MacroF1Metric
 from .metrics.valence_arousal_metric import ValenceArousalMetric
@@ -16,6 +17,7 @@ from .video_predictions import VideoPrediction, VideoPredictions
 
 __all__ = [
     'ActionUnitMetric',
+    'ImagePredictions',
     'MacroF1Metric',
     'MajoritySmoothing',
     'PostProcessor',

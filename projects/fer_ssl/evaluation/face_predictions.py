@@ -11,8 +11,8 @@ import numpy as np
 from ..labels import IGNORE_LABEL
 from ..utils.files import whole_file
 from .post_processing.post_processor import PostProcessor
+from .prediction_rows import END
 from .video_predictions import VideoPredictions
-from .video_predictions_csv import END
 
 #: One face in one frame: number of the frame, track ID of the face, box.
 FACE = np.dtype(

@@ -6,6 +6,7 @@ import torch
 from mmengine.registry import METRICS
 
 from fer_ssl.evaluation import (
+    ImagePredictions,
     MacroF1Metric,
     ProbabilitySmoothing,
     VideoPredictions,
@@ -131,14 +132,34 @@ def test_errors(track):
     unlabeled = [dict(s, gt_label=ignored) for s in samples[:2]]
     with pytest.raises(ValueError, match='nothing to score'):
         evaluate(build(track), unlabeled, meta)
-    with pytest.raises(ValueError, match='are for videos'):
-        evaluate(build(track, out_file='x.csv'), samples[:2], meta)
+    smoothing = dict(type='ProbabilitySmoothing', window=3)
+    with pytest.raises(ValueError, match='post_process is for videos'):
+        evaluate(build(track, post_process=smoothing), samples[:2], meta)
     windows = window_samples(track)
     windows[1]['pred_score'][2] = float('nan')
     metric = build(track)
     metric.dataset_meta = video_meta(track)
     with pytest.raises(ValueError, match='video a, frame .*nan'):
         metric.process(None, windows)
+
+
+@pytest.mark.parametrize('track', TRACKS)
+def test_images_are_written(track, tmp_path):
+    samples, meta = image_samples(track), image_meta(track)
+    path = str(tmp_path / 'p.csv')
+    evaluate(build(track, out_file=path), samples, meta)
+    written = ImagePredictions.from_csv(path)
+    assert written.images == [s['img_path'] for s in samples]
+    truth = np.stack([s['gt_label'] for s in samples])
+    np.testing.assert_array_equal(written.labels, truth.astype(np.float32))
+    scores = np.stack([s['pred_score'] for s in samples])
+    if track == 'VA':
+        scores = scores.clip(-1, 1)
+    np.testing.assert_array_equal(written.scores, scores.astype(np.float32))
+    ignored = torch.full((len(meta['classes']),), -5 if track == 'VA' else -1)
+    unlabeled = [dict(s, gt_label=ignored) for s in samples[:2]]
+    assert evaluate(build(track, out_file=path), unlabeled, meta) == {}
+    assert len(ImagePredictions.from_csv(path).images) == 2
 
 
 # -------------------------------------------------------------------- videos

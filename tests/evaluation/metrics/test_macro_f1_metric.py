@@ -5,6 +5,7 @@ from mmengine.registry import METRICS
 from mmengine.structures import BaseDataElement
 
 from fer_ssl.evaluation import (
+    ImagePredictions,
     MajoritySmoothing,
     VideoPredictions,
     confusion_matrix,
@@ -134,8 +135,39 @@ def test_image_errors():
     unlabeled = [dict(s, gt_label=torch.tensor([-1])) for s in samples[:2]]
     with pytest.raises(ValueError, match='nothing to score'):
         evaluate(build(), unlabeled, image_meta())
-    with pytest.raises(ValueError, match='are for videos'):
-        evaluate(build(out_file='x.csv'), image_samples(2), image_meta())
+    smoothed = build(post_process=dict(type='MajoritySmoothing', window=3))
+    with pytest.raises(ValueError, match='post_process is for videos'):
+        evaluate(smoothed, image_samples(2), image_meta())
+
+
+def test_images_are_written_in_order(tmp_path):
+    samples, path = image_samples(30), str(tmp_path / 'new folder' / 'p.csv')
+    del samples[3]['img_path']
+    metric = build(out_file=path, prefix='student')
+    scores = evaluate(metric, samples, image_meta())
+    written = ImagePredictions.from_csv(path)
+    paths = [f'{i}.jpg' for i in range(30)]
+    paths[3] = ''
+    assert written.images == paths and written.classes == CLASSES
+    np.testing.assert_array_equal(
+        written.scores, torch.stack([s['pred_score'] for s in samples])
+    )
+    truth = [int(s['gt_label']) for s in samples]
+    assert written.labels.tolist() == truth and -1 in truth
+    again = scores_from_confusion(
+        confusion_matrix(written.labels, written.predicted, 4), CLASSES
+    )
+    assert scores == {f'student/{name}': x for name, x in again.items()}
+    # The next evaluation, of another size, replaces the file.
+    evaluate(metric, samples[:8], image_meta())
+    assert ImagePredictions.from_csv(path).images == paths[:8]
+
+
+def test_unlabeled_images_are_written_but_not_scored(tmp_path):
+    path = str(tmp_path / 'p.csv')
+    samples = [dict(s, gt_label=torch.tensor([-1])) for s in image_samples(5)]
+    assert evaluate(build(out_file=path), samples, image_meta()) == {}
+    assert (ImagePredictions.from_csv(path).labels == -1).all()
 
 
 # ------------------------------------------------------------------ videos
@@ -226,8 +258,11 @@ def test_two_ranks_equal_one(tmp_path):
         (window_samples()[:7], video_meta()),
     ]
     expected = [evaluate(build(), *case) for case in cases]
-    config = dict(type='MacroF1Metric')
-    found = evaluate_on_ranks([(config, *case) for case in cases], tmp_path)
+    config, path = dict(type='MacroF1Metric'), str(tmp_path / 'p.csv')
+    configs = [dict(config, out_file=path), config]
+    found = evaluate_on_ranks(
+        [(config, *case) for config, case in zip(configs, cases)], tmp_path
+    )
     # What was scored is on the first rank, in the order of the data set.
     in_order = [
         (int(sample['gt_label']), int(sample['pred_score'].argmax()))
@@ -236,3 +271,6 @@ def test_two_ranks_equal_one(tmp_path):
     for results, scored in zip(found, (in_order, None)):
         assert [scores for scores, _ in results] == expected
         assert results[0][1] == scored
+    written = ImagePredictions.from_csv(path)
+    assert written.images == [f'{i}.jpg' for i in range(21)]
+    assert list(zip(written.labels, written.predicted)) == in_order

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import collect_results, get_dist_info
+from mmengine.dist import all_reduce, collect_results, get_dist_info
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
+from ..image_predictions import ImagePredictions
 from ..post_processing.post_processor import build_post_processor
 from ..video_predictions import (
     VideoPrediction,
@@ -44,7 +45,10 @@ class FramePredictionMetric(BaseMetric):
             two tasks may have scores of the same name.
         post_process: Config (or list of configs) of the post-processors that
             are applied to every video before it is scored.
-        out_file: CSV file to which the scored predictions are written.
+        out_file: CSV file to which the scored predictions are written, one
+            row per frame (:meth:`VideoPredictions.to_csv`) or per image
+            (:meth:`ImagePredictions.to_csv`). A set without any label is then
+            not an error.
         window_weights: How overlapping windows are averaged, ``'uniform'`` or
             ``'triangular'``.
         prefix: Prefix of the keys, ``<prefix>/<key>``.
@@ -123,7 +127,12 @@ class FramePredictionMetric(BaseMetric):
                 )
             if 'videos' not in self.dataset_meta:
                 self._check_image(sample, scores)
-                self.results.append(self.image_entry(sample, scores[0]))
+                image = None
+                if self.out_file is not None:
+                    path = sample.get('img_path') or ''
+                    image = str(path), self.bound(scores[0])
+                entry = self.image_entry(sample, scores[0])
+                self.results.append((entry, image))
             else:
                 self.results.append(self._window_entry(sample, scores))
 
@@ -242,24 +251,55 @@ class FramePredictionMetric(BaseMetric):
         """
         if self.videos is not None:
             return super().evaluate(size)  # compute_metrics on rank 0
-        if self.post_process is not None or self.out_file is not None:
+        if self.post_process is not None:
             raise ValueError(
-                'post_process and out_file are for videos, but the data set '
-                "has no metainfo['videos']."
+                'post_process is for videos, but the data set has no '
+                "metainfo['videos']."
             )
         # Rank r of W holds items r, r + W, ... The sampler repeats items so
         # that all ranks have equally many; repeated ones come last.
         rank, world_size = get_dist_info()
         own = len(range(rank, size, world_size))
-        scores = self.score_images(self.results[:own])
-        if self.keeps_scored:
-            self.scored = collect_results(
-                self.results, size, self.collect_device, self.collect_dir
-            )
+        entries = [entry for entry, _ in self.results[:own]]
+        # Written first: a set without any label cannot be scored.
+        if self.keeps_scored or self.out_file is not None:
+            self._keep_images(size)
         self.results.clear()
+        if self.out_file is not None and not self._any_labeled(entries):
+            warn_unlabeled()
+            return {}
+        scores = self.score_images(entries)
         if self.prefix:
             scores = {f'{self.prefix}/{k}': v for k, v in scores.items()}
         return scores
+
+    def _keep_images(self, size: int) -> None:
+        """Keep and write the predictions of all ranks, on the first rank."""
+        results = collect_results(
+            self.results, size, self.collect_device, self.collect_dir
+        )
+        if results is None:
+            return
+        if self.keeps_scored:
+            self.scored = [entry for entry, _ in results]
+        if self.out_file is not None:
+            images, scores = zip(*(image for _, image in results))
+            labels = [truth for (truth, _), _ in results]
+            ImagePredictions(images, self.classes, scores, labels).to_csv(
+                self.out_file
+            )
+            self._log_out_file()
+
+    def _any_labeled(self, entries: list) -> bool:
+        """Return whether an image of any rank has a label."""
+        labeled = torch.tensor(0)
+        if entries:  # a rank may have none
+            labeled += int(self.labeled_images(entries).sum())
+        all_reduce(labeled)
+        return bool(labeled)
+
+    def _log_out_file(self) -> None:
+        print_log(f'The predictions are in {self.out_file}.', logger='current')
 
     def compute_metrics(self, results: list[dict]) -> dict:
         """Score the windows of all videos."""
@@ -273,19 +313,13 @@ class FramePredictionMetric(BaseMetric):
         ).apply(self.post_process)
         if self.out_file is not None:
             predictions.to_csv(self.out_file)
-            print_log(
-                f'The predictions are in {self.out_file}.', logger='current'
-            )
+            self._log_out_file()
         if self.keeps_scored:
             self.scored = predictions
         known = [(v.has_face, self.labeled(v.labels)) for v in predictions]
         num_labeled = sum(int(labeled.sum()) for _, labeled in known)
         if not num_labeled and (self.out_file or self.keeps_scored):
-            print_log(
-                'The set has no labels: nothing is scored.',
-                logger='current',
-                level=logging.WARNING,
-            )
+            warn_unlabeled()
             return {}
         check_labeled(num_labeled)
         num_with_face = sum(int((face & x).sum()) for face, x in known)
@@ -312,6 +346,15 @@ class FramePredictionMetric(BaseMetric):
         scores = self.score_videos(predictions.apply(self.post_process))
         prefix = f'{self.prefix}/' if self.prefix else ''
         return {f'{prefix}{key}': value for key, value in scores.items()}
+
+
+def warn_unlabeled() -> None:
+    """Log that a set has no labels."""
+    print_log(
+        'The set has no labels: nothing is scored.',
+        logger='current',
+        level=logging.WARNING,
+    )
 
 
 def check_labeled(num_labeled: int) -> None:
