@@ -6,6 +6,7 @@ from mmengine.registry import DATASETS
 from torch.testing import assert_close
 
 from fer_ssl.evaluation.functional.class_prior import estimate_class_prior
+from tests.helpers.ranks import train_on_ranks
 
 HOOK = dict(type='ClassPriorHook', num_faces=20, min_prior=0.01)
 
@@ -112,3 +113,14 @@ def test_another_head_is_refused(config, build_runner):
     config.val_evaluator = config.val_evaluator[0]
     with pytest.raises(ValueError, match="type='PriorLinearHead', found Lin"):
         build_runner(config).train()
+
+
+def test_all_ranks_have_one_prior(config, tmp_path):
+    """Each rank has BatchNorm statistics of its own, and no averaged ones."""
+    path = f'{tmp_path}/result'
+    _, first = train_on_ranks(config._cfg_dict.to_dict(), 2, path)
+    _, second = torch.load(f'{path}.1', weights_only=False)
+    assert first['head.log_prior'].any()
+    assert torch.equal(first['head.log_prior'], second['head.log_prior'])
+    name = 'backbone.bn1.running_mean'
+    assert not torch.equal(first[name], second[name])
