@@ -1,5 +1,6 @@
 from . import feedback, methods  # noqa: F401
 from .batch_view import BatchView
+from .batch_view_data_preprocessor import BatchViewDataPreprocessor
 from .frame_data_preprocessor import FrameDataPreprocessor
 from .frame_recognizer import FrameRecognizer
 from .heads import (
@@ -12,6 +13,7 @@ from .heads import (
     ValenceArousalTask,
 )
 from .losses import ConcordanceLoss
+from .masked_reconstruction import MaskedReconstruction
 from .teacher_student import TeacherStudent
 from .temporal import (
     TCN,
@@ -26,10 +28,12 @@ __all__ = [
     'ActionUnitTask',
     'AuxiliaryLinearHead',
     'BatchView',
+    'BatchViewDataPreprocessor',
     'ConcordanceLoss',
     'ExpressionTask',
     'FrameDataPreprocessor',
     'FrameRecognizer',
+    'MaskedReconstruction',
     'MultiTaskFrameHead',
     'PriorLinearHead',
     'RecurrentEncoder',
