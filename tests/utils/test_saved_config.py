@@ -117,8 +117,8 @@ def test_every_shipped_config_comes_back():
         )
         found = parse_saved_config(config.pretty_text, file.name)
         assert found.to_dict() == config.to_dict(), file
-        if 'mae' in file.name:
-            continue  # predicts no labels
+        if config.get('test_dataloader') is None:
+            continue  # self-supervised, predicts no labels
         pipeline = config.test_dataloader.dataset.get('pipeline', [])
         scope = DefaultScope.overwrite_default_scope(config.default_scope)
         with scope, components_of_data(file.name):
