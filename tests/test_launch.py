@@ -7,6 +7,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.device import utils as device_utils
+from mmengine.registry import TASK_UTILS
 
 from fer_ssl import launch
 from fer_ssl.apis.default_checkpoint import check_checkpoint
@@ -148,6 +149,49 @@ def test_loops_with_their_arguments():
     ):
         cfg = dict(train_cfg=loop, val_cfg=dict(fp16=True), test_cfg={})
         launch.check_loops(Config(cfg))
+
+
+@pytest.mark.parametrize(
+    'component, message',
+    [
+        (dict(type='FixMach'), "type='FixMach': .*; did you mean FixMatch"),
+        (
+            dict(type='FixMatch', treshold=0.9),
+            "FixMatch has no argument 'treshold'; did you mean threshold",
+        ),
+        (dict(type='FixMatch', wight=1.0), "'wight'; did you mean weight"),
+    ],
+)
+def test_misspelled_component(component, message):
+    sizes = dict(num_classes=2, num_labeled=4, num_unlabeled=8, max_iters=9)
+    with pytest.raises(SystemExit, match=f'^error: .*{message}'):
+        launch.run(lambda: TASK_UTILS.build({**component, **sizes}))
+
+
+def test_misspelled_argument_that_a_hook_reports():
+    def main():
+        try:
+            TASK_UTILS.build(dict(type='IoUTracker', gap=1))
+        except TypeError as error:
+            raise TypeError(f'{error} in hook') from None
+
+    with pytest.raises(SystemExit, match="IoUTracker has no argument 'gap'"):
+        launch.run(main)
+
+
+def test_error_inside_a_component_keeps_its_traceback():
+    class Broken:
+        def __init__(self, size):
+            self.__class__(seed=size)
+
+    class Missing:
+        def __init__(self):
+            {}['gap']
+
+    with pytest.raises(TypeError, match="keyword argument 'seed'"):
+        launch.run(lambda: TASK_UTILS.build(dict(type=Broken, size=1)))
+    with pytest.raises(KeyError, match='gap'):
+        launch.run(lambda: TASK_UTILS.build(dict(type=Missing)))
 
 
 def test_missing_start_weights(tmp_path):

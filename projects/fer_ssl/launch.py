@@ -599,10 +599,51 @@ def run(main: Callable[[], None]) -> None:
         if not _is_ours(error):
             raise
         sys.exit(f'error: {describe_error(error)}')
+    except (KeyError, TypeError) as error:
+        # MMEngine raises errors of hooks again; the context is the first one.
+        text = _describe_wrong_component(error.__context__ or error)
+        if text is None:
+            raise
+        sys.exit(f'error: {text}')
     except KeyboardInterrupt as stop:
         if str(stop):
             print(stop, file=sys.stderr)
         sys.exit(128 + getattr(stop, 'number', signal.SIGINT))
+
+
+def _describe_wrong_component(error: BaseException) -> str | None:
+    """Describe a type or an argument that a config misspells.
+
+    Returns:
+        ``None`` if the error has another cause.
+    """
+    from mmengine.registry import build_from_cfg
+
+    frames = [x for x, _ in traceback.walk_tb(error.__traceback__)]
+    built = [x for x in frames if x.f_code is build_from_cfg.__code__]
+    if not built:
+        return None
+    variables = built[-1].f_locals
+    if isinstance(error, KeyError):
+        kind, registry = variables.get('obj_type'), variables['registry']
+        if frames[-1] is not built[-1] or not isinstance(kind, str):
+            return None
+        names = []
+        while registry is not None:
+            names += registry.module_dict
+            registry = registry.parent
+        return (
+            f'type={kind!r}: no component of this name is registered'
+            f'{_similar(kind, names)}'
+        )
+    found = re.search(r"unexpected keyword argument '(\w+)'$", str(error))
+    if found is None or found[1] not in variables['args']:
+        return None
+    kind, name = variables['obj_cls'], found[1]
+    names = _argument_names(kind) or [] if inspect.isclass(kind) else []
+    if name in names:  # a call inside the component
+        return None
+    return f'{kind.__name__} has no argument {name!r}{_similar(name, names)}'
 
 
 def describe_error(error: Exception) -> str:

@@ -1,10 +1,12 @@
 import copy
+from pathlib import Path
 
 import pytest
 import torch
 from mmengine.registry import DATASETS
 from torch.testing import assert_close
 
+from fer_ssl.engine.hooks import ClassPriorHook
 from fer_ssl.evaluation.functional.class_prior import estimate_class_prior
 from tests.helpers.ranks import train_on_ranks
 
@@ -65,6 +67,19 @@ def test_prior_at_the_end_of_the_training(config, build_runner, averaged):
     assert_close(runner.model.head.log_prior, log_prior)
     middle = torch.load(f'{config.work_dir}/iter_3.pth', weights_only=False)
     assert not middle['state_dict']['head.log_prior'].any()
+
+
+@pytest.mark.parametrize(
+    'faces, warned', [([0, 1, 1], True), ([0, 1, 2], False)]
+)
+def test_class_that_no_face_shows(
+    config, build_runner, monkeypatch, faces, warned
+):
+    probs = torch.eye(3)[faces]
+    monkeypatch.setattr(ClassPriorHook, '_predict', lambda *_: probs)
+    build_runner(config).train()
+    (log,) = Path(config.work_dir).glob('*/*.log')
+    assert ('to belong to classes [2]' in log.read_text()) == warned
 
 
 def test_training_mode_and_weights_stay(config, build_runner):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import logging
+
 import torch
 from mmengine.dist import broadcast
 from mmengine.hooks import Hook
@@ -88,7 +90,9 @@ class ClassPriorHook(Hook):
         averaged = [x.module for x in averaged_models(runner)]
         network, *_ = averaged or [unwrapped(runner.model)]
         probs = self._predict(network)
-        prior = estimate_class_prior(probs).clamp(min=self.min_prior)
+        prior = estimate_class_prior(probs)
+        rare = (prior < self.min_prior).nonzero().flatten().tolist()
+        prior = prior.clamp(min=self.min_prior)
         # Relative to the uniform prior, for which the logits stay the same.
         log_prior = (prior * len(prior)).log()
         log_prior = log_prior.to(_head_of(runner.model).log_prior)
@@ -98,6 +102,15 @@ class ClassPriorHook(Hook):
             _head_of(model).log_prior.copy_(log_prior)
         text = ', '.join(f'{value:.3f}' for value in prior.tolist())
         print_log(f'Class prior of the unlabeled faces: {text}.', 'current')
+        if rare:
+            print_log(
+                f'None of these faces seems to belong to classes {rare} '
+                '(numbered from 0). If some do, the network has not learned '
+                'enough for an estimate: train longer, or remove '
+                'ClassPriorHook.',
+                'current',
+                logging.WARNING,
+            )
 
     @torch.no_grad()
     def _predict(self, network: nn.Module) -> Tensor:
