@@ -133,7 +133,8 @@ setup(
     package_data={
         'fer_ssl': [
             'checkpoints/*',
-            'face_detection/*.xml',
+            'face_detection/*.LICENSE',
+            'face_detection/*.onnx',
             'visualization/report/*.css',
             'visualization/report/*.j2',
         ]

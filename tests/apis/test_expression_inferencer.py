@@ -184,10 +184,10 @@ def test_boxes_are_read_from_its_own_csv(tmp_path, clip):
     path, table, _ = clip
     inferencer, _ = make(tmp_path, classifier(), table)
     out = tmp_path / 'out'
-    inferencer(path, out_dir=str(out), draw_video=False)
+    inferencer(path, out_dir=str(out), draw=False)
     assert not (out / 'overlay.mp4').exists()
     again, _ = make(tmp_path, classifier(), str(out / 'predictions.csv'))
-    again(path, out_dir=str(tmp_path / 'again'), draw_video=False)
+    again(path, out_dir=str(tmp_path / 'again'), draw=False)
     texts = [
         (tmp_path / name / 'predictions.csv').read_text()
         for name in ('out', 'again')
@@ -316,7 +316,7 @@ def test_folder_of_videos(tmp_path, clip):
     (folder / 'broken.mp4').write_bytes(b'no video' * 99)
     inferencer, _ = make(tmp_path, classifier(), table)
     out = tmp_path / 'out'
-    result = inferencer(str(folder), out_dir=str(out), draw_video=False)
+    result = inferencer(str(folder), out_dir=str(out), draw=False)
     assert [x['video'] for x in result['predictions']][:2] == ['a', 'b']
     assert all(len(x['faces']) == 2 for x in result['predictions'][:2])
     (problem,) = result['predictions'][2]['problems']
@@ -528,8 +528,8 @@ def test_checkpoint_of_the_package(tmp_path, monkeypatch):
 def test_unknown_arguments_are_refused(tmp_path, clip):
     path, table, _ = clip
     inferencer, _ = make(tmp_path, classifier(), table)
-    with pytest.raises(ValueError, match='unknown argument.*draw'):
-        inferencer(path, draw=False)
+    with pytest.raises(ValueError, match='unknown argument.*drawing'):
+        inferencer(path, drawing=False)
 
 
 ROOT = Path(__file__).parents[2]

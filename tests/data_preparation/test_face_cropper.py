@@ -20,13 +20,8 @@ from fer_ssl.data_preparation.face_cropper import (
     make_detector,
 )
 from fer_ssl.datasets import FaceDataset
-from fer_ssl.face_detection import (
-    Face,
-    HaarDetector,
-    YuNetDetector,
-    find_faces,
-)
 from fer_ssl.face_detection.cut_out import cut_out
+from tests.helpers.drawn_face import draw_face
 from tests.helpers.forked_script import run_script
 from tests.helpers.tiny_detector import write_red_face_detector
 
@@ -139,33 +134,6 @@ def test_photographs_are_rotated_by_their_exif_orientation(tmp_path):
     read = face_cropper._read_image(str(tmp_path / 'a.jpg'))
     assert read.shape == (4, 8, 3)
     assert read[0, 0, 0] > read[0, -1, 0] + 20
-
-
-def test_largest_face():
-    def detector(image, min_size):
-        return [Face((0, 0, 9, 9), 0.9), Face((5, 5, 25, 20), 0.7)]
-
-    faces = find_faces(detector, np.zeros((40, 40, 3), np.uint8), 640)
-    assert [face.area for face in faces] == [300, 81]
-
-
-def test_large_images_are_downscaled(tmp_path, model):
-    """The detector sees at most 320 pixels; boxes refer to the full image."""
-    image = draw(
-        tmp_path / 'a.png', (96 * 4, 64 * 4), size=(1280, 961), unit=128
-    )
-    faces = find_faces(YuNetDetector(model, 0.6), image, 320)
-    expected = np.array([80, 48, 144, 112]) * 4
-    assert np.allclose(faces[0].box, expected, atol=4)
-    seen = []
-
-    def detector(small, min_size):
-        seen.append(small.shape)
-        return []
-
-    find_faces(detector, np.zeros((1, 5000, 3), np.uint8), 320)
-    find_faces(detector, np.zeros((30, 50, 3), np.uint8), 320)
-    assert seen == [(1, 320, 3), (30, 50, 3)]
 
 
 @pytest.mark.parametrize(
@@ -398,27 +366,12 @@ def test_unusable_models(tmp_path):
         dict(detect_size=3),
     ):
         with pytest.raises(ValueError, match=next(iter(wrong))):
-            CropSettings(**wrong)
+            make_detector(CropSettings(**wrong))
 
 
-def test_haar_cascade():
-    """A face drawn in gray: light, with dark hair, eyes and brows."""
-    image = np.full((320, 400, 3), 110, np.uint8)
-    cv2.ellipse(image, (200, 160), (66, 88), 0, 0, 360, (210,) * 3, -1)
-    cv2.ellipse(image, (200, 95), (70, 40), 0, 180, 360, (40,) * 3, -1)
-    for x in (172, 228):
-        cv2.ellipse(image, (x, 145), (20, 12), 0, 0, 360, (150,) * 3, -1)
-        cv2.ellipse(image, (x, 145), (12, 6), 0, 0, 360, (60,) * 3, -1)
-        cv2.ellipse(image, (x, 129), (20, 5), 0, 0, 360, (60,) * 3, -1)
-    cv2.ellipse(image, (200, 168), (7, 26), 0, 0, 360, (240,) * 3, -1)
-    for x in (192, 208):
-        cv2.circle(image, (x, 190), 4, (90,) * 3, -1)
-    cv2.ellipse(image, (200, 212), (26, 8), 0, 0, 360, (110,) * 3, -1)
-    image = cv2.GaussianBlur(image, (5, 5), 0)
-    (face,) = find_faces(make_detector(CropSettings()), image, 640)
-    assert np.allclose(face.box, (105, 68, 295, 258), atol=15)
-    assert find_faces(HaarDetector(1000), image, 640) == []
-    assert find_faces(HaarDetector(0.6), np.zeros_like(image), 640) == []
+def test_detector_of_the_package():
+    (face,) = make_detector(CropSettings()).find_in(draw_face())
+    assert np.allclose(face.box, (130, 75, 271, 261), atol=10)
 
 
 def test_tool(photos, tmp_path, model):

@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from fer_ssl.evaluation import MajoritySmoothing, VideoPredictions
-from fer_ssl.evaluation.face_predictions import FACE, FacePredictions
+from fer_ssl.evaluation.face_predictions import (
+    FACE,
+    FacePredictions,
+    write_image_csv,
+)
 
 CLASSES = ('neutral', 'anger', 'happiness')
 
@@ -124,7 +128,7 @@ def test_csv(tmp_path):
     assert list(rows[0]) == [
         *('frame', 'time', 'face', 'left', 'top', 'right', 'bottom'),
         *CLASSES,
-        *('label', 'smoothed'),
+        *('label', 'smoothed', 'smoothed_score'),
     ]
     assert [x['frame'] for x in rows] == ['1', '2', '3', '3', '4']
     assert [x['face'] for x in rows] == ['', '1', '1', '2', '']
@@ -142,6 +146,7 @@ def test_csv(tmp_path):
         happiness='1.0000',
         label='happiness',
         smoothed='happiness',
+        smoothed_score='1.0000',
     )
 
 
@@ -163,5 +168,37 @@ def test_video_without_a_face(tmp_path):
     assert result.num_faces == 0 and result.summary() == []
     result.to_csv(str(tmp_path / 'a.csv'))
     lines = (tmp_path / 'a.csv').read_text().splitlines()
-    rows = ['1,0.000' + ',' * 10, '2,0.100' + ',' * 10]
+    rows = ['1,0.000' + ',' * 11, '2,0.100' + ',' * 11]
     assert lines[1:] == [*rows, '']
+
+
+def test_stopped_video_has_no_end_mark(tmp_path):
+    result = predict({}, num_frames=2)
+    result.to_csv(str(tmp_path / 'a.csv'), is_complete=False)
+    assert len((tmp_path / 'a.csv').read_text().splitlines()) == 3
+
+
+def test_images(tmp_path):
+    boxes = [(1, 2, 30, 40), (5, 6, 7, 8)]
+    scores = [(0.25, 0.5, 0.25), (0.125, 0, 0.875)]
+    faces = FacePredictions.of_image('a,b.jpg', CLASSES, boxes, scores)
+    nobody = FacePredictions.of_image('c.jpg', CLASSES, [], [])
+    assert faces.describe_faces()[1] == dict(
+        face=2,
+        box=[5, 6, 7, 8],
+        label='happiness',
+        score=0.875,
+        scores=dict(neutral=0.125, anger=0, happiness=0.875),
+    )
+    assert nobody.describe_faces() == [] and nobody.num_faces == 0
+    path = tmp_path / 'images.csv'
+    write_image_csv(str(path), [faces, nobody], CLASSES)
+    assert path.read_text().splitlines() == [
+        'image,face,left,top,right,bottom,neutral,anger,happiness,label',
+        '"a,b.jpg",1,1.0,2.0,30.0,40.0,0.2500,0.5000,0.2500,anger',
+        '"a,b.jpg",2,5.0,6.0,7.0,8.0,0.1250,0.0000,0.8750,happiness',
+        'c.jpg,,,,,,,,,',
+        '',
+    ]
+    write_image_csv(str(path), [], CLASSES, is_complete=False)
+    assert len(path.read_text().splitlines()) == 1

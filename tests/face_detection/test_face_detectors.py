@@ -3,8 +3,15 @@ import pytest
 from mmengine.registry import TASK_UTILS
 
 import fer_ssl  # noqa: F401
-from fer_ssl.face_detection import BoxesFromCSV, HaarDetector
+from fer_ssl.face_detection import (
+    BoxesFromCSV,
+    Face,
+    ImageFaceDetector,
+    YuNetDetector,
+    yunet_detector,
+)
 from fer_ssl.media.video_file import VideoFrame
+from tests.helpers.drawn_face import draw_face
 from tests.helpers.tiny_detector import write_red_face_detector
 
 HEADER = 'frame,left,top,right,bottom\n'
@@ -130,9 +137,66 @@ def test_yunet_by_its_name(tmp_path):
     np.testing.assert_allclose(face.box, (160, 96, 288, 224), atol=1)
 
 
-def test_cascade_by_path(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r'none\.xml: no such file'):
-        HaarDetector(model=str(tmp_path / 'none.xml'))
-    (tmp_path / 'a.xml').write_text('no cascade')
-    with pytest.raises(ValueError, match=r'a\.xml: no'):
-        HaarDetector(model=str(tmp_path / 'a.xml'))
+def test_yunet_of_the_package():
+    detector = TASK_UTILS.build(dict(type='YuNetDetector'))
+    image = draw_face()
+    (face,) = detector.find_in(image)
+    np.testing.assert_allclose(face.box, (130, 75, 271, 261), atol=10)
+    assert 0.6 < face.score <= 1
+    assert detector.find_in(np.zeros_like(image)) == []
+    assert YuNetDetector(min_score=0.99).find_in(image) == []
+
+
+def test_yunet_prints_nothing(capfd):
+    YuNetDetector().find_in(np.zeros((64, 64, 3), np.uint8))
+    assert capfd.readouterr() == ('', '')
+
+
+def test_damaged_yunet(tmp_path, monkeypatch):
+    path = tmp_path / 'damaged.onnx'
+    data = bytearray(yunet_detector.YUNET_FILE.read_bytes())
+    data[1000] ^= 1
+    path.write_bytes(data)
+    monkeypatch.setattr(yunet_detector, 'YUNET_FILE', path)
+    with pytest.raises(ValueError, match=r'damaged\.onnx: .* Install'):
+        YuNetDetector()
+
+
+def test_arguments_of_yunet(tmp_path):
+    for wrong in (dict(min_score=1.5), dict(detect_size=8)):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            YuNetDetector(**wrong)
+    with pytest.raises(FileNotFoundError, match=r'none\.onnx: no such file'):
+        YuNetDetector(model=str(tmp_path / 'none.onnx'))
+    (tmp_path / 'a.onnx').write_text('no network')
+    with pytest.raises(ValueError, match=r'a\.onnx: OpenCV .* cannot read'):
+        YuNetDetector(model=str(tmp_path / 'a.onnx'))
+
+
+class Fixed(ImageFaceDetector):
+    """Finds the same faces in every image, and notes its size."""
+
+    def __init__(self, *boxes, detect_size=640):
+        super().__init__(detect_size)
+        self.boxes = boxes
+        self.seen = []
+
+    def __call__(self, image):
+        self.seen.append(image.shape)
+        return [Face(box, 0.9) for box in self.boxes]
+
+
+def test_largest_face_comes_first():
+    detector = Fixed((0, 0, 9, 9), (5, 5, 25, 20))
+    faces = detector.find_in(np.zeros((40, 40, 3), np.uint8))
+    assert [face.area for face in faces] == [300, 81]
+
+
+def test_large_images_are_downscaled():
+    """The detector sees at most 320 pixels; boxes refer to the full image."""
+    detector = Fixed((10, 20, 30, 40), detect_size=320)
+    (face,) = detector.find_in(np.zeros((961, 1280, 3), np.uint8))
+    np.testing.assert_allclose(face.box, (40, 80, 120, 160), rtol=0.01)
+    detector.find_in(np.zeros((1, 5000, 3), np.uint8))
+    detector.find_in(np.zeros((30, 50, 3), np.uint8))
+    assert detector.seen == [(240, 320, 3), (1, 320, 3), (30, 50, 3)]

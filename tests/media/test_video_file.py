@@ -1,6 +1,4 @@
-import shutil
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -14,7 +12,7 @@ from fer_ssl.media.sound_track import (  # noqa: E402
     media_info,
     read_sound_track,
 )
-from fer_ssl.media.video_file import VideoFile, list_videos  # noqa: E402
+from fer_ssl.media.video_file import VideoFile  # noqa: E402
 from tests.helpers.sound_files import tone, write_aac, write_wav  # noqa: E402
 from tests.helpers.video_files import (  # noqa: E402
     MIRROR,
@@ -222,36 +220,3 @@ def test_video_without_any_frame(tmp_path):
     path.write_bytes(data)
     with pytest.raises(ValueError, match='not a single frame can be decoded'):
         list(VideoFile(str(path)))
-
-
-def test_list_videos(tmp_path):
-    folder = tmp_path / 'videos'
-    path = write_frames(folder / 'b.mp4', [gray(9)])
-    shutil.copy(path, folder / 'a.MOV')
-    shutil.copy(path, folder / '.hidden.mp4')
-    shutil.copy(path, folder / 'killed.part.mp4')
-    (folder / 'notes.txt').write_text('no video')
-    (folder / 'folder.mp4').mkdir()  # a NAS keeps thumbnails in such
-    assert list_videos(path) == [path]
-    with patch('fer_ssl.media.video_file.warn_once') as warn:
-        assert list_videos(str(folder)) == [str(folder / 'a.MOV'), path]
-    warn.assert_called_once_with(
-        f'{folder}: Files that are not read as videos: 1 .txt.'
-    )
-    assert list_videos(0) == list_videos('0') == [0]
-
-
-def test_a_folder_may_be_named_by_digits(tmp_path, monkeypatch):
-    write_frames(tmp_path / '2024/a.mp4', [gray(9)])
-    monkeypatch.chdir(tmp_path)
-    assert list_videos('2024') == [str(Path('2024', 'a.mp4'))]
-
-
-def test_list_videos_refuses(tmp_path):
-    with pytest.raises(FileNotFoundError, match='none: no such file or'):
-        list_videos(str(tmp_path / 'none'))
-    (tmp_path / 'a.txt').touch()
-    with pytest.raises(ValueError, match=r'no video \(3gp, .*: 1 \.txt\.$'):
-        list_videos(str(tmp_path))
-    with pytest.raises(ValueError, match='URLs are not supported'):
-        list_videos('https://example.org/a.mp4')

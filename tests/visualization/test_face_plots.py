@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 
@@ -6,6 +8,7 @@ from fer_ssl.media.video_file import VideoFrame
 from fer_ssl.visualization import (
     FaceOverlay,
     class_colors,
+    face_overlay,
     plot_face_timeline,
 )
 
@@ -19,14 +22,19 @@ BGR = [
 def predictions(entries, num_frames=40, times=None):
     """``entries``: (frame, face, box, scores, smoothed)."""
     frames = np.arange(1, num_frames + 1)
+    scores = np.array([x[3] for x in entries], np.float32).reshape(-1, 3)
+    smoothed = scores.copy()
+    for row, entry in zip(smoothed, entries):
+        if row.argmax() != entry[4]:
+            row[:] = np.eye(3)[entry[4]]
     return FacePredictions(
         'clip',
         CLASSES,
         frames,
         (frames - 1) / 10 if times is None else np.array(times),
         np.array([x[:3] for x in entries], FACE),
-        np.array([x[3] for x in entries], np.float32).reshape(-1, 3),
-        np.array([x[4] for x in entries], np.int64),
+        scores,
+        smoothed,
     )
 
 
@@ -49,6 +57,19 @@ def test_overlay_of_a_face():
     bar = shot.image[205, 100:200]
     widths = [int((bar == color).all(axis=1).sum()) for color in BGR]
     assert widths == [10, 30, 60]
+
+
+def test_overlay_shows_the_smoothed_probabilities():
+    found = predictions([(1, 1, (100, 100, 200, 200), (0.9, 0.1, 0), 0)])
+    found.smoothed_scores = np.array([[0.2, 0.5, 0.3]], np.float32)
+    shot = frame(1)
+    FaceOverlay(found).draw(shot)
+    bar = shot.image[205, 100:200]
+    widths = [int((bar == color).all(axis=1).sum()) for color in BGR]
+    assert widths == [20, 50, 30]
+    with patch.object(face_overlay.cv2, 'putText') as put_text:
+        FaceOverlay(found).draw(frame(1))
+    assert '1 anger 50%' in [call.args[1] for call in put_text.mock_calls]
 
 
 def test_overlay_without_a_face():

@@ -1,66 +1,76 @@
 from __future__ import annotations
 
 import os.path as osp
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import groupby
+from typing import Any
 
 import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.infer import BaseInferencer
-from mmengine.registry import MODELS, TASK_UTILS, init_default_scope
+from mmengine.registry import TASK_UTILS
 from mmengine.runner.checkpoint import _load_checkpoint
 from torch import nn
 
-from ..evaluation.face_predictions import FACE, FacePredictions
+from ..evaluation.face_predictions import (
+    FacePredictions,
+    write_image_csv,
+)
 from ..evaluation.post_processing.post_processor import (
     PostProcessor,
     build_post_processor,
 )
 from ..face_detection import FaceDetector
 from ..face_detection.iou_tracker import IoUTracker
-from ..launch import find_config
-from ..media.video_file import (
-    VideoFile,
-    VideoFrame,
-    list_videos,
-    video_name,
-)
-from ..media.video_writer import (
-    VideoWriter,
-    check_not_overwritten,
-    record_camera,
-)
-from ..models.frame_recognizer import FrameRecognizer
-from ..models.teacher_student import TeacherStudent
-from ..utils.files import make_folder, save_figure, separate_folders
+from ..media.camera import record_camera
+from ..media.media_sources import MediaSource, list_sources
+from ..media.read_ahead import read_ahead
+from ..media.video_file import VideoFile, VideoFrame
 from ..utils.progress import ProgressBar
 from ..utils.saved_config import components_of_data, saved_config
 from .default_checkpoint import find_checkpoint
-from .face_networks import FaceNetwork, FrameByFrame, WindowByWindow
 from .face_pipeline import FacePipeline, collate_faces
+from .inference_result import InferenceResult
+from .load_network import (
+    build_model,
+    check_device,
+    class_names,
+    face_network,
+    load_config,
+)
+from .output_paths import plan_outputs
+from .result_files import write_image_overlay, write_overlay, write_tables
 
-# Paper A, section 3.5.
-_SMOOTHING = dict(type='MajoritySmoothing', window=30)
-_DETECTOR = dict(type='NearbySearch', detector=dict(type='HaarDetector'))
+# The window of paper A, section 3.5. The mean rather than the majority, so
+# that the probability that is shown is that of the smoothed class.
+_SMOOTHING = dict(type='ProbabilitySmoothing', window=30)
+
+
+# What of a batch is kept until the end of a video: all but the pixels.
+_KEPT = ('frames', 'times', 'faces')
+# A batch of images ends when its pixels take more memory.
+_BATCH_BYTES = 50_000_000
 
 
 class ExpressionInferencer(BaseInferencer):
-    """Inferencer for the expressions of all people in a video.
+    """Inferencer for the expressions of all people in images and videos.
 
-    It detects and tracks the faces, predicts every frame, smooths each track
-    on its own and writes, into one folder per video, ``predictions.csv`` (see
-    :meth:`FacePredictions.to_csv`), ``timeline.png`` and ``overlay.mp4``.
+    It detects the faces and predicts each of them. In a video it tracks them,
+    predicts every frame, smooths each track on its own and writes
+    ``predictions.csv`` (see :meth:`FacePredictions.to_csv`), ``timeline.png``
+    and ``overlay.mp4``. Of images it writes one ``predictions.csv`` (see
+    :func:`write_image_csv`) and a copy of each with boxes and labels.
 
-    The steps are those of MMEngine's inferencers: :meth:`preprocess` decodes,
-    detects faces and yields batches; :meth:`forward` computes the scores of a
-    batch; :meth:`visualize` draws; :meth:`postprocess` packs the results.
-    Frames are streamed, and the video is decoded a second time for drawing,
-    since smoothing looks ahead. Memory holds only the results of each face in
-    a frame, about 100 bytes. ``__call__`` differs from the base class, which
-    would put all videos of a folder into one list of predictions; here they
-    are processed one after another.
+    The steps are those of MMEngine's inferencers: :meth:`preprocess` detects
+    faces and yields batches; :meth:`forward` computes the scores of a batch;
+    :meth:`visualize` draws; :meth:`postprocess` packs the results. Frames are
+    streamed, and a video is decoded a second time for drawing, since smoothing
+    looks ahead. Memory holds only the results of each face in a frame, about
+    150 bytes. ``__call__`` differs from the base class, which would put all
+    frames of a folder into one list of predictions; here each input has an
+    entry of its own, and :meth:`stream` yields them one by one.
 
     Args:
         model: Config, its path or its name. ``None`` uses the config inside
@@ -69,33 +79,36 @@ class ExpressionInferencer(BaseInferencer):
             student predicts) or a ``FrameRecognizer`` (both phases) with an
             expression task. ``None`` uses the checkpoint of the package.
         detector: ``FaceDetector`` or its config. Defaults to
-            :class:`NearbySearch` with the cascade of the package.
+            :class:`YuNetDetector`.
         tracker: :class:`IoUTracker` or its config.
-        post_process: Config (or list) of the post-processors.
+        post_process: Config (or list) of the post-processors of videos.
         margin: Added to every side of a face, as a fraction of its longer
             side. Defaults to ``face_crop`` of the config, else 0.2.
         crop_size: Side of the faces in pixels before the transforms of the
             config; 0 keeps the resolution of the video. Defaults to
             ``face_crop`` of the config, else 0.
         min_faces: Tracks of fewer frames count as false alarms of the
-            detector and are left out.
+            detector and are left out; images keep all faces.
         device: Device of the network. Defaults to a GPU if there is one.
         show_progress: Show progress bars.
 
     Raises:
         FileNotFoundError: If config or checkpoint does not exist.
-        ValueError: If they do not match, or do not predict expressions.
+        ValueError: If they do not match or do not predict expressions, or
+            there is no such device.
 
     Example:
         >>> from fer_ssl.apis import ExpressionInferencer
-        >>> inferencer = ExpressionInferencer(weights='WEIGHTS.pth')
+        >>> inferencer = ExpressionInferencer()
+        >>> inferencer('photo.jpg')['predictions'][0]['faces'][0]['label']
+        'happiness'
         >>> result = inferencer('video.mp4', out_dir='out')
         >>> result['predictions'][0]['faces'][0]['labels']
         {'neutral': 310, 'happiness': 162}
     """
 
     preprocess_kwargs = {'seconds'}
-    visualize_kwargs = {'draw_video'}
+    visualize_kwargs = {'draw'}
 
     def __init__(
         self,
@@ -110,6 +123,7 @@ class ExpressionInferencer(BaseInferencer):
         device: str | None = None,
         show_progress: bool = True,
     ) -> None:
+        check_device(device)
         weights = find_checkpoint(weights)
         self._checkpoint = _load_checkpoint(weights, map_location='cpu')
         if model is None:
@@ -117,11 +131,11 @@ class ExpressionInferencer(BaseInferencer):
             # A config inside a checkpoint must not run arbitrary code.
             building: AbstractContextManager = components_of_data(weights)
         else:
-            cfg = _config_of(model)
+            cfg = load_config(model)
             building = nullcontext()
         self.weights = weights
         self.min_faces = min_faces
-        self.detector = _build(detector or _DETECTOR)
+        self.detector = _build(detector or dict(type='YuNetDetector'))
         self.tracker = _build(tracker or dict(type='IoUTracker'))
         self.post_process: PostProcessor | None = build_post_processor(
             post_process
@@ -138,132 +152,227 @@ class ExpressionInferencer(BaseInferencer):
 
     def __call__(
         self,
-        inputs: str | int | Sequence[str | int],
+        inputs: Any,
         return_datasamples: bool = False,
         batch_size: int = 32,
         out_dir: str | None = None,
         **kwargs,
     ) -> dict:
-        """Predict videos one after another.
+        """Predict images and videos.
 
         Args:
-            inputs: Video file, folder of videos, number of a webcam, or a
-                list of these.
+            inputs: Path of an image or a video, folder of these, pattern,
+                number of a webcam, array, or a list of these; see
+                :func:`list_sources`.
             return_datasamples: Return :class:`FacePredictions` in place of a
-                summary.
-            batch_size: Frames per batch.
-            out_dir: Folder to write to. If there are several videos, each
-                gets a subfolder. ``None`` writes nothing.
+                summary, and ``None`` for an input that cannot be read.
+            batch_size: Frames or images per batch.
+            out_dir: Folder to write to. A single video is written into it;
+                with several inputs, each video gets a subfolder. Images share
+                one ``predictions.csv`` in it, and their copies with boxes are
+                in ``overlay/``. ``None`` writes nothing.
             kwargs: ``seconds``, the time to record a webcam (without it,
-                until Ctrl-C), and ``draw_video=False`` for no overlay.
+                until Ctrl-C), and ``draw=False`` for no overlay.
 
         Returns:
-            ``predictions``, one entry per video: :class:`FacePredictions`, or
-            a dict with ``video``, ``frames``, ``faces``
-            (:meth:`FacePredictions.summary`) and ``problems``; and
-            ``visualization``, the written paths, one dict per video. If one
-            of several videos cannot be read, its entry has ``video`` and
-            ``problems`` only.
+            ``predictions``, one entry per image or video:
+            :class:`FacePredictions`, or a dict. That of an image has
+            ``image``, ``faces`` (:meth:`FacePredictions.describe_faces`) and
+            ``problems``; that of a video ``video``, ``frames``, ``faces``
+            (:meth:`FacePredictions.summary`) and ``problems``. If one of
+            several inputs cannot be read, its entry has no ``faces``. And
+            ``visualization``, the written paths, one dict per entry.
 
         Raises:
-            FileNotFoundError: If there is no such video.
-            ValueError: If the only video cannot be read, or the overlay would
-                overwrite its video.
+            FileNotFoundError: If there is no such file or folder.
+            ValueError: If the only input cannot be read, an overlay would
+                overwrite its source, or an argument is out of range.
+            KeyboardInterrupt: On Ctrl-C; what is predicted so far is written.
         """
-        preprocess, _, visualize, _ = self._dispatch_kwargs(**kwargs)
-        sources = self._inputs_to_list(inputs)
-        names = [video_name(source) for source in sources]
-        self.detector.check_videos(names)
-        folders = separate_folders(names, out_dir)
-        for source, folder in zip(sources, folders):
-            if folder:  # fail now, not after an hour of prediction
-                make_folder(folder)
-                check_not_overwritten(source, osp.join(folder, 'overlay.mp4'))
-        predictions, visualization = [], []
-        for source, folder in zip(sources, folders):
-            try:
-                video = self._open(source, folder, **preprocess)
-                faces, unused = self._predict(video, batch_size)
-            except ValueError as error:
-                if len(sources) == 1:
-                    raise
-                print(f'{source}: left out.')
-                predictions.append(
-                    dict(video=str(source), problems=[str(error)])
-                )
-                visualization.append({})
-                continue
-            written = self.visualize(video, faces, folder, **visualize)
-            result = self.postprocess(
-                faces,
-                written,
-                return_datasamples,
-                [*unused, *video.problems],
+        results = list(
+            self.stream(
+                inputs, return_datasamples, batch_size, out_dir, **kwargs
             )
-            predictions.append(result['predictions'])
-            visualization.append(result['visualization'])
-        return dict(predictions=predictions, visualization=visualization)
+        )
+        return dict(
+            predictions=[x['predictions'] for x in results],
+            visualization=[x['visualization'] for x in results],
+        )
 
-    def _inputs_to_list(
-        self, inputs: str | int | Sequence[str | int]
-    ) -> list[str | int]:
-        """List the files and webcams of all inputs."""
-        if not isinstance(inputs, (list, tuple)):
-            inputs = [inputs]
-        return [video for source in inputs for video in list_videos(source)]
+    def stream(
+        self,
+        inputs: Any,
+        return_datasamples: bool = False,
+        batch_size: int = 32,
+        out_dir: str | None = None,
+        **kwargs,
+    ) -> Iterator[dict]:
+        """Predict images and videos, and yield each result when it is there.
+
+        Arguments and errors are those of :meth:`__call__`.
+
+        Yields:
+            A dict of ``predictions`` and ``visualization``, one entry each.
+        """
+        if batch_size < 1:
+            raise ValueError(f'batch_size={batch_size}: must be positive.')
+        recording, _, drawing, _ = self._dispatch_kwargs(**kwargs)
+        sources = self._inputs_to_list(inputs)
+        jobs = list(zip(sources, plan_outputs(sources, out_dir)))
+        images: list[FacePredictions] = []
+        is_complete = False
+        try:
+            for result in self._results(jobs, batch_size, recording, drawing):
+                if result.faces is None and len(jobs) == 1:
+                    raise ValueError(*result.problems)
+                if result.faces and result.source.kind == 'image':
+                    images.append(result.faces)
+                yield self.postprocess(
+                    result, result.written, return_datasamples
+                )
+                if result.is_stopped:
+                    raise KeyboardInterrupt
+            is_complete = True
+        finally:
+            if out_dir is not None and images:
+                path = osp.join(out_dir, 'predictions.csv')
+                write_image_csv(path, images, self.classes, is_complete)
+
+    def _inputs_to_list(self, inputs: Any) -> list[MediaSource]:
+        """List the images, videos and webcams of all inputs."""
+        sources = list_sources(inputs)
+        videos = [x.stem for x in sources if x.kind != 'image']
+        if videos:
+            self.detector.check_videos(videos)
+        return sources
+
+    def _results(
+        self,
+        jobs: Sequence[tuple[MediaSource, str | None]],
+        batch_size: int,
+        recording: dict,
+        drawing: dict,
+    ) -> Iterator[InferenceResult]:
+        """Predict all sources; images that follow each other share batches."""
+        for kind, group in groupby(jobs, key=lambda job: job[0].kind):
+            if kind == 'image':
+                yield from self._image_results(
+                    list(group), batch_size, **drawing
+                )
+                continue
+            for source, folder in group:
+                result = InferenceResult(source)
+                try:
+                    video = self._open(source, folder, **recording)
+                    self._predict(video, batch_size, result)
+                except ValueError as error:
+                    result.problems.append(str(error))
+                else:
+                    self.visualize(video, result, folder, **drawing)
+                yield result
+
+    def _image_results(
+        self,
+        jobs: Sequence[tuple[MediaSource, str | None]],
+        batch_size: int,
+        draw: bool = True,
+    ) -> Iterator[InferenceResult]:
+        """Predict images batch by batch."""
+        show = self.show_progress and len(jobs) > 1
+        with ProgressBar('images', len(jobs), show=show) as progress:
+            for batch in _image_batches(jobs, batch_size):
+                self._predict_images(batch)
+                for result, image, path in batch:
+                    if draw and path is not None and result.faces is not None:
+                        write_image_overlay(result.faces, image, path)
+                        result.written['overlay'] = path
+                    yield result
+                    progress.update()
+
+    @torch.no_grad()
+    def _predict_images(self, batch: Sequence[tuple]) -> None:
+        """Set ``faces`` of the result of each image."""
+        found = []
+        for result, image, _ in batch:
+            if image is not None:
+                self.pipeline.begin(result.source.stem)
+                found.append(self.pipeline(VideoFrame(1, 0.0, image)))
+        inputs = [face for faces in found for face in faces['inputs']]
+        scores = iter(self.network.run_stills(inputs))
+        readable = (x for x, image, _ in batch if image is not None)
+        for result, faces in zip(readable, found):
+            boxes = faces['faces']['box']
+            result.faces = FacePredictions.of_image(
+                result.source.name,
+                self.classes,
+                boxes,
+                [next(scores) for _ in boxes],
+            )
 
     def _open(
         self,
-        source: str | int,
+        source: MediaSource,
         folder: str | None,
         seconds: float | None = None,
     ) -> VideoFile:
         """Open a video. A webcam is recorded first, since it is read twice."""
-        if not isinstance(source, int):
-            return VideoFile(source)
+        if source.kind == 'video':
+            return VideoFile(source.place)
         if folder is None:
             raise ValueError('a webcam is recorded to a file: give out_dir.')
-        path = osp.join(folder, f'webcam_{source}.mp4')
-        record_camera(source, path, seconds)
+        path = osp.join(folder, f'{source.name}.mp4')
+        record_camera(source.place, path, seconds)
         return VideoFile(path)
 
     def _predict(
-        self, video: VideoFile, batch_size: int
-    ) -> tuple[FacePredictions, list[str]]:
-        """Predict a video, and tell what was not used for it."""
+        self, video: VideoFile, batch_size: int, result: InferenceResult
+    ) -> None:
+        """Predict a video, and set ``faces`` and ``problems`` of its result.
+
+        Ctrl-C ends the video at the frame that it has reached.
+        """
         self.pipeline.begin(video.name)
         self.network.reset()
-        windows, frames, times, faces = [], [], [], [np.zeros(0, FACE)]
-        with self._progress(video, 'faces') as video_frames:
-            for batch in self.preprocess(video_frames, batch_size):
-                windows += self.forward(batch)
-                frames.append(batch['frames'])
-                times.append(batch['times'])
-                faces.append(batch['faces'])
+        windows, batches = [], []
+        try:
+            with self._progress(video, 'faces') as frames:
+                for batch in self.preprocess(frames, batch_size):
+                    windows += self.forward(batch)
+                    batches.append([batch[x] for x in _KEPT])
+        except KeyboardInterrupt:
+            if not batches:
+                raise
+            result.is_stopped = True
         with torch.no_grad():
             windows += self.network.finish()
-        frames, faces = np.concatenate(frames), np.concatenate(faces)
-        unused = self.detector.problems(
-            video.name, len(frames), self.pipeline.frame_size
-        )
-        predictions = FacePredictions.from_windows(
+        numbers, times, faces = map(np.concatenate, zip(*batches))
+        result.faces = FacePredictions.from_windows(
             video.name,
             self.classes,
-            frames,
-            np.concatenate(times),
+            numbers,
+            times,
             faces,
             windows,
             self.post_process,
             self.min_faces,
         )
-        if len(faces) and not predictions.num_faces:
+        if result.is_stopped:
+            result.problems.append(
+                f'{video.path}: stopped after frame {numbers[-1]}; there is '
+                'no overlay.'
+            )
+        else:
+            result.problems += self.detector.problems(
+                video.name, len(numbers), self.pipeline.frame_size
+            )
+        if len(faces) and not result.faces.num_faces:
             longest = np.bincount(faces['face']).max()
-            unused.append(
+            result.problems.append(
                 f'{video.path}: every face was left out, since it was seen in '
                 f'fewer than {self.min_faces} frames, at most {longest}. Keep '
                 'such faces by --min-faces (min_faces in Python).'
             )
-        return predictions, unused
+        result.problems += video.problems
 
     @contextmanager
     def _progress(
@@ -272,7 +381,7 @@ class ExpressionInferencer(BaseInferencer):
         with ProgressBar(
             f'{video.name}: {what}', video.num_frames, show=self.show_progress
         ) as progress:
-            yield progress.track(video)
+            yield progress.track(read_ahead(video))
 
     @torch.no_grad()
     def forward(self, inputs: dict) -> list[dict]:
@@ -282,97 +391,62 @@ class ExpressionInferencer(BaseInferencer):
     def visualize(
         self,
         inputs: VideoFile,
-        preds: FacePredictions,
+        preds: InferenceResult,
         out_dir: str | None = None,
-        draw_video: bool = True,
-    ) -> dict[str, str]:
-        """Write ``predictions.csv``, the timeline and the overlay.
+        draw: bool = True,
+    ) -> None:
+        """Write ``predictions.csv``, the timeline and the overlay of a video.
 
         Args:
             inputs: The video, which is decoded again.
-            preds: Its predictions.
+            preds: Its result, whose ``written`` gets the paths, with the keys
+                ``csv``, ``timeline`` and ``overlay``.
             out_dir: Folder to write to; ``None`` writes nothing.
-            draw_video: Whether to write ``overlay.mp4``.
-
-        Returns:
-            Written paths, with the keys ``csv``, ``timeline`` and ``overlay``.
+            draw: Whether to write ``overlay.mp4``.
         """
-        # Imported here, since matplotlib takes a second.
-        from ..visualization.face_overlay import FaceOverlay
-        from ..visualization.face_timeline import plot_face_timeline
-
         if out_dir is None:
-            return {}
-        written = dict(
-            csv=osp.join(out_dir, 'predictions.csv'),
-            timeline=osp.join(out_dir, 'timeline.png'),
+            return
+        preds.written.update(
+            write_tables(preds.faces, out_dir, not preds.is_stopped)
         )
-        preds.to_csv(written['csv'])
-        save_figure(plot_face_timeline(preds), written['timeline'])
-        if draw_video:
-            written['overlay'] = osp.join(out_dir, 'overlay.mp4')
-            overlay = FaceOverlay(preds)
-            rate = (len(preds.times) - 1) / max(preds.times[-1], 1e-3)
-            with VideoWriter(written['overlay'], rate or 25.0) as writer:
-                with self._progress(inputs, 'overlay') as video_frames:
-                    for frame in video_frames:
-                        overlay.draw(frame)
-                        writer.write(frame.image, frame.time)
-        return written
+        if not draw or preds.is_stopped:
+            return
+        path = osp.join(out_dir, 'overlay.mp4')
+        try:
+            with self._progress(inputs, 'overlay') as frames:
+                write_overlay(preds.faces, frames, path)
+        except KeyboardInterrupt:
+            preds.is_stopped = True
+            preds.problems.append(f'{inputs.path}: there is no overlay.')
+        else:
+            preds.written['overlay'] = path
 
     def postprocess(
         self,
-        preds: FacePredictions,
+        preds: InferenceResult,
         visualization: dict[str, str],
         return_datasample: bool = False,
-        problems: Sequence[str] = (),
     ) -> dict:
-        """Build the entry of one video in the result of a call."""
-        if not return_datasample:
-            preds = dict(
-                video=preds.video,
-                frames=len(preds.frames),
-                faces=preds.summary(),
-                problems=list(problems),
-            )
-        return dict(predictions=preds, visualization=visualization)
+        """Build the entry of one image or video in the result of a call."""
+        return dict(
+            predictions=(
+                preds.faces if return_datasample else preds.to_dict()
+            ),
+            visualization=visualization,
+        )
 
     def _init_model(
         self, cfg: Config, weights: str, device: str = 'cpu'
     ) -> nn.Module:
-        init_default_scope(cfg.get('default_scope') or 'mmpretrain')
-        if cfg.model.get('student_checkpoint') is not None:
-            cfg.model.student_checkpoint = None  # already in the checkpoint
-        model = MODELS.build(cfg.model)
         checkpoint = self._checkpoint
         # Frees the optimizer state, which is several networks large.
         del self._checkpoint
-        self._load_weights_to_model(model, checkpoint, cfg)
-        model.to(device).eval()
-        self.network = _network_of(model, cfg)
-        self.classes = _classes_of(cfg, checkpoint)
-        if len(self.classes) != self.network.num_classes:
-            raise ValueError(
-                f'{weights}: the network predicts {self.network.num_classes} '
-                f'classes, but the config names {len(self.classes)}: '
-                f'{", ".join(self.classes)}.'
-            )
+        model = build_model(cfg, checkpoint, weights).to(device)
+        self.network = face_network(model, cfg)
+        self.classes = class_names(
+            cfg, checkpoint, self.network.num_classes, weights
+        )
         return model
-
-    def _load_weights_to_model(
-        self, model: nn.Module, checkpoint: dict, cfg: Config
-    ) -> None:
-        """Load all weights or raise; MMEngine would keep random ones."""
-        weights = checkpoint.get('state_dict', checkpoint)
-        try:
-            model.load_state_dict(weights)
-        except RuntimeError as error:
-            lines = [x for x in str(error).splitlines()[1:] if x.strip()]
-            details = [textwrap.shorten(x, 200) for x in lines[:6]]
-            raise ValueError(
-                f'{self.weights}: the architecture differs from the model of '
-                'the config:\n  ' + '\n  '.join(details)
-            ) from None
 
     def _init_pipeline(self, cfg: Config) -> FacePipeline:
         return FacePipeline(
@@ -390,44 +464,30 @@ def _build(part: object) -> object:
     return TASK_UTILS.build(part) if isinstance(part, dict) else part
 
 
-def _config_of(model: Config | dict | str) -> Config:
-    """Load or copy the given config."""
-    if isinstance(model, str):
-        return Config.fromfile(find_config(model))
-    return Config(dict(model)) if isinstance(model, dict) else model.copy()
+def _image_batches(
+    jobs: Sequence[tuple[MediaSource, str | None]], batch_size: int
+) -> Iterator[list[tuple[InferenceResult, np.ndarray | None, str | None]]]:
+    """Read images, and group each with its result and the path to write."""
+    results = ((InferenceResult(source), path) for source, path in jobs)
+    read = read_ahead(((x, _read(x), path) for x, path in results), count=2)
+    batch, size = [], 0
+    for item in read:
+        batch.append(item)
+        size += 0 if item[1] is None else item[1].size
+        if len(batch) == batch_size or size > _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
-def _network_of(model: nn.Module, cfg: Config) -> FaceNetwork:
-    if isinstance(model, TeacherStudent):
-        return FrameByFrame(model, model.student)
-    if not isinstance(model, FrameRecognizer):
-        if not hasattr(getattr(model, 'head', None), 'num_classes'):
-            raise ValueError(
-                f'{type(model).__name__} is neither an image classifier, nor '
-                'a TeacherStudent or a FrameRecognizer.'
-            )
-        return FrameByFrame(model)
-    encoder = model.cls_head.temporal_encoder
-    if getattr(encoder, 'num_streams', 0):
-        raise ValueError(
-            'this network reads several streams, such as sound, but only '
-            'faces are available here.'
-        )
-    dataset = cfg.test_dataloader.dataset
-    window = dataset.get('window', 64)
-    return WindowByWindow(model, window, dataset.get('stride') or window)
-
-
-def _classes_of(cfg: Config, checkpoint: dict) -> tuple[str, ...]:
-    """Return the class names of the config, or else of the checkpoint."""
-    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
-    classes = (dataset.get('metainfo') or {}).get('classes')
-    if classes is None or isinstance(classes, str):  # a file of names
-        meta = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
-        classes = meta.get('classes')
-    if classes is None:
-        raise ValueError(
-            'neither the config (test_dataloader.dataset.metainfo.classes) '
-            'nor the checkpoint names the classes.'
-        )
-    return tuple(classes)
+def _read(result: InferenceResult) -> np.ndarray | None:
+    """Read an image, or note in its result why it cannot be read."""
+    problem = result.source.problem
+    if not problem:
+        try:
+            return result.source.read()
+        except ValueError as error:
+            problem = str(error)
+    result.problems.append(problem)
+    return None

@@ -6,6 +6,7 @@ consecutive frames of one track.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -50,6 +51,28 @@ class FaceNetwork:
     def finish(self) -> list[dict]:
         """Return the windows that the end of the video completes."""
         return []
+
+    def run_stills(self, inputs: Sequence[torch.Tensor]) -> np.ndarray:
+        """Predict n faces without context; the scores are float32 (n, C)."""
+        raise NotImplementedError
+
+    def run_live(
+        self,
+        inputs: Sequence[torch.Tensor],
+        track_ids: Sequence[int],
+        live: set[int],
+    ) -> np.ndarray:
+        """Predict the faces of the next frame from all frames so far.
+
+        Args:
+            inputs: n faces, uint8 (3, H, W) each.
+            track_ids: Their track IDs.
+            live: IDs of the tracks that may continue.
+
+        Returns:
+            Scores, float32 (n, C).
+        """
+        return self.run_stills(inputs)
 
     def run(self, inputs: Sequence[torch.Tensor]) -> np.ndarray:
         """Run the network on n faces; the output is float32 (n, ...)."""
@@ -115,6 +138,11 @@ class FrameByFrame(FaceNetwork):
         samples = self.classifier(images, mode='predict')
         return torch.stack([sample.pred_score for sample in samples])
 
+    def run_stills(self, inputs: Sequence[torch.Tensor]) -> np.ndarray:
+        if not inputs:
+            return np.zeros((0, self.num_classes), np.float32)
+        return self.run(inputs)
+
     def add(self, batch: dict) -> list[dict]:
         if not batch['inputs']:
             return []
@@ -154,9 +182,44 @@ class WindowByWindow(FaceNetwork):
 
     def reset(self) -> None:
         self._tracks: dict[int, _FeatureBuffer] = {}
+        # Features of the last frames of each track, for run_live.
+        self._latest: dict[int, deque[np.ndarray]] = {}
 
     def run_images(self, images: torch.Tensor) -> torch.Tensor:
         return self.model.student_features(images)
+
+    def run_stills(self, inputs: Sequence[torch.Tensor]) -> np.ndarray:
+        """Predict each face as a clip of a single frame."""
+        if not inputs:
+            return np.zeros((0, self.num_classes), np.float32)
+        valid = np.ones(1, bool)
+        windows = [
+            self._predict(0, 0, features[None], valid)
+            for features in self.run(inputs)
+        ]
+        return np.concatenate([window['scores'] for window in windows])
+
+    def run_live(
+        self,
+        inputs: Sequence[torch.Tensor],
+        track_ids: Sequence[int],
+        live: set[int],
+    ) -> np.ndarray:
+        """Predict the window that ends at this frame, for each track."""
+        if not inputs:
+            return np.zeros((0, self.num_classes), np.float32)
+        self._latest = {x: y for x, y in self._latest.items() if x in live}
+        scores = []
+        for track_id, features in zip(track_ids, self.run(inputs)):
+            latest = self._latest.setdefault(
+                track_id, deque(maxlen=self.window)
+            )
+            latest.append(features)
+            window = self._predict(
+                track_id, 0, np.stack(latest), np.ones(len(latest), bool)
+            )
+            scores.append(window['scores'][-1])
+        return np.stack(scores)
 
     def add(self, batch: dict) -> list[dict]:
         windows, parts = [], ()

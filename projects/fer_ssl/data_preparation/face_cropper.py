@@ -28,9 +28,9 @@ from ..datasets.faces.image_folder_dataset import (
     list_images,
 )
 from ..datasets.unreadable_images import describe_failure
-from ..face_detection import HaarDetector, YuNetDetector, find_faces
+from ..face_detection import YuNetDetector
 from ..face_detection.cut_out import cut_out
-from ..media.image_limit import check_pixels
+from ..media.read_image import read_image
 from ..media.write_image import write_image
 from ..utils.data_files import read_json
 from ..utils.files import file_named, make_folder, whole_file, write_json
@@ -50,11 +50,8 @@ class CropSettings:
     """How faces are detected and cropped.
 
     Attributes:
-        model: ONNX file of YuNet (``face_detection_yunet_2023mar.onnx`` of
-            the OpenCV model zoo). ``None`` uses the package's Haar cascade,
-            which misses faces that are not frontal.
-        min_score: Detections with a lower score are dropped. Scores of YuNet
-            are in [0, 1]; those of the cascade are unbounded.
+        model: ONNX file of YuNet; ``None`` is the one of the package.
+        min_score: Detections with a lower score, in [0, 1], are dropped.
         detect_size: Larger images are downscaled for the detector until
             their longer side has this many pixels.
         faces: ``'largest'`` or ``'all'``.
@@ -77,18 +74,15 @@ class CropSettings:
             )
         if self.margin <= -0.5:
             raise ValueError(f'margin={self.margin} must be above -0.5.')
-        if self.detect_size < 16 or self.size < 0:
-            raise ValueError(
-                f'detect_size={self.detect_size} must be at least 16, and '
-                f'size={self.size} at least 0.'
-            )
+        if self.size < 0:
+            raise ValueError(f'size={self.size} must be at least 0.')
 
 
-def make_detector(settings: CropSettings):
-    """Build the detector that the settings name."""
-    if settings.model is None:
-        return HaarDetector(settings.min_score)
-    return YuNetDetector(settings.model, settings.min_score)
+def make_detector(settings: CropSettings) -> YuNetDetector:
+    """Build the detector that the settings describe."""
+    return YuNetDetector(
+        settings.min_score, settings.detect_size, settings.model
+    )
 
 
 @dataclass(frozen=True)
@@ -334,7 +328,7 @@ def _crop_image(
     if image is None:
         return [('', source.listed, *[''] * 5, UNREADABLE)]
     detector = _detector_of(settings)
-    faces = find_faces(detector, image, settings.detect_size)
+    faces = detector.find_in(image)
     if not faces:
         return [('', source.listed, *[''] * 5, NO_FACE)]
     if settings.faces == 'largest':
@@ -355,20 +349,12 @@ def _crop_image(
 
 def _read_image(path: str) -> np.ndarray | None:
     """Read an image, uint8 (H, W, 3), BGR; warn and return None on failure."""
-    image, error = None, OSError('cannot be decoded')
     try:
-        with open(path, 'rb') as file:
-            content = file.read()
-        check_pixels(content)
-        if content:
-            encoded = np.frombuffer(content, np.uint8)
-            image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
-    except (OSError, cv2.error) as raised:
-        error = raised
-    if image is None:
+        return read_image(path)
+    except OSError as error:
         message = describe_failure(path, error)
         print_log(message, 'current', logging.WARNING)
-    return image
+        return None
 
 
 def _start_worker() -> None:

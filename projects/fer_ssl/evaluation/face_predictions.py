@@ -1,4 +1,4 @@
-"""Predictions for all faces of one video."""
+"""Predictions for all faces of one video or one image."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ FACE = np.dtype(
     [('frame', np.int64), ('face', np.int64), ('box', np.float32, (4,))]
 )
 BEFORE_SCORES = ('frame', 'time', 'face', 'left', 'top', 'right', 'bottom')
-AFTER_SCORES = ('label', 'smoothed')
+AFTER_SCORES = ('label', 'smoothed', 'smoothed_score')
 
 
 @dataclass
 class FacePredictions:
     """Predictions for all faces in all frames of one video.
+
+    An image is a video of one frame, whose faces are numbered from 1.
 
     Attributes:
         video: Name of the video.
@@ -35,7 +37,7 @@ class FacePredictions:
         faces: One entry per face and frame, sorted by frame, then by track
             ID; :data:`FACE` (n,).
         scores: Probabilities, float32 (n, C).
-        smoothed: Class after post-processing, int64 (n,).
+        smoothed_scores: The same after post-processing, float32 (n, C).
     """
 
     video: str
@@ -44,7 +46,38 @@ class FacePredictions:
     times: np.ndarray
     faces: np.ndarray
     scores: np.ndarray
-    smoothed: np.ndarray
+    smoothed_scores: np.ndarray
+
+    @classmethod
+    def of_image(
+        cls,
+        name: str,
+        classes: Sequence[str],
+        boxes: Sequence[Sequence[float]],
+        scores: np.ndarray,
+    ) -> FacePredictions:
+        """Build the predictions for one image.
+
+        Args:
+            name: Name of the image.
+            classes: Names of the C classes.
+            boxes: Boxes of the faces in pixels, (n, 4).
+            scores: Their probabilities, (n, C).
+        """
+        faces = np.zeros(len(boxes), FACE)
+        faces['frame'] = 1
+        faces['face'] = np.arange(1, len(boxes) + 1)
+        faces['box'] = np.reshape(boxes, (-1, 4))
+        scores = np.reshape(scores, (-1, len(classes))).astype(np.float32)
+        return cls(
+            name,
+            tuple(classes),
+            np.ones(1, np.int64),
+            np.zeros(1),
+            faces,
+            scores,
+            scores,
+        )
 
     @classmethod
     def from_windows(
@@ -113,20 +146,31 @@ class FacePredictions:
         raw = VideoPredictions.from_windows(kept_windows(), truth, classes)
         smooth = raw.apply(post_processor)
         scores = np.zeros((len(faces), len(classes)), np.float32)
-        smoothed = np.zeros(len(faces), np.int64)
+        smoothed_scores = np.zeros_like(scores)
         for face in range(1, len(names)):
             rows = np.flatnonzero(faces['face'] == face)
             at = faces['frame'][rows] - begin[face]
             scores[rows] = raw[names[face]].scores[at]
-            smoothed[rows] = smooth[names[face]].predicted[at]
+            smoothed_scores[rows] = smooth[names[face]].scores[at]
         return cls(
-            video, tuple(classes), frames, times, faces, scores, smoothed
+            video,
+            tuple(classes),
+            frames,
+            times,
+            faces,
+            scores,
+            smoothed_scores,
         )
 
     @property
     def predicted(self) -> np.ndarray:
         """Class of the largest score, ties to the smallest index; (n,)."""
         return self.scores.argmax(axis=1)
+
+    @property
+    def smoothed(self) -> np.ndarray:
+        """The same after post-processing, (n,)."""
+        return self.smoothed_scores.argmax(axis=1)
 
     @property
     def num_faces(self) -> int:
@@ -162,15 +206,33 @@ class FacePredictions:
             )
         return entries
 
-    def to_csv(self, path: str) -> None:
+    def describe_faces(self) -> list[dict]:
+        """Describe each face of an image: box, label and probabilities."""
+        return [
+            dict(
+                face=int(face['face']),
+                box=[round(float(x), 1) for x in face['box']],
+                label=self.classes[scores.argmax()],
+                score=float(scores.max()),
+                scores=dict(zip(self.classes, scores.tolist())),
+            )
+            for face, scores in zip(self.faces, self.scores)
+        ]
+
+    def to_csv(self, path: str, is_complete: bool = True) -> None:
         """Write one row per face and frame; missing folders are created.
 
         Columns are ``frame, time, face, left, top, right, bottom``, one
-        probability per class, ``label`` and ``smoothed``. A frame without a
-        face has one row, which is empty after its time. An empty line marks
-        the end of the file.
+        probability per class, ``label``, ``smoothed`` and
+        ``smoothed_score``, the smoothed probability of that class. A frame
+        without a face has one row, which is empty after its time.
+
+        Args:
+            path: The file.
+            is_complete: Whether to mark the end of the file by an empty line;
+                not if the prediction of the video was stopped.
         """
-        empty = [''] * (5 + len(self.classes) + 2)
+        empty = [''] * (5 + len(self.classes) + len(AFTER_SCORES))
         with whole_file(path) as file:
             writer = csv.writer(file, lineterminator='\n')
             writer.writerow((*BEFORE_SCORES, *self.classes, *AFTER_SCORES))
@@ -180,12 +242,51 @@ class FacePredictions:
                 if not rows:
                     writer.writerow((*before, *empty))
                 for row in rows:
-                    writer.writerow((*before, *self._cells(row)))
-            file.write(END)
+                    smoothed = self.smoothed_scores[row]
+                    writer.writerow(
+                        (
+                            *before,
+                            *self.cells(row),
+                            self.classes[smoothed.argmax()],
+                            f'{smoothed.max():.4f}',
+                        )
+                    )
+            if is_complete:
+                file.write(END)
 
-    def _cells(self, row: int) -> Iterator:
+    def cells(self, row: int) -> Iterator:
+        """Yield the cells of a face from its ID to its label, for a CSV."""
         yield int(self.faces['face'][row])
         yield from (f'{x:.1f}' for x in self.faces['box'][row])
         yield from (f'{x:.4f}' for x in self.scores[row])
         yield self.classes[self.scores[row].argmax()]
-        yield self.classes[self.smoothed[row]]
+
+
+def write_image_csv(
+    path: str,
+    images: Sequence[FacePredictions],
+    classes: Sequence[str],
+    is_complete: bool = True,
+) -> None:
+    """Write one row per face of each image; missing folders are created.
+
+    Columns are ``image, face, left, top, right, bottom``, one probability per
+    class, and ``label``. An image without a face has one row, which is empty
+    after its name.
+
+    Args:
+        path: The file.
+        images: Predictions for images.
+        classes: Names of the C classes of all of them.
+        is_complete: See :meth:`FacePredictions.to_csv`.
+    """
+    with whole_file(path) as file:
+        writer = csv.writer(file, lineterminator='\n')
+        writer.writerow(('image', *BEFORE_SCORES[2:], *classes, 'label'))
+        for image in images:
+            for row in range(len(image.faces)):
+                writer.writerow((image.video, *image.cells(row)))
+            if not len(image.faces):
+                writer.writerow((image.video, *[''] * (5 + len(classes) + 1)))
+        if is_complete:
+            file.write(END)

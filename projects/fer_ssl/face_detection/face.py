@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from ..media.video_file import VideoFrame
 
 
+#: Minimum longer side in pixels of the image that a detector sees.
+MIN_DETECT_SIZE = 16
+
+
 @dataclass(frozen=True)
 class Face:
     """Detected face: box (left, top, right, bottom) in pixels, and score."""
@@ -66,63 +70,54 @@ class FaceDetector(ABC):
 class ImageFaceDetector(FaceDetector):
     """Base of detectors that run on a downscaled copy of the frame.
 
-    A subclass implements ``__call__(image, min_size)``, which finds the faces
-    in a BGR image, uint8 (H, W, 3).
+    A subclass implements ``__call__(image)``, which finds the faces in a BGR
+    image, uint8 (H, W, 3).
 
     Args:
         detect_size: Longer side of the downscaled copy in pixels.
+
+    Raises:
+        ValueError: It is too small for any face.
     """
 
     def __init__(self, detect_size: int = 640) -> None:
+        if detect_size < MIN_DETECT_SIZE:
+            raise ValueError(
+                f'detect_size={detect_size}: must be at least '
+                f'{MIN_DETECT_SIZE} pixels.'
+            )
         self.detect_size = detect_size
 
     @abstractmethod
-    def __call__(self, image: np.ndarray, min_size: float = 0.0) -> list[Face]:
-        """Find the faces in a BGR image, uint8 (H, W, 3).
-
-        Args:
-            image: The image.
-            min_size: Minimum side of a face in pixels; smaller faces may be
-                left out.
-        """
+    def __call__(self, image: np.ndarray) -> list[Face]:
+        """Find the faces in a BGR image, uint8 (H, W, 3)."""
 
     def find(self, frame: VideoFrame, video: str) -> list[Face]:
-        return find_faces(self, frame.image, self.detect_size)
+        return self.find_in(frame.image)
 
+    def find_in(self, image: np.ndarray) -> list[Face]:
+        """Find the faces of an image, the largest first.
 
-def find_faces(
-    detector: ImageFaceDetector,
-    image: np.ndarray,
-    detect_size: int,
-    min_size: float = 0.0,
-) -> list[Face]:
-    """Find the faces of an image in a downscaled copy, the largest first.
+        Args:
+            image: BGR image, uint8 (H, W, 3). It is never upscaled.
 
-    Args:
-        detector: Detector of the faces in the copy.
-        image: BGR image, uint8 (H, W, 3).
-        detect_size: Longer side of the copy in pixels. Images are never
-            upscaled.
-        min_size: Minimum side of a face in pixels of the image; smaller faces
-            may be left out.
-
-    Returns:
-        Faces in pixels of the image.
-    """
-    scale = detect_size / max(image.shape[:2])
-    small = image
-    if scale < 1:
-        size = [max(round(scale * side), 1) for side in image.shape[1::-1]]
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    # Not 1 / scale, because the sides of the copy are rounded.
-    x = image.shape[1] / small.shape[1]
-    y = image.shape[0] / small.shape[0]
-    faces = [
-        Face(
-            (box[0] * x, box[1] * y, box[2] * x, box[3] * y),
-            face.score,
-        )
-        for face in detector(small, min_size / max(x, y))
-        for box in [face.box]
-    ]
-    return sorted(faces, key=lambda face: -face.area)
+        Returns:
+            Faces in pixels of the image.
+        """
+        scale = self.detect_size / max(image.shape[:2])
+        small = image
+        if scale < 1:
+            size = [max(round(scale * x), 1) for x in image.shape[1::-1]]
+            small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        # Not 1 / scale, because the sides of the copy are rounded.
+        x = image.shape[1] / small.shape[1]
+        y = image.shape[0] / small.shape[0]
+        faces = [
+            Face(
+                (box[0] * x, box[1] * y, box[2] * x, box[3] * y),
+                face.score,
+            )
+            for face in self(small)
+            for box in [face.box]
+        ]
+        return sorted(faces, key=lambda face: -face.area)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import os.path as osp
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..utils.folder_walk import describe_unread, is_leftover
-from ..utils.warn_once import warn_once
 from .frame_times import FrameClock, frame_rate
-from .open_media import VIDEO_TYPES, open_media, video_stream
+from .open_media import open_media, video_stream
 
 if TYPE_CHECKING:
     import av
@@ -222,60 +218,6 @@ def _upright(image: np.ndarray, matrix: list[int] | None) -> np.ndarray:
     return np.ascontiguousarray(image)
 
 
-def video_name(source: str | int) -> str:
-    """Return the name of a video in results: that of its file, or webcam_N."""
-    if isinstance(source, int):
-        return f'webcam_{source}'
-    return osp.splitext(osp.basename(osp.abspath(source)))[0]
-
-
-def list_videos(source: str | int) -> list[str | int]:
-    """List the videos of a source.
-
-    Args:
-        source: A video file; a folder, whose videos are listed without those
-            in subfolders; or the number of a webcam.
-
-    Returns:
-        Paths of videos, or the number of the webcam.
-
-    Raises:
-        FileNotFoundError: If there is no such file or folder.
-        ValueError: If there is no video in the folder, or the source is a URL.
-    """
-    if isinstance(source, int):
-        return [source]
-    source = os.fspath(source)
-    if source.isdecimal() and not osp.exists(source):
-        return [int(source)]
-    if '://' in source:
-        raise ValueError(
-            f'{source}: URLs are not supported. Download the video first and '
-            'name the file.'
-        )
-    if osp.isfile(source):
-        return [source]
-    if not osp.isdir(source):
-        raise FileNotFoundError(
-            f'{source}: no such file or folder. Name a video, a folder of '
-            'videos, or the number of a webcam.'
-        )
-    videos: list[str | int] = []
-    others: Counter[str] = Counter()
-    for name in sorted(os.listdir(source)):
-        path, extension = osp.join(source, name), osp.splitext(name)[1].lower()
-        if is_leftover(name) or osp.isdir(path):
-            continue
-        if extension[1:] in VIDEO_TYPES:
-            videos.append(path)
-        else:
-            others[extension] += 1
-    unread = describe_unread(others, 'videos')
-    if not videos:
-        raise ValueError(
-            f'{source}: no video ({", ".join(VIDEO_TYPES)}) in this folder. '
-            f'{unread}'.rstrip()
-        )
-    if unread:
-        warn_once(f'{source}: {unread}')
-    return videos
+def video_name(path: str) -> str:
+    """Return the name of a video in results: that of its file."""
+    return osp.splitext(osp.basename(osp.abspath(path)))[0]

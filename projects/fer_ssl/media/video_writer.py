@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import os.path as osp
-import time
 from contextlib import ExitStack
 from fractions import Fraction
 
@@ -15,25 +13,6 @@ from ..utils.files import whole_path
 from .open_media import import_av
 
 _TICKS = 90000  # per second
-
-
-def check_not_overwritten(source: str | int, target: str) -> None:
-    """Refuse to write a video over the one that is read.
-
-    Args:
-        source: The video that is read, or the number of a webcam.
-        target: The file to write.
-
-    Raises:
-        ValueError: If both are the same file.
-    """
-    if isinstance(source, int) or not osp.isfile(source):
-        return
-    if osp.exists(target) and osp.samefile(source, target):
-        raise ValueError(
-            f'{source}: the overlay would overwrite this video. Choose '
-            'another folder for the results.'
-        )
 
 
 class VideoWriter:
@@ -103,44 +82,3 @@ class VideoWriter:
 
     def __exit__(self, *error) -> None:
         self._open_files.__exit__(*error)
-
-
-def record_camera(
-    number: int, path: str, seconds: float | None = None
-) -> None:
-    """Record a webcam until Ctrl-C, or for a given time.
-
-    Args:
-        number: Number of the webcam; 0 is the first one.
-        path: File to write.
-        seconds: Duration; ``None`` records until Ctrl-C.
-
-    Raises:
-        ValueError: If there is no such webcam, or it gives no frames.
-    """
-    camera = cv2.VideoCapture(number)
-    if not camera.isOpened():
-        raise ValueError(
-            f'webcam {number} cannot be opened. Is it connected, and not in '
-            'use by another program?'
-        )
-    until = f'for {seconds:g} seconds' if seconds else 'until Ctrl-C'
-    print(f'Recording webcam {number} to {path} {until}.')
-    start = None
-    with VideoWriter(path, camera.get(cv2.CAP_PROP_FPS) or 25.0) as writer:
-        try:
-            while True:
-                found, image = camera.read()
-                if not found:
-                    break
-                now = time.monotonic()
-                start = now if start is None else start
-                writer.write(image, now - start)
-                if seconds is not None and now - start >= seconds:
-                    break
-        except KeyboardInterrupt:
-            print()  # ends the line with ^C
-        finally:
-            camera.release()
-    if start is None:
-        raise ValueError(f'webcam {number} gives no frames.')

@@ -143,26 +143,18 @@ def file_sha256(path: str | os.PathLike) -> str:
     return digest.hexdigest()
 
 
-def separate_folders(
-    names: Sequence[str], folder: str | None
-) -> list[str | None]:
-    """Choose a folder for the results of each name, all different.
-
-    Args:
-        names: Names, of which several may be equal.
-        folder: Folder for all results; a single name gets it as it is.
-            ``None`` if nothing is written.
-    """
-    if folder is None or len(names) == 1:
-        return [folder] * len(names)
-    chosen: list[str] = []
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Make names different, also where case does not count, by ``_2`` etc."""
+    chosen: set[str] = set()
+    unique = []
     for name in names:
-        unique, number = name, 1
-        while unique in chosen:
+        candidate, number = name, 1
+        while candidate.lower() in chosen:
             number += 1
-            unique = f'{name}_{number}'
-        chosen.append(unique)
-    return [osp.join(folder, name) for name in chosen]
+            candidate = f'{name}_{number}'
+        chosen.add(candidate.lower())
+        unique.append(candidate)
+    return unique
 
 
 def make_folder(path: str | os.PathLike) -> None:

@@ -17,9 +17,9 @@ class FaceOverlay:
     """Overlay of the predictions for all faces of a video.
 
     Each face gets a box in the color of its smoothed class. Above the box are
-    the track ID, the smoothed class and its probability in this frame; below
-    it is a bar divided by the probabilities of all classes. The legend is at
-    the bottom of the frame, and a note at the top says if there is no face.
+    the track ID, that class and its smoothed probability; below it is a bar
+    divided by the smoothed probabilities of all classes. The legend is at the
+    bottom of the frame, and a note at the top says if there is no face.
 
     Args:
         predictions: Predictions for the video.
@@ -47,8 +47,9 @@ class FaceOverlay:
     def _draw_face(
         self, image: np.ndarray, row: int, unit: float, floor: int
     ) -> None:
-        faces, scores = self.predictions.faces, self.predictions.scores
-        label = int(self.predictions.smoothed[row])
+        faces = self.predictions.faces
+        scores = self.predictions.smoothed_scores[row]
+        label = int(scores.argmax())
         color = self._colors[label]
         left, top, right, bottom = (round(float(x)) for x in faces['box'][row])
         thickness = max(round(2 * unit), 1)
@@ -56,10 +57,10 @@ class FaceOverlay:
         y = min(bottom + thickness, floor - bar)
         end = right, min(bottom, y)
         cv2.rectangle(image, (left, top), end, color, thickness)
-        self._draw_bar(image, left, y, max(right - left, 1), bar, scores[row])
+        self._draw_bar(image, left, y, max(right - left, 1), bar, scores)
         text = _Text(
             f'{faces["face"][row]} {self.predictions.classes[label]} '
-            f'{scores[row, label]:.0%}',
+            f'{scores[label]:.0%}',
             unit,
         )
         x = max(min(left - thickness // 2, image.shape[1] - text.width), 0)

@@ -13,29 +13,12 @@ from ...labels import (
     TAXONOMIES,
     canonical_name,
 )
+from ...media.read_image import IMAGE_TYPES
 from ...utils.folder_walk import describe_unread, is_leftover, walk_files
 from .coded_face_dataset import CodedFaceDataset
 from .face_table import FaceTable
 
-EXTENSIONS = (
-    '.avif',
-    '.bmp',
-    '.dib',
-    '.gif',
-    '.jfif',
-    '.jp2',
-    '.jpe',
-    '.jpeg',
-    '.jpg',
-    '.pbm',
-    '.pgm',
-    '.png',
-    '.pnm',
-    '.ppm',
-    '.tif',
-    '.tiff',
-    '.webp',
-)
+EXTENSIONS = tuple(f'.{x}' for x in IMAGE_TYPES)
 #: Folders above those of the classes, as people name them.
 SPLIT_FOLDERS = (
     'privatetest',
