@@ -1,15 +1,13 @@
 """Crop the faces from photographs and write a manifest.
 
-    python tools/dataset/crop_faces.py PHOTOS OUT \\
-        --model face_detection_yunet_2023mar.onnx
+    python tools/dataset/crop_faces.py PHOTOS OUT
     python tools/dataset/crop_faces.py labels.csv OUT --image-root PHOTOS \\
-        --model face_detection_yunet_2023mar.onnx --processes 8
+        --processes 8
 
 Writes OUT/images/, OUT/faces.csv (image,source,left,top,right,bottom,score,
 status) and, if the source is a CSV file, OUT/labels.csv with the crops in
-place of the images. The model comes from https://github.com/opencv/opencv_zoo;
-without it, the package's Haar cascade is used. After an interruption, the same
-command continues. For data sets with boxes, use the transform CropFace.
+place of the images. After an interruption, the same command continues. For
+data sets with boxes, use the transform CropFace.
 """
 
 from __future__ import annotations
@@ -43,7 +41,8 @@ def parse_args() -> argparse.Namespace:
         'of the file',
     )
     parser.add_argument(
-        '--model', help='ONNX file of YuNet; default: the Haar cascade'
+        '--model',
+        help='another ONNX file of YuNet; default: that of the package',
     )
     parser.add_argument(
         '--min-score',
