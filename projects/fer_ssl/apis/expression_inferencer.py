@@ -13,6 +13,7 @@ from mmengine.registry import MODELS, TASK_UTILS, init_default_scope
 from mmengine.runner.checkpoint import _load_checkpoint
 from torch import nn
 
+from ..evaluation.calibration import saved_calibration
 from ..evaluation.face_predictions import FACE, FacePredictions
 from ..evaluation.post_processing.post_processor import (
     PostProcessor,
@@ -357,6 +358,9 @@ class ExpressionInferencer(BaseInferencer):
                 f'classes, but the config names {len(self.classes)}: '
                 f'{", ".join(self.classes)}.'
             )
+        self.network.calibration = saved_calibration(
+            checkpoint, weights, self.classes
+        )
         return model
 
     def _load_weights_to_model(
