@@ -27,9 +27,17 @@ def assumed_prior(
         Frequencies (C,), their sum is 1; ``None`` if nothing tells them.
 
     Raises:
-        ValueError: The numbers are not one above 0 per class.
+        ValueError: The numbers are not one above 0 per class, or not needed.
     """
     count = len(inferencer.classes)
+    first = inferencer.network.calibration
+    if first is not None and (first.has_fitted_biases or trained_on is None):
+        if trained_on is not None:
+            raise ValueError(
+                f'{inferencer.weights}: its calibration tells which class '
+                'frequencies it assumes. Leave out --trained-on.'
+            )
+        return np.array(first.prior)
     if trained_on is not None:
         if len(trained_on) != count or min(trained_on) <= 0:
             raise ValueError(
@@ -37,8 +45,6 @@ def assumed_prior(
                 f'each of {", ".join(inferencer.classes)}.'
             )
         return np.array(trained_on) / sum(trained_on)
-    if inferencer.network.calibration is not None:
-        return np.array(inferencer.network.calibration.prior)
     head = _head_of(inferencer.model)
     if isinstance(head, PriorLinearHead):
         return head.log_prior.double().softmax(dim=0).cpu().numpy()

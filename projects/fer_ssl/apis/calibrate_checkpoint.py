@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os.path as osp
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +9,6 @@ from functools import partial
 
 import numpy as np
 from mmengine.config import Config
-from mmengine.logging import print_log
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from ..evaluation.calibration import KEY, Calibration
@@ -18,28 +16,29 @@ from ..evaluation.calibration_scores import (
     cross_validate,
     probability_scores,
 )
-from ..evaluation.fit_calibration import METHODS, MIN_PRIOR, fit_calibration
+from ..evaluation.fit_calibration import METHODS, fit_calibration
 from ..evaluation.labeled_predictions import LabeledPredictions
-from ..utils.files import save_figure
+from ..utils.files import make_folder, save_figure
 from ..utils.saved_config import dump_literals, parse_saved_config
 from .assumed_prior import assumed_prior
+from .calibration_checks import (
+    LABELS_FIRST,
+    can_be_scored,
+    check_faces,
+    warn,
+    warn_of_em,
+    warn_of_lost_classes,
+)
 from .calibration_result import CalibrationResult
 from .expression_inferencer import ExpressionInferencer
 from .face_probabilities import FaceProbabilities
 from .own_faces import FOREIGN, read_own_faces
 from .publish_checkpoint import KEPT_META, plain_values, write_checkpoint
 
-#: Fewer faces are refused, and a class with fewer labels causes a warning.
-MIN_FACES, MIN_PER_CLASS = 20, 10
 _REMEDY = (
     'The calibration is stored in the config inside the checkpoint, which '
     'must contain no code: its modules must all come from fer_ssl and the '
     'OpenMMLab packages.'
-)
-_LABELS_FIRST = (
-    'EM needs a network whose probabilities of each class are calibrated, or '
-    'it may remove a class: calibrate first with labels, such as those of '
-    'faces that were held out of the training.'
 )
 
 
@@ -82,12 +81,13 @@ def calibrate_checkpoint(
     """
     if method not in (*METHODS, None):
         raise ValueError(f'method={method!r} is none of {METHODS}.')
-    if osp.exists(target) and osp.samefile(checkpoint, target):
+    if osp.realpath(target) == osp.realpath(checkpoint):
         raise ValueError(
             f'{target}: the new checkpoint would replace the one that is '
             'calibrated. Choose another name.'
         )
     inferencer = ExpressionInferencer(config, checkpoint, device=device)
+    make_folder(osp.dirname(target) or '.')
     first = inferencer.network.calibration
     # Fails now if the config cannot be stored, not after the predictions.
     cfg = _with_calibration(inferencer.cfg, {}, checkpoint)
@@ -95,19 +95,19 @@ def calibrate_checkpoint(
     labeled = predictions.select(predictions.is_labeled)
     method = method or ('labels' if len(labeled) else 'em')
     used = predictions if method == 'em' else labeled
-    _check_faces(faces, used, method)
+    check_faces(faces, used, method)
     prior = assumed_prior(inferencer, trained_on)
     if method == 'em':
-        _warn_of_em(checkpoint, first, prior)
+        warn_of_em(checkpoint, first, prior)
     if prior is None:
         prior = np.full(len(used.classes), 1 / len(used.classes))
     fits = {name: partial(_fit, method=name, prior=prior) for name in METHODS}
 
     own = fits[method](used)
     if method == 'em':
-        _warn_of_lost_classes(faces, own)
+        warn_of_lost_classes(faces, own)
     files, scores = [target], {}
-    if _can_be_scored(faces, labeled):
+    if can_be_scored(faces, labeled):
         probs = {name: cross_validate(labeled, fits[name]) for name in METHODS}
         probs = {'before': labeled.probs, **probs}
         scores = {
@@ -116,12 +116,14 @@ def calibrate_checkpoint(
         }
         kept = dict(before=scores['before'], after=scores[method])
         own = replace(own, scores=kept)
-        files.append(f'{osp.splitext(target)[0]}_reliability.png')
-        _plot({x: probs[x] for x in ('before', method)}, labeled, files[-1])
+        shown = {name: probs[name] for name in ('before', method)}
     means = np.stack([x.mean(axis=0) for x in (used.probs, own(used.probs))])
     own = own.after(first)
     cfg = _with_calibration(cfg, own.to_config(), checkpoint)
     _write(checkpoint, target, dump_literals(cfg))
+    if scores:
+        files.append(f'{osp.splitext(target)[0]}_reliability.png')
+        _plot(shown, labeled, files[-1])
     return CalibrationResult(own, method, scores, means, files)
 
 
@@ -146,6 +148,8 @@ def _predict(
         needs_labels: Whether faces without any label are an error, unless the
             network is calibrated.
     """
+    if osp.basename(faces) == 'labels.csv':
+        faces = osp.dirname(faces) or '.'
     if faces.endswith('.csv'):
         found = LabeledPredictions.from_csv(faces)
         if tuple(found.classes) != inferencer.classes:
@@ -164,72 +168,13 @@ def _predict(
         and (first is None or not first.has_fitted_biases)
     ):
         raise ValueError(
-            f'{faces}: no face has a label. {_LABELS_FIRST} Or choose '
+            f'{faces}: no face has a label. {LABELS_FIRST} Or choose '
             '--method em, and look at the classes that it predicts.'
         )
     found = predictor.predict(own)
     for problem in (*own.problems, *predictor.problems):
-        _warn(problem)
+        warn(problem)
     return found.select(found.labels != FOREIGN)
-
-
-def _check_faces(source: str, faces: LabeledPredictions, method: str) -> None:
-    """Refuse too few faces, and warn of classes with few labels."""
-    what = 'faces' if method == 'em' else 'labeled faces'
-    if len(faces) < MIN_FACES:
-        raise ValueError(
-            f'{source}: {len(faces)} {what}, which are too few for a '
-            f'calibration. Give at least {MIN_FACES}.'
-        )
-    if method == 'em':
-        return
-    counts = np.bincount(faces.labels, minlength=len(faces.classes))
-    few = {n: c for n, c in zip(faces.classes, counts) if c < MIN_PER_CLASS}
-    if few:
-        listed = ', '.join(f'{name} {count}' for name, count in few.items())
-        _warn(
-            f'{source}: some classes have few labeled faces: {listed}. A '
-            'class that is rare among the labels becomes rare among the '
-            'predictions. Add faces of it if it is not rare in your images.'
-        )
-
-
-def _warn_of_em(
-    checkpoint: str, first: Calibration | None, prior: np.ndarray | None
-) -> None:
-    if first is None or not first.has_fitted_biases:
-        _warn(f'{checkpoint}: no labels have calibrated it. {_LABELS_FIRST}')
-    if prior is None:
-        _warn(
-            f'{checkpoint}: nothing in it says that the classes of its '
-            'training were balanced, which EM assumes. If they were not, give '
-            'the number of faces of each class by --trained-on.'
-        )
-
-
-def _warn_of_lost_classes(source: str, own: Calibration) -> None:
-    lost = [
-        name
-        for name, prior in zip(own.classes, own.prior)
-        if prior < 2 * MIN_PRIOR
-    ]
-    if lost:
-        _warn(
-            f'{source}: EM finds hardly any face of {", ".join(lost)}, so the '
-            'calibrated network will not predict this. If there are some, '
-            'calibrate with labels.'
-        )
-
-
-def _can_be_scored(source: str, faces: LabeledPredictions) -> bool:
-    """Return whether there are labels of two groups for a cross-validation."""
-    groups = {group or row for row, group in enumerate(faces.groups)}
-    if len(groups) == 1:
-        _warn(
-            f'{source}: all labeled faces are of one person or video, so '
-            'there is no cross-validation.'
-        )
-    return len(groups) > 1
 
 
 def _plot(
@@ -253,7 +198,3 @@ def _write(source: str, target: str, config: str) -> None:
     kept = {key: meta[key] for key in KEPT_META if key in meta}
     kept = plain_values({**kept, 'cfg': config}, source)
     write_checkpoint(kept, content.get('state_dict', content), target)
-
-
-def _warn(message: str) -> None:
-    print_log(message, 'current', logging.WARNING)

@@ -52,6 +52,11 @@ def calibration_transfer(
     known = {_digest(image) for image in to_score.images}
     kept = [i for i, x in enumerate(to_fit.images) if _digest(x) not in known]
     num_copies = len(to_fit.images) - len(kept)
+    if not kept:
+        raise ValueError(
+            f'{fit[0]}: every image is also in {score[0]}, so there is none '
+            'to calibrate on.'
+        )
     predictor = FaceProbabilities(inferencer)
     scored = predictor.predict(to_score).restrict(classes)
     scored = scored.select(scored.is_labeled)
