@@ -47,7 +47,7 @@ def plot_reliability(
         height_ratios=(3.2, 1),
     )
     centers = (np.arange(NUM_BINS) + 0.5) / NUM_BINS
-    percent = PercentFormatter(1)
+    percent = PercentFormatter(1, decimals=0)
     for (title, probs), (axes, below) in zip(predictions.items(), panels.T):
         counts, confidence, accuracy = reliability(probs, labels).T
         used = counts > 0
