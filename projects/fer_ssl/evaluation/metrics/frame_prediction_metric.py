@@ -11,6 +11,7 @@ from mmengine.dist import all_reduce, collect_results, get_dist_info
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
+from ..calibration import Calibration
 from ..image_predictions import ImagePredictions
 from ..post_processing.post_processor import build_post_processor
 from ..video_predictions import (
@@ -68,6 +69,8 @@ class FramePredictionMetric(BaseMetric):
     #: Predictions of the videos after post-processing, or the entries of all
     #: images in the order of the data set; None on all ranks but the first.
     scored: VideoPredictions | list | None = None
+    #: Applied to the scores of every sample before anything else.
+    calibration: Calibration | None = None
 
     def __init__(
         self,
@@ -132,6 +135,8 @@ class FramePredictionMetric(BaseMetric):
                     f'the model gives {scores.shape[1]} scores, but the data '
                     f'set has {len(self.classes)} classes: {self.classes}.'
                 )
+            if self.calibration is not None:
+                scores = self.calibration(scores)
             if 'videos' not in self.dataset_meta:
                 self._check_image(sample, scores)
                 image = None
