@@ -10,6 +10,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
 from ..utils.files import whole_file
+from ..utils.safetensors_file import write_safetensors
 from ..utils.saved_config import dump_literals, parse_saved_config
 
 #: What is needed to build the network and to name its outputs.
@@ -29,7 +30,8 @@ def publish_checkpoint(source: str, target: str, half: bool = False) -> None:
 
     Args:
         source: Checkpoint of a training.
-        target: File to write; missing folders are created.
+        target: File to write; missing folders are created. A name that ends
+            in ``.safetensors`` chooses that format.
         half: Store the weights as float16, which halves the file. Loading
             converts them to the float32 of the network.
 
@@ -64,6 +66,9 @@ def publish_checkpoint(source: str, target: str, half: bool = False) -> None:
         weights = {
             key: _to_half(key, value, source) for key, value in weights.items()
         }
+    if target.endswith('.safetensors'):
+        write_safetensors(target, weights, **kept)
+        return
     buffer = io.BytesIO()  # torch.save does not report a full disk
     torch.save(dict(meta=kept, state_dict=dict(weights)), buffer)
     with whole_file(target, 'wb') as file:

@@ -1,0 +1,116 @@
+"""Building of a network from a checkpoint, in which nothing is run."""
+
+from __future__ import annotations
+
+import textwrap
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner.checkpoint import _load_checkpoint
+from torch import nn
+
+from ..launch import find_config
+from ..utils.saved_config import components_of_data, saved_config
+from .default_checkpoint import find_checkpoint
+
+
+@dataclass
+class LoadedNetwork:
+    """A network in eval mode on the CPU, and what it was built from.
+
+    Attributes:
+        path: File of the weights.
+        model: The network.
+        cfg: Its config.
+        checkpoint: Content of the file, without the weights.
+    """
+
+    path: str
+    model: nn.Module
+    cfg: Config
+    checkpoint: dict
+
+
+def load_network(
+    weights: str | None = None, model: Config | dict | str | None = None
+) -> LoadedNetwork:
+    """Load a network with all of its weights.
+
+    Args:
+        weights: Checkpoint, or a folder in the form of a model hub. ``None``
+            uses the checkpoint of the package.
+        model: Config, its path or its name. ``None`` uses the config inside
+            the checkpoint, which is read as data.
+
+    Raises:
+        FileNotFoundError: If config or checkpoint does not exist.
+        ValueError: If they do not match, or the config is refused.
+    """
+    path = find_checkpoint(weights)
+    checkpoint = _load_checkpoint(path, map_location='cpu')
+    building: AbstractContextManager = nullcontext()
+    if model is None:
+        cfg = saved_config(checkpoint, path)
+        building = components_of_data(path)
+    else:
+        cfg = config_of(model)
+    with building:
+        network = build_network(cfg, checkpoint, path)
+    checkpoint = {'meta': checkpoint.get('meta') or {}}
+    return LoadedNetwork(path, network.eval(), cfg, checkpoint)
+
+
+def config_of(model: Config | dict | str) -> Config:
+    """Load or copy the given config."""
+    if isinstance(model, str):
+        return Config.fromfile(find_config(model))
+    return Config(dict(model)) if isinstance(model, dict) else model.copy()
+
+
+def build_network(cfg: Config, checkpoint: dict, path: str) -> nn.Module:
+    """Build the network of a config and load all weights.
+
+    Args:
+        cfg: The config; its ``student_checkpoint`` is removed, since the
+            checkpoint contains the student.
+        checkpoint: Content of the checkpoint.
+        path: Its path, for messages.
+
+    Raises:
+        ValueError: If the weights do not fit; MMEngine would keep random ones.
+    """
+    init_default_scope(cfg.get('default_scope') or 'mmpretrain')
+    if cfg.model.get('student_checkpoint') is not None:
+        cfg.model.student_checkpoint = None
+    network = MODELS.build(cfg.model)
+    try:
+        network.load_state_dict(checkpoint.get('state_dict', checkpoint))
+    except RuntimeError as error:
+        lines = [x for x in str(error).splitlines()[1:] if x.strip()]
+        details = [textwrap.shorten(x, 200) for x in lines[:6]]
+        raise ValueError(
+            f'{path}: the architecture differs from the model of the '
+            'config:\n  ' + '\n  '.join(details)
+        ) from None
+    return network
+
+
+def class_names(cfg: Config, checkpoint: dict) -> tuple[str, ...]:
+    """Return the class names of the config, or else of the checkpoint.
+
+    Raises:
+        ValueError: If neither of them names the classes.
+    """
+    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
+    classes = (dataset.get('metainfo') or {}).get('classes')
+    if classes is None or isinstance(classes, str):  # a file of names
+        meta = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
+        classes = meta.get('classes')
+    if classes is None:
+        raise ValueError(
+            'neither the config (test_dataloader.dataset.metainfo.classes) '
+            'nor the checkpoint names the classes.'
+        )
+    return tuple(classes)
