@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 import os.path as osp
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.infer import BaseInferencer
-from mmengine.registry import MODELS, TASK_UTILS, init_default_scope
-from mmengine.runner.checkpoint import _load_checkpoint
+from mmengine.registry import TASK_UTILS
 from torch import nn
 
 from ..evaluation.face_predictions import FACE, FacePredictions
@@ -20,7 +18,6 @@ from ..evaluation.post_processing.post_processor import (
 )
 from ..face_detection import FaceDetector
 from ..face_detection.iou_tracker import IoUTracker
-from ..launch import find_config
 from ..media.video_file import (
     VideoFile,
     VideoFrame,
@@ -36,10 +33,13 @@ from ..models.frame_recognizer import FrameRecognizer
 from ..models.teacher_student import TeacherStudent
 from ..utils.files import make_folder, save_figure, separate_folders
 from ..utils.progress import ProgressBar
-from ..utils.saved_config import components_of_data, saved_config
+from ..utils.saved_config import components_of_data
 from .default_checkpoint import find_checkpoint
 from .face_networks import FaceNetwork, FrameByFrame, WindowByWindow
 from .face_pipeline import FacePipeline, collate_faces
+from .load_network import build_network, class_names, read_checkpoint
+from .onnx_file import OnnxFile
+from .onnx_networks import onnx_config, onnx_network, open_onnx
 
 # Paper A, section 3.5.
 _SMOOTHING = dict(type='MajoritySmoothing', window=30)
@@ -67,7 +67,9 @@ class ExpressionInferencer(BaseInferencer):
             the checkpoint.
         weights: Checkpoint of a classifier, a ``TeacherStudent`` (whose
             student predicts) or a ``FrameRecognizer`` (both phases) with an
-            expression task. ``None`` uses the checkpoint of the package.
+            expression task; a file of :func:`export_onnx`, which onnxruntime
+            runs; or a folder of :func:`write_hub_folder`. ``None`` uses the
+            checkpoint of the package.
         detector: ``FaceDetector`` or its config. Defaults to
             :class:`NearbySearch` with the cascade of the package.
         tracker: :class:`IoUTracker` or its config.
@@ -111,14 +113,12 @@ class ExpressionInferencer(BaseInferencer):
         show_progress: bool = True,
     ) -> None:
         weights = find_checkpoint(weights)
-        self._checkpoint = _load_checkpoint(weights, map_location='cpu')
-        if model is None:
-            cfg = saved_config(self._checkpoint, weights)
-            # A config inside a checkpoint must not run arbitrary code.
-            building: AbstractContextManager = components_of_data(weights)
+        if weights.endswith('.onnx'):
+            self._checkpoint = open_onnx(weights, model, device)
+            cfg = onnx_config(self._checkpoint)
+            building = components_of_data(weights)
         else:
-            cfg = _config_of(model)
-            building = nullcontext()
+            cfg, self._checkpoint, building = read_checkpoint(weights, model)
         self.weights = weights
         self.min_faces = min_faces
         self.detector = _build(detector or _DETECTOR)
@@ -339,18 +339,18 @@ class ExpressionInferencer(BaseInferencer):
 
     def _init_model(
         self, cfg: Config, weights: str, device: str = 'cpu'
-    ) -> nn.Module:
-        init_default_scope(cfg.get('default_scope') or 'mmpretrain')
-        if cfg.model.get('student_checkpoint') is not None:
-            cfg.model.student_checkpoint = None  # already in the checkpoint
-        model = MODELS.build(cfg.model)
+    ) -> nn.Module | None:
         checkpoint = self._checkpoint
         # Frees the optimizer state, which is several networks large.
         del self._checkpoint
-        self._load_weights_to_model(model, checkpoint, cfg)
+        if isinstance(checkpoint, OnnxFile):
+            self.network = onnx_network(checkpoint)
+            self.classes = checkpoint.classes
+            return None
+        model = build_network(cfg, checkpoint, weights)
         model.to(device).eval()
         self.network = _network_of(model, cfg)
-        self.classes = _classes_of(cfg, checkpoint)
+        self.classes = class_names(cfg, checkpoint)
         if len(self.classes) != self.network.num_classes:
             raise ValueError(
                 f'{weights}: the network predicts {self.network.num_classes} '
@@ -358,21 +358,6 @@ class ExpressionInferencer(BaseInferencer):
                 f'{", ".join(self.classes)}.'
             )
         return model
-
-    def _load_weights_to_model(
-        self, model: nn.Module, checkpoint: dict, cfg: Config
-    ) -> None:
-        """Load all weights or raise; MMEngine would keep random ones."""
-        weights = checkpoint.get('state_dict', checkpoint)
-        try:
-            model.load_state_dict(weights)
-        except RuntimeError as error:
-            lines = [x for x in str(error).splitlines()[1:] if x.strip()]
-            details = [textwrap.shorten(x, 200) for x in lines[:6]]
-            raise ValueError(
-                f'{self.weights}: the architecture differs from the model of '
-                'the config:\n  ' + '\n  '.join(details)
-            ) from None
 
     def _init_pipeline(self, cfg: Config) -> FacePipeline:
         return FacePipeline(
@@ -388,13 +373,6 @@ class ExpressionInferencer(BaseInferencer):
 
 def _build(part: object) -> object:
     return TASK_UTILS.build(part) if isinstance(part, dict) else part
-
-
-def _config_of(model: Config | dict | str) -> Config:
-    """Load or copy the given config."""
-    if isinstance(model, str):
-        return Config.fromfile(find_config(model))
-    return Config(dict(model)) if isinstance(model, dict) else model.copy()
 
 
 def _network_of(model: nn.Module, cfg: Config) -> FaceNetwork:
@@ -416,18 +394,3 @@ def _network_of(model: nn.Module, cfg: Config) -> FaceNetwork:
     dataset = cfg.test_dataloader.dataset
     window = dataset.get('window', 64)
     return WindowByWindow(model, window, dataset.get('stride') or window)
-
-
-def _classes_of(cfg: Config, checkpoint: dict) -> tuple[str, ...]:
-    """Return the class names of the config, or else of the checkpoint."""
-    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
-    classes = (dataset.get('metainfo') or {}).get('classes')
-    if classes is None or isinstance(classes, str):  # a file of names
-        meta = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
-        classes = meta.get('classes')
-    if classes is None:
-        raise ValueError(
-            'neither the config (test_dataloader.dataset.metainfo.classes) '
-            'nor the checkpoint names the classes.'
-        )
-    return tuple(classes)

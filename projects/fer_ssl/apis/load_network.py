@@ -25,12 +25,18 @@ class LoadedNetwork:
         model: The network.
         cfg: Its config.
         checkpoint: Content of the file, without the weights.
+        is_data: Whether the config is that inside the checkpoint.
     """
 
     path: str
     model: nn.Module
     cfg: Config
     checkpoint: dict
+    is_data: bool
+
+    def building(self) -> AbstractContextManager:
+        """Context in which parts that the config names may be built."""
+        return components_of_data(self.path) if self.is_data else nullcontext()
 
 
 def load_network(
@@ -41,32 +47,47 @@ def load_network(
     Args:
         weights: Checkpoint, or a folder in the form of a model hub. ``None``
             uses the checkpoint of the package.
-        model: Config, its path or its name. ``None`` uses the config inside
-            the checkpoint, which is read as data.
+        model: See :func:`read_checkpoint`.
 
     Raises:
         FileNotFoundError: If config or checkpoint does not exist.
         ValueError: If they do not match, or the config is refused.
     """
     path = find_checkpoint(weights)
+    cfg, checkpoint, building = read_checkpoint(path, model)
+    with building:
+        network = build_network(cfg, checkpoint, path).eval()
+    meta = {'meta': checkpoint.get('meta') or {}}
+    return LoadedNetwork(path, network, cfg, meta, model is None)
+
+
+def read_checkpoint(
+    path: str, model: Config | dict | str | None
+) -> tuple[Config, dict, AbstractContextManager]:
+    """Read a checkpoint, and its config unless one is given.
+
+    Args:
+        path: The checkpoint.
+        model: Config, its path or its name. ``None`` uses the config inside
+            the checkpoint, which must not run code.
+
+    Returns:
+        The config, the content of the checkpoint, and the context in which
+        parts that the config names may be built.
+
+    Raises:
+        FileNotFoundError: If there is no such config.
+        ValueError: If one of them cannot be read, or is refused.
+    """
     checkpoint = _load_checkpoint(path, map_location='cpu')
-    building: AbstractContextManager = nullcontext()
     if model is None:
         cfg = saved_config(checkpoint, path)
-        building = components_of_data(path)
-    else:
-        cfg = config_of(model)
-    with building:
-        network = build_network(cfg, checkpoint, path)
-    checkpoint = {'meta': checkpoint.get('meta') or {}}
-    return LoadedNetwork(path, network.eval(), cfg, checkpoint)
-
-
-def config_of(model: Config | dict | str) -> Config:
-    """Load or copy the given config."""
+        return cfg, checkpoint, components_of_data(path)
     if isinstance(model, str):
-        return Config.fromfile(find_config(model))
-    return Config(dict(model)) if isinstance(model, dict) else model.copy()
+        cfg = Config.fromfile(find_config(model))
+    else:
+        cfg = Config(dict(model)) if isinstance(model, dict) else model.copy()
+    return cfg, checkpoint, nullcontext()
 
 
 def build_network(cfg: Config, checkpoint: dict, path: str) -> nn.Module:
