@@ -132,6 +132,7 @@ setup(
     packages=find_packages('projects'),
     package_data={
         'fer_ssl': [
+            'apis/*.j2',
             'checkpoints/*',
             'face_detection/*.xml',
             'visualization/report/*.css',

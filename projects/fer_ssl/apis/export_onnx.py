@@ -87,7 +87,7 @@ def export_onnx(
         ValueError: If the network cannot be exported, or the result differs
             from PyTorch; nothing is written then.
     """
-    check_onnx('onnx', 'onnxscript', 'onnxruntime')
+    check_onnx()
     if precision not in PRECISIONS:
         raise ValueError(
             f'precision {precision!r} is none of {", ".join(PRECISIONS)}.'

@@ -128,10 +128,12 @@ class FaceInput:
         steps: Sequence[dict] = self.steps
         if size and not any(step['type'] == 'Resize' for step in steps):
             steps = [dict(type='Resize', scale=size), *steps]
-        results = dict(img=image, img_shape=image.shape[:2])
         for step in steps:
-            results = TRANSFORMS.build(step)(results)
-        return results['img']
+            # Not from a registry: mmaction2 has another Resize.
+            kind = Resize if step['type'] == 'Resize' else CenterCrop
+            options = {k: v for k, v in step.items() if k != 'type'}
+            image = kind(**options)(dict(img=image))['img']
+        return image
 
     def to_network(self, image: np.ndarray) -> np.ndarray:
         """Convert a face, uint8 BGR (S, S, 3), to what the network reads.

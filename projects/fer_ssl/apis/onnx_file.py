@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,28 +16,32 @@ from .face_input import FaceInput
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-_INSTALL = 'Run `pip install fer_ssl[onnx]`.'
 # What each kind of file holds; see export_onnx.
 FACES, FEATURES, TEMPORAL = 'faces', 'features', 'temporal'
 _KINDS = (FACES, FEATURES, TEMPORAL)
 
 
-def check_onnx(*modules: str) -> None:
-    """Check that the packages of the extra ``onnx`` are installed.
+def missing_packages(
+    needed: Sequence[str] = ('onnx', 'onnxscript', 'onnxruntime'),
+) -> list[str]:
+    """Return which packages of the extra ``onnx`` are not installed."""
+    return [name for name in needed if find_spec(name) is None]
+
+
+def check_onnx(*needed: str) -> None:
+    """Check that packages of the extra ``onnx`` are installed.
 
     Args:
-        modules: Names of the packages.
+        needed: Their names; all of them by default.
 
     Raises:
         ImportError: One of them is missing; the message has the command.
     """
-    from importlib.util import find_spec
-
-    missing = [name for name in modules if find_spec(name) is None]
+    missing = missing_packages(needed) if needed else missing_packages()
     if missing:
         raise ImportError(
             f'ONNX files need {", ".join(missing)}, which is not installed. '
-            f'{_INSTALL}'
+            'Run `pip install fer_ssl[onnx]`.'
         )
 
 

@@ -12,7 +12,7 @@ import torch
 from mmengine.config import Config
 
 from .face_networks import FaceNetwork, FrameByFrame, WindowByWindow
-from .onnx_file import FACES, FEATURES, TEMPORAL, OnnxFile
+from .onnx_file import FEATURES, TEMPORAL, OnnxFile
 
 
 def open_onnx(path: str, config: object, device: str | None) -> OnnxFile:
@@ -24,14 +24,20 @@ def open_onnx(path: str, config: object, device: str | None) -> OnnxFile:
         device: As for any network; ``None`` is the CPU.
 
     Raises:
-        ValueError: A config was given.
+        ValueError: A config was given, or the file is only a part.
     """
     if config is not None:
         raise ValueError(
             f'{path}: an ONNX file says itself how faces are prepared. Leave '
             'out --config (model in Python).'
         )
-    return OnnxFile(path, device or 'cpu')
+    file = OnnxFile(path, device or 'cpu')
+    if file.kind == FEATURES:
+        raise ValueError(
+            f'{path}: this file only computes features. Name the file of the '
+            'temporal model, which export_onnx wrote with it.'
+        )
+    return file
 
 
 def onnx_network(file: OnnxFile) -> FaceNetwork:
@@ -39,16 +45,11 @@ def onnx_network(file: OnnxFile) -> FaceNetwork:
 
     Raises:
         FileNotFoundError: A second file is missing.
-        ValueError: The file is only a part, or does not predict expressions.
+        ValueError: The second file belongs to another checkpoint.
     """
-    if file.kind == FACES:
-        return OnnxFrameByFrame(file)
     if file.kind == TEMPORAL:
         return OnnxWindowByWindow(file, file.beside(FEATURES))
-    raise ValueError(
-        f'{file.path}: this file only computes features. Name the file of '
-        'the temporal model, which export_onnx wrote with it.'
-    )
+    return OnnxFrameByFrame(file)
 
 
 def onnx_config(file: OnnxFile) -> Config:
