@@ -146,6 +146,7 @@ setup(
         # Not a requirement: mmcv and mmcv-lite install into the same folder,
         # so requiring it would overwrite an installed mmcv.
         'lite': read_requirements('lite'),
+        'onnx': read_requirements('onnx'),
         'optional': read_requirements('optional'),
         'tests': read_requirements('tests'),
     },

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..utils.files import file_sha256, whole_file
-from .face_folder import random_faces, read_faces
+from .face_folder import list_faces, random_faces, read_faces
 from .face_input import FaceInput
 from .load_network import load_network
 from .onnx_convert import OPSET, finish, to_onnx
@@ -103,7 +103,7 @@ def export_onnx(
         if faces is None:
             images = random_faces(face_input.side)
         else:
-            images = read_faces(faces, face_input)
+            images = read_faces(list_faces(faces), face_input)
         parts = onnx_parts(loaded, Path(out), network, face_input, images)
     stamp = dict(checkpoint_sha256=file_sha256(loaded.path))
     made = []

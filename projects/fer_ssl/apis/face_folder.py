@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import mmcv
@@ -16,20 +17,16 @@ _SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 MAX_FACES = 256
 
 
-def read_faces(folder: str, face_input: FaceInput) -> np.ndarray:
-    """Read faces of a folder and below, and resize them as in the test.
+def list_faces(folder: str) -> list[str]:
+    """List the images in a folder and below.
 
     Args:
-        folder: The folder. If it has more than 256 images, 256 are read, at
+        folder: The folder. If it has more than 256 images, 256 are chosen, at
             equal distances in their order.
-        face_input: What the test of the network does to a face.
-
-    Returns:
-        Faces, uint8 BGR (n, S, S, 3).
 
     Raises:
         FileNotFoundError: There is no such folder.
-        ValueError: It has no images, or one cannot be read.
+        ValueError: It has no images.
     """
     if not Path(folder).is_dir():
         raise FileNotFoundError(f'{folder}: no such folder of faces.')
@@ -38,11 +35,26 @@ def read_faces(folder: str, face_input: FaceInput) -> np.ndarray:
         raise ValueError(
             f'{folder}: no images in it, of {", ".join(_SUFFIXES)}.'
         )
-    limit_decoding()
     chosen = np.linspace(0, len(names) - 1, min(len(names), MAX_FACES))
+    return [str(Path(folder, names[i])) for i in chosen.round().astype(int)]
+
+
+def read_faces(paths: Sequence[str], face_input: FaceInput) -> np.ndarray:
+    """Read faces, and resize them as in the test of a network.
+
+    Args:
+        paths: Paths of the images.
+        face_input: What the test does to a face.
+
+    Returns:
+        Faces, uint8 BGR (n, S, S, 3).
+
+    Raises:
+        ValueError: One of the images cannot be read.
+    """
+    limit_decoding()
     faces = []
-    for index in chosen.round().astype(int):
-        path = Path(folder, names[index])
+    for path in map(Path, paths):
         image = None
         if path.stat().st_size:
             image = mmcv.imfrombytes(path.read_bytes())
