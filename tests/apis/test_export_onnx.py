@@ -319,3 +319,9 @@ def test_missing_packages(tmp_path, monkeypatch):
     monkeypatch.setattr('fer_ssl.apis.onnx_file.find_spec', lambda name: None)
     with pytest.raises(ImportError, match=r'pip install fer_ssl\[onnx\]'):
         export_onnx('a.pth', str(tmp_path / 'a.onnx'))
+
+
+def test_old_pytorch(tmp_path, monkeypatch):
+    monkeypatch.delattr(torch.onnx, 'ops')
+    with pytest.raises(ImportError, match='needs PyTorch 2.8 or later'):
+        export_onnx('a.pth', str(tmp_path / 'a.onnx'))

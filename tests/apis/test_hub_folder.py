@@ -78,7 +78,7 @@ def test_folder(write, tmp_path):
 
 
 def test_folder_without_onnx(write, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, 'missing_packages', lambda: ['onnx'])
+    monkeypatch.setattr(module, 'export_problem', lambda: 'missing')
     cfg = teacher_student()
     path, _ = write(cfg)
     folder = tmp_path / 'hub'

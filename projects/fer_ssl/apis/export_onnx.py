@@ -10,7 +10,7 @@ from .face_folder import list_faces, random_faces, read_faces
 from .face_input import FaceInput
 from .load_network import load_network
 from .onnx_convert import OPSET, finish, to_onnx
-from .onnx_file import TEMPORAL, check_onnx, open_session, run_session
+from .onnx_file import TEMPORAL, export_problem, open_session, run_session
 from .onnx_parts import OnnxPart, onnx_parts
 from .onnx_precision import PRECISIONS, to_half, to_int8
 
@@ -83,11 +83,14 @@ def export_onnx(
 
     Raises:
         FileNotFoundError: If checkpoint, config or folder does not exist.
-        ImportError: If a package of the extra ``onnx`` is missing.
+        ImportError: If a package of the extra ``onnx`` is missing, or PyTorch
+            is older than 2.8.
         ValueError: If the network cannot be exported, or the result differs
             from PyTorch; nothing is written then.
     """
-    check_onnx()
+    problem = export_problem()
+    if problem:
+        raise ImportError(problem)
     if precision not in PRECISIONS:
         raise ValueError(
             f'precision {precision!r} is none of {", ".join(PRECISIONS)}.'

@@ -19,7 +19,7 @@ from .default_checkpoint import HUB_WEIGHTS, find_checkpoint
 from .export_onnx import export_onnx
 from .face_input import FaceInput
 from .load_network import LoadedNetwork, class_names, load_network
-from .onnx_file import missing_packages
+from .onnx_file import export_problem
 from .publish_checkpoint import publish_checkpoint
 
 #: Stands where nobody has said what is true.
@@ -33,8 +33,8 @@ def write_hub_folder(
 
     ``model.safetensors`` has the weights, with config and classes inside;
     ``config.json`` the names of the classes and the preparation of a face;
-    ``model.onnx`` the network for other programs, if the extra ``onnx`` is
-    installed; ``README.md`` is the model card, whose front matter hubs read.
+    ``model.onnx`` the network for other programs, if :func:`export_onnx` works
+    here; ``README.md`` is the model card, whose front matter hubs read.
     What a checkpoint does not tell is marked as unknown in the card.
 
     Args:
@@ -59,7 +59,7 @@ def write_hub_folder(
         publish_checkpoint(source, weights, half)
         loaded = load_network(weights)
         config = _config(loaded, source)
-        if not missing_packages():
+        if export_problem() is None:
             export_onnx(weights, str(Path(made, 'model.onnx')))
         write_json(Path(made, 'config.json'), config)
         names = sorted(x.name for x in Path(made).iterdir())

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,28 +20,24 @@ FACES, FEATURES, TEMPORAL = 'faces', 'features', 'temporal'
 _KINDS = (FACES, FEATURES, TEMPORAL)
 
 
-def missing_packages(
-    needed: Sequence[str] = ('onnx', 'onnxscript', 'onnxruntime'),
-) -> list[str]:
-    """Return which packages of the extra ``onnx`` are not installed."""
-    return [name for name in needed if find_spec(name) is None]
-
-
-def check_onnx(*needed: str) -> None:
-    """Check that packages of the extra ``onnx`` are installed.
-
-    Args:
-        needed: Their names; all of them by default.
-
-    Raises:
-        ImportError: One of them is missing; the message has the command.
-    """
-    missing = missing_packages(needed) if needed else missing_packages()
-    if missing:
-        raise ImportError(
-            f'ONNX files need {", ".join(missing)}, which is not installed. '
-            'Run `pip install fer_ssl[onnx]`.'
+def export_problem() -> str | None:
+    """Return why :func:`export_onnx` cannot work here, or None."""
+    if not hasattr(torch.onnx, 'ops'):
+        return (
+            f'the export needs PyTorch 2.8 or later, and this is '
+            f'{torch.__version__}.'
         )
+    return _missing('onnx', 'onnxscript', 'onnxruntime')
+
+
+def _missing(*packages: str) -> str | None:
+    missing = [name for name in packages if find_spec(name) is None]
+    if not missing:
+        return None
+    return (
+        f'ONNX files need {", ".join(missing)}, which is not installed. Run '
+        '`pip install fer_ssl[onnx]`.'
+    )
 
 
 class OnnxFile:
@@ -65,7 +60,9 @@ class OnnxFile:
     """
 
     def __init__(self, path: str, device: str = 'cpu') -> None:
-        check_onnx('onnxruntime')
+        problem = _missing('onnxruntime')
+        if problem:
+            raise ImportError(problem)
         self.path = path
         self.session = open_session(path, path, device)
         texts = self.session.get_modelmeta().custom_metadata_map

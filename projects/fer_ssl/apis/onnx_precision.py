@@ -25,6 +25,8 @@ _QUANTIZED = (
     'GlobalAveragePool',
     'MaxPool',
     'Relu',
+    # Excluded below, but onnxruntime 1.19 needs the ranges of its outputs.
+    'Softmax',
 )
 
 
@@ -65,7 +67,11 @@ def to_int8(model: ModelProto, faces: Sequence[np.ndarray]) -> ModelProto:
     nodes = model.graph.node
     kept = [i for i, x in enumerate(nodes) if x.op_type in _WITH_WEIGHTS]
     inside = range(kept[0], kept[-1] + 1)
-    outside = [x.name for i, x in enumerate(nodes) if i not in inside]
+    exact = [
+        x.name
+        for i, x in enumerate(nodes)
+        if i not in inside or x.op_type == 'Softmax'
+    ]
     with tempfile.TemporaryDirectory() as folder, _quiet():
         path = osp.join(folder, 'int8.onnx')
         quantize_static(
@@ -73,7 +79,7 @@ def to_int8(model: ModelProto, faces: Sequence[np.ndarray]) -> ModelProto:
             path,
             Reader(),
             op_types_to_quantize=list(_QUANTIZED),
-            nodes_to_exclude=outside,
+            nodes_to_exclude=exact,
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,

@@ -19,18 +19,10 @@ class OnnxRecurrence(nn.Module):
 
     Args:
         encoder: The encoder; its weights are used.
-
-    Raises:
-        ValueError: PyTorch is too old to export operators of ONNX.
     """
 
     def __init__(self, encoder: RecurrentEncoder) -> None:
         super().__init__()
-        if not hasattr(torch.onnx, 'ops'):
-            raise ValueError(
-                f'PyTorch {torch.__version__} cannot export a '
-                'RecurrentEncoder: install 2.8 or later.'
-            )
         self.layers = encoder.layers
 
     def forward(self, x: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
