@@ -75,7 +75,8 @@ def compare_variants(
     with tempfile.TemporaryDirectory() as folder:
         faces = Path(folder, 'faces')
         faces.mkdir()
-        for index in np.linspace(0, len(others) - 1, MAX_FACES).astype(int):
+        chosen = np.linspace(0, len(others) - 1, MAX_FACES).astype(int)
+        for index in np.unique(chosen):
             link = faces / f'{index}{Path(others[index]).suffix}'
             os.symlink(os.path.abspath(others[index]), link)
         variants = {'PyTorch': _pytorch(loaded, face_input, images)}
