@@ -305,6 +305,24 @@ def test_other_predictions_are_noticed(tmp_path, monkeypatch):
     assert not (tmp_path / 'a.onnx').exists()
 
 
+def test_network_that_pytorch_cannot_export(tmp_path, monkeypatch):
+    path, model = write_checkpoint(tmp_path / 'a.pth', image_classifier())
+    neck = type(model.neck)
+    forward = neck.forward
+
+    def branching(self, inputs):
+        if inputs[0].sum().item() > 1e9:
+            return forward(self, inputs)
+        return forward(self, inputs)
+
+    monkeypatch.setattr(neck, 'forward', branching)
+    with pytest.raises(ValueError) as error:
+        export_onnx(path, str(tmp_path / 'a.onnx'))
+    text = str(error.value)
+    assert text.startswith(f'{tmp_path}/a.onnx: PyTorch cannot export')
+    assert '\n' not in text
+
+
 def test_config_inside_is_not_trusted(tmp_path):
     cfg = classifier()
     cfg.test_dataloader.dataset.pipeline.insert(

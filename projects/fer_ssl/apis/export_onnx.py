@@ -135,7 +135,10 @@ def _make(part: OnnxPart, precision: str) -> tuple[bytes, float]:
     if part.kind == TEMPORAL:
         precision = 'fp32'
     part.metadata['precision'] = precision
-    model = to_onnx(part.graph, part.inputs, list(part.expected))
+    try:
+        model = to_onnx(part.graph, part.inputs, list(part.expected))
+    except ValueError as error:
+        raise ValueError(f'{part.path}: {error}') from error
     if precision == 'fp16':
         model = to_half(model)
     elif precision == 'int8':

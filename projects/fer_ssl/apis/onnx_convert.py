@@ -30,6 +30,9 @@ def to_onnx(
         inputs: Inputs of any size, by the names of the arguments: ``faces``,
             ``features`` and ``valid``.
         outputs: Names of the outputs.
+
+    Raises:
+        ValueError: PyTorch cannot export the network.
     """
     example, shapes = {}, {}
     axes = {name: torch.export.Dim(name) for name in _EXAMPLE}
@@ -43,17 +46,24 @@ def to_onnx(
     logging.getLogger('torch.onnx').setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        program = torch.onnx.export(
-            graph.eval(),
-            tuple(example.values()),
-            input_names=list(inputs),
-            output_names=outputs,
-            opset_version=OPSET,
-            dynamo=True,
-            dynamic_shapes=shapes,
-            external_data=False,
-            verbose=False,
-        )
+        try:
+            program = torch.onnx.export(
+                graph.eval(),
+                tuple(example.values()),
+                input_names=list(inputs),
+                output_names=outputs,
+                opset_version=OPSET,
+                dynamo=True,
+                dynamic_shapes=shapes,
+                external_data=False,
+                verbose=False,
+            )
+        except torch.onnx.OnnxExporterError as error:
+            reason = str(error.__cause__ or error).strip().splitlines()[0]
+            raise ValueError(
+                'PyTorch cannot export this network to ONNX '
+                f'({type(error.__cause__ or error).__name__}: {reason[:200]}).'
+            ) from error
     return program.model_proto
 
 
