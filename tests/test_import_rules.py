@@ -30,8 +30,8 @@ MAY_IMPORT = {
     'utils visualization',
     'experiments': 'datasets evaluation labels launch models utils '
     'visualization',
-    'benchmarks': 'data_preparation datasets engine evaluation experiments '
-    'features labels models utils',
+    'benchmarks': 'apis data_preparation datasets engine evaluation '
+    'experiments features labels models utils',
 }
 
 
