@@ -137,6 +137,8 @@ setup(
             'face_detection/*.onnx',
             'visualization/report/*.css',
             'visualization/report/*.j2',
+            'web/*.css',
+            'web/*.j2',
         ]
     },
     # mmengine calls pkgutil.find_loader, which Python 3.14 removed.
