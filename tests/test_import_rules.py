@@ -26,8 +26,8 @@ MAY_IMPORT = {
     'features': 'datasets media models utils',
     'visualization': 'evaluation labels media utils',
     'engine': 'datasets evaluation models utils visualization',
-    'apis': 'evaluation face_detection launch media models utils '
-    'visualization',
+    'apis': 'datasets evaluation face_detection labels launch media models '
+    'utils visualization',
     'experiments': 'datasets evaluation labels launch models utils '
     'visualization',
     'benchmarks': 'data_preparation datasets engine evaluation experiments '

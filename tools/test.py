@@ -43,7 +43,7 @@ def main() -> None:
 
     from mmengine.evaluator import DumpResults
 
-    from fer_ssl.engine import ReportHook, SettingsCheckHook
+    from fer_ssl.engine import CalibrationHook, ReportHook, SettingsCheckHook
     from fer_ssl.utils.files import make_folder
 
     # Before the networks are built, as DIR may not be usable as a folder.
@@ -53,6 +53,7 @@ def main() -> None:
     with results_in(args.out or cfg.work_dir):
         runner = build_runner(cfg)
         runner.register_hook(SettingsCheckHook(), 'HIGHEST')
+        runner.register_hook(CalibrationHook())
         load_strictly(runner)
         if args.out:
             runner.test_evaluator.metrics.append(DumpResults(args.out))

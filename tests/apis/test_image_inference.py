@@ -25,6 +25,7 @@ from fer_ssl.apis import (  # noqa: E402
     ExpressionInferencer,
     expression_inferencer,
 )
+from fer_ssl.evaluation.calibration import Calibration  # noqa: E402
 from fer_ssl.evaluation.face_predictions import (  # noqa: E402
     FacePredictions,
 )
@@ -198,6 +199,24 @@ def test_other_networks(tmp_path, photos, write_videos, kind):
     np.testing.assert_allclose(first.scores.sum(axis=1), 1, atol=1e-5)
     (again,) = inferencer(paths[0], return_datasamples=True)['predictions']
     np.testing.assert_allclose(again.scores, first.scores, atol=1e-6)
+
+
+def test_calibration_of_stills(inferencer, photos):
+    path = str(photos / 'a.png')
+    (before,) = inferencer(path, return_datasamples=True)['predictions']
+    calibration = Calibration(
+        temperature=2.0,
+        bias=[0.0, 1.0, 0.0],
+        classes=list(CLASSES),
+        method='labels',
+        prior=[1 / 3] * 3,
+        num_faces=9,
+    )
+    with patch.object(inferencer.network, 'calibration', calibration):
+        (after,) = inferencer(path, return_datasamples=True)['predictions']
+    expected = before.scores**0.5 * np.exp([0, 1, 0])
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(after.scores, expected, atol=1e-5)
 
 
 def test_results_come_one_by_one(inferencer, photos, run):

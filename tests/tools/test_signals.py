@@ -85,6 +85,16 @@ def wait_for(condition, seconds=60):
         time.sleep(0.1)
 
 
+def wait_for_end(processes, log):
+    """Wait for the end of processes; a busy disk can take minutes to sync."""
+    end = time.monotonic() + 240
+    while alive := [x for x in processes if is_alive(x)]:
+        if time.monotonic() > end:
+            status = [Path(f'/proc/{x}/status').read_text() for x in alive]
+            pytest.fail('\n'.join([*status, log.read_text()]))
+        time.sleep(0.1)
+
+
 @pytest.fixture
 def running(folder, tmp_path):
     """Function that starts a command and waits for its first iterations."""
@@ -156,8 +166,8 @@ def test_the_state_is_saved(running, tmp_path, command, target, number):
         os.kill(family[1], number)
     else:
         os.kill(process.pid, number)
-    code = process.wait(60)
-    wait_for(lambda: not any(map(is_alive, family)))
+    code = process.wait(240)
+    wait_for_end(family, log)
     text = log.read_text()
     if command is TRAIN:
         assert code == 128 + number
@@ -173,7 +183,7 @@ def test_the_state_is_saved(running, tmp_path, command, target, number):
 def test_the_command_that_is_printed_resumes(running, tmp_path, folder):
     process, log = running(TRAIN)
     process.terminate()
-    process.wait(60)
+    process.wait(240)
     command = log.read_text().splitlines()[-1]
     assert command.startswith('python ') and command.endswith(' --resume')
     done = subprocess.run(

@@ -14,6 +14,7 @@ from mmengine.registry import TASK_UTILS
 from mmengine.runner.checkpoint import _load_checkpoint
 from torch import nn
 
+from ..evaluation.calibration import saved_calibration
 from ..evaluation.face_predictions import (
     FacePredictions,
     write_image_csv,
@@ -445,6 +446,9 @@ class ExpressionInferencer(BaseInferencer):
         self.network = face_network(model, cfg)
         self.classes = class_names(
             cfg, checkpoint, self.network.num_classes, weights
+        )
+        self.network.calibration = saved_calibration(
+            checkpoint, weights, self.classes
         )
         return model
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..evaluation.calibration import Calibration
 from ..evaluation.metrics.frame_prediction_metric import to_numpy
 from ..models.frame_recognizer import FrameRecognizer
 from ..models.heads.expression_task import find_expression_task
@@ -26,10 +27,20 @@ class FaceNetwork:
 
     Args:
         model: Network in eval mode, on its device.
+
+    Attributes:
+        calibration: Applied to the probabilities of every face; ``None``
+            leaves them as they are.
     """
+
+    calibration: Calibration | None = None
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
+
+    def calibrated(self, scores: np.ndarray) -> np.ndarray:
+        """Apply the calibration to probabilities (n, C)."""
+        return scores if self.calibration is None else self.calibration(scores)
 
     def reset(self) -> None:
         """Begin a new video."""
@@ -141,7 +152,7 @@ class FrameByFrame(FaceNetwork):
     def run_stills(self, inputs: Sequence[torch.Tensor]) -> np.ndarray:
         if not inputs:
             return np.zeros((0, self.num_classes), np.float32)
-        return self.run(inputs)
+        return self.calibrated(self.run(inputs))
 
     def add(self, batch: dict) -> list[dict]:
         if not batch['inputs']:
@@ -149,7 +160,7 @@ class FrameByFrame(FaceNetwork):
         return [
             dict(video=track_id, start=start, scores=scores, valid=valid)
             for track_id, start, scores, valid in track_windows(
-                batch['faces'], self.run(batch['inputs'])
+                batch['faces'], self.calibrated(self.run(batch['inputs']))
             )
         ]
 
@@ -259,6 +270,7 @@ class WindowByWindow(FaceNetwork):
         if isinstance(logits, dict):
             logits = logits['EXPR']
         scores = to_numpy(self._task.predict(logits))[0, : len(valid)]
+        scores = self.calibrated(scores)
         # Copies, since views would keep the whole arrays alive.
         return dict(
             video=track_id,

@@ -64,7 +64,8 @@ class FacePipeline:
             step for step in steps if not is_type(step, _REPLACED, TRANSFORMS)
         ]
         names = [str(class_of(step, TRANSFORMS)) for step in steps]
-        if not size and not any('Resize' in name for name in names):
+        self.resizes = any('Resize' in name for name in names)
+        if not size and not self.resizes:
             raise ValueError(
                 'the pipeline of this config does not resize, so it expects '
                 'images of the size of its data set: give their side in '
@@ -106,12 +107,20 @@ class FacePipeline:
             frame=frame.number,
             time=frame.time,
             faces=faces,
-            inputs=[self._crop(frame.image, box) for box in boxes],
+            inputs=[self.crop(frame.image, box) for box in boxes],
             live=self.tracker.live,
         )
 
-    def _crop(self, image: np.ndarray, box: Sequence[float]) -> torch.Tensor:
-        face = cut_out(image, box, self.margin, self.size)
+    def crop(self, image: np.ndarray, box: Sequence[float]) -> torch.Tensor:
+        """Cut out a face and transform it, see :meth:`transform`."""
+        return self.transform(cut_out(image, box, self.margin, self.size))
+
+    def transform(self, face: np.ndarray) -> torch.Tensor:
+        """Transform a cropped face, BGR uint8 (H, W, 3), for the network.
+
+        Returns:
+            Image, uint8 (C, H, W).
+        """
         if self.is_gray:
             face = cv2.cvtColor(face, cv2.COLOR_BGR2GRAY)
         shape = face.shape[:2]

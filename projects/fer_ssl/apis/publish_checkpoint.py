@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -58,26 +59,39 @@ def publish_checkpoint(source: str, target: str, half: bool = False) -> None:
     # Regenerated from its values, so no other text of the config is kept.
     kept = dict(
         cfg=dump_literals(parse_saved_config(meta['cfg'], source, _REMEDY)),
-        dataset_meta=_plain(meta['dataset_meta'], source),
+        dataset_meta=plain_values(meta['dataset_meta'], source),
     )
     if half:
         weights = {
             key: _to_half(key, value, source) for key, value in weights.items()
         }
+    write_checkpoint(kept, weights, target)
+
+
+def write_checkpoint(
+    meta: dict, weights: Mapping[str, Tensor], target: str
+) -> None:
+    """Write a checkpoint for inference.
+
+    Args:
+        meta: Entries of :data:`KEPT_META`.
+        weights: Weights of the network.
+        target: File to write; missing folders are created.
+    """
     buffer = io.BytesIO()  # torch.save does not report a full disk
-    torch.save(dict(meta=kept, state_dict=dict(weights)), buffer)
+    torch.save(dict(meta=meta, state_dict=dict(weights)), buffer)
     with whole_file(target, 'wb') as file:
         file.write(buffer.getbuffer())
 
 
-def _plain(value: Any, source: str) -> Any:
+def plain_values(value: Any, source: str) -> Any:
     """Return text, numbers and containers of these; refuse anything else."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, dict):
-        return {str(k): _plain(v, source) for k, v in value.items()}
+        return {str(k): plain_values(v, source) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(_plain(v, source) for v in value)
+        return type(value)(plain_values(v, source) for v in value)
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     raise ValueError(

@@ -13,6 +13,7 @@ from ..datasets.videos.video_folds import (
     source_video,
 )
 from ..labels import IGNORE_LABEL
+from ..utils.balanced_folds import balanced_folds
 from ..utils.files import whole_file
 from ..utils.tables import markdown_table
 
@@ -60,9 +61,8 @@ def make_folds(
     """Distribute videos over folds as evenly as whole groups allow.
 
     All videos of one source video form a group. Each fold should get the
-    same fraction of every count. Groups are assigned greedily, large ones
-    first; then single groups are moved and pairs swapped for as long as that
-    makes the fractions more even.
+    same fraction of every count, see
+    :func:`fer_ssl.utils.balanced_folds.balanced_folds`.
 
     Args:
         counts: Counts (K,) of each video from :func:`frame_counts`.
@@ -88,49 +88,8 @@ def make_folds(
     for name, count in counts.items():
         fractions[index[source_video(name)]] += count
     fractions /= np.maximum(fractions.sum(axis=0), 1)
-    fold_of = _assign(fractions, num_folds, np.random.default_rng(seed))
+    fold_of = balanced_folds(fractions, num_folds, np.random.default_rng(seed))
     return {name: int(fold_of[index[source_video(name)]]) for name in counts}
-
-
-def _assign(
-    fractions: np.ndarray, num_folds: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Assign G groups with fractions (G, K) of K counts to folds (G,).
-
-    Minimizes the sum of squares of the folds' fractions S (F, K), which
-    moving a from fold f to fold h changes by 2 a (S_h - S_f) + 2 a^2.
-    """
-    fold_of = np.full(len(fractions), -1)
-    total = np.zeros((num_folds, fractions.shape[1]))
-    size = fractions.max(axis=1) * rng.uniform(0.5, 1, len(fractions))
-    order = np.argsort(-size, kind='stable')
-    for group in order:
-        used = np.bincount(fold_of[fold_of >= 0], minlength=num_folds)
-        cost = (total * fractions[group]).sum(axis=1)
-        fold = np.lexsort((used, cost))[0]
-        fold_of[group] = fold
-        total[fold] += fractions[group]
-    improved = True
-    while improved:
-        improved = False
-        for group in order:
-            fold = fold_of[group]
-            # Swap with nothing in each fold (a move), or with every group.
-            given = np.concatenate([np.zeros_like(total), fractions])
-            to = np.concatenate([np.arange(num_folds), fold_of])
-            taken = fractions[group] - given
-            gain = (taken * (total[to] - total[fold] + taken)).sum(axis=1)
-            gain[to == fold] = 0
-            best = int(gain.argmin())
-            if gain[best] > -1e-12:
-                continue
-            total[fold] -= taken[best]
-            total[to[best]] += taken[best]
-            fold_of[group] = to[best]
-            if best >= num_folds:
-                fold_of[best - num_folds] = fold
-            improved = True
-    return fold_of
 
 
 def write_folds(folds: Mapping[str, int], path: str) -> None:

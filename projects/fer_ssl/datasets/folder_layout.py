@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Callable
 
+from mmengine.registry import DATASETS, TASK_UTILS
+
 from ..utils.data_files import read_json
 
 #: Arguments of a dataset class by name of the part that they select.
@@ -78,6 +80,18 @@ class FolderLayout:
         if self.classes:
             common['metainfo'] = dict(classes=tuple(self.classes))
         return {name: {**common, **kwargs} for name, kwargs in parts.items()}
+
+
+def registered_layouts() -> list[FolderLayout]:
+    """Layouts of all registered dataset classes and readers, by name."""
+    layouts = []
+    for registry in (DATASETS, TASK_UTILS):
+        for cls in registry.module_dict.values():
+            # Not those inherited, which a subclass may not read.
+            layouts += vars(cls).get('layouts', ())
+    # Capitals come first: data sets before plain formats such as a CSV file,
+    # as a folder may have both, and its images are looked at only once.
+    return sorted(layouts, key=lambda layout: layout.name)
 
 
 def read_manifest(path: str) -> dict:

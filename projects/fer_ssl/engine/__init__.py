@@ -1,5 +1,6 @@
 from .bfloat16_optim_wrapper import Bfloat16OptimWrapper
 from .hooks import (
+    CalibrationHook,
     ClassPriorHook,
     CpuTimeHook,
     FeedbackLossHook,
@@ -18,6 +19,7 @@ from .multi_optim_wrapper_constructor import MultiOptimWrapperConstructor
 
 __all__ = [
     'Bfloat16OptimWrapper',
+    'CalibrationHook',
     'ClassPriorHook',
     'FeedbackLossHook',
     'MetaPseudoLabelLoop',

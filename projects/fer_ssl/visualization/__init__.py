@@ -5,6 +5,7 @@ from .face_overlay import FaceOverlay
 from .face_timeline import plot_face_timeline
 from .method_comparison import plot_methods
 from .pseudo_label_quality import plot_pseudo_label_quality
+from .reliability import plot_reliability
 from .timeline import most_changed_video, plot_timeline
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     'plot_methods',
     'plot_pseudo_label_quality',
     'plot_face_timeline',
+    'plot_reliability',
     'plot_timeline',
 ]

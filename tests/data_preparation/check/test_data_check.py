@@ -35,13 +35,13 @@ from fer_ssl.data_preparation.check.data_report import (
     is_broken,
     write_problems,
 )
-from fer_ssl.data_preparation.check.find_data_sets import registered_layouts
 from fer_ssl.data_preparation.dataset_spec import parse_dataset_spec
 from fer_ssl.data_preparation.shard_writer import write_shards
 from fer_ssl.datasets import (
     FaceDataset,
     RecordIODataset,
 )
+from fer_ssl.datasets.folder_layout import registered_layouts
 from tests.datasets.faces.affectnet_files import (
     write_affectnet_2017,
     write_affectnet_2021,

@@ -48,3 +48,22 @@ def test_shifted_classes_are_found():
     first = 1 / (1 + np.exp(-2 * x))  # p(x | 1) / (p(x | 1) + p(x | 2))
     probs = torch.tensor(np.stack([first, 1 - first], axis=1))
     assert abs(estimate_class_prior(probs)[0] - 0.9) < 0.01
+
+
+def test_probabilities_that_assume_another_prior():
+    """Dividing by the assumed prior gives those for balanced classes."""
+    rng = np.random.default_rng(2)
+    balanced = torch.tensor(rng.dirichlet(np.ones(3), 300))
+    assumed = torch.tensor([0.7, 0.2, 0.1])
+    probs = balanced * assumed
+    probs /= probs.sum(dim=1, keepdim=True)
+    assert_close(
+        estimate_class_prior(probs, 1000, 5 * assumed),
+        estimate_class_prior(balanced, 1000),
+    )
+
+
+def test_first_step_begins_at_the_assumed_prior():
+    probs = torch.tensor([[0.8, 0.2], [0.8, 0.2], [0.4, 0.6]])
+    prior = estimate_class_prior(probs, 1, torch.tensor([0.9, 0.1]))
+    assert_close(prior, torch.tensor([2 / 3, 1 / 3]))

@@ -274,3 +274,21 @@ def test_two_ranks_equal_one(tmp_path):
     written = ImagePredictions.from_csv(path)
     assert written.images == [f'{i}.jpg' for i in range(21)]
     assert list(zip(written.labels, written.predicted)) == in_order
+
+
+def test_network_with_more_classes_than_the_data_set():
+    names = ('fear', 'contempt', 'neutral', 'anger', 'disgust')
+    samples = image_samples(40)
+    wide = []
+    for sample in samples:
+        scores = np.zeros(5)
+        scores[[2, 3, 4, 0]] = sample['pred_score'] * 0.4
+        scores[1] = 0.6  # larger than all others
+        wide.append(dict(sample, pred_score=torch.tensor(scores)))
+    meta = dict(classes=CLASSES)
+    expected = evaluate(build(), samples, meta)
+    assert evaluate(build(network_classes=names), wide, meta) == expected
+    with pytest.raises(ValueError, match='does not fit: the network gives 5'):
+        evaluate(build(network_classes=names[:4]), wide, meta)
+    with pytest.raises(ValueError, match='classes of the data set are'):
+        evaluate(build(network_classes=('a', *names[1:])), wide, meta)

@@ -23,7 +23,7 @@ import numpy as np
 from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS
 
-from ...datasets import FolderLayout
+from ...datasets.folder_layout import FolderLayout, registered_layouts
 from ...datasets.videos.abaw_annotation import is_annotated
 from ...labels import IGNORE_LABEL, canonical_name
 from ...utils.data_files import COUNT, check_form, read_json
@@ -34,7 +34,7 @@ from ..dataset_spec import check_single_images, without_pipeline
 from .copies import PartContents, find_copies, report_copies
 from .data_report import PartReport, SetReport, shown_names
 from .examine_image import examine_image
-from .find_data_sets import find_data_sets, registered_layouts
+from .find_data_sets import find_data_sets
 from .unrecognized import describe_unrecognized
 
 _STATE_FORM = {

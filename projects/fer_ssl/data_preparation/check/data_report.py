@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ...datasets import FolderLayout
+from ...datasets.folder_layout import registered_layouts
 from ...utils.files import whole_file
 from ...utils.tables import shown_cell
-from .find_data_sets import registered_layouts
 
 _MOST_SHOWN = 5
 MOST_LISTED = 10_000  # number of problems of a part that are kept by name

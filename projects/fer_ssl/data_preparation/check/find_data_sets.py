@@ -7,24 +7,10 @@ import os
 import os.path as osp
 from collections.abc import Iterator, Sequence
 
-from mmengine.registry import DATASETS, TASK_UTILS
-
 from ...datasets import FolderLayout
 from ...utils.folder_walk import is_leftover
 
 _MAX_ENTRIES = 1000  # a folder with more holds images, not data sets
-
-
-def registered_layouts() -> list[FolderLayout]:
-    """Layouts of all registered dataset classes and readers, by name."""
-    layouts = []
-    for registry in (DATASETS, TASK_UTILS):
-        for cls in registry.module_dict.values():
-            # Not those inherited, which a subclass may not read.
-            layouts += vars(cls).get('layouts', ())
-    # Capitals come first: data sets before plain formats such as a CSV file,
-    # as a folder may have both, and its images are looked at only once.
-    return sorted(layouts, key=lambda layout: layout.name)
 
 
 def find_data_sets(

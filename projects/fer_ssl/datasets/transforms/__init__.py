@@ -6,6 +6,7 @@ from .fast_rand_augment import FastRandAugment
 from .fast_random_crop import FastRandomCrop
 from .fast_random_erasing import FastRandomErasing
 from .fast_random_flip import FastRandomFlip
+from .label_distribution import LabelDistribution
 from .load_clip_frames import LoadClipFrames
 from .pack_clip_inputs import PackClipInputs
 
@@ -18,6 +19,7 @@ __all__ = [
     'FastRandomCrop',
     'FastRandomErasing',
     'FastRandomFlip',
+    'LabelDistribution',
     'LoadClipFrames',
     'PackClipInputs',
 ]

@@ -1,3 +1,4 @@
+from .calibration_hook import CalibrationHook
 from .class_prior_hook import ClassPriorHook
 from .cpu_time_hook import CpuTimeHook
 from .feedback_loss_hook import FeedbackLossHook
@@ -7,6 +8,7 @@ from .safe_checkpoint_hook import SafeCheckpointHook
 from .settings_check_hook import SettingsCheckHook
 
 __all__ = [
+    'CalibrationHook',
     'ClassPriorHook',
     'FeedbackLossHook',
     'CpuTimeHook',

@@ -11,6 +11,7 @@ from mmengine.dist import all_reduce, collect_results, get_dist_info
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
+from ..calibration import Calibration
 from ..image_predictions import ImagePredictions
 from ..post_processing.post_processor import build_post_processor
 from ..video_predictions import (
@@ -51,6 +52,9 @@ class FramePredictionMetric(BaseMetric):
             not an error.
         window_weights: How overlapping windows are averaged, ``'uniform'`` or
             ``'triangular'``.
+        network_classes: Names of the classes that the network predicts, if it
+            has more than the data set, or another order. The other classes
+            are left out, and the probabilities sum to 1 again.
         prefix: Prefix of the keys, ``<prefix>/<key>``.
         kwargs: Passed on to ``BaseMetric``.
     """
@@ -65,6 +69,8 @@ class FramePredictionMetric(BaseMetric):
     #: Predictions of the videos after post-processing, or the entries of all
     #: images in the order of the data set; None on all ranks but the first.
     scored: VideoPredictions | list | None = None
+    #: Applied to the scores of every sample before anything else.
+    calibration: Calibration | None = None
 
     def __init__(
         self,
@@ -73,6 +79,7 @@ class FramePredictionMetric(BaseMetric):
         post_process: dict | Sequence[dict] | None = None,
         out_file: str | None = None,
         window_weights: str = 'uniform',
+        network_classes: Sequence[str] | None = None,
         prefix: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -83,6 +90,7 @@ class FramePredictionMetric(BaseMetric):
         self.post_process = build_post_processor(post_process)
         self.out_file = out_file
         self.window_weights = window_weights
+        self.network_classes = network_classes
 
     @property
     def videos(self) -> dict | None:
@@ -120,11 +128,15 @@ class FramePredictionMetric(BaseMetric):
                 )
             scores = to_numpy(sample[self.score_key])
             scores = scores.reshape(-1, scores.shape[-1])  # (w, C)
+            if self.network_classes is not None:
+                scores = self._scores_of_set(scores)
             if scores.shape[1] != len(self.classes):
                 raise ValueError(
                     f'the model gives {scores.shape[1]} scores, but the data '
                     f'set has {len(self.classes)} classes: {self.classes}.'
                 )
+            if self.calibration is not None:
+                scores = self.calibration(scores)
             if 'videos' not in self.dataset_meta:
                 self._check_image(sample, scores)
                 image = None
@@ -135,6 +147,19 @@ class FramePredictionMetric(BaseMetric):
                 self.results.append((entry, image))
             else:
                 self.results.append(self._window_entry(sample, scores))
+
+    def _scores_of_set(self, scores: np.ndarray) -> np.ndarray:
+        """Choose the columns (w, C) of the classes of the data set."""
+        names = list(self.network_classes)
+        missing = [x for x in self.classes if x not in names]
+        if len(names) != scores.shape[1] or missing:
+            raise ValueError(
+                f'network_classes={names} does not fit: the network gives '
+                f'{scores.shape[1]} scores, and the classes of the data set '
+                f'are {", ".join(self.classes)}.'
+            )
+        scores = scores[:, [names.index(x) for x in self.classes]]
+        return scores / scores.sum(axis=1, keepdims=True)
 
     def _check_image(self, sample: dict, scores: np.ndarray) -> None:
         """Raise a ValueError if the scores are not those of a single image."""

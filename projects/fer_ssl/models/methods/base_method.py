@@ -5,9 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
 from mmengine.dist import all_reduce
 from torch import Tensor, nn
+
+from ..losses.known_class_cross_entropy import known_class_cross_entropy
 
 
 @dataclass
@@ -18,7 +19,9 @@ class MethodBatch:
         faces: Labeled faces, (N, C, H, W). If the loop makes several views of
             each face, they follow each other: first that view of all faces,
             then the next.
-        labels: Their labels, (N,), or distributions of K classes, (N, K).
+        labels: Their labels, (N,), or distributions of K classes, (N, K). In
+            :class:`Supervised`, negative numbers mark classes that the data
+            set of a face does not have.
         weak: Weak views of the unlabeled faces, each (M, C, H, W).
         strong: Strong view of them, (M, C, H, W).
         indices: Indices of these faces in the unlabeled data set, (M,).
@@ -189,7 +192,7 @@ class BaseMethod(nn.Module, metaclass=ABCMeta):
 def supervised_result(network: Callable, batch: MethodBatch) -> MethodResult:
     """Compute the cross-entropy of the labeled faces."""
     (logits,) = predict(network, batch.faces)
-    loss = F.cross_entropy(logits, batch.labels)
+    loss = known_class_cross_entropy(logits, batch.labels)
     return MethodResult(dict(loss_supervised=loss))
 
 
