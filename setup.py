@@ -150,6 +150,7 @@ setup(
         'lite': read_requirements('lite'),
         'optional': read_requirements('optional'),
         'tests': read_requirements('tests'),
+        'web': read_requirements('web'),
     },
     cmdclass={'build_py': BuildPy, 'editable_wheel': EditableWheel},
 )

@@ -138,7 +138,7 @@ class CameraSession:
 
         self._number += 1
         now = time.monotonic() - self._start
-        image = np.ascontiguousarray(image[..., ::-1])  # a copy to draw into
+        image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)  # drawn into
         frame = VideoFrame(self._number, now, image)
         found = self._predictor(frame)
         FaceOverlay(found).draw(frame)

@@ -5,6 +5,7 @@ This module needs Gradio.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import gradio as gr
@@ -213,7 +214,8 @@ class Page:
                 progress((done, total), desc=_STEPS[what], unit='frames')
 
             self.inferencer.on_frame = report
-            results = predict_video(self.inferencer, path, folder)
+            with suppress(SessionEndedError):
+                results = predict_video(self.inferencer, path, folder)
         return (
             results.overlay,
             gr.Image(results.timeline, visible=results.timeline is not None),
