@@ -132,6 +132,7 @@ setup(
     packages=find_packages('projects'),
     package_data={
         'fer_ssl': [
+            'apis/*.j2',
             'checkpoints/*',
             'face_detection/*.LICENSE',
             'face_detection/*.onnx',
@@ -148,6 +149,7 @@ setup(
         # Not a requirement: mmcv and mmcv-lite install into the same folder,
         # so requiring it would overwrite an installed mmcv.
         'lite': read_requirements('lite'),
+        'onnx': read_requirements('onnx'),
         'optional': read_requirements('optional'),
         'tests': read_requirements('tests'),
         'web': read_requirements('web'),

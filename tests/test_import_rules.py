@@ -31,8 +31,8 @@ MAY_IMPORT = {
     'web': 'apis launch media visualization',
     'experiments': 'datasets evaluation labels launch models utils '
     'visualization',
-    'benchmarks': 'data_preparation datasets engine evaluation experiments '
-    'features labels models utils',
+    'benchmarks': 'apis data_preparation datasets engine evaluation '
+    'experiments features labels models utils',
 }
 
 

@@ -1,6 +1,8 @@
 """Make a small checkpoint for inference from one of a training.
 
 python tools/publish_checkpoint.py work_dirs/RUN/iter_4000.pth OUT.pth --half
+
+OUT.safetensors in place of OUT.pth writes that format.
 """
 
 import argparse
@@ -15,7 +17,7 @@ def parse_args() -> argparse.Namespace:
         'checkpoint, and drop optimizers and logs.'
     )
     parser.add_argument('checkpoint', help='checkpoint of a training')
-    parser.add_argument('out', help='file to write')
+    parser.add_argument('out', help='file to write: .pth or .safetensors')
     parser.add_argument(
         '--half', action='store_true', help='store the weights as float16'
     )

@@ -67,6 +67,14 @@ def test_classifier_gives_the_scores_of_the_frames(tmp_path, images):
         np.testing.assert_allclose(one, other.scores, atol=1e-6)
 
 
+def test_calibration(inferencer, images):
+    frame = VideoFrame(1, 0.0, images[0])
+    (scores,) = LivePredictor(inferencer)(frame).scores
+    inferencer.network.calibration = lambda scores: scores[:, ::-1]
+    (calibrated,) = LivePredictor(inferencer)(frame).scores
+    np.testing.assert_allclose(calibrated, scores[::-1], atol=1e-6)
+
+
 def test_the_inferencer_can_be_used_meanwhile(inferencer, images):
     """Neither a still nor another predictor disturbs tracks and windows."""
 

@@ -6,6 +6,8 @@ import torch
 from mmengine.config import Config
 
 from fer_ssl.apis.publish_checkpoint import publish_checkpoint
+from fer_ssl.utils.safe_load import safe_load
+from fer_ssl.utils.safetensors_file import is_safetensors
 from tests.helpers.forked_script import run_script
 
 TOOL = Path(__file__).parents[2] / 'tools/publish_checkpoint.py'
@@ -35,14 +37,15 @@ def checkpoint(tmp_path):
 
 
 @pytest.mark.parametrize('half', [False, True])
-def test_kept_entries(checkpoint, tmp_path, half):
-    target = tmp_path / 'made/small.pth'
+@pytest.mark.parametrize('suffix', ['pth', 'safetensors'])
+def test_kept_entries(checkpoint, tmp_path, half, suffix):
+    target = tmp_path / f'made/small.{suffix}'
     publish_checkpoint(checkpoint, str(target), half)
-    small = torch.load(target, weights_only=True)
+    small = safe_load(str(target))
+    assert is_safetensors(target) == (suffix == 'safetensors')
     assert small.keys() == {'meta', 'state_dict'}
-    assert small['meta'] == dict(
-        cfg='model = 1\n', dataset_meta=dict(classes=('a', 'b'))
-    )
+    assert small['meta']['cfg'] == 'model = 1\n'
+    assert tuple(small['meta']['dataset_meta']['classes']) == ('a', 'b')
     weight = small['state_dict']['weight']
     assert weight.dtype == (torch.float16 if half else torch.float32)
     torch.testing.assert_close(

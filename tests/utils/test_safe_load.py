@@ -250,11 +250,6 @@ def write_tar(path):
             tar.addfile(info, io.BytesIO(b'.'))
 
 
-def write_safetensors(path):
-    header = b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
-    path.write_bytes(struct.pack('<Q', len(header)) + header + b'\0' * 4)
-
-
 @pytest.mark.filterwarnings('ignore')
 @pytest.mark.parametrize(
     'write_file, message',
@@ -264,7 +259,6 @@ def write_safetensors(path):
             'a TorchScript program, which is code.*torch.save',
         ),
         (write_tar, 'a tar file of an early PyTorch.*torch.save'),
-        (write_safetensors, 'a safetensors file.*load_file.*torch.save'),
     ],
 )
 def test_other_formats_are_named(tmp_path, write_file, message):

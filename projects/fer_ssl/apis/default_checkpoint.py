@@ -6,10 +6,17 @@ from pathlib import Path
 DEFAULT_CHECKPOINT = (
     Path(__file__).parents[1] / 'checkpoints' / 'faces_starter.pth'
 )
+#: Name of the weights in a folder of a model hub.
+HUB_WEIGHTS = 'model.safetensors'
+_SUFFIXES = ('.onnx', '.pth', '.safetensors')
 
 
 def find_checkpoint(path: str | None = None) -> str:
     """Return the path of a checkpoint: the given one, or that of the package.
+
+    Args:
+        path: A file, or a folder in the form of a model hub, whose weights
+            are returned.
 
     Raises:
         FileNotFoundError: If there is no such file, or none was given and the
@@ -22,6 +29,9 @@ def find_checkpoint(path: str | None = None) -> str:
             '`mim train fer_ssl configs/faces/faces_supervised_r18.py`.'
         )
     if path is not None:
+        weights = Path(path) / HUB_WEIGHTS
+        if weights.is_file():
+            return str(weights)
         check_checkpoint(path)
     return str(path or DEFAULT_CHECKPOINT)
 
@@ -40,6 +50,7 @@ def check_checkpoint(path: str) -> None:
     if not folder.is_dir():
         folder = folder.parent
         text = 'does not exist'
-    near = ', '.join(sorted(x.name for x in folder.glob('*.pth')))
+    files = [x for x in folder.glob('*') if x.suffix in _SUFFIXES]
+    near = ', '.join(sorted(x.name for x in files))
     text += f': name one of {near} in {folder}' if near else ''
     raise FileNotFoundError(f'checkpoint {path} {text}.')

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os.path as osp
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from itertools import groupby
 from typing import Any
 
@@ -11,7 +11,6 @@ import torch
 from mmengine.config import Config
 from mmengine.infer import BaseInferencer
 from mmengine.registry import TASK_UTILS
-from mmengine.runner.checkpoint import _load_checkpoint
 from torch import nn
 
 from ..evaluation.calibration import saved_calibration
@@ -30,17 +29,19 @@ from ..media.media_sources import MediaSource, list_sources
 from ..media.read_ahead import read_ahead
 from ..media.video_file import VideoFile, VideoFrame
 from ..utils.progress import ProgressBar
-from ..utils.saved_config import components_of_data, saved_config
+from ..utils.saved_config import components_of_data
 from .default_checkpoint import find_checkpoint
 from .face_pipeline import FacePipeline, collate_faces
 from .inference_result import InferenceResult
 from .load_network import (
-    build_model,
+    build_network,
     check_device,
     class_names,
     face_network,
-    load_config,
+    read_checkpoint,
 )
+from .onnx_file import OnnxFile
+from .onnx_networks import onnx_config, onnx_network, open_onnx
 from .output_paths import plan_outputs
 from .result_files import write_image_overlay, write_overlay, write_tables
 
@@ -78,7 +79,9 @@ class ExpressionInferencer(BaseInferencer):
             the checkpoint.
         weights: Checkpoint of a classifier, a ``TeacherStudent`` (whose
             student predicts) or a ``FrameRecognizer`` (both phases) with an
-            expression task. ``None`` uses the checkpoint of the package.
+            expression task; a file of :func:`export_onnx`, which onnxruntime
+            runs; or a folder of :func:`write_hub_folder`. ``None`` uses the
+            checkpoint of the package.
         detector: ``FaceDetector`` or its config. Defaults to
             :class:`YuNetDetector`.
         tracker: :class:`IoUTracker` or its config.
@@ -126,14 +129,12 @@ class ExpressionInferencer(BaseInferencer):
     ) -> None:
         check_device(device)
         weights = find_checkpoint(weights)
-        self._checkpoint = _load_checkpoint(weights, map_location='cpu')
-        if model is None:
-            cfg = saved_config(self._checkpoint, weights)
-            # A config inside a checkpoint must not run arbitrary code.
-            building: AbstractContextManager = components_of_data(weights)
+        if weights.endswith('.onnx'):
+            self._checkpoint = open_onnx(weights, model, device)
+            cfg = onnx_config(self._checkpoint)
+            building = components_of_data(weights)
         else:
-            cfg = load_config(model)
-            building = nullcontext()
+            cfg, self._checkpoint, building = read_checkpoint(weights, model)
         self.weights = weights
         self.min_faces = min_faces
         self.detector = _build(detector or dict(type='YuNetDetector'))
@@ -438,15 +439,24 @@ class ExpressionInferencer(BaseInferencer):
 
     def _init_model(
         self, cfg: Config, weights: str, device: str = 'cpu'
-    ) -> nn.Module:
+    ) -> nn.Module | None:
         checkpoint = self._checkpoint
         # Frees the optimizer state, which is several networks large.
         del self._checkpoint
-        model = build_model(cfg, checkpoint, weights).to(device)
+        if isinstance(checkpoint, OnnxFile):
+            self.network = onnx_network(checkpoint)
+            self.classes = checkpoint.classes
+            return None
+        model = build_network(cfg, checkpoint, weights)
+        model.to(device).eval()
         self.network = face_network(model, cfg)
-        self.classes = class_names(
-            cfg, checkpoint, self.network.num_classes, weights
-        )
+        self.classes = class_names(cfg, checkpoint)
+        if len(self.classes) != self.network.num_classes:
+            raise ValueError(
+                f'{weights}: the network predicts {self.network.num_classes} '
+                f'classes, but the config names {len(self.classes)}: '
+                f'{", ".join(self.classes)}.'
+            )
         self.network.calibration = saved_calibration(
             checkpoint, weights, self.classes
         )

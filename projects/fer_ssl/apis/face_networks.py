@@ -87,15 +87,18 @@ class FaceNetwork:
 
     def run(self, inputs: Sequence[torch.Tensor]) -> np.ndarray:
         """Run the network on n faces; the output is float32 (n, ...)."""
-        parts = []
-        for first in range(0, len(inputs), _MAX_FACES):
-            batch = dict(
-                inputs=list(inputs[first : first + _MAX_FACES]),
-                data_samples=None,
-            )
-            images = self.model.data_preprocessor(batch)['inputs']
-            parts.append(to_numpy(self.run_images(images)))
-        return np.concatenate(parts)
+        return np.concatenate(
+            [
+                self.run_part(inputs[first : first + _MAX_FACES])
+                for first in range(0, len(inputs), _MAX_FACES)
+            ]
+        )
+
+    def run_part(self, inputs: Sequence[torch.Tensor]) -> np.ndarray:
+        """Run the network on faces, uint8 (C, H, W), in one pass."""
+        batch = dict(inputs=list(inputs), data_samples=None)
+        images = self.model.data_preprocessor(batch)['inputs']
+        return to_numpy(self.run_images(images))
 
     def run_images(self, images: torch.Tensor) -> torch.Tensor:
         """Run the network on normalized images (b, 3, H, W)."""
@@ -260,16 +263,10 @@ class WindowByWindow(FaceNetwork):
         valid: np.ndarray,
     ) -> dict:
         """Predict a window of at most w frames, padded to w as in training."""
-        device = self.model.student_digest.device
         x = np.zeros((1, self.window, features.shape[1]), np.float32)
         mask = np.zeros((1, self.window), bool)
         x[0, : len(features)], mask[0, : len(valid)] = features, valid
-        logits = self.model.cls_head(
-            torch.from_numpy(x).to(device), torch.from_numpy(mask).to(device)
-        )
-        if isinstance(logits, dict):
-            logits = logits['EXPR']
-        scores = to_numpy(self._task.predict(logits))[0, : len(valid)]
+        scores = self.run_window(x, mask)[0, : len(valid)]
         scores = self.calibrated(scores)
         # Copies, since views would keep the whole arrays alive.
         return dict(
@@ -278,6 +275,16 @@ class WindowByWindow(FaceNetwork):
             scores=scores.copy(),
             valid=valid.copy(),
         )
+
+    def run_window(self, x: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        """Return the scores (1, w, C) of features (1, w, D), valid (1, w)."""
+        device = self.model.student_digest.device
+        logits = self.model.cls_head(
+            torch.from_numpy(x).to(device), torch.from_numpy(valid).to(device)
+        )
+        if isinstance(logits, dict):
+            logits = logits['EXPR']
+        return to_numpy(self._task.predict(logits))
 
 
 class _FeatureBuffer:

@@ -17,8 +17,13 @@ from ..face_detection.iou_tracker import IoUTracker
 from ..media.video_file import VideoFrame
 from ..utils.config_types import class_of, is_type
 
-# Transforms replaced by this pipeline: they read, crop or pack.
-_REPLACED = ('LoadImageFromFile', 'CropFace', 'PackInputs', 'FastPackInputs')
+#: Transforms replaced by this pipeline: they read, crop or pack.
+REPLACED = (
+    'LoadImageFromFile',
+    'CropFace',
+    'PackInputs',
+    'FastPackInputs',
+)
 
 
 class FacePipeline:
@@ -61,7 +66,7 @@ class FacePipeline:
             if is_type(step, 'LoadImageFromFile', TRANSFORMS)
         )
         steps = [
-            step for step in steps if not is_type(step, _REPLACED, TRANSFORMS)
+            step for step in steps if not is_type(step, REPLACED, TRANSFORMS)
         ]
         names = [str(class_of(step, TRANSFORMS)) for step in steps]
         self.resizes = any('Resize' in name for name in names)

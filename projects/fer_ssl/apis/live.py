@@ -19,7 +19,6 @@ from ..media.media_sources import list_sources
 from ..media.read_ahead import read_ahead
 from ..media.video_file import VideoFile, VideoFrame
 from .expression_inferencer import ExpressionInferencer
-from .load_network import face_network
 
 _KEYS_TO_QUIT = (ord('q'), 27)  # 27 is Esc
 
@@ -42,7 +41,8 @@ class LivePredictor:
         self.classes = inferencer.classes
         self.window = max(window, 1)
         self._latest: dict[int, deque[np.ndarray]] = {}
-        self._network = face_network(inferencer.model, inferencer.cfg)
+        self._network = copy.copy(inferencer.network)
+        self._network.reset()
         self._pipeline = copy.copy(inferencer.pipeline)
         self._pipeline.tracker = copy.deepcopy(inferencer.tracker)
         self._pipeline.begin('live')

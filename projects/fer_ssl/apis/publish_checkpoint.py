@@ -11,6 +11,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
 from ..utils.files import whole_file
+from ..utils.safetensors_file import write_safetensors
 from ..utils.saved_config import dump_literals, parse_saved_config
 
 #: What is needed to build the network and to name its outputs.
@@ -30,7 +31,8 @@ def publish_checkpoint(source: str, target: str, half: bool = False) -> None:
 
     Args:
         source: Checkpoint of a training.
-        target: File to write; missing folders are created.
+        target: File to write; missing folders are created. A name that ends
+            in ``.safetensors`` chooses that format.
         half: Store the weights as float16, which halves the file. Loading
             converts them to the float32 of the network.
 
@@ -78,6 +80,9 @@ def write_checkpoint(
         weights: Weights of the network.
         target: File to write; missing folders are created.
     """
+    if target.endswith('.safetensors'):
+        write_safetensors(target, weights, **meta)
+        return
     buffer = io.BytesIO()  # torch.save does not report a full disk
     torch.save(dict(meta=meta, state_dict=dict(weights)), buffer)
     with whole_file(target, 'wb') as file:

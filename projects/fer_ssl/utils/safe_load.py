@@ -25,6 +25,7 @@ from mmengine.logging import HistoryBuffer
 from torch import hub
 
 from .placeholders import describe_placeholder
+from .safetensors_file import is_safetensors, read_safetensors
 
 #: Booleans, integers and floats, such as 'f8', or one letter in older files.
 _PLAIN_TYPES = re.compile(r'[?bhilqBHILQefd]|b1|[iu][1248]|f[248]')
@@ -32,6 +33,8 @@ _PLAIN_TYPES = re.compile(r'[?bhilqBHILQefd]|b1|[iu][1248]|f[248]')
 
 def safe_load(file: Any, map_location: Any = None, **_: Any) -> Any:
     """Load a checkpoint that holds nothing but data.
+
+    A path may also name a safetensors file, whatever its extension.
 
     Args:
         file: Path or open binary file.
@@ -42,6 +45,8 @@ def safe_load(file: Any, map_location: Any = None, **_: Any) -> Any:
         ValueError: The file contains anything that is not on the allow-list,
             has a format that cannot be read as data, or is not a checkpoint.
     """
+    if is_safetensors(file):
+        return read_safetensors(file, map_location)
     try:
         _check_nesting(file)
         with torch.serialization.safe_globals(checkpoint_globals()):
@@ -140,11 +145,6 @@ def _other_format(file: Any) -> str:
             'this is a tar file of an early PyTorch, which cannot be read as '
             'data. If you trust it, convert it: torch.load(FILE, '
             f'weights_only=False), then {save}.'
-        )
-    elif head[8:9] == b'{' and int.from_bytes(head[:8], 'little') < 1 << 30:
-        return (
-            'this is a safetensors file. Convert it: '
-            f'safetensors.torch.load_file(FILE), then {save}.'
         )
     return ''
 

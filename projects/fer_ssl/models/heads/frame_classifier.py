@@ -48,19 +48,26 @@ class FrameClassifier(nn.Module):
 
     def _normalize(self, x: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
         """Normalize by the statistics of the valid frames only."""
+        if not self.training:
+            return self._by_running_statistics(x).masked_fill(
+                ~valid[..., None], 0
+            )
         y = torch.zeros_like(x)
         frames = x[valid]
         # A single frame has no variance: PyTorch raises an error for it.
-        if self.training and len(frames) > 1:
-            frames = self.norm(frames)
+        if len(frames) > 1:
+            y[valid] = self.norm(frames)
         else:
-            frames = nn.functional.batch_norm(
-                frames,
-                self.norm.running_mean,
-                self.norm.running_var,
-                self.norm.weight,
-                self.norm.bias,
-                eps=self.norm.eps,
-            )
-        y[valid] = frames
+            y[valid] = self._by_running_statistics(frames)
         return y
+
+    def _by_running_statistics(self, x: torch.Tensor) -> torch.Tensor:
+        frames = nn.functional.batch_norm(
+            x.flatten(0, -2),
+            self.norm.running_mean,
+            self.norm.running_var,
+            self.norm.weight,
+            self.norm.bias,
+            eps=self.norm.eps,
+        )
+        return frames.view_as(x)
