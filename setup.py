@@ -138,6 +138,8 @@ setup(
             'face_detection/*.onnx',
             'visualization/report/*.css',
             'visualization/report/*.j2',
+            'web/*.css',
+            'web/*.j2',
         ]
     },
     # mmengine calls pkgutil.find_loader, which Python 3.14 removed.
@@ -150,6 +152,7 @@ setup(
         'onnx': read_requirements('onnx'),
         'optional': read_requirements('optional'),
         'tests': read_requirements('tests'),
+        'web': read_requirements('web'),
     },
     cmdclass={'build_py': BuildPy, 'editable_wheel': EditableWheel},
 )

@@ -105,7 +105,8 @@ def test_all_components_are_found_through_the_locations():
         '        value.import_from_location()\n'
         'found = names()\n'
         'for x in pkgutil.walk_packages(fer_ssl.__path__, "fer_ssl."):\n'
-        '    importlib.import_module(x.name)\n'
+        '    if x.name != "fer_ssl.web.page":  # needs Gradio\n'
+        '        importlib.import_module(x.name)\n'
         'print(len(found), names() - found)'
     )
     count, missed = done.stdout.splitlines()[-1].split(maxsplit=1)

@@ -28,6 +28,7 @@ MAY_IMPORT = {
     'engine': 'datasets evaluation models utils visualization',
     'apis': 'datasets evaluation face_detection labels launch media models '
     'utils visualization',
+    'web': 'apis launch media visualization',
     'experiments': 'datasets evaluation labels launch models utils '
     'visualization',
     'benchmarks': 'apis data_preparation datasets engine evaluation '

@@ -296,7 +296,15 @@ def test_all_requirements_are_pinned():
     folder = ROOT / 'requirements'
     pins = (folder / 'constraints.txt').read_text()
     pinned = set(re.findall(r'^([\w.-]+)==', pins, re.MULTILINE))
-    for name in ('runtime', 'lite', 'tests', 'optional', 'onnx', 'docs'):
+    for name in (
+        'runtime',
+        'lite',
+        'tests',
+        'optional',
+        'onnx',
+        'web',
+        'docs',
+    ):
         text = (folder / f'{name}.txt').read_text()
         for wanted in re.findall(r'^([\w-]+)', text, re.MULTILINE):
             assert wanted.lower().replace('_', '-') in pinned
@@ -311,7 +319,7 @@ def requirements(name):
 def test_lowest_versions_are_the_lower_bounds():
     bounds = {
         wanted.name: specifier.version
-        for name in ('runtime', 'lite', 'optional', 'onnx')
+        for name in ('runtime', 'lite', 'optional', 'onnx', 'web')
         for wanted in requirements(name)
         for specifier in wanted.specifier
         if specifier.operator == '>='

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_ssl.launch import run
+from fer_ssl.launch import add_network_arguments, run
 
 if TYPE_CHECKING:
     from fer_ssl.apis import ExpressionInferencer
@@ -40,12 +40,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--out-dir', help='folder to write to; not needed with --live'
     )
-    parser.add_argument(
-        '--checkpoint', help='weights; default: those of the package'
-    )
-    parser.add_argument(
-        '--config', help='config; default: the one inside the checkpoint'
-    )
+    add_network_arguments(parser)
     parser.add_argument(
         '--live',
         action='store_true',
@@ -103,10 +98,6 @@ def parse_args() -> argparse.Namespace:
         type=int,
         default=32,
         help='frames per batch; default: %(default)s',
-    )
-    parser.add_argument(
-        '--device',
-        help='device of the network; default: a GPU if there is one',
     )
     parser.add_argument(
         '--no-overlay',

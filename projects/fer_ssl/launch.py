@@ -76,6 +76,20 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_network_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose the network of an inferencer."""
+    parser.add_argument(
+        '--checkpoint', help='weights; default: those of the package'
+    )
+    parser.add_argument(
+        '--config', help='config; default: the one inside the checkpoint'
+    )
+    parser.add_argument(
+        '--device',
+        help='device of the network; default: a GPU if there is one',
+    )
+
+
 def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that ``mim`` and the dist/slurm scripts pass."""
     add_config_arguments(parser)

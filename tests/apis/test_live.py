@@ -67,6 +67,33 @@ def test_classifier_gives_the_scores_of_the_frames(tmp_path, images):
         np.testing.assert_allclose(one, other.scores, atol=1e-6)
 
 
+def test_calibration(inferencer, images):
+    frame = VideoFrame(1, 0.0, images[0])
+    (scores,) = LivePredictor(inferencer)(frame).scores
+    inferencer.network.calibration = lambda scores: scores[:, ::-1]
+    (calibrated,) = LivePredictor(inferencer)(frame).scores
+    np.testing.assert_allclose(calibrated, scores[::-1], atol=1e-6)
+
+
+def test_the_inferencer_can_be_used_meanwhile(inferencer, images):
+    """Neither a still nor another predictor disturbs tracks and windows."""
+
+    def run(others):
+        predictor = LivePredictor(inferencer, window=3)
+        other = LivePredictor(inferencer, window=3)
+        for t, image in enumerate(images):
+            if others:
+                inferencer(image[:, ::-1])
+                other(VideoFrame(1, 5.0 * t, image[::-1]))
+            yield predictor(VideoFrame(t + 1, t / 25, image))
+
+    for alone, among_others in zip(run(False), run(True)):
+        assert alone.faces.tobytes() == among_others.faces.tobytes()
+        np.testing.assert_allclose(
+            alone.smoothed_scores, among_others.smoothed_scores, atol=1e-6
+        )
+
+
 def test_memory_of_tracks_that_have_ended(inferencer, images):
     predictor = LivePredictor(inferencer, window=3)
     for t in range(12):  # seconds apart and at different places

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import sys
 from collections import deque
@@ -26,7 +27,8 @@ class LivePredictor:
     """Predictor of frames as they come.
 
     The probabilities of each face are averaged over its latest frames, since
-    later ones are not known.
+    later ones are not known. Tracks and windows are its own, so that several
+    predictors, and the inferencer itself, can be used in turn or in threads.
 
     Args:
         inferencer: Detector, tracker and network to use.
@@ -36,21 +38,22 @@ class LivePredictor:
     def __init__(
         self, inferencer: ExpressionInferencer, window: int = 30
     ) -> None:
-        self.inferencer = inferencer
+        self.classes = inferencer.classes
         self.window = max(window, 1)
         self._latest: dict[int, deque[np.ndarray]] = {}
-        inferencer.pipeline.begin('live')
-        inferencer.network.reset()
+        self._network = copy.copy(inferencer.network)
+        self._network.reset()
+        self._pipeline = copy.copy(inferencer.pipeline)
+        self._pipeline.tracker = copy.deepcopy(inferencer.tracker)
+        self._pipeline.begin('live')
 
     @torch.no_grad()
     def __call__(self, frame: VideoFrame) -> FacePredictions:
         """Predict the faces of the next frame."""
-        found = self.inferencer.pipeline(frame)
+        found = self._pipeline(frame)
         faces, live = found['faces'], found['live']
         track_ids = faces['face'].tolist()
-        scores = self.inferencer.network.run_live(
-            found['inputs'], track_ids, live
-        )
+        scores = self._network.run_live(found['inputs'], track_ids, live)
         self._latest = {x: y for x, y in self._latest.items() if x in live}
         smoothed = np.zeros_like(scores)
         for i, track_id in enumerate(track_ids):
@@ -61,7 +64,7 @@ class LivePredictor:
             smoothed[i] = np.mean(latest, axis=0)
         return FacePredictions(
             'live',
-            self.inferencer.classes,
+            self.classes,
             np.array([frame.number]),
             np.array([frame.time]),
             faces,

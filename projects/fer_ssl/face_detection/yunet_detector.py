@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os.path as osp
+import threading
 from pathlib import Path
 
 import cv2
@@ -67,11 +68,13 @@ class YuNetDetector(ImageFaceDetector):
             ) from None
         finally:
             cv2.utils.logging.setLogLevel(level)
+        self._lock = threading.Lock()  # its size is a state of the network
 
     def __call__(self, image: np.ndarray) -> list[Face]:
         """See the base class; the network finds all sizes in one pass."""
-        self._detector.setInputSize((image.shape[1], image.shape[0]))
-        _, rows = self._detector.detect(image)
+        with self._lock:
+            self._detector.setInputSize((image.shape[1], image.shape[0]))
+            _, rows = self._detector.detect(image)
         rows = () if rows is None else rows
         # A row is x, y, width, height, ten landmark coordinates and score.
         return [

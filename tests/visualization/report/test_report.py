@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 from html import escape
 
@@ -16,6 +15,7 @@ from fer_ssl.evaluation.bootstrap import bootstrap
 from fer_ssl.labels import ABAW_TRACKS
 from fer_ssl.visualization.report import report
 from fer_ssl.visualization.training_curves import find_training
+from tests.helpers.browser import find_browser
 from tests.helpers.html_page import Page
 
 METRIC_TYPES = dict(
@@ -318,10 +318,7 @@ PROBE = """<!DOCTYPE html><body>
 @pytest.mark.parametrize('track', METRIC_TYPES)
 def test_a_browser_shows_it(tmp_path, track, width):
     """All figures are drawn, and the page does not scroll sideways."""
-    names = ('chromium', 'chromium-browser', 'google-chrome')
-    browser = next(filter(None, map(shutil.which, names)), None)
-    if browser is None:
-        pytest.skip(f'needs a browser: none of {", ".join(names)} is here')
+    browser = find_browser()
     metrics, scores = run_test(track, True)
     page = write(tmp_path / 'report.html', metrics, scores)
     probed = tmp_path / 'probed.html'
