@@ -210,7 +210,10 @@ def test_failure_and_resume_after_a_kill(call, folder, monkeypatch):
         for x in output.splitlines()
         if x.startswith('- ') and 'failed, ' in x
     )
-    assert 'Missing is not in' in (folder / bad.split('see ')[1]).read_text()
+    assert (
+        "type='Missing': no component"
+        in (folder / bad.split('see ')[1]).read_text()
+    )
     assert 'needs seed_0/toy_Missing-' in output
 
 

@@ -140,4 +140,4 @@ def test_failed_training_names_its_log(call, files):
             if f'] seed_0/train_fold_{fold}-' in x
         )
         log = files / line.split('failed, see ')[1]
-        assert 'Missing is not in' in log.read_text()
+        assert "type='Missing': no component" in log.read_text()

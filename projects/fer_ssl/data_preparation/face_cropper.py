@@ -81,7 +81,7 @@ class CropSettings:
 def make_detector(settings: CropSettings) -> YuNetDetector:
     """Build the detector that the settings describe."""
     return YuNetDetector(
-        settings.min_score, settings.detect_size, settings.model
+        settings.model, settings.min_score, settings.detect_size
     )
 
 

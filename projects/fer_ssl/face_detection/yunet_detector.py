@@ -24,10 +24,10 @@ class YuNetDetector(ImageFaceDetector):
     """YuNet (Wu et al., Machine Intelligence Research 2023), run by OpenCV.
 
     Args:
+        model: Another ONNX file of YuNet. Defaults to :data:`YUNET_FILE`.
         min_score: Minimum score of a face, in [0, 1].
         detect_size: Longer side in pixels of the image that the network sees.
             Faces of fewer than about 10 pixels there are not found.
-        model: Another ONNX file of YuNet. Defaults to :data:`YUNET_FILE`.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -37,9 +37,9 @@ class YuNetDetector(ImageFaceDetector):
 
     def __init__(
         self,
+        model: str | None = None,
         min_score: float = 0.6,
         detect_size: int = 640,
-        model: str | None = None,
     ) -> None:
         super().__init__(detect_size)
         if not 0 <= min_score <= 1:
