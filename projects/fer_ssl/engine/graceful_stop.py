@@ -107,7 +107,9 @@ class GracefulStop(Hook):
         all_reduce(number, op='max')
         if number and not self.requested:
             self._request(int(number))
-        return self.requested
+        # Not self.requested: a signal that has arrived since the tensor was
+        # made is known to this process only, and counts the next time.
+        return bool(number)
 
     def before_val(self, runner) -> None:
         self._leave_validation()

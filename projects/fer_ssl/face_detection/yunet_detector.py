@@ -27,7 +27,7 @@ class YuNetDetector(ImageFaceDetector):
         model: Another ONNX file of YuNet. Defaults to :data:`YUNET_FILE`.
         min_score: Minimum score of a face, in [0, 1].
         detect_size: Longer side in pixels of the image that the network sees.
-            Faces of fewer than about 10 pixels there are not found.
+            Faces of fewer than about 40 pixels there are often missed.
 
     Raises:
         FileNotFoundError: There is no such file.
