@@ -80,6 +80,9 @@ class CachedFaces(Dataset):
         self.images = self.images[keep]
         self.samples = [self.samples[i] for i in keep]
 
+    def full_init(self) -> None:
+        """Do nothing: mmengine's dataset wrappers call it."""
+
     def __len__(self) -> int:
         return len(self.samples)
 

@@ -1,9 +1,9 @@
-# SimPro, as in ferplus_simpro_r18.py, for
-# the faces of another collection instead of those of FERPlus.
+# SoftMatch, as in ferplus_softmatch_r18.py, for the faces of another
+# collection instead of those of FERPlus.
 #   FER_SSL_DATA=DIR FER_SSL_FACES=DIR OMP_NUM_THREADS=1 mim train fer_ssl \
-#       configs/ferplus/ferplus_simpro_other_r18.py
+#       configs/ferplus/ferplus_softmatch_other_r18.py
 # 40 minutes of one CPU core. Result: docs/few_labels.md.
-_base_ = ['ferplus_simpro_r18.py']
+_base_ = ['ferplus_softmatch_r18.py']
 
 train_cfg = dict(
     unlabeled_dataloader=dict(
