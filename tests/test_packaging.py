@@ -121,7 +121,7 @@ def test_wheel_carries_the_files_for_mim(wheel):
 def test_checkpoint_and_its_card_are_carried(wheel):
     names = contents(wheel)
     folder = ROOT / 'projects/fer_ssl/checkpoints'
-    for name in ('faces_starter.pth', 'README.md'):
+    for name in ('ferplus_starter.pth', 'README.md'):
         carried = names[f'fer_ssl/checkpoints/{name}']
         assert carried == (folder / name).read_bytes()
 

@@ -1,6 +1,6 @@
-# The classifier that comes with the package (model card:
-# projects/fer_ssl/checkpoints/README.md): ResNet-18 with half of its channels,
-# 64 pixels, on all labeled faces of split=train, balanced by class, in gray.
+# A classifier for this collection alone, which docs/calibration.md adapts to
+# another one: ResNet-18 with half of its channels, 64 pixels, on all labeled
+# faces of split=train, balanced by class, in gray.
 # In that split, 64 % of the sad faces are in color and 7 % of the others, so a
 # network would learn that color means sadness, and split=val (71 % and 0.3 %)
 # would not reveal it.

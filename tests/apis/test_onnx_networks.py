@@ -18,6 +18,8 @@ pytest.importorskip('onnxruntime')
 
 from fer_ssl.apis import ExpressionInferencer  # noqa: E402
 from fer_ssl.apis.export_onnx import export_onnx  # noqa: E402
+from fer_ssl.apis.live import LivePredictor  # noqa: E402
+from fer_ssl.media.video_file import VideoFile  # noqa: E402
 from tests.helpers.video_files import write_frames  # noqa: E402
 
 
@@ -81,6 +83,31 @@ def test_gray_faces(clip, tmp_path):
     path, _ = write_checkpoint(tmp_path / 'a.pth', gray_classifier())
     export_onnx(path, str(tmp_path / 'a.onnx'))
     compare(path, str(tmp_path / 'a.onnx'), clip, tmp_path)
+
+
+@pytest.mark.parametrize('build', [image_classifier, recognizer])
+def test_live(build, clip, tmp_path):
+    path, _ = write_checkpoint(tmp_path / 'a.pth', build())
+    export_onnx(path, str(tmp_path / 'a.onnx'))
+    one, other = (
+        LivePredictor(
+            ExpressionInferencer(
+                weights=str(tmp_path / name),
+                detector=dict(type='BoxesFromCSV', path=clip[1]),
+                show_progress=False,
+                device='cpu',
+            ),
+            window=3,
+        )
+        for name in ('a.pth', 'a.onnx')
+    )
+    for frame in VideoFile(clip[0]):
+        expected, found = one(frame), other(frame)
+        assert expected.num_faces == (2 if frame.number % 5 else 1)
+        np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
+        np.testing.assert_allclose(
+            found.smoothed_scores, expected.smoothed_scores, atol=1e-4
+        )
 
 
 def test_both_phases(clip, tmp_path):

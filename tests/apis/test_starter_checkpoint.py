@@ -14,7 +14,7 @@ from mmengine.runner.checkpoint import load_state_dict
 import fer_ssl
 
 FOLDER = Path(fer_ssl.__file__).parent / 'checkpoints'
-PATH = FOLDER / 'faces_starter.pth'
+PATH = FOLDER / 'ferplus_starter.pth'
 
 
 @pytest.fixture(scope='module')

@@ -4,7 +4,7 @@ Fits each of them to random faces of FIT, and scores them on SCORE. Both are
 folders as for `calibrate`. Images of FIT that are also in SCORE are left out::
 
     python tools/analysis/compare_calibrations.py \
-        projects/fer_ssl/checkpoints/faces_starter.pth data/FERPlus \
+        work_dirs/faces_starter/iter_4000.pth data/FERPlus \
         data/FERPlus --fit-split train --score-split val --out table.md
 """
 

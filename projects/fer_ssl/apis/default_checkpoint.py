@@ -4,7 +4,7 @@ from pathlib import Path
 
 #: The checkpoint in the package: a face classifier, with its config inside.
 DEFAULT_CHECKPOINT = (
-    Path(__file__).parents[1] / 'checkpoints' / 'faces_starter.pth'
+    Path(__file__).parents[1] / 'checkpoints' / 'ferplus_starter.pth'
 )
 #: Name of the weights in a folder of a model hub.
 HUB_WEIGHTS = 'model.safetensors'

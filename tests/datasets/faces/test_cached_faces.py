@@ -43,6 +43,16 @@ def test_items_are_those_of_the_dataset(files):
     assert sorted(sampler.indices_at(0)) in ([0], [3])
 
 
+def test_rare_classes_repeated(files):
+    cached = dict(type='CachedFaces', dataset=dict(files, split='train'))
+    repeated = DATASETS.build(
+        dict(type='ClassBalancedDataset', oversample_thr=0.5, dataset=cached)
+    )
+    # sqrt(0.5 / 0.25), rounded up, for anger and happiness.
+    labels = [int(x['data_samples'].gt_label) for x in repeated]
+    assert labels == [0, 1, 1, 2, 2, 0]
+
+
 def test_images_of_the_validation_set_are_left_out(files, tmp_path):
     images = tmp_path / 'images'
     shutil.copy(images / 'f.png', images / 'b.png')
