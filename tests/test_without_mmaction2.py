@@ -30,6 +30,19 @@ def test_temporal_phase(tests):
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
 
 
+def test_configs_with_the_scope_of_mmaction2():
+    """Such as those in older checkpoints."""
+    done = run(
+        '-c',
+        'import tests.helpers.without_mmaction2, fer_ssl\n'
+        'from mmengine.registry import MODELS, init_default_scope\n'
+        'from tests.helpers.tiny_networks import frame_recognizer\n'
+        'init_default_scope("mmaction")\n'
+        'print(type(MODELS.build(frame_recognizer())).__name__)',
+    )
+    assert done.stdout.split()[-1] == 'FrameRecognizer', done.stderr
+
+
 def test_hiding_hides():
     done = run('-c', 'import tests.helpers.without_mmaction2, mmaction')
     assert "No module named 'mmaction'" in done.stderr
