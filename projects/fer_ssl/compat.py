@@ -65,7 +65,7 @@ def attempt(
     try:
         repair(module)
     except AttributeError as error:
-        missing = repair.__doc__.partition('\n')[0]
+        missing = (repair.__doc__ or repair.__name__).partition('\n')[0]
         warnings.warn(
             f'fer_ssl does not repair {module.__name__} of this version '
             f'({error}). It therefore does not: {missing}',

@@ -294,6 +294,7 @@ def sample(labels, valid, num_frames=99, start=0):
 def heads():
     """One head of three tasks, and three with the same weights."""
     multi = MultiTaskFrameHead(TASKS, ENCODER, hidden_channels=5).eval()
+    assert multi.num_classes == 22
     singles = {}
     for name, task in TASKS.items():
         single = TemporalFrameHead(

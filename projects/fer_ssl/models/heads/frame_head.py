@@ -12,7 +12,15 @@ class FrameHead(BaseModule):
 
     It has the interface of the heads of OpenMMLab: a subclass computes logits
     per frame, their losses, and what is written into the data samples.
+
+    Args:
+        num_classes: Number of outputs per frame, of all tasks together.
+        init_cfg: As in MMEngine's ``BaseModule``.
     """
+
+    def __init__(self, num_classes: int, init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg)
+        self.num_classes = num_classes
 
     def loss(
         self, features: torch.Tensor, data_samples: list, **kwargs

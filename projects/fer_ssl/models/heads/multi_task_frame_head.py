@@ -33,7 +33,9 @@ class MultiTaskFrameHead(FrameHead):
         init_cfg: dict | None = None,
     ) -> None:
         built = {name: MODELS.build(task) for name, task in tasks.items()}
-        super().__init__(init_cfg)
+        super().__init__(
+            sum(task.num_outputs for task in built.values()), init_cfg
+        )
         self.temporal_encoder = MODELS.build(temporal_encoder)
         self.tasks = nn.ModuleDict(built)
         self.classifiers = nn.ModuleDict(

@@ -35,7 +35,7 @@ class TemporalFrameHead(FrameHead):
         hidden_channels: int | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__(num_classes, init_cfg)
         if task is None:
             task = dict(type='ExpressionTask', loss_cls=loss_cls)
         self.temporal_encoder = MODELS.build(temporal_encoder)
