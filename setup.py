@@ -142,13 +142,15 @@ setup(
             'web/*.j2',
         ]
     },
-    # mmengine calls pkgutil.find_loader, which Python 3.14 removed.
-    python_requires='>=3.9,<3.14',
+    # The versions with which trainings were tried: docs/installation.md.
+    python_requires='>=3.9,<3.15',
     install_requires=read_requirements('runtime'),
     extras_require={
         # Not a requirement: mmcv and mmcv-lite install into the same folder,
         # so requiring it would overwrite an installed mmcv.
         'lite': read_requirements('lite'),
+        # Only for configs that name recognizers of mmaction2.
+        'mmaction': read_requirements('mmaction'),
         'onnx': read_requirements('onnx'),
         'optional': read_requirements('optional'),
         'tests': read_requirements('tests'),

@@ -17,7 +17,6 @@ _base_ = [
     '_base_/datasets/temporal_clips.py',
     '_base_/schedules/adamw_warmup_cosine.py',
 ]
-default_scope = 'mmaction'
 
 data_root = '{{$FER_SSL_DATA:data}}'
 student_checkpoint = '{{$FER_SSL_STUDENT:work_dirs/spatial_r50/student.pth}}'

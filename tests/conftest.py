@@ -8,7 +8,7 @@ from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from PIL import Image
 
-import fer_ssl  # noqa: F401  (repairs mmaction2 before a test imports it)
+import fer_ssl  # noqa: F401  (repairs other packages before a test imports them)
 
 CLASSES = ('neutral', 'anger', 'happiness')
 # A loader that is garbage collected waits this long for each of its workers,

@@ -115,7 +115,7 @@ def test_all_components_are_found_through_the_locations():
 
 @pytest.mark.parametrize('scope', ['mmpretrain', 'mmaction', 'mmengine'])
 def test_components_are_found_from_every_scope(scope):
-    registry = importlib.import_module(f'{scope}.registry')
+    registry = pytest.importorskip(f'{scope}.registry')
     registry.HOOKS.get('CheckpointHook')  # the first lookup has passed
     assert registry.HOOKS.get('FeedbackLossHook').__module__.startswith(
         'fer_ssl.engine'
@@ -210,15 +210,23 @@ def test_reading_yaml_as_data_still_needed(tmp_path):
     assert done.stdout.split()[-1] == 'system', done.stderr
 
 
-def test_configs_are_formatted_once(monkeypatch):
+@pytest.fixture
+def formatter():
+    """The module whose ``FormatCode`` is called by MMEngine or OneDL's."""
+    if hasattr(mmengine_config, 'FormatCode'):
+        return mmengine_config
+    return importlib.import_module('yapf.yapflib.yapf_api')
+
+
+def test_configs_are_formatted_once(monkeypatch, formatter):
     texts = []
 
     def format_code(text, **options):
         texts.append(text)
         return text.upper(), True
 
-    monkeypatch.setattr(mmengine_config, 'FormatCode', format_code)
-    compat.format_configs_once(mmengine_config)
+    monkeypatch.setattr(formatter, 'FormatCode', format_code)
+    compat.format_configs_once(formatter)
     config = Config(dict(a=1))
     assert config.pretty_text == config.pretty_text == 'A=1'
     assert len(texts) == 1
@@ -227,14 +235,30 @@ def test_configs_are_formatted_once(monkeypatch):
     assert len(texts) == 2
 
 
-def test_formatting_once_still_needed(monkeypatch):
+def test_formatting_once_where_mmengine_imports_it_late(monkeypatch):
+    """As onedl-mmengine does: the module of the configs lacks the name."""
+    yapf = importlib.import_module('yapf.yapflib.yapf_api')
+    texts = []
+
+    def format_code(text, **options):
+        texts.append(text)
+        return text.upper(), True
+
+    monkeypatch.setattr(yapf, 'FormatCode', format_code)
+    compat.format_configs_once(types.ModuleType('mmengine.config.config'))
+    for style in ('pep8', 'pep8', 'google'):
+        assert yapf.FormatCode('a', style_config=style) == ('A', True)
+    assert len(texts) == 2
+
+
+def test_formatting_once_still_needed(monkeypatch, formatter):
     texts = []
 
     def format_code(text, **options):
         texts.append(text)
         return text, True
 
-    monkeypatch.setattr(mmengine_config, 'FormatCode', format_code)
+    monkeypatch.setattr(formatter, 'FormatCode', format_code)
     config = Config(dict(a=1))
     assert config.pretty_text == config.pretty_text
     assert len(texts) == 2
@@ -250,6 +274,40 @@ def test_variables_as_text_still_needed(tmp_path):
         f'Config.fromfile({str(file)!r})'
     )
     assert 'SyntaxError' in done.stderr
+
+
+OPERATORS = (
+    'import pkgutil, sys\n'
+    'vars(pkgutil).pop("find_loader", None)  # as on Python 3.14\n'
+    '{}\n'
+    'from mmengine.utils.dl_utils import mmcv_full_available\n'
+    'from mmcv.utils.ext_loader import check_ops_exist\n'
+    'print(mmcv_full_available(), check_ops_exist())'
+)
+
+
+def test_operators_are_looked_for_on_python_3_14():
+    there = importlib.util.find_spec('mmcv._ext') is not None
+    done = python(OPERATORS.format('import fer_ssl'))
+    assert done.stdout.split()[-2:] == [str(there)] * 2, done.stderr
+
+
+def test_looking_for_operators_still_needed():
+    done = python(OPERATORS.format(''))
+    assert "no attribute 'find_loader'" in done.stderr
+
+
+def test_repair_that_does_not_apply_is_named():
+    module = types.ModuleType('mmengine.runner.checkpoint')
+    with pytest.warns(UserWarning, match='fer_ssl') as found:
+        compat.attempt(compat.load_checkpoints_safely, module)
+    assert [str(x.message) for x in found] == [
+        'fer_ssl does not repair mmengine.runner.checkpoint of this version '
+        "(module 'mmengine.runner.checkpoint' has no attribute 'torch'). It "
+        'therefore does not: Make every MMEngine loader read with '
+        '``weights_only=True``.'
+    ]
+    assert not hasattr(module, 'load_url')
 
 
 def test_parent_locations_still_needed():
@@ -362,15 +420,14 @@ def test_safe_loading_still_needed(runner_checkpoint, tmp_path):
 
 
 def test_drn_placeholder():
-    from mmaction.models import DRN
-
+    models = pytest.importorskip('mmaction.models')
     with pytest.raises(ImportError, match='source checkout'):
-        DRN()
+        models.DRN()
 
 
 def test_drn_placeholder_still_needed():
-    folder = importlib.util.find_spec('mmaction').submodule_search_locations
-    assert not Path(folder[0], 'models/localizers/drn/drn.py').exists()
+    (folder,) = pytest.importorskip('mmaction').__path__
+    assert not Path(folder, 'models/localizers/drn/drn.py').exists()
 
 
 @pytest.mark.parametrize(
@@ -394,7 +451,7 @@ def test_multimodal_is_off_where_it_would_break(
 
 
 def test_multimodal_switch_still_needed():
-    (folder,) = importlib.util.find_spec('mmaction').submodule_search_locations
+    (folder,) = pytest.importorskip('mmaction').__path__
     bert = Path(folder, 'models/multimodal/vindlu/modeling_bert.py')
     imports = bert.read_text().partition('from transformers.modeling_utils')[2]
     assert 'apply_chunking_to_forward' in imports.partition(')')[0]

@@ -12,7 +12,6 @@ import venv
 import zipfile
 from collections import Counter
 from email import message_from_bytes
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -200,40 +199,34 @@ def test_versions_of_python(wheel):
     for version, works in {
         '3.8.18': False,
         '3.9.0': True,
-        '3.13.9': True,
-        '3.14.0': False,
-        '3.14.0rc1': False,
+        '3.14.0': True,
+        '3.15.0': False,
+        '3.15.0rc1': False,
     }.items():
         assert accepted.contains(version, prereleases=True) is works, version
 
 
 def test_versions_of_python_are_the_same_everywhere():
     for name, text in {
-        'README.md': 'Python 3.9 to 3.13',
-        'docs/get_started.md': 'Python 3.9 to 3.13',
-        'docs/installation.md': 'Python 3.9 to 3.13',
-        'setup.py': '>=3.9,<3.14',
-        'tools/setup_env.sh': '(3, 9) <= sys.version_info < (3, 14)',
+        'README.md': 'Python 3.9 to 3.14',
+        'docs/get_started.md': 'Python 3.9 to 3.14',
+        'docs/installation.md': 'Python 3.9 to 3.14',
+        'setup.py': '>=3.9,<3.15',
+        'tools/setup_env.sh': '(3, 9) <= sys.version_info < (3, 15)',
     }.items():
         assert text in (ROOT / name).read_text(), name
 
 
-def test_cap_on_python_still_needed():
-    (folder,) = find_spec('mmengine').submodule_search_locations
-    module = Path(folder, 'utils/dl_utils/misc.py').read_text()
-    assert 'pkgutil.find_loader' in module
-
-
-def test_pip_refuses_python_3_14(wheel, tmp_path):
+def test_pip_refuses_python_3_15(wheel, tmp_path):
     done = subprocess.run(
         [sys.executable, '-m', 'pip', 'install', '--no-index', '--no-deps']
-        + ['--python-version=3.14.0', '--only-binary=:all:']
+        + ['--python-version=3.15.0', '--only-binary=:all:']
         + [f'--target={tmp_path}', wheel],
         capture_output=True,
         text=True,
     )
     assert done.returncode == 1
-    assert 'requires a different Python: 3.14.0 not in' in done.stderr
+    assert 'requires a different Python: 3.15.0 not in' in done.stderr
 
 
 def test_every_folder_of_the_package_is_a_package():
@@ -299,6 +292,8 @@ def test_all_requirements_are_pinned():
     for name in (
         'runtime',
         'lite',
+        'mmaction',
+        'onedl',
         'tests',
         'optional',
         'onnx',
@@ -316,10 +311,26 @@ def requirements(name):
     return [Requirement(line) for line in lines if line]
 
 
+def test_onedl_replaces_three_packages_only():
+    plain, onedl = (
+        {str(wanted) for wanted in requirements(name)}
+        for name in ('runtime', 'onedl')
+    )
+    assert {Requirement(x).name for x in plain - onedl} == {
+        'mmengine',
+        'mmpretrain',
+    }
+    assert {Requirement(x).name for x in onedl - plain} == {
+        'onedl-mmcv',
+        'onedl-mmengine',
+        'onedl-mmpretrain',
+    }
+
+
 def test_lowest_versions_are_the_lower_bounds():
     bounds = {
         wanted.name: specifier.version
-        for name in ('runtime', 'lite', 'optional', 'onnx', 'web')
+        for name in ('runtime', 'lite', 'mmaction', 'optional', 'onnx', 'web')
         for wanted in requirements(name)
         for specifier in wanted.specifier
         if specifier.operator == '>='

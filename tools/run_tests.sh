@@ -5,7 +5,8 @@
 set -euo pipefail
 source "$(dirname "$0")/setup_env.sh"
 setup_env requirements/tests.txt requirements/optional.txt \
-    requirements/onnx.txt requirements/web.txt requirements/docs.txt
+    requirements/mmaction.txt requirements/onnx.txt requirements/web.txt \
+    requirements/docs.txt
 unset PYTHONPATH  # test the installed package, not a checkout
 
 ruff check .

@@ -5,14 +5,14 @@
 
 find_python() {
     local name
-    for name in "${PYTHON:-python3}" python3.{11,12,13,10,9}; do
+    for name in "${PYTHON:-python3}" python3.{11,12,13,14,10,9}; do
         if "$name" -c 'import ensurepip, sys, venv
-sys.exit(not (3, 9) <= sys.version_info < (3, 14))' 2>/dev/null; then
+sys.exit(not (3, 9) <= sys.version_info < (3, 15))' 2>/dev/null; then
             echo "$name"
             return
         fi
     done
-    echo 'error: no Python 3.9 to 3.13 with venv found. Set PYTHON to one.' >&2
+    echo 'error: no Python 3.9 to 3.14 with venv found. Set PYTHON to one.' >&2
     return 1
 }
 

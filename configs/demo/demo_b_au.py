@@ -8,7 +8,6 @@ _base_ = [
     '../_base_/datasets/demo_b_clips.py',
     '../_base_/schedules/demo_b_iters.py',
 ]
-default_scope = 'mmaction'
 
 classes = tuple(f'AU{i}' for i in (1, 2, 4, 6, 7, 10, 12, 15, 23, 24, 25, 26))
 task = dict(

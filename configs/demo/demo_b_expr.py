@@ -9,7 +9,6 @@ _base_ = [
     '../_base_/datasets/demo_b_clips.py',
     '../_base_/schedules/demo_b_iters.py',
 ]
-default_scope = 'mmaction'
 
 task = dict(
     reader=dict(type='FramesCSVReader', tasks='EXPR'),

@@ -8,7 +8,6 @@ _base_ = [
     '../_base_/datasets/demo_b_clips.py',
     '../_base_/schedules/demo_b_iters.py',
 ]
-default_scope = 'mmaction'
 
 classes = ('valence', 'arousal')
 task = dict(

@@ -14,7 +14,6 @@ _base_ = [
     '../_base_/datasets/paper_b_clips.py',
     '../_base_/schedules/paper_b_epochs.py',
 ]
-default_scope = 'mmaction'
 
 feature_store = '{{$FER_SSL_FEATURES:work_dirs/paper_b/features_expr}}'
 task = dict(

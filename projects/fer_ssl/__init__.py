@@ -24,7 +24,7 @@ compat.apply_repairs()
 sys.meta_path.append(MissingMMCV())
 
 # Modules that hold the components of each root registry. A child registry
-# (scope mmpretrain or mmaction) falls back to its root registry when it does
+# (such as scope mmpretrain) falls back to its root registry when it does
 # not have a name itself.
 for _location, _names in {
     'fer_ssl.face_detection': ('TASK_UTILS',),

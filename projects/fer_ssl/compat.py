@@ -1,8 +1,10 @@
 """Repairs of upstream packages, each in one function.
 
 Every repair states its symptom, its upstream issue and its guard, and
-``tests/test_compat.py`` fails as soon as it is no longer needed. Nothing here
-edits an installed file, and nothing turns safe loading off.
+``tests/test_compat.py`` fails as soon as it is no longer needed. If what a
+repair changes is not there, in another version of a package or in its
+successor, one warning says so and names what is missing. Nothing here edits an
+installed file, and nothing turns safe loading off.
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ import glob
 import importlib
 import importlib.util
 import os.path as osp
+import pkgutil
 import sys
 import types
+import warnings
 from importlib.abc import MetaPathFinder
 from importlib.metadata import version
 from typing import Any, Callable
@@ -35,11 +39,14 @@ from .utils.saved_config import (
 
 def apply_repairs() -> None:
     """Install all repairs; a second call changes nothing."""
-    import_parent_locations()
+    registry = sys.modules[Registry.__module__]
+    attempt(import_parent_locations, registry)
+    attempt(hold_registries_to_components, registry)
+    attempt(read_yaml_as_data, yaml_handler)
     when_imported('mmengine.config.config', format_configs_once)
     when_imported('mmengine.config.config', fill_in_variables_as_text)
-    hold_registries_to_components()
-    read_yaml_as_data()
+    for name in ('mmengine.utils.dl_utils.misc', 'mmcv.utils.ext_loader'):
+        when_imported(name, find_modules_without_pkgutil)
     when_imported('mmengine.runner.checkpoint', load_checkpoints_safely)
     when_imported('mmengine.runner.checkpoint', write_checkpoints_whole)
     for name in ('runner', '_flexible_runner'):
@@ -49,6 +56,21 @@ def apply_repairs() -> None:
     for name in ('mmaction', 'mmpretrain'):
         when_imported(f'{name}.utils.dependency', switch_off_broken_multimodal)
     provide_drn()
+
+
+def attempt(
+    repair: Callable[[types.ModuleType], None], module: types.ModuleType
+) -> None:
+    """Call ``repair(module)``; warn if the module lacks what it changes."""
+    try:
+        repair(module)
+    except AttributeError as error:
+        missing = (repair.__doc__ or repair.__name__).partition('\n')[0]
+        warnings.warn(
+            f'fer_ssl does not repair {module.__name__} of this version '
+            f'({error}). It therefore does not: {missing}',
+            stacklevel=2,
+        )
 
 
 def when_imported(
@@ -62,7 +84,7 @@ def when_imported(
     """
     waiting = (x for x in sys.meta_path if isinstance(x, _RepairOnImport))
     if name in sys.modules:
-        repair(sys.modules[name])
+        attempt(repair, sys.modules[name])
     elif (name, repair) not in [(x.name, x.repair) for x in waiting]:
         # First, to be asked before the finder that really finds the module.
         sys.meta_path.insert(0, _RepairOnImport(name, repair))
@@ -89,7 +111,7 @@ class _RepairOnImport(MetaPathFinder):
 
             def execute_and_repair(module: types.ModuleType) -> None:
                 execute(module)
-                self.repair(module)
+                attempt(self.repair, module)
 
             spec.loader.exec_module = execute_and_repair
         return spec
@@ -98,17 +120,20 @@ class _RepairOnImport(MetaPathFinder):
 # --------------------------------------------------------------------------
 # mmengine: registries
 # --------------------------------------------------------------------------
-def import_parent_locations() -> None:
+def import_parent_locations(registry: types.ModuleType) -> None:
     """Let a lookup in a child registry import its parents' locations too.
 
     Symptom: ``Registry.get`` imports the ``locations`` of the registry it
     starts from, but searches the parents without importing theirs. Under
     ``default_scope='mmpretrain'`` the location of a root registry is ignored.
     Upstream: ``mmengine/registry/registry.py``, all versions up to 0.11.
+
+    Args:
+        registry: The module ``mmengine.registry.registry``.
     """
-    if hasattr(Registry.import_from_location, 'with_parents'):
+    import_own = registry.Registry.import_from_location
+    if hasattr(import_own, 'with_parents'):
         return
-    import_own = Registry.import_from_location
 
     def import_from_location(self) -> None:
         import_own(self)
@@ -116,7 +141,7 @@ def import_parent_locations() -> None:
             self.parent.import_from_location()
 
     import_from_location.with_parents = True
-    Registry.import_from_location = import_from_location
+    registry.Registry.import_from_location = import_from_location
 
 
 def add_location(registry: Registry, location: str) -> None:
@@ -127,7 +152,7 @@ def add_location(registry: Registry, location: str) -> None:
         registry._imported = False
 
 
-def hold_registries_to_components() -> None:
+def hold_registries_to_components(registry: types.ModuleType) -> None:
     """Restrict configs inside data to networks and transforms.
 
     Symptom: ``dict(type='os.system', command=...)`` runs the command: a type
@@ -137,10 +162,13 @@ def hold_registries_to_components() -> None:
     Upstream: ``mmengine/registry/registry.py``, all versions up to 0.11.
 
     The restriction applies only within :func:`components_of_data`.
+
+    Args:
+        registry: The module ``mmengine.registry.registry``.
     """
-    module = sys.modules[Registry.__module__]
-    find, import_module = module.get_object_from_string, module.import_module
-    get = Registry.get
+    find = registry.get_object_from_string
+    import_module = registry.import_module
+    get = registry.Registry.get
     if hasattr(get, '__wrapped__'):
         return
 
@@ -162,15 +190,15 @@ def hold_registries_to_components() -> None:
             )
         return import_module(name, package)
 
-    Registry.get = get_component
-    module.get_object_from_string = get_object_from_string
-    module.import_module = import_if_allowed
+    registry.Registry.get = get_component
+    registry.get_object_from_string = get_object_from_string
+    registry.import_module = import_if_allowed
 
 
 # --------------------------------------------------------------------------
 # mmengine: YAML
 # --------------------------------------------------------------------------
-def read_yaml_as_data() -> None:
+def read_yaml_as_data(handler: types.ModuleType) -> None:
     """Read YAML without the tags that create Python objects.
 
     Symptom: ``Config.fromfile('x.yml')`` and ``mmengine.load`` call whatever
@@ -179,6 +207,9 @@ def read_yaml_as_data() -> None:
     0.11.
 
     The tag of tuples stays allowed, because ``Config.dump`` writes it.
+
+    Args:
+        handler: The module ``mmengine.fileio.handlers.yaml_handler``.
     """
 
     class DataLoader(yaml.SafeLoader):
@@ -187,8 +218,8 @@ def read_yaml_as_data() -> None:
 
     tag = 'tag:yaml.org,2002:python/tuple'
     DataLoader.add_constructor(tag, DataLoader.construct_tuple)
-    if not issubclass(yaml_handler.Loader, yaml.SafeLoader):
-        yaml_handler.Loader = DataLoader
+    if not issubclass(handler.Loader, yaml.SafeLoader):
+        handler.Loader = DataLoader
 
 
 # --------------------------------------------------------------------------
@@ -200,11 +231,16 @@ def format_configs_once(config: types.ModuleType) -> None:
     Symptom: every start of a training formats the same config six times with
     yapf (for the log, each place where it is saved, and the checkpoint),
     which takes longer than everything else after the imports.
-    Upstream: ``Config.pretty_text``, all versions up to 0.11.
+    Upstream: ``Config.pretty_text``, all versions up to 0.11, and
+    onedl-mmengine, which imports the function from yapf at every call.
 
     Args:
-        config: The module ``mmengine.config.config``.
+        config: The module ``mmengine.config.config``, or that of yapf.
     """
+    from_yapf = 'yapf.yapflib.yapf_api'
+    if not hasattr(config, 'FormatCode') and config.__name__ != from_yapf:
+        when_imported(from_yapf, format_configs_once)
+        return
     format_code = config.FormatCode
     if hasattr(format_code, '__wrapped__'):
         return
@@ -212,10 +248,11 @@ def format_configs_once(config: types.ModuleType) -> None:
 
     @functools.wraps(format_code)
     def format_once(text: str, **options: Any) -> tuple:
-        if text not in formatted:
+        key = text, repr(options)
+        if key not in formatted:
             formatted.clear()  # only the latest is asked for again
-            formatted[text] = format_code(text, **options)
-        return formatted[text]
+            formatted[key] = format_code(text, **options)
+        return formatted[key]
 
     config.FormatCode = format_once
 
@@ -251,6 +288,25 @@ def fill_in_variables_as_text(config: types.ModuleType) -> None:
 
 
 # --------------------------------------------------------------------------
+# mmengine and mmcv: Python 3.14
+# --------------------------------------------------------------------------
+def find_modules_without_pkgutil(module: types.ModuleType) -> None:
+    """Look for the compiled operators of mmcv on Python 3.14.
+
+    Symptom: a training ends at its start with ``module 'pkgutil' has no
+    attribute 'find_loader'``, a function that Python 3.14 removed.
+    Upstream: ``mmcv_full_available`` of mmengine up to 0.10.7 and
+    ``check_ops_exist`` of mmcv; onedl-mmengine calls the function below.
+
+    Args:
+        module: One of the two modules. Its name ``pkgutil`` is replaced.
+    """
+    if hasattr(pkgutil, 'find_loader') or not hasattr(module, 'pkgutil'):
+        return
+    module.pkgutil = module_with(pkgutil, find_loader=importlib.util.find_spec)
+
+
+# --------------------------------------------------------------------------
 # mmengine and torch: checkpoints
 # --------------------------------------------------------------------------
 def load_checkpoints_safely(checkpoint: types.ModuleType) -> None:
@@ -259,7 +315,7 @@ def load_checkpoints_safely(checkpoint: types.ModuleType) -> None:
     Symptom: MMEngine 0.10 leaves ``weights_only`` to torch, so a checkpoint
     may run any code on torch < 2.6, while torch >= 2.6 refuses to resume from
     it because of the logging history in it. MMEngine 0.11 loads unsafely
-    again.
+    again, and onedl-mmengine does so with any file that torch refuses.
     Upstream: https://github.com/open-mmlab/mmengine/issues/1655
 
     Args:
@@ -270,8 +326,12 @@ def load_checkpoints_safely(checkpoint: types.ModuleType) -> None:
     # Not at the top: torch takes seconds to import.
     from .utils.safe_load import load_checkpoint, safe_load_url
 
-    checkpoint.torch = module_with(checkpoint.torch, load=load_checkpoint)
+    torch, _ = checkpoint.torch, checkpoint.load_url  # both must be there
+    checkpoint.torch = module_with(torch, load=load_checkpoint)
     checkpoint.load_url = safe_load_url
+    if hasattr(checkpoint, '_safe_torch_load'):
+        # onedl-mmengine's: its allow-list would hide that of safe_load.
+        checkpoint._safe_torch_load = load_checkpoint
 
 
 def module_with(module: types.ModuleType, **attributes: Any) -> Any:

@@ -240,7 +240,7 @@ def test_video_and_data_set_give_the_same_scores(tmp_path, write_videos):
     result = inferencer(video, return_datasamples=True, batch_size=5)
     (found,) = result['predictions']
 
-    with DefaultScope.overwrite_default_scope('mmaction'):
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
         dataset = DATASETS.build(cfg.test_dataloader.dataset)
     windows = []
     for item in dataset:

@@ -83,7 +83,7 @@ def heads():
 @pytest.mark.parametrize('fusion', ['concat', 'gated'])
 @pytest.mark.parametrize('make_head', [*heads()])
 def test_every_encoder_and_head(encoder, fusion, make_head):
-    init_default_scope('mmaction')
+    init_default_scope('mmpretrain')
     torch.manual_seed(0)
     fused = dict(
         type='StreamFusionEncoder',

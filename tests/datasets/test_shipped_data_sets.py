@@ -45,7 +45,7 @@ def sets(root):
     )
 
 
-@pytest.mark.parametrize('scope', ['mmpretrain', 'mmaction'])
+@pytest.mark.parametrize('scope', ['mmpretrain', 'mmengine'])
 def test_found_in_the_registry(tmp_path, scope):
     init_default_scope(scope)
     found = [DATASETS.get(x) for x in ('DFEWDataset', 'DFEWFrameDataset')]
@@ -112,7 +112,7 @@ def test_labeled_and_unlabeled_complete_each_other(tmp_path):
 
 
 def test_video_sets_in_every_scope(tmp_path):
-    for scope in ('mmpretrain', 'mmaction'):
+    for scope in ('mmpretrain', 'mmengine'):
         init_default_scope(scope)
         files = write_dfew(tmp_path / scope)
         assert len(DATASETS.build(files)) == 3

@@ -99,7 +99,7 @@ def recognizer(**changes):
     )
     cfg = dict(
         custom_imports=dict(imports=['fer_ssl']),
-        default_scope='mmaction',
+        default_scope='mmpretrain',
         model=frame_recognizer(backbone=BACKBONE),
         test_dataloader=dict(dataset=dataset),
     )

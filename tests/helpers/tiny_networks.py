@@ -79,7 +79,7 @@ def extraction(files):
     return Config(
         dict(
             custom_imports=dict(imports=['fer_ssl']),
-            default_scope='mmaction',
+            default_scope='mmpretrain',
             model=frame_recognizer(),
             extract_dataloader=dict(
                 batch_size=4,
@@ -97,7 +97,7 @@ def recognizer(files, window=6, stride=4):
     return Config(
         dict(
             custom_imports=dict(imports=['fer_ssl']),
-            default_scope='mmaction',
+            default_scope='mmpretrain',
             model=frame_recognizer(student_checkpoint='student.pth'),
             test_dataloader=dict(
                 dataset=dict(
@@ -141,7 +141,7 @@ def write_checkpoint(path, cfg, seed=0, with_config=True):
 
 def write_student(path, backbone, seed=0):
     """Checkpoint of an untrained student; returns its path."""
-    init_default_scope('mmaction')
+    init_default_scope('mmpretrain')
     torch.manual_seed(seed)
     student = MODELS.build(backbone)
     student.init_weights()

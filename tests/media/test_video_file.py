@@ -141,6 +141,22 @@ def test_cover_in_front_of_the_video(tmp_path, kind):
     np.testing.assert_allclose(frame_times(path), np.arange(10) / 10)
 
 
+def test_title_that_is_not_utf_8(tmp_path):
+    path = Path(write_frames(tmp_path / 'a.mkv', [gray(9)] * 3))
+    written = path.read_bytes()  # with the tag ENCODER=Lavf
+    path.write_bytes(written.replace(b'Lavf', b'\xff\xfe\xfd\xfc'))
+    assert path.read_bytes() != written
+    assert len(list(VideoFile(str(path)))) == 3
+
+
+@pytest.mark.parametrize('version, has_option', [('18.1', 1), ('19.0.2', 0)])
+def test_option_that_pyav_19_lacks(monkeypatch, version, has_option):
+    av = pytest.importorskip('av')
+    monkeypatch.setattr(av, '__version__', version)
+    monkeypatch.setattr(av, 'open', lambda path, **options: options)
+    assert ('metadata_errors' in open_media('a.mp4', '')) is bool(has_option)
+
+
 def test_sound_with_a_cover_is_no_video(tmp_path):
     path = tmp_path / 'a.mp4'
     write_aac(path, tone(0.5), cover=gray(250))

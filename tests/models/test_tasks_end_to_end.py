@@ -86,7 +86,7 @@ def run(tmp_path, files, cls_head, evaluator):
     )
     cfg = Config(
         dict(
-            default_scope='mmaction',
+            default_scope='mmpretrain',
             model=dict(
                 type='FrameRecognizer',
                 backbone=BACKBONE,

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-import mmaction.registry
-import mmpretrain.registry
 import pytest
 from mmengine.config import Config
 from mmengine.registry import MODELS, TRANSFORMS, DefaultScope
@@ -218,7 +216,8 @@ def test_only_components_are_built(planted, tmp_path, part, registry, scope):
     assert not planted.exists()
 
 
-def test_what_may_be_built_reads_and_runs_nothing():
+@pytest.mark.parametrize('package', ['mmpretrain', 'mmaction'])
+def test_what_may_be_built_reads_and_runs_nothing(package):
     """A new version of the packages may add what loads files."""
     dangerous = re.compile(
         r'torch\.load\(|from_pretrained|pickle|mmengine\.load|list_from_file|'
@@ -227,12 +226,8 @@ def test_what_may_be_built_reads_and_runs_nothing():
     # Evaluates a dtype of torchvision/..., which is refused by its name.
     known = {'mmpretrain.datasets.transforms.processing': 'eval('}
     seen = 0
-    for registry in (
-        mmaction.registry.MODELS,
-        mmaction.registry.TRANSFORMS,
-        mmpretrain.registry.MODELS,
-        mmpretrain.registry.TRANSFORMS,
-    ):
+    registries = pytest.importorskip(f'{package}.registry')
+    for registry in (registries.MODELS, registries.TRANSFORMS):
         registry.get('ResNet')  # imports all
         for name, found in {
             **registry.parent.module_dict,
@@ -250,7 +245,7 @@ def test_what_may_be_built_reads_and_runs_nothing():
             hits = set(dangerous.findall(inspect.getsource(module)))
             hits = {x.strip() for x in hits} - {known.get(module.__name__)}
             assert not hits, (name, module.__name__, hits)
-    assert seen > 200
+    assert seen > 100
 
 
 def test_python_configs_may_name_any_class():

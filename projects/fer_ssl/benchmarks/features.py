@@ -115,7 +115,7 @@ def make_store(folder: str, videos: int, frames: int, dim: int) -> dict:
 # --------------------------------------------------------------------------
 def save_random_student(cfg: Config, path: str) -> str:
     """Save a checkpoint of a student with random weights; return its path."""
-    init_default_scope(cfg.get('default_scope', 'mmaction'))
+    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     backbone = MODELS.build(dict(cfg.model, student_checkpoint=None)).backbone
     weights = {f'backbone.{k}': v for k, v in backbone.state_dict().items()}
     torch.save(dict(state_dict=weights), path)
@@ -137,7 +137,7 @@ def compare_extraction(
         First the network on batches that are already on the device, then the
         extraction, which also starts its workers and loads the student.
     """
-    init_default_scope(cfg.get('default_scope', 'mmaction'))
+    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     model = MODELS.build(dict(cfg.model, student_checkpoint=checkpoint))
     model.to(get_device()).eval()
     loader = cfg.extract_dataloader
@@ -187,7 +187,7 @@ def compare_training(
         Frames per second: first of reading frames and running the student,
         then of reading features.
     """
-    init_default_scope(cfg.get('default_scope', 'mmaction'))
+    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     model = MODELS.build(dict(cfg.model, student_checkpoint=checkpoint))
     model.to(get_device()).train()
     optimizer = torch.optim.SGD(model.cls_head.parameters(), lr=1e-3)
@@ -279,7 +279,7 @@ def _resident_mb() -> float:
 
 
 def _footprint(arguments: dict, window: int, items: int) -> Footprint:
-    init_default_scope('mmaction')
+    init_default_scope('mmpretrain')
     config = dict(
         type='VideoClipDataset',
         window=window,

@@ -72,7 +72,7 @@ def extract_features(
     Returns:
         The finished store.
     """
-    init_default_scope(cfg.get('default_scope', 'mmaction'))
+    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     loader_cfg = cfg.extract_dataloader
     dataset = build_video_dataset(cfg, splits)
     model = MODELS.build(dict(cfg.model, student_checkpoint=checkpoint))

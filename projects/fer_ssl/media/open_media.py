@@ -71,9 +71,12 @@ def open_media(path: str, remedy: str) -> InputContainer:
         ValueError: If the file is neither a video nor a sound file.
     """
     av = import_av()
+    # PyAV 19 has no such option: it reads any bytes as text.
+    old = int(av.__version__.partition('.')[0]) < 19
+    options = dict(metadata_errors='ignore') if old else {}
     try:
         # FFmpeg would take the part before a colon for a protocol.
-        return av.open(osp.abspath(path), metadata_errors='ignore')
+        return av.open(osp.abspath(path), **options)
     except av.error.FFmpegError as error:
         with open(path, 'rb') as file:
             check_placeholder(path, file.read(100))

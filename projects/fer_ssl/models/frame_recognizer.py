@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import torch
-from mmaction.models.recognizers import BaseRecognizer
-from mmengine.model import BaseModule
+from mmengine.model import BaseModel, BaseModule
 from mmengine.registry import MODELS
 
 from ..utils.files import file_sha256
@@ -13,7 +12,7 @@ _FRAMES_AT_ONCE = 256
 
 
 @MODELS.register_module()
-class FrameRecognizer(BaseRecognizer):
+class FrameRecognizer(BaseModel):
     """Frozen student of phase 1 with a temporal head (paper A, section 3.4).
 
     The model makes one prediction per frame of a clip. Inputs are frames (N,
@@ -41,17 +40,12 @@ class FrameRecognizer(BaseRecognizer):
         cls_head: dict,
         student_checkpoint: str | None = None,
         data_preprocessor: dict | None = None,
-        train_cfg: dict | None = None,
-        test_cfg: dict | None = None,
     ) -> None:
         super().__init__(
-            backbone,
-            cls_head=cls_head,
-            train_cfg=train_cfg,
-            test_cfg=test_cfg,
-            data_preprocessor=data_preprocessor
-            or dict(type='FrameDataPreprocessor'),
+            data_preprocessor or dict(type='FrameDataPreprocessor')
         )
+        self.backbone = MODELS.build(backbone)
+        self.cls_head = MODELS.build(cls_head)
         self.register_buffer(
             'student_digest', torch.zeros(32, dtype=torch.uint8)
         )
@@ -105,7 +99,6 @@ class FrameRecognizer(BaseRecognizer):
         inputs: torch.Tensor,
         stage: str = 'backbone',
         data_samples: list | None = None,
-        test_mode: bool = False,
     ) -> tuple[torch.Tensor, dict]:
         """Compute frame features, and the arguments of the head.
 
@@ -115,8 +108,6 @@ class FrameRecognizer(BaseRecognizer):
             data_samples: N samples with ``valid`` (T,) and, for S streams,
                 ``stream_valid`` (T, S). Without samples all frames count as
                 valid.
-            test_mode: Part of mmaction2's signature; the student always is in
-                eval mode.
 
         Returns:
             Features (N, T, D), zero at invalid frames, and
@@ -167,11 +158,27 @@ class FrameRecognizer(BaseRecognizer):
                 'checkpoint that model.student_checkpoint names.'
             )
 
-    def predict(
-        self, inputs: torch.Tensor, data_samples: list, **kwargs
-    ) -> list:
-        """Write the class probabilities of every frame into the samples."""
-        features, head_kwargs = self.extract_feat(
-            inputs, data_samples=data_samples, test_mode=True
+    def forward(
+        self,
+        inputs: torch.Tensor,
+        data_samples: list | None = None,
+        mode: str = 'tensor',
+        stage: str = 'backbone',
+    ) -> torch.Tensor | dict | list:
+        """Compute features or logits, losses or predictions.
+
+        Args:
+            inputs: Frames (N, T, 3, H, W) or features (N, T, D).
+            data_samples: N samples, see :meth:`extract_feat`.
+            mode: ``'loss'`` for losses by name, ``'predict'`` for samples with
+                the scores of every frame, ``'tensor'`` for a tensor.
+            stage: With ``'tensor'``: see :meth:`extract_feat`.
+        """
+        if mode == 'tensor':
+            return self.extract_feat(inputs, stage)[0]
+        features, arguments = self.extract_feat(
+            inputs, data_samples=data_samples
         )
-        return self.cls_head.predict(features, data_samples, **head_kwargs)
+        if mode == 'loss':
+            return self.cls_head.loss(features, data_samples, **arguments)
+        return self.cls_head.predict(features, data_samples, **arguments)

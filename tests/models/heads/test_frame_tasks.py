@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from mmaction.structures import ActionDataSample
 from mmengine.registry import MODELS
+from mmengine.structures import BaseDataElement
 from torch import nn
 
 from fer_ssl.models.heads import (
@@ -282,7 +282,7 @@ def test_classifier_of_paper_b():
 
 
 def sample(labels, valid, num_frames=99, start=0):
-    data = ActionDataSample(
+    data = BaseDataElement(
         metainfo=dict(video='a', start=start, num_frames=num_frames)
     )
     for key, value in labels.items():

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from mmaction.structures import ActionDataSample
+from mmengine.structures import BaseDataElement
 from torch.nn.functional import cross_entropy
 
 from fer_ssl.models.heads.temporal_frame_head import TemporalFrameHead
@@ -23,10 +23,10 @@ def head(**kwargs):
 
 
 def sample(labels, valid=None, start=0, num_frames=99):
-    data = ActionDataSample(
+    data = BaseDataElement(
         metainfo=dict(video='a', start=start, num_frames=num_frames)
     )
-    data.set_gt_label(labels)
+    data.set_field(torch.tensor(labels), 'gt_label')
     valid = [True] * len(labels) if valid is None else valid
     data.set_field(torch.tensor(valid, dtype=torch.bool), 'valid')
     return data

@@ -31,7 +31,7 @@ class LinearEncoder(nn.Linear):
 
 def build(fusion='concat', stream=SMALL, joint=SMALL, **kwargs):
     torch.manual_seed(0)
-    init_default_scope('mmaction')
+    init_default_scope('mmpretrain')
     model = StreamFusionEncoder(
         streams=[
             dict(in_channels=3, encoder=stream, **kwargs),

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
+from mmengine.structures import BaseDataElement
 
 
 @TRANSFORMS.register_module()
@@ -11,7 +12,7 @@ class PackClipInputs(BaseTransform):
     """Pack a clip of :class:`VideoClipDataset` for :class:`FrameRecognizer`.
 
     ``inputs`` are frames uint8 (T, 3, H, W) or cached features float16
-    (T, D). The ``ActionDataSample`` holds ``gt_label`` int64 (T,) and
+    (T, D). The data sample holds ``gt_label`` int64 (T,) and
     ``valid`` bool (T,), and as metainfo ``video``, ``start``, ``num_frames``
     and, for cached features, ``student_sha256``. Valence and arousal are
     float32 (T, 2) in ``gt_label``, action units int64 (T, 12). Several tasks
@@ -22,11 +23,8 @@ class PackClipInputs(BaseTransform):
     meta_keys = ('video', 'start', 'num_frames', 'student_sha256')
 
     def transform(self, results: dict) -> dict:
-        # Not at the top: the spatial phase runs without mmaction2.
-        from mmaction.structures import ActionDataSample
-
         inputs = results['features' if 'features' in results else 'imgs']
-        sample = ActionDataSample(
+        sample = BaseDataElement(
             metainfo={k: results[k] for k in self.meta_keys if k in results}
         )
         labels = results['gt_labels']
@@ -34,7 +32,6 @@ class PackClipInputs(BaseTransform):
         if labels.dtype.names:
             fields = {f'{x}_gt_label': labels[x] for x in labels.dtype.names}
         for key, value in fields.items():
-            # set_gt_label would round valence and arousal to whole numbers.
             value = torch.from_numpy(np.ascontiguousarray(value))
             sample.set_field(value, key)
         for key in ('valid', 'stream_valid'):

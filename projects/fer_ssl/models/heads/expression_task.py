@@ -3,11 +3,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from mmaction.registry import MODELS as ACTION_MODELS
 from mmengine.registry import MODELS
 from torch import nn
 
 from ...labels import IGNORE_LABEL
+from ..losses.frame_cross_entropy import FrameCrossEntropy
 from .frame_task import FrameTask
 
 
@@ -18,7 +18,8 @@ class ExpressionTask(FrameTask):
     Args:
         num_outputs: Number C of classes.
         loss_cls: Config of the loss, with logits (n, C) and labels (n,) as
-            inputs. It may have class weights:
+            inputs. ``'CrossEntropyLoss'`` is :class:`FrameCrossEntropy` in
+            every scope, perhaps with class weights:
             ``dict(type='CrossEntropyLoss', class_weight=[...])``.
         label_smoothing: Label smoothing of the cross-entropy loss. Other
             losses do not support it.
@@ -39,10 +40,13 @@ class ExpressionTask(FrameTask):
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__(num_outputs, loss_weight)
-        # From mmaction2's registry, so that its losses need no scope.
-        self.loss_cls = ACTION_MODELS.build(
-            loss_cls or dict(type='CrossEntropyLoss')
-        )
+        options = dict(loss_cls or dict(type='CrossEntropyLoss'))
+        if options['type'] == 'CrossEntropyLoss':
+            # Not from a registry: each package has another loss of this name.
+            del options['type']
+            self.loss_cls = FrameCrossEntropy(**options)
+        else:
+            self.loss_cls = MODELS.build(options)
         self.loss_args = {}
         if label_smoothing:
             self.loss_args['label_smoothing'] = label_smoothing

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 import torch
-from mmaction.models.heads import BaseHead
 from mmengine.registry import MODELS
 from torch import nn
 
 from .frame_classifier import FrameClassifier
+from .frame_head import FrameHead
 
 
 @MODELS.register_module()
-class MultiTaskFrameHead(BaseHead):
+class MultiTaskFrameHead(FrameHead):
     """Head with one temporal encoder for several tasks per frame.
 
     Each task uses the frames that are annotated for it, so a frame, a clip or
@@ -34,11 +34,8 @@ class MultiTaskFrameHead(BaseHead):
     ) -> None:
         built = {name: MODELS.build(task) for name, task in tasks.items()}
         super().__init__(
-            sum(task.num_outputs for task in built.values()),
-            temporal_encoder['in_channels'],
-            init_cfg=init_cfg,
+            sum(task.num_outputs for task in built.values()), init_cfg
         )
-        del self.loss_cls  # the base class has one; here they are the tasks'
         self.temporal_encoder = MODELS.build(temporal_encoder)
         self.tasks = nn.ModuleDict(built)
         self.classifiers = nn.ModuleDict(

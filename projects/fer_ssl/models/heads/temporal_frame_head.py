@@ -1,17 +1,15 @@
 from __future__ import annotations
 
 import torch
-from mmaction.models.heads import BaseHead
 from mmengine.registry import MODELS
 
 from .frame_classifier import FrameClassifier
+from .frame_head import FrameHead
 
 
 @MODELS.register_module()
-class TemporalFrameHead(BaseHead):
+class TemporalFrameHead(FrameHead):
     """Head with a temporal encoder and one task per frame.
-
-    mmaction2's heads predict once per clip; this one predicts T times.
 
     Args:
         num_classes: Number C of outputs: the number of classes or of action
@@ -37,10 +35,7 @@ class TemporalFrameHead(BaseHead):
         hidden_channels: int | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(
-            num_classes, temporal_encoder['in_channels'], init_cfg=init_cfg
-        )
-        del self.loss_cls  # the base class has one; here it is the task's
+        super().__init__(num_classes, init_cfg)
         if task is None:
             task = dict(type='ExpressionTask', loss_cls=loss_cls)
         self.temporal_encoder = MODELS.build(temporal_encoder)
@@ -84,7 +79,6 @@ class TemporalFrameHead(BaseHead):
         scores = self.task.predict(cls_scores)
         for sample, score in zip(data_samples, scores):
             n = min(len(score), sample.num_frames - sample.start)
-            # set_pred_score would take n for the number of classes.
             sample.set_field(score[:n], 'pred_score')
             sample.set_field(sample.valid[:n], 'valid')
             sample.set_field(sample.gt_label[:n], 'gt_label')

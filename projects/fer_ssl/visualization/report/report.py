@@ -42,6 +42,8 @@ PACKAGES = (
     'mmaction2',
     'mmcv',
     'mmcv-lite',
+    'onedl-mmpretrain',
+    'onedl-mmcv',
     'numpy',
     'scipy',
     'matplotlib',
