@@ -15,7 +15,7 @@ default_scope = 'mmaction'
 
 data_root = '{{$FER_SSL_DEMO:data/synthetic}}'
 student_checkpoint = (
-    '{{$FER_SSL_STUDENT:work_dirs/demo_mtl_frames/iter_1200.pth}}'
+    '{{$FER_SSL_STUDENT:work_dirs/demo_mtl_frames/iter_600.pth}}'
 )
 feature_store = '{{$FER_SSL_FEATURES:work_dirs/demo_mtl_clips/features}}'
 
@@ -52,5 +52,5 @@ extract_dataloader = dict(
     ),
 )
 
-train_cfg = dict(max_iters=300, val_interval=300)
-default_hooks = dict(checkpoint=dict(interval=300))
+train_cfg = dict(max_iters=200, val_interval=200)
+default_hooks = dict(checkpoint=dict(interval=200))

@@ -90,7 +90,7 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 
-max_iters = 1200
+max_iters = 600
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 val_evaluator = dict(metrics=[_base_.metrics[task] for task in tasks])
 test_evaluator = val_evaluator
