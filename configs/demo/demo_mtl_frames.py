@@ -12,6 +12,11 @@ _base_ = [
 
 data_root = '{{$FER_SSL_DEMO:data/synthetic}}'
 tasks = tuple('{{$FER_SSL_TASKS:VA,EXPR,AU}}'.split(','))
+if not set(tasks) <= set(_base_.columns):
+    raise ValueError(
+        f'FER_SSL_TASKS={",".join(tasks)!r} must be one of '
+        f'{", ".join(_base_.columns)}, or several, separated by commas.'
+    )
 
 model = dict(
     type='ImageClassifier',

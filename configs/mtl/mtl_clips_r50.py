@@ -15,7 +15,7 @@ _base_ = [
 ]
 default_scope = 'mmaction'
 
-data_root = '{{$FER_SSL_DATA:data/s-Aff-Wild2}}'
+data_root = '{{$FER_SSL_DATA:data}}'
 student_checkpoint = '{{$FER_SSL_STUDENT:work_dirs/mtl_frames_r50/best.pth}}'
 feature_store = '{{$FER_SSL_FEATURES:work_dirs/mtl_clips_r50/features}}'
 
@@ -28,7 +28,12 @@ model = dict(
     ),
 )
 
-files = dict(data_root=data_root, reader=dict(type='SAffWild2Reader'))
+files = dict(
+    data_root=data_root,
+    ann_file='s-Aff-Wild2',
+    data_prefix=dict(img_path='s-Aff-Wild2'),
+    reader=dict(type='SAffWild2Reader'),
+)
 store = dict(**files, feature_store=feature_store)
 train_dataloader = dict(
     batch_size=32, num_workers=4, persistent_workers=True, dataset=store

@@ -1,6 +1,6 @@
 # Multi-task learning on s-Aff-Wild2 (7th and 11th ABAW), frame by frame: one
 # ResNet-50 for valence and arousal, expressions and action units.
-#   mim run fer_ssl dataset:check data/s-Aff-Wild2
+#   mim run fer_ssl dataset:check data
 #   mim train fer_ssl configs/mtl/mtl_frames_r50.py
 #   mim test fer_ssl configs/mtl/mtl_frames_r50.py --checkpoint WEIGHTS.pth
 # 1 GPU; time and result: not measured yet. The organizers' baselines: P of .32

@@ -26,7 +26,9 @@ def shrink(config, folder, name):
                 persistent_workers=False,
                 pin_memory=False,
             )
-            loader.dataset.data_root = str(folder / 'data')
+            loader.dataset.update(
+                data_root=str(folder / 'data'), ann_file='', data_prefix=None
+            )
             for step in loader.dataset.get('pipeline', ()):
                 if 'scale' in step:
                     step.scale = (10, 10)

@@ -1,9 +1,9 @@
 # Single frames of s-Aff-Wild2, the data of the multi-task challenge of ABAW,
-# as shipped: MTL_Challenge/ and cropped_aligned/ in one folder. 256 pixels,
+# as shipped: s-Aff-Wild2/ with MTL_Challenge/ and cropped_aligned/. 256 pixels,
 # cropped to 224. See docs/abaw.md.
 _base_ = 'multi_task.py'
 
-data_root = '{{$FER_SSL_DATA:data/s-Aff-Wild2}}'
+data_root = '{{$FER_SSL_DATA:data}}'
 load = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(256, 256)),
@@ -11,6 +11,8 @@ load = [
 frames = dict(
     type='VideoFrameDataset',
     data_root=data_root,
+    ann_file='s-Aff-Wild2',
+    data_prefix=dict(img_path='s-Aff-Wild2'),
     reader=dict(type='SAffWild2Reader'),
     metainfo=dict(classes=_base_.all_columns),
 )
