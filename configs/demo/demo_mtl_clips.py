@@ -7,7 +7,7 @@
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/demo_resnet18.py',
-    '../_base_/models/multi_task_transformer.py',
+    '../_base_/models/temporal_transformer.py',
     '../_base_/datasets/mtl_clips.py',
     '../_base_/schedules/adamw_warmup_cosine.py',
 ]
@@ -23,6 +23,7 @@ model = dict(
     backbone=dict(_base_.backbone, type='mmpretrain.ResNet'),
     student_checkpoint=student_checkpoint,
     cls_head=dict(
+        type='MultiTaskFrameHead',
         tasks=_base_.task_heads,
         temporal_encoder=dict(in_channels=64, embed_dims=64, num_layers=2),
     ),

@@ -9,7 +9,7 @@
 # FER_SSL_STUDENT names. 1 GPU; time and result: not measured yet.
 _base_ = [
     '../_base_/default_runtime.py',
-    '../_base_/models/multi_task_transformer.py',
+    '../_base_/models/temporal_transformer.py',
     '../_base_/datasets/mtl_clips.py',
     '../_base_/schedules/adamw_warmup_cosine.py',
 ]
@@ -23,6 +23,7 @@ model = dict(
     backbone=dict(type='mmpretrain.ResNet', depth=50),
     student_checkpoint=student_checkpoint,
     cls_head=dict(
+        type='MultiTaskFrameHead',
         tasks=_base_.task_heads,
         temporal_encoder=dict(in_channels=2048, embed_dims=512, num_layers=4),
     ),

@@ -1,6 +1,6 @@
 # Single frames of s-Aff-Wild2, the data of the multi-task challenge of ABAW,
-# as shipped: s-Aff-Wild2/ with MTL_Challenge/ and cropped_aligned/. 256 pixels,
-# cropped to 224. See docs/abaw.md.
+# as shipped: s-Aff-Wild2/ with MTL_Challenge/ and cropped_aligned/. 256
+# pixels, cropped to 224. See docs/abaw.md.
 _base_ = 'multi_task.py'
 
 data_root = '{{$FER_SSL_DATA:data}}'
