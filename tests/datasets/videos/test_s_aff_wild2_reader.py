@@ -144,7 +144,7 @@ def test_every_listed_frame(written, split):
     num_missing = sum(name in LISTED[split] for name, _ in WITHOUT_IMAGE)
     assert len(reader.findings) == num_missing
     if num_missing:
-        assert '1 listed frames of videos with' in reader.findings[0]
+        assert '1 listed frames have no image' in reader.findings[0]
 
 
 def test_names_of_the_7th_challenge(own_root):

@@ -160,20 +160,19 @@ class SAffWild2Reader:
             )
         labels, listed = self.read_labels(annotations, split)
         folders = crop_folders(images, self.crops)
-        videos, without_folder, missing = {}, [], []
+        videos, without_images, missing = {}, [], []
         for name, values in labels.items():
             homes = [path for path, names in folders.items() if name in names]
             crops = merged_crops(homes, name, images)
             paths = [''] * len(values)
             for frame in listed[name].tolist():
                 paths[frame - 1] = crops.get(frame, '')
+                if frame not in crops:
+                    missing.append(f'{name}/{frame:05d}.jpg')
             if not any(paths):
-                without_folder.append(name)
-            else:
-                found = listed[name].tolist()
-                missing += [f'{name}/{i:05d}' for i in found if i not in crops]
+                without_images.append(name)
             videos[name] = VideoAnnotation(name, paths, values)
-        self._report(images, len(videos), without_folder, missing)
+        self._report(images, len(videos), without_images, missing)
         return videos
 
     def read_labels(
@@ -236,9 +235,8 @@ class SAffWild2Reader:
         self.findings = []
         if missing:
             self.findings.append(
-                f'{len(missing):,} listed frames of videos with images have '
-                f'none, the first is {missing[0]}.jpg; they take the '
-                'predictions of their neighbors.'
+                f'{len(missing):,} listed frames have no image, the first is '
+                f'{missing[0]}; they take the predictions of their neighbors.'
             )
         if not without_images:
             return

@@ -13,14 +13,12 @@ class MultiTaskImageHead(BaseModule):
 
     The tasks are those of :class:`MultiTaskFrameHead`. Each learns from the
     images that are annotated for it, so an image may be annotated for only
-    some of them. mmpretrain's ``MultiTaskHead`` has no regression and no
-    labels that are known for some of the units.
+    some of them.
 
     Args:
         tasks: Configs of the tasks by their names in the data set:
             ``dict(EXPR=dict(type='ExpressionTask'), ...)``.
         in_channels: Number D of features.
-        dropout: Dropout probability of the features.
         init_cfg: Initialization of the linear layers; normal with a standard
             deviation of 0.01 by default.
     """
@@ -29,7 +27,6 @@ class MultiTaskImageHead(BaseModule):
         self,
         tasks: dict[str, dict],
         in_channels: int,
-        dropout: float = 0.0,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(
@@ -38,7 +35,6 @@ class MultiTaskImageHead(BaseModule):
         self.tasks = nn.ModuleDict(
             {name: MODELS.build(task) for name, task in tasks.items()}
         )
-        self.dropout = nn.Dropout(dropout)
         self.classifiers = nn.ModuleDict(
             {
                 name: nn.Linear(in_channels, task.num_outputs)
@@ -51,16 +47,13 @@ class MultiTaskImageHead(BaseModule):
         """Number of outputs of all tasks."""
         return sum(task.num_outputs for task in self.tasks.values())
 
-    def pre_logits(self, feats: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """Return the features (N, D) of the last stage."""
-        return feats[-1]
-
     def forward(
         self, feats: tuple[torch.Tensor, ...]
     ) -> dict[str, torch.Tensor]:
-        """Compute logits (N, C) by task."""
-        x = self.dropout(self.pre_logits(feats))
-        return {name: layer(x) for name, layer in self.classifiers.items()}
+        """Compute logits (N, C) by task from the last features (N, D)."""
+        return {
+            name: layer(feats[-1]) for name, layer in self.classifiers.items()
+        }
 
     def loss(
         self, feats: tuple[torch.Tensor, ...], data_samples: list[DataSample]
@@ -94,7 +87,7 @@ class MultiTaskImageHead(BaseModule):
         """Write ``<task>_pred_score`` (C,) of each task into the samples."""
         logits = self(feats)
         if data_samples is None:
-            data_samples = [DataSample() for _ in self.pre_logits(feats)]
+            data_samples = [DataSample() for _ in feats[-1]]
         for name, task in self.tasks.items():
             for sample, score in zip(data_samples, task.predict(logits[name])):
                 sample.set_field(score, f'{name}_pred_score')
