@@ -25,7 +25,9 @@ model = dict(
     cls_head=dict(
         type='MultiTaskFrameHead',
         tasks=_base_.task_heads,
-        temporal_encoder=dict(in_channels=64, embed_dims=64, num_layers=2),
+        temporal_encoder=dict(
+            in_channels=64, embed_dims=64, num_layers=2, skip_invalid=True
+        ),
     ),
 )
 

@@ -25,7 +25,9 @@ model = dict(
     cls_head=dict(
         type='MultiTaskFrameHead',
         tasks=_base_.task_heads,
-        temporal_encoder=dict(in_channels=2048, embed_dims=512, num_layers=4),
+        temporal_encoder=dict(
+            in_channels=2048, embed_dims=512, num_layers=4, skip_invalid=True
+        ),
     ),
 )
 
