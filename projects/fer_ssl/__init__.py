@@ -41,7 +41,7 @@ for _location, _names in {
         'OPTIM_WRAPPERS',
         'OPTIM_WRAPPER_CONSTRUCTORS',
     ),
-    'fer_ssl.evaluation': ('METRICS', 'TASK_UTILS'),
+    'fer_ssl.evaluation': ('EVALUATOR', 'METRICS', 'TASK_UTILS'),
 }.items():
     for _name in _names:
         compat.add_location(getattr(registry, _name), _location)

@@ -28,8 +28,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('submission', help='text file to check')
     parser.add_argument(
         'expected',
-        help='official example file, or a text file with one line <video> or '
-        '<video>,<frames> per video',
+        help='official example file or list of frames, or a text file with '
+        'one line <video> or <video>,<frames> per video',
     )
     parser.add_argument(
         '--track', choices=ABAW_TRACKS, help='required with a list of videos'

@@ -6,6 +6,11 @@ file, or a list of the videos (with --track)::
     python tools/abaw/make_submission.py predictions.csv \
         CVPR_6th_ABAW_Expr_test_set_example.txt --out submission.txt
 
+For the multi-task challenge, give the files of all three tasks::
+
+    python tools/abaw/make_submission.py va.csv expr.csv au.csv \
+        MTL_Challenge_test_set_release.txt --out submission.txt
+
 See docs/abaw.md.
 """
 
@@ -26,11 +31,13 @@ def parse_args() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('predictions', help='CSV file of predictions')
+    parser.add_argument(
+        'predictions', nargs='+', help='CSV file of predictions of each task'
+    )
     parser.add_argument(
         'expected',
-        help='official example file, or a text file with one line <video> or '
-        '<video>,<frames> per video',
+        help='official example file or list of frames, or a text file with '
+        'one line <video> or <video>,<frames> per video',
     )
     parser.add_argument('--out', required=True, help='file to write')
     parser.add_argument(
@@ -62,7 +69,7 @@ def main() -> None:
     try:
         expected = read_frame_list(args.expected)
         notes = write_submission(
-            VideoPredictions.from_csv(args.predictions),
+            [VideoPredictions.from_csv(path) for path in args.predictions],
             expected,
             args.out,
             args.track,

@@ -30,6 +30,7 @@ from .videos.aff_wild2_reader import AffWild2Reader
 from .videos.dfew_dataset import DFEWDataset, DFEWFrameDataset
 from .videos.feature_store import FeatureStore
 from .videos.frames_csv_reader import FramesCSVReader
+from .videos.s_aff_wild2_reader import SAffWild2Reader
 from .videos.video_clip_dataset import VideoClipDataset
 from .videos.video_frame_dataset import VideoFrameDataset
 
@@ -65,6 +66,7 @@ __all__ = [
     'RAFDBDataset',
     'RecordIOBackend',
     'RecordIODataset',
+    'SAffWild2Reader',
     'SeededDraws',
     'TarBackend',
     'TarShardDataset',

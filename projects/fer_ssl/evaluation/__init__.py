@@ -10,6 +10,7 @@ from .image_predictions import ImagePredictions
 from .metrics.action_unit_metric import ActionUnitMetric
 from .metrics.macro_f1_metric import MacroF1Metric
 from .metrics.valence_arousal_metric import ValenceArousalMetric
+from .multi_task_evaluator import MultiTaskEvaluator
 from .post_processing.majority_smoothing import MajoritySmoothing
 from .post_processing.post_processor import PostProcessor, build_post_processor
 from .post_processing.probability_smoothing import ProbabilitySmoothing
@@ -20,6 +21,7 @@ __all__ = [
     'ImagePredictions',
     'MacroF1Metric',
     'MajoritySmoothing',
+    'MultiTaskEvaluator',
     'PostProcessor',
     'ProbabilitySmoothing',
     'ValenceArousalMetric',

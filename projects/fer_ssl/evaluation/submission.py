@@ -6,6 +6,11 @@ without a face, in the order of the official example::
     image_location,Neutral,Anger,...,Other      one class index, 0 to 7
     image_location,valence,arousal              two numbers in [-1, 1]
     image_location,AU1,AU2,...,AU26             twelve values, 0 or 1
+
+For the multi-task challenge on s-Aff-Wild2, it has a row for every frame of
+the list of the test set, with the values of all three tasks in this order::
+
+    image,valence,arousal,expression,aus        16 fields per row
 """
 
 from __future__ import annotations
@@ -18,7 +23,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..datasets.videos.abaw_annotation import is_number
-from ..datasets.videos.submission_frames import HEADERS, FrameList, track_of
+from ..datasets.videos.submission_frames import (
+    HEADERS,
+    MULTI_TASK,
+    MULTI_TASK_ORDER,
+    FrameList,
+    track_of,
+)
 from ..labels import ABAW_TRACKS
 from ..utils.files import write_text
 from ..utils.text_rows import read_lines
@@ -176,11 +187,24 @@ def _check_action_units(value: str) -> int | None:
     return 1 if all(map(is_number, cells)) else 0
 
 
+def _check_all_tasks(value: str) -> int | None:
+    cells = value.split(',')
+    if len(cells) != 3 + len(ABAW_TRACKS['AU']):
+        return 0
+    verdicts = {
+        _check_valence_arousal(','.join(cells[:2])),
+        _check_expression(cells[2]),
+        _check_action_units(','.join(cells[3:])),
+    }
+    return min(verdicts - {None}, default=None)
+
+
 # Each returns None = valid, 0 = malformed, 1 = out of range.
 _VALUE_CHECKS = {
     'EXPR': _check_expression,
     'VA': _check_valence_arousal,
     'AU': _check_action_units,
+    MULTI_TASK: _check_all_tasks,
 }
 
 
@@ -276,7 +300,7 @@ def _wrong_order(
 
 
 def write_submission(
-    predictions: VideoPredictions,
+    predictions: VideoPredictions | Sequence[VideoPredictions],
     expected: FrameList,
     path: str,
     track: str | None = None,
@@ -291,7 +315,7 @@ def write_submission(
 
     Args:
         predictions: Predictions for all videos of the list; others are left
-            out.
+            out. For the multi-task challenge, those of each task.
         expected: The frames to write. If it has no numbers of frames, those
             of the predictions are used.
         path: The file to write; missing folders are created.
@@ -309,13 +333,62 @@ def write_submission(
             differ in length.
     """
     track = track_of(expected, track)
-    columns = ABAW_TRACKS[track]
-    if sorted(predictions.classes) != sorted(columns):
-        raise ValueError(
-            f'a submission of track {track} needs predictions of '
-            f'{", ".join(columns)}, but these are of '
-            f'{", ".join(predictions.classes)}.'
+    if isinstance(predictions, VideoPredictions):
+        predictions = [predictions]
+    notes, columns = {}, []
+    for task, part in _by_task(predictions, track).items():
+        # Of several tasks, the notes are the same.
+        found, values = _values_of_rows(
+            part, expected, task, tolerance, threshold
         )
+        notes.update(dict.fromkeys(found))
+        columns.append(values)
+    if not expected.has_lengths:
+        expected = _lengths_in(expected, predictions[0])
+    rows = [expected.header or HEADERS[track]]
+    rows += [','.join(row) for row in zip(expected.locations(), *columns)]
+    write_text(path, '\n'.join([*rows, '']))
+    return [*notes]
+
+
+def _by_task(
+    predictions: Sequence[VideoPredictions], track: str
+) -> dict[str, VideoPredictions]:
+    """Return the predictions of each task of a track, in its order.
+
+    Raises:
+        ValueError: One is missing, or one too many.
+    """
+    tasks = MULTI_TASK_ORDER if track == MULTI_TASK else (track,)
+    found = {}
+    for task in tasks:
+        names = sorted(ABAW_TRACKS[task])
+        parts = [x for x in predictions if sorted(x.classes) == names]
+        if len(parts) != 1 or len(predictions) != len(tasks):
+            given = ' and of '.join(', '.join(x.classes) for x in predictions)
+            raise ValueError(
+                f'a submission of track {track} needs predictions of '
+                f'{" and of ".join(", ".join(ABAW_TRACKS[x]) for x in tasks)}'
+                f', but these are of {given}.'
+            )
+        found[task] = parts[0]
+    return found
+
+
+def _lengths_in(expected: FrameList, found: VideoPredictions) -> FrameList:
+    """Set the length of each video to that of its predictions."""
+    lengths = [(name, found[name].num_frames) for name in expected.videos]
+    return FrameList.from_lengths(lengths, expected.path)
+
+
+def _values_of_rows(
+    predictions: VideoPredictions,
+    expected: FrameList,
+    track: str,
+    tolerance: int,
+    threshold: float | Sequence[float],
+) -> tuple[list[str], list[str]]:
+    """Return notes, and the formatted values of each row of a submission."""
     absent = [name for name in expected.videos if name not in predictions]
     if absent:
         raise ValueError(
@@ -324,10 +397,7 @@ def write_submission(
             f'{", ..." if len(absent) > _SHOWN else "."}'
         )
     if not expected.has_lengths:
-        expected = FrameList.from_lengths(
-            [(name, predictions[name].num_frames) for name in expected.videos],
-            expected.path,
-        )
+        expected = _lengths_in(expected, predictions)
     notes = _compare_lengths(predictions, expected, tolerance)
     extra = len(predictions) - len(expected.videos)
     if extra:
@@ -342,13 +412,7 @@ def write_submission(
     video = expected.video
     frame = np.minimum(expected.frame, np.array(lengths)[video]) - 1
     places = (np.array(first)[video] + frame).tolist()
-    rows = [expected.header or HEADERS[track]]
-    rows += [
-        f'{location},{values[place]}'
-        for location, place in zip(expected.locations(), places)
-    ]
-    write_text(path, '\n'.join([*rows, '']))
-    return notes
+    return notes, [values[place] for place in places]
 
 
 def _values(
@@ -403,7 +467,7 @@ def _compare_lengths(
             f'{len(wrong)} videos have predictions of another length than in '
             f'{expected.path}: {", ".join(wrong[:_SHOWN])}'
             f'{", ..." if len(wrong) > _SHOWN else ""}. Predict them with '
-            'this list as `test_set` of AffWild2Reader, or allow a larger '
+            'this list as `test_set` of the reader, or allow a larger '
             'difference by --tolerance.'
         )
     return notes

@@ -97,6 +97,7 @@ def test_everything_is_found(tmp_path, images, processes):
         'Aff-Wild2',
         'faces CSV',
         'frames CSV',
+        's-Aff-Wild2',
     }
     assert not is_broken(reports), describe(tmp_path, reports)
     assert found['RAF-DB'].folder == str(tmp_path / 'basic')

@@ -28,6 +28,7 @@ from fer_ssl.data_preparation.synthetic.face_renderer import (
     render_face,
 )
 from fer_ssl.data_preparation.synthetic.voice import speak
+from fer_ssl.datasets import FramesCSVReader, SAffWild2Reader
 from fer_ssl.datasets.videos.frames_csv import read_frames_csv
 from fer_ssl.labels import ABAW_ACTION_UNITS, ABAW_EXPRESSIONS
 
@@ -93,6 +94,32 @@ def test_frames_without_face_or_label(tmp_path):
     rows = read(tmp_path / 'out' / 'frames.csv')
     assert any(not row['image'] and row['expression'] for row in rows)
     assert any(row['image'] and not row['expression'] for row in rows)
+
+
+def test_sparse_lists(root):
+    """Some of the frames, with some of their labels, in the other form."""
+    tasks = ('VA', 'EXPR', 'AU')
+    reader = SAffWild2Reader(tasks, crops=('frames',))
+    whole = FramesCSVReader(tasks).read(str(root / 'frames.csv'), '')
+    sparse = reader.read(str(root / 'sparse'), str(root))
+    listed = reader.read_labels(str(root / 'sparse'))[1]
+    assert list(sparse) == list(whole)
+    for name, video in sparse.items():
+        frames = listed[name] - 1
+        assert 1 <= np.diff(frames).min() and np.diff(frames).max() <= 9
+        for frame in frames:
+            image = whole[name].images[frame]
+            assert video.images[frame] == (image and f'frames/{image}')
+        for task in tasks:
+            own = video.labels[task][frames]
+            full = whole[name].labels[task][frames]
+            known = own != (-5 if task == 'VA' else -1)
+            np.testing.assert_array_equal(own[known], full[known])
+    test = reader.read(str(root / 'sparse'), str(root), split='test')
+    val = reader.read(str(root / 'sparse'), str(root), split='val')
+    assert [x.images for x in test.values()] == [
+        x.images for x in val.values()
+    ]
 
 
 def test_same_files_for_any_number_of_processes(root, tmp_path):

@@ -113,7 +113,7 @@ def write_annotation(path, track, labels, newline='\n', end='\n'):
 def write_crop(folder, frame, size=8):
     """A gray JPEG that carries the number of its frame."""
     folder.mkdir(parents=True, exist_ok=True)
-    pixels = np.full((size, size, 3), 10 * frame, dtype=np.uint8)
+    pixels = np.full((size, size, 3), 10 * frame % 256, dtype=np.uint8)
     Image.fromarray(pixels).save(
         folder / f'{frame:05d}.jpg',
         quality=95,

@@ -14,7 +14,7 @@ from fer_ssl.datasets import (
     VideoClipDataset,
     VideoFrameDataset,
 )
-from fer_ssl.datasets.videos.aff_wild2_reader import find_folders, list_crops
+from fer_ssl.datasets.videos.crop_folders import find_folders, list_crops
 from fer_ssl.labels import ABAW_EXPRESSIONS, ABAW_TRACKS
 from tests.datasets.videos.aff_wild2_files import (
     CROPS,
@@ -256,7 +256,7 @@ def test_a_folder_of_another_user_is_skipped(own_root, monkeypatch):
         return scandir(folder)
 
     monkeypatch.setattr(
-        'fer_ssl.datasets.videos.aff_wild2_reader.os.scandir', refuse
+        'fer_ssl.datasets.videos.crop_folders.os.scandir', refuse
     )
     assert len(read(own_root)) == 7
 

@@ -91,3 +91,26 @@ def test_training_and_inference_paths_agree():
 def test_invalid_sizes(dims):
     with pytest.raises(ValueError, match='even and a multiple'):
         encoder(**dims)
+
+
+@pytest.mark.parametrize('positional_encoding', [True, False])
+def test_skipping_invalid_frames_changes_nothing_else(positional_encoding):
+    model = encoder(positional_encoding=positional_encoding)
+    x = torch.randn(4, 9, 6, requires_grad=True)
+    valid = torch.zeros(4, 9, dtype=torch.bool)
+    valid[0, [1, 4, 8]] = True
+    valid[1, 7] = True
+    valid[3] = True
+    expected = model(x, valid)
+    (gradient,) = torch.autograd.grad(expected[valid].square().sum(), x)
+    model.skip_invalid = True
+    for clips in (slice(None), slice(3), slice(2, 3)):
+        found = model(x[clips], valid[clips])
+        chosen = valid[clips]
+        torch.testing.assert_close(found[chosen], expected[clips][chosen])
+        assert not found[~chosen].any()
+    found = model(x, valid)
+    (other,) = torch.autograd.grad(found[valid].square().sum(), x)
+    torch.testing.assert_close(other, gradient)
+    with pytest.raises(ValueError, match='set one of the two'):
+        encoder(skip_invalid=True, mask_invalid=False)

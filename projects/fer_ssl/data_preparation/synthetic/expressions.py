@@ -313,6 +313,16 @@ def smooth_noise(
     return np.convolve(white, kernel, mode='valid')
 
 
+def sample_runs(
+    length: int, fraction: float, mean: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw a mask (length,) of runs of about ``mean`` frames."""
+    mask = np.zeros(length, dtype=bool)
+    for start in np.flatnonzero(rng.random(length) < fraction / mean):
+        mask[start : start + int(rng.integers(1, 2 * mean))] = True
+    return mask
+
+
 def _speech(num_frames: int, rng: np.random.Generator) -> np.ndarray:
     """Draw AU25 and AU26 of speech (T, 12); about half of T is silent."""
     talking = np.clip(smooth_noise(num_frames, 30, rng), 0, 1)

@@ -15,13 +15,19 @@ from fer_ssl.labels import ABAW_ACTION_UNITS, ABAW_EXPRESSIONS
 
 from ...media.write_image import write_image
 from ...utils.files import make_folder, whole_file, write_text
-from .expressions import sample_still, sample_timeline, smooth_noise
+from .expressions import (
+    sample_runs,
+    sample_still,
+    sample_timeline,
+    smooth_noise,
+)
 from .face_renderer import (
     Conditions,
     Identity,
     render_face,
     sample_occluder,
 )
+from .sparse_lists import write_sparse_lists
 from .voice import speak, write_sound
 
 _QUALITY = (cv2.IMWRITE_JPEG_QUALITY, 90)
@@ -36,7 +42,7 @@ _FRAMES_HEADER = (
     *ABAW_ACTION_UNITS,
 )
 # Parts of the data set; each has its own stream of seeds.
-_LABELED, _VAL, _UNLABELED, _VIDEO, _VOICE = range(5)
+_LABELED, _VAL, _UNLABELED, _VIDEO, _VOICE, _SPARSE = range(6)
 
 
 @dataclass(frozen=True)
@@ -121,7 +127,8 @@ def make_synthetic(
     """Write a data root of synthetic faces and videos.
 
     Writes ``labels.csv`` and ``unlabeled.csv`` with ``images/``, and
-    ``frames.csv`` with ``frames/`` and ``sounds/<video>.wav``. The files
+    ``frames.csv`` with ``frames/`` and ``sounds/<video>.wav``, and lists of
+    some of these frames in the form of s-Aff-Wild2, ``sparse/``. The files
     depend only on the settings and the seed, not on the number of processes.
 
     Args:
@@ -142,7 +149,8 @@ def make_synthetic(
     """
     out = Path(out)
     settings = settings or SyntheticSettings()
-    stamp = json.dumps(dict(seed=seed, **asdict(settings)), indent=1) + '\n'
+    content = dict(seed=seed, lists='sparse', **asdict(settings))
+    stamp = json.dumps(content, indent=1) + '\n'
     marker, finished = out / 'synthetic.json', out / 'finished'
     if finished.exists() and marker.read_text() == stamp:
         return False
@@ -178,6 +186,7 @@ def make_synthetic(
     header = ('image', 'expression', 'truth')
     _write_csv(out / 'unlabeled.csv', header, unlabeled)
     _write_csv(out / 'frames.csv', _FRAMES_HEADER, frames)
+    write_sparse_lists(out / 'sparse', frames, (seed, _SPARSE))
     finished.touch()
     return True
 
@@ -271,9 +280,9 @@ def _make_video(
         flicker = settings.labeled_flicker
     base = replace(Conditions.sample(variation, rng), occluder=None)
     pose = 0.12 * np.stack([smooth_noise(num_frames, 20, rng) for _ in '123'])
-    missing = _runs(num_frames, settings.missing, 8, rng)
-    unannotated = _runs(num_frames, settings.unannotated, 15, rng)
-    occluded = _runs(num_frames, 0.1 * flicker, 10, rng)
+    missing = sample_runs(num_frames, settings.missing, 8, rng)
+    unannotated = sample_runs(num_frames, settings.unannotated, 15, rng)
+    occluded = sample_runs(num_frames, 0.1 * flicker, 10, rng)
     occluder = sample_occluder(rng)
     rows = []
     for frame in range(num_frames):
@@ -332,16 +341,6 @@ def _flickering(
         noise=base.noise + abs(5 * float(jitter[7])),
         occluder=occluder,
     )
-
-
-def _runs(
-    length: int, fraction: float, mean: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Draw a mask (length,) of runs of about ``mean`` frames."""
-    mask = np.zeros(length, dtype=bool)
-    for start in np.flatnonzero(rng.random(length) < fraction / mean):
-        mask[start : start + int(rng.integers(1, 2 * mean))] = True
-    return mask
 
 
 def _write_csv(path: Path, header: tuple, rows: list[tuple]) -> None:

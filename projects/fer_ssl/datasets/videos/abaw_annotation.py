@@ -56,7 +56,7 @@ def read_annotation(path: str, track: str) -> np.ndarray:
         )
     if not lines:
         raise ValueError(f'{path}:2: the annotation of frame 1 is missing.')
-    parse = _PARSERS[track]
+    parse = PARSERS[track]
     labels = {}
     # Few lines are distinct, so each is parsed only once.
     for line in dict.fromkeys(lines):
@@ -123,7 +123,9 @@ def _parse_action_units(line: str) -> list[int]:
     return values
 
 
-_PARSERS: dict[str, Callable] = {
+#: Function of each track that parses the label of one frame; it raises a
+#: ValueError that describes a wrong one.
+PARSERS: dict[str, Callable] = {
     'EXPR': _parse_expression,
     'VA': _parse_valence_arousal,
     'AU': _parse_action_units,

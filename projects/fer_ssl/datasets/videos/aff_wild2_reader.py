@@ -20,6 +20,14 @@ from .abaw_annotation import (
     label_columns,
     read_annotation,
 )
+from .crop_folders import (
+    CROPS,
+    crop_folders,
+    find_folders,
+    find_root,
+    merged_crops,
+    some_videos,
+)
 from .frames_csv import VideoAnnotation
 from .submission_frames import read_frame_list, track_of
 
@@ -29,19 +37,6 @@ _TRACK_FOLDERS = {
     'AU': ('AU_Detection_Challenge',),
 }
 _SET_FOLDERS = {'train': 'Train_Set', 'val': 'Validation_Set'}
-_IMAGE_TYPES = ('jpg', 'jpeg', 'png')
-# A folder with more subfolders contains videos and is not searched further.
-_MOST_FOLDERS = 100
-
-
-def _find_root(folder: str) -> str:
-    """Find the folder that contains both the annotations and the crops."""
-    for root in (folder, osp.dirname(folder)):
-        for depth in ('', '*'):
-            pattern = osp.join(glob.escape(root), depth, 'cropped_aligned*')
-            if glob.glob(pattern):
-                return root
-    return folder
 
 
 def _parts(folder: str) -> dict[str, dict]:
@@ -107,17 +102,14 @@ class AffWild2Reader:
             markers=tuple(chain.from_iterable(_TRACK_FOLDERS.values())),
             required=(('cropped_aligned', '*/cropped_aligned'),),
             parts=_parts,
-            find_root=_find_root,
+            find_root=find_root,
         ),
     )
 
     def __init__(
         self,
         track: str | Sequence[str] = 'EXPR',
-        crops: Sequence[str] = (
-            'cropped_aligned',
-            'cropped_aligned_new_50_vids',
-        ),
+        crops: Sequence[str] = CROPS,
         test_set: str | None = None,
         tolerance: int = 1,
         on_mismatch: str = 'raise',
@@ -167,7 +159,7 @@ class AffWild2Reader:
         """
         order = self._label_order(classes or self.classes)
         videos = self.read_labels(annotations, split)
-        folders = self._crop_folders(images)
+        folders = crop_folders(images, self.crops)
         result, beyond, missing, repeated = {}, {}, [], []
         for name, labels in videos.items():
             if order is not None:
@@ -177,15 +169,9 @@ class AffWild2Reader:
                 missing.append(name)
             if len(homes) > 1:
                 repeated.append(name)
-            paths = [''] * len(labels)
-            last = 0
-            for home in reversed(homes):  # last, so that the first folder wins
-                folder = osp.join(home, name)
-                prefix = f'{osp.relpath(folder, images)}/'
-                for frame, file in list_crops(folder).items():
-                    last = max(last, frame)
-                    if frame <= len(paths):
-                        paths[frame - 1] = prefix + file
+            crops = merged_crops(homes, name, images)
+            paths = [crops.get(i, '') for i in range(1, len(labels) + 1)]
+            last = max(crops, default=0)
             if last > len(labels) + self.tolerance:
                 beyond[name] = (len(labels), last)
             result[name] = VideoAnnotation(name, paths, labels)
@@ -217,8 +203,8 @@ class AffWild2Reader:
             twice = sorted(labels.keys() & videos.keys())
             if twice:
                 raise ValueError(
-                    f'{annotations}: {_some(twice)} in more than one of the '
-                    f'splits {splits or list(_SET_FOLDERS)}.'
+                    f'{annotations}: {some_videos(twice)} in more than one of '
+                    f'the splits {splits or list(_SET_FOLDERS)}.'
                 )
             videos.update(labels)
         return videos
@@ -313,22 +299,6 @@ class AffWild2Reader:
             for name, length in frames.num_frames().items()
         }
 
-    def _crop_folders(self, images: str) -> dict[str, frozenset[str]]:
-        """List the videos in each folder of crops."""
-        if osp.basename(osp.normpath(images)) in self.crops:
-            found = [images]
-        else:
-            found = find_folders(images, self.crops)
-        if not found:
-            raise FileNotFoundError(
-                f'{images}: no folder named {" or ".join(self.crops)}, here '
-                "or one level below. Set `data_prefix=dict(img_path='...')` "
-                'to the folder that holds them, or `crops` of the reader to '
-                'their names.'
-            )
-        found.sort(key=lambda path: self.crops.index(osp.basename(path)))
-        return {path: frozenset(os.listdir(path)) for path in found}
-
     def _report(
         self,
         images: str,
@@ -339,13 +309,14 @@ class AffWild2Reader:
     ) -> None:
         if repeated:
             print_log(
-                f'{images}: {_some(repeated)} in several folders of crops; '
-                f'of frames in several, those of {self.crops[0]} are used.',
+                f'{images}: {some_videos(repeated)} in several folders of '
+                'crops; of frames in several, those of '
+                f'{self.crops[0]} are used.',
                 'current',
             )
         problems = []
         if missing:
-            problems.append(f'no folder of crops for {_some(missing)}')
+            problems.append(f'no folder of crops for {some_videos(missing)}')
         if beyond:
             shown = [
                 f'{name}: {length} lines, image {last}'
@@ -353,7 +324,7 @@ class AffWild2Reader:
             ]
             problems.append(
                 f'images more than {self.tolerance} beyond the annotation of '
-                f'{_some(shown)}'
+                f'{some_videos(shown)}'
             )
         if not problems:
             return
@@ -385,76 +356,3 @@ def read_annotations(folder: str, track: str) -> dict[str, np.ndarray]:
         name[: -len('.txt')]: read_annotation(osp.join(folder, name), track)
         for name in names
     }
-
-
-def list_crops(folder: str) -> dict[int, str]:
-    """Return the file of each frame of a video, by frame number.
-
-    The folder is listed once, and no file is opened. Files other than images
-    with a number as their name are ignored.
-
-    Raises:
-        ValueError: Frames do not start at 1, or a frame has two images.
-    """
-    frames: dict[int, str] = {}
-    for name in os.listdir(folder):
-        stem, _, kind = name.rpartition('.')
-        if not (stem.isascii() and stem.isdigit()):
-            continue
-        if kind.lower() not in _IMAGE_TYPES:
-            continue
-        frame = int(stem)
-        if not frame or frame in frames:
-            other = f' and {frames[frame]}' if frame in frames else ''
-            raise ValueError(
-                f'{folder}: {name}{other}: frames count from 1, each with '
-                'one image. Labels cannot be matched with these.'
-            )
-        frames[frame] = name
-    return frames
-
-
-def find_folders(root: str, names: Sequence[str]) -> list[str]:
-    """Find folders with one of the names in ``root`` or one level below it.
-
-    Unpacking an archive often creates a folder of the same name around the
-    actual one. A folder that contains only folders with these names is
-    therefore replaced by them.
-
-    Raises:
-        FileNotFoundError: There is no folder ``root``.
-    """
-    try:
-        inside = _subfolders(root)
-    except (FileNotFoundError, NotADirectoryError):
-        raise FileNotFoundError(
-            f'{root}: no such folder. Set `data_root` to the folder that '
-            'holds annotations and crops.'
-        ) from None
-    found = []
-    for folder in inside:
-        try:
-            below = _subfolders(folder) if len(inside) <= _MOST_FOLDERS else []
-        except PermissionError:  # as lost+found of a disk
-            below = []
-        inner = [path for path in below if osp.basename(path) in names]
-        found += inner
-        is_wrapping = inner and len(inner) == len(below)
-        if osp.basename(folder) in names and not is_wrapping:
-            found.append(folder)
-    return found
-
-
-def _subfolders(folder: str) -> list[str]:
-    with os.scandir(folder) as entries:
-        return sorted(
-            entry.path
-            for entry in entries
-            if not is_leftover(entry.name) and entry.is_dir()
-        )
-
-
-def _some(names: Sequence[str]) -> str:
-    """Format names as '3 videos (a, b, c)', the first few only."""
-    shown = ', '.join(names[:5]) + (', ...' if len(names) > 5 else '')
-    return f'{len(names)} video{"s" * (len(names) != 1)} ({shown})'

@@ -41,9 +41,9 @@ class BaseVideoDataset(BaseDataset):
         split: Value or values of column ``split``, or splits of the
             ``reader``, to keep. ``None`` keeps all.
         reader: Config of the reader of a data set as shipped,
-            :class:`AffWild2Reader`, or of the tasks of a frames CSV,
-            :class:`FramesCSVReader`. ``None`` reads the expressions of a
-            frames CSV.
+            :class:`AffWild2Reader` or :class:`SAffWild2Reader`, or of the
+            tasks of a frames CSV, :class:`FramesCSVReader`. ``None`` reads
+            the expressions of a frames CSV.
         folds: CSV file ``video,fold``, relative to ``data_root``, as written
             by ``tools/abaw/make_folds.py``. ``split`` then names folds instead
             of splits.

@@ -19,6 +19,12 @@ HEADERS = {
     'VA': ','.join([LOCATION, *ABAW_TRACKS['VA']]),
     'AU': ','.join([LOCATION, *ABAW_TRACKS['AU']]),
 }
+#: The multi-task challenge on s-Aff-Wild2. Its annotation, its list of test
+#: frames and its submissions have this header.
+MULTI_TASK = 'MTL'
+MULTI_TASK_HEADER = 'image,valence,arousal,expression,aus'
+#: Order of the tasks in a row with that header.
+MULTI_TASK_ORDER = ('VA', 'EXPR', 'AU')
 # No video is longer (nine hours at 30 fps); the limit keeps a misread number
 # from filling the memory.
 _MAX_FRAMES = 999_999
@@ -84,7 +90,7 @@ def frame_files(last: int) -> list[str]:
 
 
 def track_of(expected: FrameList, track: str | None = None) -> str:
-    """Return the track of an example, ``'EXPR'``, ``'VA'`` or ``'AU'``.
+    """Return the track of an example: EXPR, VA, AU or :data:`MULTI_TASK`.
 
     Args:
         expected: The example, or a list of videos.
@@ -101,7 +107,8 @@ def track_of(expected: FrameList, track: str | None = None) -> str:
             )
         return track
     names = [name.strip().lower() for name in expected.header.split(',')]
-    for name, header in HEADERS.items():
+    headers = {**HEADERS, MULTI_TASK: MULTI_TASK_HEADER}
+    for name, header in headers.items():
         if names == header.lower().split(',') and track in (None, name):
             return name
     raise ValueError(
@@ -111,10 +118,12 @@ def track_of(expected: FrameList, track: str | None = None) -> str:
 
 
 def read_frame_list(path: str) -> FrameList:
-    """Read an official example file, or a list of videos.
+    """Read an official example or list of frames, or a list of videos.
 
     The example has the header ``image_location,...`` and a row
-    ``<video>/00001.jpg,...`` per frame. The list has a line per video:
+    ``<video>/00001.jpg,...`` per frame. The list of frames of the multi-task
+    challenge begins with the column ``image``; whatever follows the names is
+    ignored. The list of videos has a line per video:
     ``<video>``, or with its number of frames ``<video> <frames>`` or
     ``<video>,<frames>``; a first line ``video,frames`` is its header.
 
@@ -126,11 +135,23 @@ def read_frame_list(path: str) -> FrameList:
     if not lines:
         raise ValueError(f'{path}:1: the file is empty.')
     if lines[0].startswith(LOCATION):
-        return _parse_example(path, lines)
+        return parse_frames(path, lines)
+    if lines[0].partition(',')[0].strip().lower() == 'image':
+        return parse_frames(path, [MULTI_TASK_HEADER, *lines[1:]])
     return _parse_videos(path, lines)
 
 
-def _parse_example(path: str, lines: list[str]) -> FrameList:
+def parse_frames(path: str, lines: list[str]) -> FrameList:
+    """Parse a header, and the frame at the start of each line below it.
+
+    Args:
+        path: The file, for messages.
+        lines: All lines of the file.
+
+    Raises:
+        ValueError: A line does not begin with a frame, or one is listed
+            twice; the message names file and line.
+    """
     index: dict[str, int] = {}
     number: dict[str, int] = {}  # of each file name, as '00001.jpg'
     video, frame = [], []
@@ -143,8 +164,8 @@ def _parse_example(path: str, lines: list[str]) -> FrameList:
                 number[file] = 0
         if not number[file] or not name or '/' in name or name != name.strip():
             raise ValueError(
-                f'{path}:{len(frame) + 2}: {location!r:.80} is not an '
-                'image_location like <video>/00001.jpg.'
+                f'{path}:{len(frame) + 2}: {location!r:.80} is not a frame '
+                'like <video>/00001.jpg.'
             )
         video.append(index.setdefault(name, len(index)))
         frame.append(number[file])

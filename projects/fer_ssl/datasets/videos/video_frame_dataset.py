@@ -18,10 +18,13 @@ class VideoFrameDataset(BaseVideoDataset):
     extract features. Items are ``img_path``, ``gt_label`` (-1 = not
     annotated), ``video``, ``start`` (0-based number of the frame) and
     ``num_frames`` (length of the video). Valence and arousal are a float32
-    tensor (2,) in ``gt_label``, action units an int64 tensor (12,); with
-    several tasks there is no ``gt_label``. For the metric, name the last three
-    in the packing transform: ``dict(type='PackInputs', meta_keys=('video',
-    'start', 'num_frames'))``.
+    tensor (2,) in ``gt_label``, action units an int64 tensor (12,). For the
+    metric, name the last three in the packing transform: ``meta_keys=('video',
+    'start', 'num_frames')``.
+
+    With several tasks there is no ``gt_label``, but a ``<task>_gt_label`` of
+    each, as a tensor. Name those in the packing transform as well:
+    ``algorithm_keys=('EXPR_gt_label', 'VA_gt_label', 'AU_gt_label')``.
 
     Args:
         only_labeled: Leave out frames without annotation, for training.
@@ -64,7 +67,9 @@ class VideoFrameDataset(BaseVideoDataset):
         first, stop = self.offsets[video], self.offsets[video + 1]
         info = {}
         if self.labels.dtype.names:
-            pass  # an image's data sample has a single gt_label
+            for task in self.labels.dtype.names:
+                label = self.labels[task][row]
+                info[f'{task}_gt_label'] = torch.tensor(label)
         elif self.labels.ndim == 1:
             info['gt_label'] = int(self.labels[row])
         else:  # PackInputs would round an array to whole numbers

@@ -51,6 +51,9 @@ class TransformerEncoder(BaseModule):
         mask_invalid: Attend to valid frames only. ``False`` attends to all
             frames, with zero vectors as features of the invalid ones; padding
             a clip then changes its output.
+        skip_invalid: Compute the valid frames only. Their output is the same,
+            and that of the others zero; it is faster if most frames are
+            invalid, as in sparse annotations.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class TransformerEncoder(BaseModule):
         activation: str = 'gelu',
         norm_first: bool = True,
         mask_invalid: bool = True,
+        skip_invalid: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -73,9 +77,15 @@ class TransformerEncoder(BaseModule):
                 f'embed_dims={embed_dims} must be even and a multiple of '
                 f'num_heads={num_heads}.'
             )
+        if skip_invalid and not mask_invalid:
+            raise ValueError(
+                'skip_invalid=True leaves out frames that mask_invalid=False '
+                'attends to: set one of the two.'
+            )
         self.embed_dims = embed_dims
         self.positional_encoding = positional_encoding
         self.mask_invalid = mask_invalid
+        self.skip_invalid = skip_invalid
         self.projection = nn.Linear(in_channels, embed_dims)
         self.dropout = nn.Dropout(dropout)
         self.layers = nn.TransformerEncoder(
@@ -106,13 +116,29 @@ class TransformerEncoder(BaseModule):
         """
         # Zeros, because NaN at an invalid frame would survive an attention
         # weight of 0.
-        x = self.projection(x.masked_fill(~valid[..., None], 0))
+        x = x.masked_fill(~valid[..., None], 0)
+        length = x.size(1)
+        if self.skip_invalid:
+            # The valid frames come first, in their order.
+            num_kept = max(int(valid.sum(dim=1).max()), 1)
+            kept = (~valid).long().argsort(dim=1, stable=True)[:, :num_kept]
+            x = x.gather(1, kept[..., None].expand(-1, -1, x.size(-1)))
+            valid = valid.gather(1, kept)
+        x = self.projection(x)
         if self.positional_encoding:
-            x = x + sinusoidal_positions(x.size(1), self.embed_dims, x.device)
+            positions = sinusoidal_positions(length, self.embed_dims, x.device)
+            x = x + (positions[kept] if self.skip_invalid else positions)
         masked = None
         if self.mask_invalid:
             # Softmax over no key at all is NaN. In a clip without any valid
             # frame all frames attend to each other, and the result is not
             # used.
             masked = ~valid & valid.any(dim=1, keepdim=True)
-        return self.layers(self.dropout(x), src_key_padding_mask=masked)
+        x = self.layers(self.dropout(x), src_key_padding_mask=masked)
+        if not self.skip_invalid:
+            return x
+        place = kept[..., None].expand_as(x)
+        x = x.masked_fill(~valid[..., None], 0)
+        return x.new_zeros(len(x), length, self.embed_dims).scatter(
+            1, place, x
+        )
