@@ -67,6 +67,8 @@ train_cfg = dict(
     labeled_views=('strong',),
     method=dict(type='Supervised'),
 )
+# The boxes of YuNet are as high as the images of both sets.
+face_crop = dict(size=48, margin=0.0)
 optim_wrapper = dict(optimizer=dict(lr=0.05))
 val_evaluator = dict(type='MacroF1Metric')
 test_evaluator = val_evaluator

@@ -56,15 +56,23 @@ def test_small_and_nothing_but_weights(checkpoint):
 
 def test_card_names_the_classes(checkpoint):
     classes = checkpoint['meta']['dataset_meta']['classes']
-    assert classes == ('neutral', 'anger', 'happiness', 'sadness', 'surprise')
+    assert classes == (
+        'neutral',
+        'happiness',
+        'surprise',
+        'sadness',
+        'anger',
+        'disgust',
+        'fear',
+        'contempt',
+    )
     card = (FOLDER / 'README.md').read_text('utf-8')
     for name in classes:
         assert f'| {name} |' in card
 
 
 def test_config_names_no_machine(checkpoint):
-    lines = checkpoint['meta']['cfg'].splitlines()
-    assert not [line for line in lines if "='/" in line or "= '/" in line]
+    assert "'/" not in checkpoint['meta']['cfg']
 
 
 def test_color_does_not_matter(predict, tmp_path):
