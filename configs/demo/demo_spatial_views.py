@@ -1,0 +1,60 @@
+# Test-time augmentation on the synthetic videos: the networks of
+# demo_spatial.py, each averaged over several views of a frame, and the mean of
+# both networks. FER_SSL_VIEWS chooses the views: one, flip (with the mirror
+# image), crops (center crops of three sizes) or all (both, six views).
+#   FER_SSL_VIEWS=flip mim test fer_ssl demo_spatial_views.py \
+#       --checkpoint work_dirs/demo_spatial/iter_1800.pth
+# CPU, 2 cores: 20 seconds per view. Results: docs/post_processing.md.
+_base_ = 'demo_spatial.py'
+
+model = dict(
+    _delete_=True, type='AverageScoresTTA', module=dict(**_base_.model)
+)
+
+as_it_is = [dict(type='RandomFlip', prob=0.0)]
+both_sides = [*as_it_is, dict(type='RandomFlip', prob=1.0)]
+one_size = [dict(type='CenterCrop', crop_size=44)]
+three_sizes = [dict(type='CenterCrop', crop_size=x) for x in (40, 44, 48)]
+views = dict(
+    one=[one_size, as_it_is],
+    flip=[one_size, both_sides],
+    crops=[three_sizes, as_it_is],
+    all=[three_sizes, both_sides],
+)
+chosen = '{{$FER_SSL_VIEWS:all}}'
+if chosen not in views:
+    raise ValueError(
+        f'FER_SSL_VIEWS={chosen!r} must be one of {", ".join(views)}.'
+    )
+crops, flips = views[chosen]
+test_dataloader = dict(
+    dataset=dict(
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(
+                type='TestTimeAug',
+                transforms=[
+                    crops,
+                    [dict(type='Resize', scale=(44, 44))],
+                    flips,
+                    [
+                        dict(
+                            type='PackInputs',
+                            meta_keys=(
+                                'img_path',
+                                'video',
+                                'start',
+                                'num_frames',
+                            ),
+                        )
+                    ],
+                ],
+            ),
+        ]
+    )
+)
+test_evaluator = [
+    dict(type='MacroF1Metric', prefix='student'),
+    dict(type='MacroF1Metric', prefix='teacher', network='teacher'),
+    dict(type='MacroF1Metric', prefix='both', network=['student', 'teacher']),
+]
