@@ -4,7 +4,7 @@
 # image), crops (center crops of three sizes) or all (both, six views).
 #   FER_SSL_VIEWS=flip mim test fer_ssl demo_spatial_views.py \
 #       --checkpoint work_dirs/demo_spatial/iter_1800.pth
-# CPU, 2 cores: 20 seconds per view. Results: docs/post_processing.md.
+# CPU, 2 cores: 20 seconds per view. Results: docs/method.md.
 _base_ = 'demo_spatial.py'
 
 model = dict(
