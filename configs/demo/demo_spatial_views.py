@@ -1,10 +1,10 @@
-# Test-time augmentation on the synthetic videos: the networks of
-# demo_spatial.py, each averaged over several views of a frame, and the mean of
+# Test-time augmentation on the synthetic stills of split=val: the networks of
+# demo_spatial.py, each averaged over several views of a face, and the mean of
 # both networks. FER_SSL_VIEWS chooses the views: one, flip (with the mirror
 # image), crops (center crops of three sizes) or all (both, six views).
 #   FER_SSL_VIEWS=flip mim test fer_ssl demo_spatial_views.py \
 #       --checkpoint work_dirs/demo_spatial/iter_1800.pth
-# CPU, 2 cores: 20 seconds per view. Results: docs/method.md.
+# CPU, 2 cores: seconds. Results: docs/method.md.
 _base_ = 'demo_spatial.py'
 
 model = dict(
@@ -27,34 +27,27 @@ if chosen not in views:
         f'FER_SSL_VIEWS={chosen!r} must be one of {", ".join(views)}.'
     )
 crops, flips = views[chosen]
+resize = [dict(type='Resize', scale=(44, 44))]
+pack = [dict(type='PackInputs')]
 test_dataloader = dict(
     dataset=dict(
+        _delete_=True,
+        **_base_.faces,
+        ann_file='labels.csv',
+        split='val',
+        test_mode=True,
         pipeline=[
-            dict(type='LoadImageFromFile'),
+            *_base_.load,
             dict(
-                type='TestTimeAug',
-                transforms=[
-                    crops,
-                    [dict(type='Resize', scale=(44, 44))],
-                    flips,
-                    [
-                        dict(
-                            type='PackInputs',
-                            meta_keys=(
-                                'img_path',
-                                'video',
-                                'start',
-                                'num_frames',
-                            ),
-                        )
-                    ],
-                ],
+                type='TestTimeAug', transforms=[crops, resize, flips, pack]
             ),
-        ]
+        ],
     )
 )
 test_evaluator = [
     dict(type='MacroF1Metric', prefix='student'),
     dict(type='MacroF1Metric', prefix='teacher', network='teacher'),
-    dict(type='MacroF1Metric', prefix='both', network=['student', 'teacher']),
+    dict(
+        type='MacroF1Metric', prefix='both', network=['student', 'teacher']
+    ),
 ]
