@@ -6,7 +6,7 @@
 #   FER_SSL_FIT_FILES=other_videos.csv mim test fer_ssl \
 #       demo_post_processing_au.py \
 #       --checkpoint work_dirs/demo_post_processing_au/iter_400.pth
-# CPU, 2 cores: about a minute. Results: docs/method.md.
+# CPU, 2 cores: about a minute. Result: not measured yet.
 _base_ = 'demo_temporal.py'
 default_scope = 'mmaction'
 
@@ -42,12 +42,13 @@ if fit_files != 'none':
             prefix='post',
             post_process=dict(
                 type='PostProcessingSteps',
+                # The search scores active units, so the thresholds come first.
                 steps=dict(
+                    thresholds=dict(type='ActionUnitThresholds'),
                     smoothing=dict(
                         type='GaussianSmoothing',
                         search=dict(sigma=[0, 3, 5, 10, 15, 30]),
                     ),
-                    thresholds=dict(type='ActionUnitThresholds'),
                 ),
                 fit_files=fit_files.split(','),
             ),

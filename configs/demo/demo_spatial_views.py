@@ -38,16 +38,12 @@ test_dataloader = dict(
         test_mode=True,
         pipeline=[
             *_base_.load,
-            dict(
-                type='TestTimeAug', transforms=[crops, resize, flips, pack]
-            ),
+            dict(type='TestTimeAug', transforms=[crops, resize, flips, pack]),
         ],
     )
 )
 test_evaluator = [
     dict(type='MacroF1Metric', prefix='student'),
     dict(type='MacroF1Metric', prefix='teacher', network='teacher'),
-    dict(
-        type='MacroF1Metric', prefix='both', network=['student', 'teacher']
-    ),
+    dict(type='MacroF1Metric', prefix='both', network=['student', 'teacher']),
 ]
