@@ -54,7 +54,8 @@ def test_config_is_complete(path):
     if config.get('val_dataloader') is None:
         return  # self-supervised, knows no classes
     classes = config.val_dataloader.dataset.metainfo.classes
-    network = getattr(model, 'student', model)
+    network = getattr(model, 'module', model)  # of several views
+    network = getattr(network, 'student', network)
     head = getattr(network, 'head', None) or network.cls_head
     assert head.num_classes == len(classes)
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):

@@ -156,15 +156,16 @@ def items(dataset):
 
 
 def test_post_processor(load):
-    config = load('median_temporal.py')
+    config = load('causal_temporal.py')
     extract(config)
     scores, runner = train(config)
-    assert {'macro_f1', 'median/macro_f1', 'both/macro_f1'} <= set(scores)
-    (median,) = [
+    assert {'macro_f1', 'causal/macro_f1', 'both/macro_f1'} <= set(scores)
+    (causal,) = [
         metric.post_process
         for metric in runner.test_evaluator.metrics
-        if metric.prefix == 'median'
+        if metric.prefix == 'causal'
     ]
     video = np.zeros((40, 2))
-    video[20, 1] = 1  # a single frame
-    assert median(video).max() == 0
+    video[:20, 0] = video[20:, 1] = 1
+    expected = [1.0] * 20 + [0.9 ** (t + 1) for t in range(20)]
+    np.testing.assert_allclose(causal(video)[:, 0], expected)

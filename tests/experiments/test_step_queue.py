@@ -73,7 +73,8 @@ def test_order_and_what_a_step_gets(tools):
         checkpoint=f'{{{a.key}}}',
         env=dict(FER_SSL_STUDENT=f'{{{store.key}}}'),
     )
-    queue = queue_of([a, store, b], tools)
+    c = make('c', 'test', [b], checkpoint=f'{{{b.key}}},{{{b.key}}}')
+    queue = queue_of([a, store, b, c], tools)
     queue.run()
     out = queue.work_dir / 'seed_0'
     weights = str(out / 'a-d/iter_2.pth')
@@ -88,14 +89,16 @@ def test_order_and_what_a_step_gets(tools):
     assert ran(queue, store)['words'][1] == weights
     assert ran(queue, b)['words'] == ['c.py', weights, f'--work-dir={out}/b-d']
     assert ran(queue, b)['student'] == str(out / 'store-d/features')
+    csv = str(out / 'b-d/predictions.csv')
+    assert ran(queue, c)['words'][1] == f'{csv},{csv}'
     assert ran(queue, a)['end'] < ran(queue, store)['start']
     assert ran(queue, store)['end'] < ran(queue, b)['start']
-    assert queue.said[0] == '3 steps to run, 0 already finished.'
+    assert queue.said[0] == '4 steps to run, 0 already finished.'
 
-    again = queue_of([a, store, b], tools)
+    again = queue_of([a, store, b, c], tools)
     before = ran(queue, a)
     again.run()
-    assert again.said == ['0 steps to run, 3 already finished.']
+    assert again.said == ['0 steps to run, 4 already finished.']
     assert ran(again, a) == before
 
 

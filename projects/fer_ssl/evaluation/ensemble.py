@@ -11,11 +11,13 @@ from .video_predictions import VideoPrediction, VideoPredictions
 
 def average_predictions(
     members: Sequence[VideoPredictions],
+    weights: Sequence[float] | None = None,
 ) -> VideoPredictions:
     """Average the scores of every frame over the models.
 
     Args:
         members: Predictions of each model for the same videos, in any order.
+        weights: Weight of each model; ``None`` = equal weights.
 
     Returns:
         Predictions in the order of the first model, with its ``labels`` and
@@ -44,7 +46,11 @@ def average_predictions(
         (
             VideoPrediction(
                 video.name,
-                np.mean([m[video.name].scores for m in members], axis=0),
+                np.average(
+                    [m[video.name].scores for m in members],
+                    axis=0,
+                    weights=weights,
+                ),
                 labels=video.labels,
                 has_face=video.has_face,
             )

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..labels import IGNORE_LABEL
 from .functional.classification_scores import confusion_matrix
-from .post_processing.post_processor import PostProcessor
+from .post_processing.post_processor import PostProcessor, fill_frames
 
 
 @dataclass
@@ -200,9 +200,15 @@ class VideoPredictions:
         )
 
     def apply(self, post_processor: PostProcessor | None) -> VideoPredictions:
-        """Post-process each video on its own; None changes nothing."""
+        """Post-process each video on its own; None changes nothing.
+
+        A post-processor that needs more than the scores of one video has the
+        method ``on_videos``, which maps predictions to new ones.
+        """
         if post_processor is None:
             return self
+        if hasattr(post_processor, 'on_videos'):
+            return post_processor.on_videos(self)
         return VideoPredictions(
             (replace(v, scores=post_processor(v.scores)) for v in self),
             self.classes,
@@ -265,12 +271,7 @@ def _average_and_fill(
     sums: np.ndarray, mass: np.ndarray, no_face_score: float
 ) -> np.ndarray:
     """Turn weighted sums (T, C) and weights (T,) into scores without gaps."""
-    num_frames = len(sums)
     known = np.flatnonzero(mass)
     if known.size == 0:
         return np.full(sums.shape, no_face_score)
-    means = sums[known] / mass[known, None]
-    frames = np.arange(num_frames)
-    # np.interp repeats the first and the last known value beyond them
-    columns = [np.interp(frames, known, column) for column in means.T]
-    return np.stack(columns, axis=1)
+    return fill_frames(sums[known] / mass[known, None], known, len(sums))

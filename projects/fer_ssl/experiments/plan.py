@@ -27,7 +27,8 @@ class Step:
 
     In ``checkpoint``, ``options`` and ``env``, the key of another step in
     braces stands for the result of that step: the last checkpoint of a
-    training, the feature store of an extraction. ``{folder}`` stands for the
+    training, the feature store of an extraction, the predictions of a test
+    (``predictions.csv``, if a metric writes them). ``{folder}`` stands for the
     step's own folder.
 
     Args:

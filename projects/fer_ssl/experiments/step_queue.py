@@ -101,6 +101,8 @@ class StepQueue:
         folder = self.folder(needed)
         if needed.kind == 'extract':
             return folder / 'features'
+        if needed.kind == 'test':
+            return folder / 'predictions.csv'
         # Only the name: the path in the file is stale after a move.
         last = (folder / 'last_checkpoint').read_text('utf-8').strip()
         return folder / Path(last).name

@@ -1,4 +1,5 @@
 from . import feedback, methods  # noqa: F401
+from .average_scores_tta import AverageScoresTTA
 from .batch_view import BatchView
 from .batch_view_data_preprocessor import BatchViewDataPreprocessor
 from .frame_data_preprocessor import FrameDataPreprocessor
@@ -28,6 +29,7 @@ __all__ = [
     'TCN',
     'ActionUnitTask',
     'AuxiliaryLinearHead',
+    'AverageScoresTTA',
     'BatchView',
     'BatchViewDataPreprocessor',
     'ConcordanceLoss',

@@ -82,10 +82,16 @@ def test_teacher_and_student_side_by_side():
     metrics = [
         build(prefix='student'),
         build(prefix='teacher', network='teacher'),
+        build(prefix='both', network=['student', 'teacher']),
     ]
     scores = evaluate(metrics, samples, image_meta())
     assert set(scores) >= {'student/macro_f1', 'teacher/macro_f1'}
     assert scores['student/macro_f1'] != scores['teacher/macro_f1']
+    for sample in samples:
+        sample.pred_score = (sample.pred_score + sample.teacher_pred_score) / 2
+    (mean,) = metrics[:1]
+    expected = evaluate(mean, samples, image_meta())['student/macro_f1']
+    assert scores['both/macro_f1'] == expected
 
 
 def test_metric_can_be_used_again():

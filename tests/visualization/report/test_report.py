@@ -201,6 +201,39 @@ def test_several_tasks_of_one_network(tmp_path):
     assert 'Differences' not in page.text and 'Other scores' not in page.text
 
 
+def test_each_step_of_the_post_processing_has_a_line(tmp_path):
+    (metric,), _ = run_test('EXPR', True)
+    steps = dict(
+        gate=dict(type='ConfidenceGate', threshold=0.4),
+        smoothing=dict(type='GaussianSmoothing', sigma=2.0),
+    )
+    smoothed = METRICS.build(
+        dict(
+            type='MacroF1Metric',
+            post_process=dict(type='PostProcessingSteps', steps=steps),
+        )
+    )
+    raw = metric.scored
+    scores = smoothed.score(raw)
+    smoothed.keeps_scored = True
+    smoothed.scored = smoothed.stages['smoothing']
+    page = write(tmp_path / 'report.html', [smoothed], scores)
+    keys = ('raw', 'after_gate', 'after_smoothing')
+    keys = [f'macro_f1_{key}' for key in keys]
+    assert set(keys) <= set(page.scores) and 'Other scores' not in page.text
+    assert page.values[keys[-1]] == scores['macro_f1']
+    assert 'GaussianSmoothing(sigma=2.0)' in page.text
+    change = scores['macro_f1_after_gate'] - scores['macro_f1_raw']
+    sums = [
+        np.stack([metric.video_sums(v) for v in smoothed.stages[name]])
+        for name in ('raw', 'gate')
+    ]
+    draws = [bootstrap(x, metric.scores_of_videos)['macro_f1'] for x in sums]
+    low, high = np.percentile(draws[1] - draws[0], [2.5, 97.5])
+    line = f'{change:+.2f} {low:.2f} to {high:.2f}'
+    assert line.replace('-', '\u2212') in page.text
+
+
 def test_metrics_of_others_are_listed(tmp_path):
     metrics, scores = run_test('EXPR', True)
     scores = {**scores, f'acc{EVIL}': 12.34567}

@@ -10,7 +10,7 @@ from ...evaluation import MacroF1Metric
 from ...evaluation.calibration import saved_calibration
 
 #: What the student predicts, in a data set with one task or with several.
-_SCORE_KEYS = ('pred_score', 'EXPR_pred_score')
+_SCORE_KEYS = (['pred_score'], ['EXPR_pred_score'])
 
 
 @HOOKS.register_module()
@@ -34,7 +34,7 @@ class CalibrationHook(Hook):
             metric
             for metric in metrics
             if isinstance(metric, MacroF1Metric)
-            and metric.score_key in _SCORE_KEYS
+            and metric.score_keys in _SCORE_KEYS
         ]
         for metric in calibrated:
             metric.calibration = calibration

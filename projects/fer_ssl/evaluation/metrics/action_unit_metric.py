@@ -29,6 +29,8 @@ class ActionUnitMetric(FrameTargetMetric):
         kwargs: Arguments of :class:`FramePredictionMetric`.
     """
 
+    headline = 'au_f1'
+
     def __init__(
         self, threshold: float | Sequence[float] = 0.5, **kwargs: Any
     ) -> None:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from mmengine.logging import print_log
 
 from ..calibration import Calibration
 from ..image_predictions import ImagePredictions
+from ..post_processing.post_processing_steps import PostProcessingSteps
 from ..post_processing.post_processor import build_post_processor
 from ..video_predictions import (
     VideoPrediction,
@@ -40,12 +42,15 @@ class FramePredictionMetric(BaseMetric):
     :meth:`image_sums` and :meth:`score_images`.
 
     Args:
-        network: Score ``<network>_pred_score`` instead of ``pred_score``.
+        network: Score ``<network>_pred_score`` instead of ``pred_score``. Of
+            several networks, the mean is scored; ``'student'`` is the one of
+            ``pred_score``, such as ``('student', 'teacher')``.
         task: Task to score in a data set with several tasks; the model then
             gives ``<task>_pred_score``. Also the default of ``prefix``, since
             two tasks may have scores of the same name.
         post_process: Config (or list of configs) of the post-processors that
-            are applied to every video before it is scored.
+            are applied to every video before it is scored. Those of
+            :class:`PostProcessingSteps` are scored one by one as well.
         out_file: CSV file to which the scored predictions are written, one
             row per frame (:meth:`VideoPredictions.to_csv`) or per image
             (:meth:`ImagePredictions.to_csv`). A set without any label is then
@@ -61,6 +66,8 @@ class FramePredictionMetric(BaseMetric):
 
     # Not None: MMEngine would warn that a metric has no prefix.
     default_prefix = ''
+    #: Name of the main score.
+    headline: str
     #: Score of all columns in a video without any face; None = 1 / C.
     no_face_score: float | None = None
     #: Whether to keep the scored predictions in :attr:`scored` for a report.
@@ -69,12 +76,15 @@ class FramePredictionMetric(BaseMetric):
     #: Predictions of the videos after post-processing, or the entries of all
     #: images in the order of the data set; None on all ranks but the first.
     scored: VideoPredictions | list | None = None
+    #: Predictions before post-processing, ``'raw'``, and after each step of
+    #: :class:`PostProcessingSteps` by its name; empty without such steps.
+    stages: Mapping[str, VideoPredictions] = MappingProxyType({})
     #: Applied to the scores of every sample before anything else.
     calibration: Calibration | None = None
 
     def __init__(
         self,
-        network: str | None = None,
+        network: str | Sequence[str] | None = None,
         task: str | None = None,
         post_process: dict | Sequence[dict] | None = None,
         out_file: str | None = None,
@@ -85,8 +95,13 @@ class FramePredictionMetric(BaseMetric):
     ) -> None:
         super().__init__(prefix=prefix or task, **kwargs)
         self.task = task
-        parts = (network, task, 'pred_score')
-        self.score_key = '_'.join(part for part in parts if part)
+        networks = [network]
+        if network is not None and not isinstance(network, str):
+            networks = [None if x == 'student' else x for x in network]
+        self.score_keys = [
+            '_'.join(part for part in (name, task, 'pred_score') if part)
+            for name in networks
+        ]
         self.post_process = build_post_processor(post_process)
         self.out_file = out_file
         self.window_weights = window_weights
@@ -121,12 +136,13 @@ class FramePredictionMetric(BaseMetric):
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep exactly one entry per data sample: BaseMetric counts them."""
         for sample in data_samples:
-            if self.score_key not in sample:
-                raise KeyError(
-                    f'the model gives no {self.score_key}, only '
-                    f'{sorted(sample)}.'
-                )
-            scores = to_numpy(sample[self.score_key])
+            for key in self.score_keys:
+                if key not in sample:
+                    raise KeyError(
+                        f'the model gives no {key}, only {sorted(sample)}.'
+                    )
+            members = [to_numpy(sample[key]) for key in self.score_keys]
+            scores = np.mean(members, axis=0)
             scores = scores.reshape(-1, scores.shape[-1])  # (w, C)
             if self.network_classes is not None:
                 scores = self._scores_of_set(scores)
@@ -335,7 +351,8 @@ class FramePredictionMetric(BaseMetric):
             self.window_weights,
             self.no_face_score,
             self.dataset_meta.get('has_face'),
-        ).apply(self.post_process)
+        )
+        predictions = self._post_process(predictions)
         if self.out_file is not None:
             predictions.to_csv(self.out_file)
             self._log_out_file()
@@ -353,7 +370,29 @@ class FramePredictionMetric(BaseMetric):
             'them with a face.',
             logger='current',
         )
-        return self.score_videos(predictions)
+        return self._score_all(predictions)
+
+    def _post_process(self, predictions: VideoPredictions) -> VideoPredictions:
+        """Apply the post-processing, and keep the stages of its steps."""
+        steps = self.post_process
+        if not isinstance(steps, PostProcessingSteps):
+            return predictions.apply(steps)
+        steps.fit(self._main_score)
+        if steps.fit_files:
+            print_log(f'Fitted to other videos: {steps}.', logger='current')
+        self.stages = {'raw': predictions, **steps.stages(predictions)}
+        return list(self.stages.values())[-1]
+
+    def _main_score(self, predictions: VideoPredictions) -> float:
+        return self.score_videos(predictions)[self.headline]
+
+    def _score_all(self, predictions: VideoPredictions) -> dict[str, float]:
+        """Score the final predictions, and each stage of the steps."""
+        scores = self.score_videos(predictions)
+        for name, stage in self.stages.items():
+            key = 'raw' if name == 'raw' else f'after_{name}'
+            scores[f'{self.headline}_{key}'] = self._main_score(stage)
+        return scores
 
     def score(self, predictions: VideoPredictions) -> dict[str, float]:
         """Post-process and score predictions of a file or an ensemble.
@@ -368,7 +407,7 @@ class FramePredictionMetric(BaseMetric):
         known = [v.labels for v in predictions if v.labels is not None]
         if not any(self.labeled(labels).any() for labels in known):
             return {}
-        scores = self.score_videos(predictions.apply(self.post_process))
+        scores = self._score_all(self._post_process(predictions))
         prefix = f'{self.prefix}/' if self.prefix else ''
         return {f'{prefix}{key}': value for key, value in scores.items()}
 

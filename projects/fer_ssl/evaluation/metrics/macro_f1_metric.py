@@ -32,6 +32,8 @@ class MacroF1Metric(FramePredictionMetric):
         kwargs: Arguments of :class:`FramePredictionMetric`.
     """
 
+    headline = 'macro_f1'
+
     def image_entry(self, sample: dict, scores: np.ndarray) -> tuple[int, int]:
         """Return truth and prediction of one image."""
         label = int(to_numpy(sample['gt_label']).reshape(()))

@@ -25,6 +25,8 @@ class ValenceArousalMetric(FrameTargetMetric):
         kwargs: Arguments of :class:`FramePredictionMetric`.
     """
 
+    headline = 'ccc'
+
     def bound(self, scores: np.ndarray) -> np.ndarray:
         return scores.clip(-1, 1)
 

@@ -72,6 +72,25 @@ def moving_mean(values: np.ndarray, window: int) -> np.ndarray:
     return mean
 
 
+def fill_frames(
+    values: np.ndarray, known: np.ndarray, num_frames: int
+) -> np.ndarray:
+    """Interpolate known frames over a whole video.
+
+    Args:
+        values: Values of K >= 1 known frames, (K, C).
+        known: Their 0-based frames, ascending, (K,).
+        num_frames: Length T of the video.
+
+    Returns:
+        (T, C): interpolated linearly over time; the first and the last known
+        values are repeated at both ends.
+    """
+    frames = np.arange(num_frames)
+    columns = [np.interp(frames, known, column) for column in values.T]
+    return np.stack(columns, axis=1)
+
+
 def check_window(window: int) -> int:
     """Return the window as int, or raise a ValueError."""
     if window != int(window) or window < 1:

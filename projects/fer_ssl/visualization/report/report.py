@@ -94,6 +94,36 @@ class MetricSection:
             if len(self.sums) > 1:
                 self.draws = bootstrap(self.sums, score)
         self.intervals = {k: interval(v) for k, v in self.draws.items()}
+        self.stages = self._stages(printed) if self.is_labeled else []
+
+    def _stages(self, printed: Mapping[str, float]) -> list[dict]:
+        """Compute the main score after each post-processing step."""
+        headline = self.metric.headline
+        rows: list[dict] = []
+        draws: list[np.ndarray] = []
+        for name, predictions in self.metric.stages.items():
+            key = 'raw' if name == 'raw' else f'after_{name}'
+            key = f'{headline}_{key}'
+            row = dict(name=name, key=self.prefix + key, step='')
+            row['value'] = self.scores[key] = printed[row['key']]
+            if rows:
+                row['change'] = row['value'] - rows[-1]['value']
+                row['step'] = repr(self.metric.post_process.steps[name])
+            if self.draws:
+                # The same videos as in self.sums, so the draws are paired.
+                sums = np.array(
+                    [
+                        self.metric.video_sums(video)
+                        for video in predictions
+                        if self.metric.labeled(video.labels).any()
+                    ]
+                )
+                score = self.metric.scores_of_videos
+                draws.append(bootstrap(sums, score)[headline])
+                if rows:
+                    row['interval'] = interval(draws[-1] - draws[-2])
+            rows.append(row)
+        return rows
 
     @property
     def title(self) -> str:
@@ -102,7 +132,7 @@ class MetricSection:
 
     def card(self) -> dict:
         """Return the card with the main score of the task."""
-        key = self.report.headline
+        key = self.metric.headline
         name = self.report.names[key].partition(',')[0]
         if self.metric.prefix:
             name = f'{name}, {self.metric.prefix}'
@@ -116,7 +146,7 @@ class MetricSection:
 
     def difference_to(self, other: MetricSection) -> dict | None:
         """Compare the main scores; None if units or tasks differ."""
-        key = self.report.headline
+        key = self.metric.headline
         if (
             type(self.metric) is not type(other.metric)
             or self.metric.task != other.metric.task
@@ -146,6 +176,7 @@ class MetricSection:
             timelines=[],
             videos=[],
             unit_note='',
+            stages=self.stages,
         )
         if self.is_labeled:
             self._add_scores(context)
@@ -385,7 +416,7 @@ def _training(
             note='No log of the training was found: the folder of the '
             'checkpoint has no <time>/vis_data/scalars.json of it.',
         )
-    validation = [s.prefix + s.report.headline for s in sections]
+    validation = [s.prefix + s.metric.headline for s in sections]
     figures = [
         _embed(figure, f'Training curves: {name}')
         for name, figure in (

@@ -33,7 +33,6 @@ class ExpressionReport:
     """Report of expressions, one class per frame."""
 
     title = 'Expression'
-    headline = 'macro_f1'
     digits = 2
     unit = ' %'
     names = dict(
@@ -99,7 +98,6 @@ class ActionUnitReport(ExpressionReport):
     """Report of action units, any number of which may be active."""
 
     title = 'Action units'
-    headline = 'au_f1'
     names = dict(au_f1='Mean F1, over all units')
     figure_title = None
     table_title = 'Units'
@@ -127,7 +125,6 @@ class ValenceArousalReport(ExpressionReport):
     """Report of valence and arousal."""
 
     title = 'Valence and arousal'
-    headline = 'ccc'
     digits = 3
     unit = ''
     names = dict(
