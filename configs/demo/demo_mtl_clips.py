@@ -11,7 +11,6 @@ _base_ = [
     '../_base_/datasets/mtl_clips.py',
     '../_base_/schedules/adamw_warmup_cosine.py',
 ]
-default_scope = 'mmaction'
 
 data_root = '{{$FER_SSL_DEMO:data/synthetic}}'
 student_checkpoint = (

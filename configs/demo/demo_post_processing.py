@@ -9,7 +9,6 @@
 # configs/ablations/demo_post_processing.yml runs everything. CPU, 2 cores:
 # half a minute. Results: docs/method.md.
 _base_ = 'demo_temporal.py'
-default_scope = 'mmaction'
 
 fit_files = '{{$FER_SSL_FIT_FILES:none}}'
 blend_files = '{{$FER_SSL_BLEND_FILES:none}}'

@@ -8,7 +8,6 @@
 #       --checkpoint work_dirs/demo_post_processing_au/iter_400.pth
 # CPU, 2 cores: about a minute. Result: not measured yet.
 _base_ = 'demo_temporal.py'
-default_scope = 'mmaction'
 
 classes = tuple(f'AU{i}' for i in (1, 2, 4, 6, 7, 10, 12, 15, 23, 24, 25, 26))
 task = dict(

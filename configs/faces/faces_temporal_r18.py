@@ -12,7 +12,6 @@ _base_ = [
     '../_base_/datasets/temporal_clips.py',
     '../_base_/schedules/adamw_warmup_cosine.py',
 ]
-default_scope = 'mmaction'
 
 data_root = 'data/sequences'
 student_checkpoint = (

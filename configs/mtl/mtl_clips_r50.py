@@ -13,7 +13,6 @@ _base_ = [
     '../_base_/datasets/mtl_clips.py',
     '../_base_/schedules/adamw_warmup_cosine.py',
 ]
-default_scope = 'mmaction'
 
 data_root = '{{$FER_SSL_DATA:data}}'
 student_checkpoint = '{{$FER_SSL_STUDENT:work_dirs/mtl_frames_r50/best.pth}}'
