@@ -60,7 +60,7 @@ def test_config_is_complete(path):
     assert head.num_classes == len(classes)
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         dataset = config[loader].dataset
-        if dataset.type == 'CachedFaces':
+        while dataset.type in ('CachedFaces', 'ClassBalancedDataset'):
             dataset = dataset.dataset
         for part in dataset.get('datasets', [dataset]):
             assert tuple(part.metainfo.classes) == tuple(classes)

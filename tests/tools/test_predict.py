@@ -52,7 +52,7 @@ def test_default_network_and_detector(call, files):
     assert 'clip: 8 frames, 0 faces' in text
     assert re.search(r'a face\.png: \w+ \d+%\nown/predictions\.csv', text)
     head, *rows = (files / 'own/clip/predictions.csv').read_text().splitlines()
-    assert 'neutral,anger,happiness,sadness,surprise' in head
+    assert 'neutral,happiness,surprise,sadness,anger,disgust' in head
     assert len(rows) == 9 and rows[-1] == ''  # an empty line marks the end
 
 

@@ -245,7 +245,7 @@ def test_what_may_be_built_reads_and_runs_nothing(package):
             hits = set(dangerous.findall(inspect.getsource(module)))
             hits = {x.strip() for x in hits} - {known.get(module.__name__)}
             assert not hits, (name, module.__name__, hits)
-    assert seen > 100
+    assert seen > 50
 
 
 def test_python_configs_may_name_any_class():

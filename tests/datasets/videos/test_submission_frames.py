@@ -75,15 +75,15 @@ def test_list_of_names(tmp_path):
         ('image_location,a\n', r'list.txt:2: no frame'),
         (
             'image_location,a\na/1.jpg,0\n',
-            r'list.txt:2: .*not an image_location',
+            r'list.txt:2: .*not a frame like',
         ),
-        ('image_location,a\na/00001.png\n', r'list.txt:2: .*not an image_loc'),
+        ('image_location,a\na/00001.png\n', r'list.txt:2: .*not a frame like'),
         (
             'image_location\na/00000.jpg\n',
-            r'list.txt:2: .*not an image_location',
+            r'list.txt:2: .*not a frame like',
         ),
-        ('image_location\na/000001.jpg\n', r'list.txt:2: .*not an image_loc'),
-        ('image_location\nx/a/00001.jpg\n', r'list.txt:2: .*not an image_loc'),
+        ('image_location\na/000001.jpg\n', r'list.txt:2: .*not a frame like'),
+        ('image_location\nx/a/00001.jpg\n', r'list.txt:2: .*not a frame like'),
         ('image_location\na/00001.jpg\n\nb/00001.jpg', r'list.txt:3: '),
         (
             'image_location\na/00001.jpg\na/00002.jpg\na/00001.jpg\n',

@@ -298,3 +298,8 @@ def test_network_with_more_classes_than_the_data_set():
         evaluate(build(network_classes=names[:4]), wide, meta)
     with pytest.raises(ValueError, match='classes of the data set are'):
         evaluate(build(network_classes=('a', *names[1:])), wide, meta)
+    # A calibration is that of the network, so it comes before the choice.
+    metric = build(network_classes=names)
+    metric.calibration = lambda probs: probs[:, ::-1]
+    reverse = [dict(x, pred_score=x['pred_score'].flip(0)) for x in wide]
+    assert evaluate(metric, reverse, meta) == expected

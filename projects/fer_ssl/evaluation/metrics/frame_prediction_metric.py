@@ -144,6 +144,8 @@ class FramePredictionMetric(BaseMetric):
             members = [to_numpy(sample[key]) for key in self.score_keys]
             scores = np.mean(members, axis=0)
             scores = scores.reshape(-1, scores.shape[-1])  # (w, C)
+            if self.calibration is not None:
+                scores = self.calibration(scores)
             if self.network_classes is not None:
                 scores = self._scores_of_set(scores)
             if scores.shape[1] != len(self.classes):
@@ -151,8 +153,6 @@ class FramePredictionMetric(BaseMetric):
                     f'the model gives {scores.shape[1]} scores, but the data '
                     f'set has {len(self.classes)} classes: {self.classes}.'
                 )
-            if self.calibration is not None:
-                scores = self.calibration(scores)
             if 'videos' not in self.dataset_meta:
                 self._check_image(sample, scores)
                 image = None
