@@ -89,4 +89,4 @@ def test_color_does_not_matter(predict, tmp_path):
         cv2.imwrite(str(tmp_path / f'{name}.png'), image)
         scores.append(predict(tmp_path / f'{name}.png'))
     assert float(scores[0].sum()) == pytest.approx(1, abs=1e-5)
-    torch.testing.assert_close(scores[0], scores[1], rtol=0, atol=0.02)
+    torch.testing.assert_close(scores[0], scores[1], rtol=0, atol=0.05)
