@@ -216,8 +216,10 @@ def test_only_components_are_built(planted, tmp_path, part, registry, scope):
     assert not planted.exists()
 
 
-@pytest.mark.parametrize('package', ['mmpretrain', 'mmaction'])
-def test_what_may_be_built_reads_and_runs_nothing(package):
+@pytest.mark.parametrize(
+    ('package', 'fewest'), [('mmpretrain', 100), ('mmaction', 50)]
+)
+def test_what_may_be_built_reads_and_runs_nothing(package, fewest):
     """A new version of the packages may add what loads files."""
     dangerous = re.compile(
         r'torch\.load\(|from_pretrained|pickle|mmengine\.load|list_from_file|'
@@ -245,7 +247,7 @@ def test_what_may_be_built_reads_and_runs_nothing(package):
             hits = set(dangerous.findall(inspect.getsource(module)))
             hits = {x.strip() for x in hits} - {known.get(module.__name__)}
             assert not hits, (name, module.__name__, hits)
-    assert seen > 50
+    assert seen > fewest
 
 
 def test_python_configs_may_name_any_class():

@@ -219,9 +219,9 @@ class SAffWild2Reader:
         frames = read_frame_list(path)
         track_of(frames, MULTI_TASK)
         labels, listed = {}, {}
-        for video, (name, length) in enumerate(frames.num_frames().items()):
-            labels[name] = ignored_labels(self.tasks, length)
-            listed[name] = np.sort(frames.frame[frames.video == video])
+        for name, chosen in zip(frames.videos, frames.order_by_video()):
+            listed[name] = frames.frame[chosen]
+            labels[name] = ignored_labels(self.tasks, int(listed[name][-1]))
         return labels, listed
 
     def _report(

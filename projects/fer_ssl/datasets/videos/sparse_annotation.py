@@ -74,9 +74,7 @@ def read_sparse_annotation(
         values = [row[0] for row in rows]
     listed = np.array(values, dtype=label_dtype(tasks).base)
     labels, numbers = {}, {}
-    order = np.lexsort([frames.frame, frames.video])
-    ends = np.cumsum(np.bincount(frames.video))
-    for name, chosen in zip(frames.videos, np.split(order, ends[:-1])):
+    for name, chosen in zip(frames.videos, frames.order_by_video()):
         numbers[name] = frames.frame[chosen]
         labels[name] = ignored_labels(tasks, int(numbers[name][-1]))
         labels[name][numbers[name] - 1] = listed[chosen]

@@ -61,6 +61,12 @@ class FrameList:
         np.maximum.at(lengths, self.video, self.frame)
         return dict(zip(self.videos, lengths.tolist()))
 
+    def order_by_video(self) -> list[np.ndarray]:
+        """Return the places of each video in the list, by frame, each (n,)."""
+        order = np.lexsort([self.frame, self.video])
+        ends = np.cumsum(np.bincount(self.video))
+        return np.split(order, ends[:-1])
+
     def locations(self) -> list[str]:
         """``<video>/<frame>.jpg`` of all N frames."""
         prefixes = [f'{name}/' for name in self.videos]
