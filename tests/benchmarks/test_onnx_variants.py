@@ -16,6 +16,16 @@ def test_tool(tmp_path, write_faces, run_tool):
     ]
     write_faces(rows)
     cfg = gray_classifier()
+    # It changes probabilities of both alike, and no label.
+    count = len(CLASSES)
+    cfg.calibration = dict(
+        temperature=0.5,
+        bias=[0.0] * count,
+        classes=list(CLASSES),
+        method='temperature',
+        prior=[1 / count] * count,
+        num_faces=20,
+    )
     path, model = write_checkpoint(tmp_path / 'a.pth', cfg)
     text = run_tool('onnx_variants.py', f'{path} {tmp_path} --rounds 1')
     lines = [x.strip('| ').split(' | ') for x in text.splitlines()[-6:]]

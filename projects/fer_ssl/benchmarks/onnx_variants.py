@@ -22,6 +22,7 @@ from ..apis.onnx_file import OnnxFile
 from ..apis.onnx_networks import OnnxFrameByFrame
 from ..apis.onnx_precision import PRECISIONS
 from ..datasets.faces.face_dataset import FaceDataset
+from ..evaluation.calibration import saved_calibration
 from ..evaluation.functional.classification_scores import (
     confusion_matrix,
     macro_f1,
@@ -122,7 +123,9 @@ def _pytorch(
         torch.from_numpy(face_input.to_network(image)) for image in images
     ]
     classifier = getattr(loaded.model, 'student', loaded.model)
-    return _Variant(FrameByFrame(loaded.model, classifier), inputs)
+    network = FrameByFrame(loaded.model, classifier)
+    network.calibration = saved_calibration(loaded.checkpoint, loaded.path)
+    return _Variant(network, inputs)
 
 
 def _inputs_of_file(
@@ -142,7 +145,7 @@ def _rows(
     rows, expected = [], None
     for name, variant in variants.items():
         with torch.no_grad():
-            scores = variant.network.run(variant.inputs)
+            scores = variant.network.run_stills(variant.inputs)
         expected = scores if expected is None else expected
         counts = confusion_matrix(labels, scores.argmax(axis=1), num_classes)
         accuracy = 100 * np.trace(counts) / counts.sum()
@@ -183,5 +186,5 @@ def _rate(variant: _Variant, batch: int, count: int) -> float:
     inputs = variant.inputs[:count]
     start = time.perf_counter()
     for first in range(0, len(inputs), batch):
-        variant.network.run(inputs[first : first + batch])
+        variant.network.run_stills(inputs[first : first + batch])
     return len(inputs) / (time.perf_counter() - start)
