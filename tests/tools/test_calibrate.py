@@ -103,3 +103,12 @@ def test_comparison(call, files):
     )
     assert (files / 'table.md').read_text() in text
     assert '| temperature, 4 labels at random |' in text
+
+
+def test_robustness(call, files):
+    command = 'python {tools}/analysis/robustness.py tiny.pth faces'
+    text = call(f'{command} --pixels 8 --seed 3 --out table.md')
+    assert (files / 'table.md').read_text() in text
+    assert '| 8 pixels |' in text
+    text = call(f'{command} --shift 2', status=1)
+    assert 'error: shift=2.0: must be from 0 to 0.5' in text

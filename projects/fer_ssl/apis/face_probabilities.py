@@ -10,9 +10,11 @@ from mmengine.fileio import get
 
 from ..datasets.unreadable_images import IMAGE_ERRORS, describe_failure
 from ..evaluation.labeled_predictions import LabeledPredictions
+from ..face_detection.cut_out import cut_out
 from ..media.video_file import VideoFrame
 from ..utils.progress import ProgressBar
 from .expression_inferencer import ExpressionInferencer
+from .face_change import FaceChange
 from .face_networks import FrameByFrame
 from .own_faces import OwnFaces
 
@@ -26,13 +28,17 @@ class FaceProbabilities:
         inferencer: Inferencer of a network that predicts single faces.
         detect: Whether to search for the largest face in each image. Otherwise
             the image is the face, or the box if there is one.
+        change: Change of every face. Defaults to none.
 
     Raises:
         ValueError: The network predicts windows of frames.
     """
 
     def __init__(
-        self, inferencer: ExpressionInferencer, detect: bool = False
+        self,
+        inferencer: ExpressionInferencer,
+        detect: bool = False,
+        change: FaceChange | None = None,
     ) -> None:
         if not isinstance(inferencer.network, FrameByFrame):
             raise ValueError(
@@ -43,6 +49,7 @@ class FaceProbabilities:
             )
         self.inferencer = inferencer
         self.detect = detect
+        self.change = change or FaceChange()
         self.unreadable: list[str] = []
         self.without_face: list[str] = []
 
@@ -121,11 +128,14 @@ class FaceProbabilities:
                 self.without_face.append(f'{path}.')
                 return None
             box = found[0].box
-        if box is not None:
-            return pipeline.crop(image, box)
         size = pipeline.size
-        if size and not pipeline.resizes:
-            image = cv2.resize(
-                image, (size, size), interpolation=cv2.INTER_AREA
-            )
-        return pipeline.transform(image)
+        if box is not None:
+            box = self.change.move_box(box, row)
+            face = cut_out(image, box, pipeline.margin, size)
+        else:
+            face = self.change.move_crop(image, row)
+            if size and not pipeline.resizes:
+                face = cv2.resize(
+                    face, (size, size), interpolation=cv2.INTER_AREA
+                )
+        return pipeline.transform(self.change.shrink(face))
