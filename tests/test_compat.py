@@ -482,3 +482,16 @@ def test_differentiable_attention_still_needed():
             output = attention(query, query, query)
         for one, two in zip(*map(forward_ad.unpack_dual, (output, expected))):
             torch.testing.assert_close(one, two)
+
+
+@pytest.mark.parametrize('call', ['', 'compat.leave_triton_out()'])
+def test_leaving_triton_out_still_needed(call):
+    pytest.importorskip('triton')
+    code = (
+        'import sys; from fer_ssl import compat\n'
+        f'{call}\n'
+        'import torchvision\n'
+        "print(sys.modules.get('triton'))"
+    )
+    text = subprocess.check_output([sys.executable, '-c', code], text=True)
+    assert (text.strip() == 'None') == bool(call)

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fer_ssl.compat import leave_triton_out
 from fer_ssl.launch import add_network_arguments, run
 
 if TYPE_CHECKING:
@@ -119,6 +120,8 @@ def list_inputs(words: list[str]) -> Iterator[str]:
 
 
 def build_inferencer(args: argparse.Namespace) -> ExpressionInferencer:
+    if not (args.config or args.checkpoint):
+        leave_triton_out()  # other networks might need it
     from fer_ssl.apis import ExpressionInferencer
 
     detector = dict(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 
+from fer_ssl.compat import leave_triton_out
 from fer_ssl.launch import add_network_arguments, run
 
 
@@ -34,6 +35,8 @@ def main() -> None:
     from fer_ssl.web.server import check_gradio, serve
 
     check_gradio()  # before the network is loaded
+    if not (args.config or args.checkpoint):
+        leave_triton_out()  # other networks might need it
     from fer_ssl.web.page_inferencer import PageInferencer
 
     inferencer = PageInferencer(
