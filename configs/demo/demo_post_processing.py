@@ -1,66 +1,17 @@
 # Post-processing of the expressions that demo_temporal.py predicts for the
 # synthetic videos, step by step and with five ways to smooth. All steps are
-# fitted to predictions for other videos, FER_SSL_FIT_FILES (CSV files with
-# commas in between). FER_SSL_BLEND_FILES are predictions of another model for
-# the same and the scored videos. Without files, there is no such step.
+# fitted to predictions for other videos, FER_SSL_FIT_FILES.
 #   FER_SSL_FIT_FILES=other_videos.csv mim test fer_ssl \
 #       demo_post_processing.py \
 #       --checkpoint work_dirs/demo_temporal/iter_400.pth
 # configs/ablations/demo_post_processing.yml runs everything. CPU, 2 cores:
 # half a minute. Results: docs/method.md.
-_base_ = 'demo_temporal.py'
+_base_ = ['demo_temporal.py', '../_base_/evaluators/expression_steps.py']
 
-fit_files = '{{$FER_SSL_FIT_FILES:none}}'
-blend_files = '{{$FER_SSL_BLEND_FILES:none}}'
-
-windows = [1, 11, 21, 31, 51, 101]
-smoothings = dict(
-    gaussian=dict(
-        type='GaussianSmoothing', search=dict(sigma=[0, 3, 5, 10, 15, 30])
-    ),
-    mean=dict(type='ProbabilitySmoothing', search=dict(window=windows)),
-    median=dict(type='MedianSmoothing', search=dict(window=windows)),
-    majority=dict(type='MajoritySmoothing', search=dict(window=windows)),
-    viterbi=dict(
-        type='ViterbiSmoothing',
-        search=dict(switch_cost=[0, 1, 2, 5, 10, 20, 40]),
-    ),
-)
-# None switches a step off: in a config of your own, or with
-# --cfg-options test_evaluator.1.post_process.steps.gate=None
-steps = dict(
-    blend=dict(
-        type='Blend',
-        models=[blend_files.split(',')],
-        search=dict(weights=[[1, 0], [3, 1], [1, 1], [1, 3]]),
-    )
-    if blend_files != 'none'
-    else None,
-    calibration=dict(
-        type='ClassCalibration',
-        search=dict(adjustment=[0.0, 0.25, 0.5, 0.75, 1.0]),
-    ),
-    gate=dict(
-        type='ConfidenceGate',
-        search=dict(threshold=[0.0, 0.3, 0.4, 0.5, 0.6, 0.7]),
-    ),
-)
 test_evaluator = [
     dict(
         type='MacroF1Metric',
         out_file='work_dirs/demo_post_processing/predictions.csv',
-    )
+    ),
+    *_base_.step_metrics,
 ]
-if fit_files != 'none':
-    test_evaluator += [
-        dict(
-            type='MacroF1Metric',
-            prefix=name,
-            post_process=dict(
-                type='PostProcessingSteps',
-                steps=dict(**steps, smoothing=smoothing),
-                fit_files=fit_files.split(','),
-            ),
-        )
-        for name, smoothing in smoothings.items()
-    ]

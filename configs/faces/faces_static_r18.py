@@ -3,8 +3,7 @@
 # faces_temporal_r18.py.
 #   mim test fer_ssl configs/faces/faces_static_r18.py \
 #       --checkpoint work_dirs/faces_spatial_r18/iter_400.pth
-# Reads data/sequences; for another folder, add
-# --cfg-options test_dataloader.dataset.data_root=DIR.
+# Reads data/sequences, or the folder FER_SSL_SEQUENCES.
 # CPU, 2 cores. Result: docs/results.md.
 _base_ = ['faces_spatial_r18.py']
 
@@ -12,7 +11,7 @@ test_dataloader = dict(
     dataset=dict(
         _delete_=True,
         type='VideoFrameDataset',
-        data_root='data/sequences',
+        data_root='{{$FER_SSL_SEQUENCES:data/sequences}}',
         ann_file='frames.csv',
         metainfo=dict(classes=_base_.classes),
         split='val',

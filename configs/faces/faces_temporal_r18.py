@@ -3,8 +3,7 @@
 #   export FER_SSL_STUDENT=STUDENT.pth FER_SSL_FEATURES=F
 #   mim run fer_ssl extract_features faces_temporal_r18.py STUDENT.pth --out F
 #   mim train fer_ssl configs/faces/faces_temporal_r18.py
-# Reads data/sequences; for another folder, add --cfg-options data_root=DIR to
-# both commands.
+# Reads data/sequences, or the folder FER_SSL_SEQUENCES.
 # CPU, 2 cores. Result: docs/results.md.
 _base_ = [
     '../_base_/default_runtime.py',
@@ -13,7 +12,7 @@ _base_ = [
     '../_base_/schedules/adamw_warmup_cosine.py',
 ]
 
-data_root = 'data/sequences'
+data_root = '{{$FER_SSL_SEQUENCES:data/sequences}}'
 student_checkpoint = (
     '{{$FER_SSL_STUDENT:work_dirs/faces_spatial_r18/iter_400.pth}}'
 )

@@ -5,16 +5,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import DATASETS, MODELS, init_default_scope
 from mmengine.runner import Runner
 from PIL import Image
+
+from fer_ssl.data_preparation.still_sequences import make_still_sequences
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'faces'
 NAMES = sorted(
     path.name
     for path in CONFIGS.glob('*.py')
-    if 'data/sequences' not in path.read_text()
+    if 'FER_SSL_SEQUENCES' not in path.read_text()
+    and path.name != 'faces_temporal_48_r18.py'
 )
 CLASSES = (
     'neutral',
@@ -41,7 +46,7 @@ def faces(tmp_path_factory):
             pixels = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
             pixels[:, :, 0] = 30 * label
             Image.fromarray(pixels).save(root / 'images' / image)
-            rows.append((image, name, f'person{number % 9}', split))
+            rows.append((image, name, f'{split}{number % 9}', split))
     with open(root / 'labels.csv', 'w', newline='') as file:
         writer = csv.writer(file)
         writer.writerow(('image', 'expression', 'identity', 'split'))
@@ -88,3 +93,60 @@ def test_training(faces, tmp_path, monkeypatch, name):
         assert len(runner.train_loop.unlabeled_dataloader.dataset) == 141
         assert 'train/pseudo_label/confidence' in scalars
     assert (tmp_path / 'iter_2.pth').exists()
+
+
+@pytest.mark.parametrize(
+    'student, frames, temporal',
+    [
+        (
+            'faces_spatial_r18.py',
+            'faces_static_r18.py',
+            'faces_temporal_r18.py',
+        ),
+        (
+            'faces_soft_labels_r18.py',
+            'faces_static_48_r18.py',
+            'faces_temporal_48_r18.py',
+        ),
+    ],
+)
+def test_sequences_are_seen_as_the_student_saw_faces(
+    faces, tmp_path, monkeypatch, student, frames, temporal
+):
+    make_still_sequences(faces, tmp_path, CLASSES[:5], num_videos=(1, 1))
+    monkeypatch.setenv('FER_SSL_FACES', str(faces))
+    monkeypatch.setenv('FER_SSL_SEQUENCES', str(tmp_path))
+    monkeypatch.setenv('FER_SSL_STUDENT', str(tmp_path / 'student.pth'))
+    config = Config.fromfile(CONFIGS / student)
+    init_default_scope('mmpretrain')
+    config.model.init_cfg = None
+    config.model.get('network', config.model).init_cfg = None
+    network = MODELS.build(config.model).eval()
+    weights = dict(state_dict=network.state_dict())
+    torch.save(weights, tmp_path / 'student.pth')
+    network = getattr(network, 'student', network)
+    with_features = Config.fromfile(CONFIGS / temporal)
+    recognizer = MODELS.build(with_features.model).eval()
+
+    def one_frame(dataset):
+        dataset = DATASETS.build(dataset)
+        # The first frames may be without a face.
+        index = next(
+            i for i in range(500) if dataset.get_data_info(i)['img_path']
+        )
+        return dataset.get_data_info(index)['img_path'], dataset[index]
+
+    path, item = one_frame(
+        Config.fromfile(CONFIGS / frames).test_dataloader.dataset
+    )
+    dataset = with_features.extract_dataloader.dataset
+    other_path, other = one_frame({**dataset, 'split': 'val'})
+    assert path == other_path
+    assert torch.equal(item['inputs'], other['inputs'])
+    image = MODELS.build(config.model.data_preprocessor)
+    inputs = image(pseudo_collate([item]))['inputs']
+    with torch.no_grad():
+        (expected,) = network.extract_feat(inputs)
+        inputs = recognizer.data_preprocessor(pseudo_collate([other]))
+        found = recognizer.student_features(inputs['inputs'])
+    torch.testing.assert_close(found, expected)

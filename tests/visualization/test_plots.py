@@ -5,6 +5,7 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist
 
 from fer_ssl.evaluation import (
     MajoritySmoothing,
@@ -44,6 +45,7 @@ def test_colors_are_distinct_and_stable():
     colors = class_colors((*ABAW_EXPRESSIONS, 'contempt', 'boredom'))
     assert len(set(colors)) == 10
     assert class_colors(['fear']) == [colors[3]]
+    assert pdist(colors[:9]).min() > 0.2
 
 
 def test_timeline_shows_every_band(tmp_path):

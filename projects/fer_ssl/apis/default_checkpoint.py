@@ -26,7 +26,7 @@ def find_checkpoint(path: str | None = None) -> str:
         raise FileNotFoundError(
             'no checkpoint was given, and this package comes without one. '
             'Name one by --checkpoint (weights=...), such as the result of '
-            '`mim train fer_ssl configs/faces/faces_supervised_r18.py`.'
+            '`mim train fer_ssl configs/faces/faces_soft_labels_r18.py`.'
         )
     if path is not None:
         weights = Path(path) / HUB_WEIGHTS

@@ -17,6 +17,7 @@ EXPRESSION_COLORS = {
     'happiness': '#f2b825',
     'sadness': '#3573b1',
     'surprise': '#3bb8ac',
+    'contempt': '#e0559f',
     'other': '#8c6d5a',
 }
 
