@@ -46,6 +46,8 @@ class FaceChange:
 
     def move_box(self, box: Sequence[float], row: int) -> list[float]:
         """Move and scale a box, (left, top, right, bottom)."""
+        if not self._moves:
+            return list(box)
         x, y, zoom = self._draw(row)
         left, top, right, bottom = box
         width, height = right - left, bottom - top
@@ -57,7 +59,7 @@ class FaceChange:
     def move_crop(self, face: np.ndarray, row: int) -> np.ndarray:
         """Move an image that is the face, as if its box had been moved.
 
-        What was outside of the image, repeats its edge.
+        The edge of the image is repeated outside of it.
 
         Args:
             face: Image, uint8 (H, W, 3).
@@ -66,6 +68,8 @@ class FaceChange:
         Returns:
             Image of the same shape.
         """
+        if not self._moves:
+            return face
         height, width = face.shape[:2]
         left, top, right, bottom = self.move_box((0, 0, width, height), row)
         zoom = (right - left) / width
@@ -89,6 +93,10 @@ class FaceChange:
         return cv2.resize(
             small, (width, height), interpolation=cv2.INTER_LINEAR
         )
+
+    @property
+    def _moves(self) -> bool:
+        return bool(self.shift or self.scale)
 
     def _draw(self, row: int) -> tuple[float, float, float]:
         """Return the shifts in x and y, and the factor of the size."""
