@@ -27,8 +27,10 @@ pytest.importorskip('av')
 
 from fer_ssl.apis import ExpressionInferencer  # noqa: E402
 from fer_ssl.apis.export_onnx import export_onnx  # noqa: E402
+from fer_ssl.apis.face_probabilities import FaceProbabilities  # noqa: E402
 from fer_ssl.apis.live import LivePredictor  # noqa: E402
 from fer_ssl.apis.onnx_file import export_problem  # noqa: E402
+from fer_ssl.apis.own_faces import OwnFaces  # noqa: E402
 from fer_ssl.media.video_file import VideoFile  # noqa: E402
 
 NAMES = (*ABAW_VALENCE_AROUSAL, *ABAW_ACTION_UNITS)
@@ -150,6 +152,16 @@ def test_calibration_changes_expressions_only(tmp_path):
     after = network.run_stills(faces)
     np.testing.assert_array_equal(after[:, :8], before[:, 7::-1])
     np.testing.assert_array_equal(after[:, 8:], before[:, 8:])
+
+
+def test_faces_for_a_calibration(tmp_path):
+    weights, _ = write_checkpoint(tmp_path / 'a.pth', task_classifier())
+    path = tmp_path / 'face.png'
+    cv2.imwrite(str(path), draw_face())
+    faces = OwnFaces([str(path)], np.array([0]), [''])
+    found = FaceProbabilities(load(weights)).predict(faces)
+    assert found.classes == ABAW_EXPRESSIONS and found.probs.shape == (1, 8)
+    assert found.probs.sum() == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.parametrize('build', [task_classifier, task_recognizer])
