@@ -3,8 +3,9 @@
 For each fold, runs one training on all other folds and one test on the fold;
 then makes the table of paper B: each fold, mean and standard deviation. With
 ``--test-split`` every model also predicts that split of the data set, and the
-mean of their predictions is written, for example for a submission. Finished
-steps are not repeated, and an interrupted training is resumed::
+mean of their predictions is written, for example for a submission. A model of
+several tasks writes a file for each task. Finished steps are not repeated, and
+an interrupted training is resumed::
 
     python tools/cross_validate.py configs/paper_b/expr_paper.py \
         --folds folds.csv --work-dir work_dirs/folds --test-split test
@@ -52,6 +53,7 @@ def main() -> None:
 
     # Not at the top: torch takes seconds, which --help need not wait for.
     from fer_ssl.experiments.cross_validation import CrossValidation
+    from fer_ssl.experiments.fold_check import check_folds
 
     config = Config.fromfile(
         find_config(args.config), import_custom_modules=False
@@ -63,6 +65,8 @@ def main() -> None:
         read_options(config, args.cfg_options),
         args.test_split,
     )
+    if not args.dry_run:
+        check_folds(validation.config, str(Path(args.folds).resolve()))
     queue = run_plan(validation.plan, args, Path(__file__).parent)
     if queue is None:
         return
@@ -70,8 +74,9 @@ def main() -> None:
     if queue.failed:
         sys.exit(1)
     if args.test_split:
-        file, scores = validation.write_ensemble(queue)
-        print(f'\nMean of the predictions of all models: {file}')
+        files, scores = validation.write_ensemble(queue)
+        names = ', '.join(map(str, files))
+        print(f'\nMean of the predictions of all models: {names}')
         for name, value in scores.items():
             print(f'{name}: {value:.4g}')
 

@@ -94,6 +94,8 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
+# Size of the face crops when the network is applied to other images.
+face_crop = dict(size=48)
 
 max_iters = 600
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)

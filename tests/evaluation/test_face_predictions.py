@@ -192,7 +192,7 @@ def test_images(tmp_path):
     )
     assert nobody.describe_faces() == [] and nobody.num_faces == 0
     path = tmp_path / 'images.csv'
-    write_image_csv(str(path), [faces, nobody], CLASSES)
+    write_image_csv(str(path), [faces, nobody])
     assert path.read_text().splitlines() == [
         'image,face,left,top,right,bottom,neutral,anger,happiness,label',
         '"a,b.jpg",1,1.0,2.0,30.0,40.0,0.2500,0.5000,0.2500,anger',
@@ -200,5 +200,63 @@ def test_images(tmp_path):
         'c.jpg,,,,,,,,,',
         '',
     ]
-    write_image_csv(str(path), [], CLASSES, is_complete=False)
-    assert len(path.read_text().splitlines()) == 1
+    write_image_csv(str(path), [nobody], is_complete=False)
+    assert len(path.read_text().splitlines()) == 2
+
+
+VALUES = ('valence', 'AU1')
+
+
+def test_values_of_a_video(tmp_path):
+    faces = np.array([(1, 7, (0, 0, 9, 9)), (3, 7, (0, 0, 9, 9))], FACE)
+    windows = [
+        dict(video=7, start=1, scores=[(0.25, 0.5, 0.25, -0.5, 0.75)]),
+        dict(video=7, start=3, scores=[(1, 0, 0, 0.25, 0.25)]),
+    ]
+    frames = np.arange(1, 4)
+    found = FacePredictions.from_windows(
+        'clip',
+        CLASSES,
+        frames,
+        (frames - 1) / 10,
+        faces,
+        windows,
+        MajoritySmoothing(window=3),
+        value_names=VALUES,
+    )
+    assert found.scores.tolist() == [[0.25, 0.5, 0.25], [1, 0, 0]]
+    assert found.values.tolist() == [[-0.5, 0.75], [0.25, 0.25]]
+    assert found.smoothed_scores.shape == (2, 3)
+    (face,) = found.summary()
+    assert face['values'] == dict(valence=-0.125, AU1=0.5)
+    path = tmp_path / 'clip.csv'
+    found.to_csv(str(path))
+    with open(path, newline='') as file:
+        header, *rows = csv.reader(file)
+    assert header[-5:] == ['label', 'smoothed', 'smoothed_score', *VALUES]
+    assert [row[-2:] for row in rows[:3]] == [
+        ['-0.5000', '0.7500'],
+        ['', ''],
+        ['0.2500', '0.2500'],
+    ]
+    assert {len(row) for row in rows[:3]} == {len(header)}
+
+
+def test_values_of_an_image(tmp_path):
+    scores = [(0.25, 0.5, 0.25, -0.5, 0.75)]
+    faces = FacePredictions.of_image(
+        'a.jpg', CLASSES, [(1, 2, 3, 4)], scores, VALUES
+    )
+    nobody = FacePredictions.of_image('b.jpg', CLASSES, [], [], VALUES)
+    (face,) = faces.describe_faces()
+    assert face['scores'] == dict(neutral=0.25, anger=0.5, happiness=0.25)
+    assert face['values'] == dict(valence=-0.5, AU1=0.75)
+    assert nobody.summary() == [] and nobody.values.shape == (0, 2)
+    path = tmp_path / 'images.csv'
+    write_image_csv(str(path), [faces, nobody])
+    assert path.read_text().splitlines()[:3] == [
+        'image,face,left,top,right,bottom,neutral,anger,happiness,label,'
+        'valence,AU1',
+        'a.jpg,1,1.0,2.0,3.0,4.0,0.2500,0.5000,0.2500,anger,-0.5000,0.7500',
+        'b.jpg,,,,,,,,,,,',
+    ]

@@ -4,6 +4,19 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
+from fer_ssl.labels import (
+    ABAW_ACTION_UNITS,
+    ABAW_EXPRESSIONS,
+    ABAW_VALENCE_AROUSAL,
+)
+
+#: Columns of a data set of three tasks.
+TASK_COLUMNS = (*ABAW_VALENCE_AROUSAL, *ABAW_EXPRESSIONS, *ABAW_ACTION_UNITS)
+TASKS = dict(
+    VA=dict(type='ValenceArousalTask'),
+    EXPR=dict(type='ExpressionTask'),
+    AU=dict(type='ActionUnitTask'),
+)
 CLASSES = ('neutral', 'anger', 'happiness')
 BACKBONE = dict(type='ResNet', depth=18, stem_channels=4, base_channels=4)
 MEAN = dict(mean=[127.5] * 3, std=[50.0] * 3, to_rgb=True)
@@ -37,6 +50,15 @@ def classifier(**changes):
         test_dataloader=image_loader(),
     )
     return Config(dict(cfg, **changes))
+
+
+def task_classifier(tasks=TASKS):
+    """Config of an image classifier of several tasks."""
+    cfg = classifier(test_dataloader=image_loader(classes=TASK_COLUMNS))
+    cfg.model.head = dict(
+        type='MultiTaskImageHead', in_channels=32, tasks=tasks
+    )
+    return cfg
 
 
 def teacher_student():
@@ -114,6 +136,18 @@ def recognizer(files, window=6, stride=4):
             ),
         )
     )
+
+
+def task_recognizer(tasks=TASKS):
+    """Config of both phases with several tasks."""
+    cfg = recognizer(dict(metainfo=dict(classes=TASK_COLUMNS)))
+    head = cfg.model.cls_head
+    cfg.model.cls_head = dict(
+        type='MultiTaskFrameHead',
+        tasks=tasks,
+        temporal_encoder=head.temporal_encoder,
+    )
+    return cfg
 
 
 def build(cfg, seed=0):

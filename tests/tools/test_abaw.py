@@ -7,6 +7,7 @@ from fer_ssl.datasets.videos.video_folds import read_folds, source_video
 from fer_ssl.evaluation import VideoPrediction, VideoPredictions
 from fer_ssl.labels import ABAW_EXPRESSIONS
 from tests.datasets.videos.aff_wild2_files import scene, write_aff_wild2
+from tests.datasets.videos.s_aff_wild2_files import write_s_aff_wild2
 
 
 @pytest.fixture(scope='module')
@@ -78,8 +79,9 @@ def test_folds(call, files, track):
     groups = {(source_video(name), fold) for name, fold in folds.items()}
     assert len(groups) == len({source_video(name) for name in names})
     assert set(folds.values()) == {'0', '1', '2'}
-    assert printed.startswith('| fold | videos | frames %')
-    assert f'| all | {len(names)} |' in printed
+    rows = [line.strip('| ').split(' | ') for line in printed.splitlines()]
+    assert rows[0] == ['fold 0', 'fold 1', 'fold 2', 'all']
+    assert rows[2][0] == 'videos' and rows[2][-1] == str(len(names))
 
 
 def test_folds_of_a_frames_csv(call, folder):
@@ -93,7 +95,40 @@ def test_folds_of_a_frames_csv(call, folder):
     command = 'python {tools}/abaw/make_folds.py frames.csv --out f.csv'
     assert "unknown class 'joy'" in call(command, status=2)
     printed = call(f'{command} --classes joy rage --folds 2')
-    assert '| all | 3 | 6 | 2 | 2 |' in printed
+    rows = [line.strip('| ').split(' | ') for line in printed.splitlines()]
+    assert {row[0]: row[-1] for row in rows[2:]} == {
+        'videos': '3',
+        'frames': '6',
+        'joy': '2',
+        'rage': '2',
+    }
     assert '9 folds cannot be made' in call(
         f'{command} --classes joy rage --folds 9', status=2
     )
+
+
+def test_folds_of_several_tasks(call, folder):
+    labels = write_s_aff_wild2(folder / 's-Aff-Wild2 copy')
+    command = (
+        'python {tools}/abaw/make_folds.py "s-Aff-Wild2 copy" --track MTL '
+        '--folds 2 --out "my folds/mtl.csv"'
+    )
+    printed = call(command)
+    folds = read_folds(str(folder / 'my folds/mtl.csv'))
+    assert set(folds) == {'video5_left', '112', 'video59_right', '7-60'}
+    assert set(folds.values()) == {'0', '1'}
+    rows = [line.strip('| ').split(' | ') for line in printed.splitlines()]
+    totals = {row[0]: int(row[-1]) for row in rows[2:]}
+    assert len(totals) == 1 + 1 + 17 + 9 + 13 and totals['videos'] == 4
+    known = [(labels[name]['VA'] > -5).all(axis=1).sum() for name in folds]
+    assert totals['VA'] == sum(known)
+    fear = sum(int((labels[name]['EXPR'] == 3).sum()) for name in folds)
+    assert totals['fear'] == fear
+    call(f'{command} --split train')
+    folds = read_folds(str(folder / 'my folds/mtl.csv'))
+    assert set(folds) == {'video5_left', '112'}
+    file = 's-Aff-Wild2 copy/MTL_Challenge/train_set.txt'
+    printed = call(command.replace('s-Aff-Wild2 copy', file), status=2)
+    assert f'{file}: --track MTL reads the folder of this file' in printed
+    printed = call(command.replace('s-Aff-Wild2 copy', 'none'), status=2)
+    assert 'error: none: no ' in printed

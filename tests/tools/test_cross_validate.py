@@ -1,11 +1,14 @@
 """tools/cross_validate.py with trainings of a few iterations."""
 
 import csv
+import re
 import statistics
 
 import pytest
 
+from fer_ssl.data_preparation.make_folds import write_folds
 from fer_ssl.evaluation import VideoPredictions
+from tests.datasets.videos.s_aff_wild2_files import write_s_aff_wild2
 
 CONFIG = """
 custom_imports = dict(imports=['fer_ssl'])
@@ -61,6 +64,51 @@ default_hooks = dict(
     checkpoint=dict(type='SafeCheckpointHook', by_epoch=False, interval=3)
 )
 log_processor = dict(by_epoch=False)
+"""
+MULTI_TASK = """
+_base_ = 'frames_b.py'
+keys = ('VA_gt_label', 'EXPR_gt_label', 'AU_gt_label')
+train_dataloader = dict(
+    dataset=dict(
+        data_root='s-Aff-Wild2 copy',
+        ann_file='',
+        reader=dict(type='SAffWild2Reader'),
+        metainfo=dict(_delete_=True),
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='FastPackInputs', algorithm_keys=keys),
+        ],
+    ),
+)
+test_dataloader = val_dataloader = dict(
+    dataset=dict(
+        data_root='s-Aff-Wild2 copy',
+        ann_file='',
+        reader=dict(type='SAffWild2Reader'),
+        metainfo=dict(_delete_=True),
+    ),
+)
+model = dict(
+    head=dict(
+        _delete_=True,
+        type='MultiTaskImageHead',
+        in_channels=32,
+        tasks=dict(
+            VA=dict(type='ValenceArousalTask'),
+            EXPR=dict(type='ExpressionTask'),
+            AU=dict(type='ActionUnitTask'),
+        ),
+    ),
+)
+test_evaluator = val_evaluator = dict(
+    _delete_=True,
+    type='MultiTaskEvaluator',
+    metrics=[
+        dict(type='ValenceArousalMetric', task='VA'),
+        dict(type='MacroF1Metric', task='EXPR'),
+        dict(type='ActionUnitMetric', task='AU'),
+    ],
+)
 """
 FOLDS = dict(a='0', b='0', c='1', d='1')
 
@@ -141,3 +189,94 @@ def test_failed_training_names_its_log(call, files):
         )
         log = files / line.split('failed, see ')[1]
         assert "type='Missing': no component" in log.read_text()
+
+
+@pytest.fixture
+def multi_task(files):
+    write_s_aff_wild2(files / 's-Aff-Wild2 copy')
+    (files / 'tasks_b.py').write_text(MULTI_TASK)
+    folds = {'video5_left': 0, '112': 1, 'video59_right': 1, '7-60': 0}
+    write_folds(folds, str(files / 'my folds.csv'))
+    return (
+        'python {tools}/cross_validate.py tasks_b.py --folds "my folds.csv" '
+        '--work-dir "several tasks"'
+    )
+
+
+def test_several_tasks(call, files, multi_task):
+    output = call(f'{multi_task} --test-split val')
+    work_dir = files / 'several tasks'
+    with open(work_dir / 'folds.csv', newline='') as file:
+        rows = list(csv.DictReader(file))
+    scores = {(x['row'], x['column']): float(x['value']) for x in rows}
+    for fold in ('fold 0', 'fold 1'):
+        parts = ('VA/ccc', 1), ('EXPR/macro_f1', 0.01), ('AU/au_f1', 0.01)
+        total = sum(scores[name, fold] * x for name, x in parts)
+        assert scores['P', fold] == pytest.approx(total, abs=1e-6)
+        assert scores['P', fold] > 0
+    assert '| P | ' in output
+
+    for task, width in (('VA', 2), ('EXPR', 8), ('AU', 12)):
+        (tested,) = work_dir.glob(
+            f'seed_0/test_fold_1-*/predictions_{task}.csv'
+        )
+        videos = VideoPredictions.from_csv(str(tested))
+        assert {video.name for video in videos} == {'112', 'video59_right'}
+        assert len(videos.classes) == width
+        members = [
+            VideoPredictions.from_csv(str(path))
+            for path in work_dir.glob(
+                f'seed_0/predict_fold_*/predictions_{task}.csv'
+            )
+        ]
+        file = work_dir / f'ensemble_val_{task}.csv'
+        mean = VideoPredictions.from_csv(str(file))
+        assert f'several tasks/{file.name}' in output
+        assert {v.name for v in mean} == {'video59_right', '7-60'}
+        for video in mean:
+            own = sum(m[video.name].scores for m in members) / 2
+            assert abs(video.scores - own).max() < 1e-6
+    summary = output[output.index('Mean of the predictions') :]
+    printed = {
+        name: float(value)
+        for name, value in re.findall(r'^(\S+): ([-.\d]+)$', summary, re.M)
+    }
+    assert printed['P'] == pytest.approx(
+        printed['VA/ccc']
+        + printed['EXPR/macro_f1'] / 100
+        + printed['AU/au_f1'] / 100,
+        abs=1e-3,
+    )
+
+
+def test_unsuitable_folds_are_refused_before_training(call, files, multi_task):
+    multi_task = multi_task.replace('several tasks', 'refused')
+    folds = {'video5_left': 0, '112': 1, 'other': 1}
+    write_folds(folds, str(files / 'my folds.csv'))
+    output = call(multi_task, status=1)
+    assert 'my folds.csv: the folds name 1 videos that are not in' in output
+    assert "the first is 'other'" in output
+
+    folds.pop('other')
+    write_folds(folds, str(files / 'my folds.csv'))
+    path = files / 's-Aff-Wild2 copy/MTL_Challenge/train_set.txt'
+    lines = []
+    for line in path.read_text().splitlines():
+        cells = line.split(',')
+        if line.startswith('112/'):
+            cells[4:] = ['-1'] * 12
+        lines.append(','.join(cells))
+    path.write_text('\n'.join([*lines, '']))
+    output = call(multi_task, status=1)
+    assert '2 of 4 videos are in no fold and left out' in output
+    assert 'no frame of fold 1 is annotated for AU' in output
+    path.rename(path.with_name('moved.txt'))
+    output = call(multi_task, status=1)
+    assert 'no file train_set.txt or' in output
+    assert 'Traceback' not in output
+    output = call(
+        f'{multi_task} --cfg-options test_dataloader.dataset.type=FaceDataset',
+        status=1,
+    )
+    assert 'tasks_b.py: FaceDataset has no folds' in output
+    assert not (files / 'refused').exists()

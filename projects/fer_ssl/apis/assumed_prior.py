@@ -3,10 +3,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from torch import nn
 
 from ..models.heads import PriorLinearHead
 from .expression_inferencer import ExpressionInferencer
+from .task_values import head_of
 
 
 def assumed_prior(
@@ -45,15 +45,10 @@ def assumed_prior(
                 f'each of {", ".join(inferencer.classes)}.'
             )
         return np.array(trained_on) / sum(trained_on)
-    head = _head_of(inferencer.model)
+    head = head_of(inferencer.model)
     if isinstance(head, PriorLinearHead):
         return head.log_prior.double().softmax(dim=0).cpu().numpy()
     loader = inferencer.cfg.get('train_dataloader') or {}
     sampler = str((loader.get('sampler') or {}).get('type'))
     is_balanced = sampler.endswith('ClassBalancedSampler')
     return np.full(count, 1 / count) if is_balanced else None
-
-
-def _head_of(model: nn.Module) -> nn.Module | None:
-    # Of a teacher and a student, the student predicts.
-    return getattr(getattr(model, 'student', model), 'head', None)

@@ -79,9 +79,10 @@ class ExpressionInferencer(BaseInferencer):
             the checkpoint.
         weights: Checkpoint of a classifier, a ``TeacherStudent`` (whose
             student predicts) or a ``FrameRecognizer`` (both phases) with an
-            expression task; a file of :func:`export_onnx`, which onnxruntime
-            runs; or a folder of :func:`write_hub_folder`. ``None`` uses the
-            checkpoint of the package.
+            expression task, perhaps among others; a file of
+            :func:`export_onnx`, which onnxruntime runs; or a folder of
+            :func:`write_hub_folder`. ``None`` uses the checkpoint of the
+            package.
         detector: ``FaceDetector`` or its config. Defaults to
             :class:`YuNetDetector`.
         tracker: :class:`IoUTracker` or its config.
@@ -238,7 +239,7 @@ class ExpressionInferencer(BaseInferencer):
         finally:
             if out_dir is not None and images:
                 path = osp.join(out_dir, 'predictions.csv')
-                write_image_csv(path, images, self.classes, is_complete)
+                write_image_csv(path, images, is_complete)
 
     def _inputs_to_list(self, inputs: Any) -> list[MediaSource]:
         """List the images, videos and webcams of all inputs."""
@@ -309,6 +310,7 @@ class ExpressionInferencer(BaseInferencer):
                 self.classes,
                 boxes,
                 [next(scores) for _ in boxes],
+                self.network.value_names,
             )
 
     def _open(
@@ -357,6 +359,7 @@ class ExpressionInferencer(BaseInferencer):
             windows,
             self.post_process,
             self.min_faces,
+            self.network.value_names,
         )
         if result.is_stopped:
             result.problems.append(
@@ -450,7 +453,7 @@ class ExpressionInferencer(BaseInferencer):
         model = build_network(cfg, checkpoint, weights)
         model.to(device).eval()
         self.network = face_network(model, cfg)
-        self.classes = class_names(cfg, checkpoint)
+        self.classes = class_names(cfg, checkpoint, model)
         if len(self.classes) != self.network.num_classes:
             raise ValueError(
                 f'{weights}: the network predicts {self.network.num_classes} '

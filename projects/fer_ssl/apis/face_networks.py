@@ -1,7 +1,8 @@
 """Networks of the two phases, applied to the streamed faces of a video.
 
 Both return windows for :meth:`FacePredictions.from_windows`: the scores of
-consecutive frames of one track.
+consecutive frames of one track. These are the probabilities of the C classes,
+followed by the K values of the other tasks of a network, such as valence.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch import nn
 from ..evaluation.calibration import Calibration
 from ..evaluation.metrics.frame_prediction_metric import to_numpy
 from ..models.frame_recognizer import FrameRecognizer
-from ..models.heads.expression_task import find_expression_task
+from .task_values import has_several_tasks, ordered_tasks, value_names
 
 # Faces per forward pass; bounds memory for frames with many people.
 _MAX_FACES = 64
@@ -31,16 +32,32 @@ class FaceNetwork:
     Attributes:
         calibration: Applied to the probabilities of every face; ``None``
             leaves them as they are.
+        value_names: Names of the K values.
     """
 
     calibration: Calibration | None = None
+    value_names: tuple[str, ...] = ()
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
 
+    @property
+    def num_classes(self) -> int:
+        """Number C of expressions."""
+        raise NotImplementedError
+
     def calibrated(self, scores: np.ndarray) -> np.ndarray:
-        """Apply the calibration to probabilities (n, C)."""
-        return scores if self.calibration is None else self.calibration(scores)
+        """Apply the calibration to the probabilities in scores (n, C + K)."""
+        if self.calibration is None:
+            return scores
+        count = self.num_classes
+        probabilities = self.calibration(scores[:, :count])
+        return np.concatenate([probabilities, scores[:, count:]], axis=1)
+
+    def no_scores(self) -> np.ndarray:
+        """Return the scores of no face, (0, C + K)."""
+        width = self.num_classes + len(self.value_names)
+        return np.zeros((0, width), np.float32)
 
     def reset(self) -> None:
         """Begin a new video."""
@@ -64,7 +81,7 @@ class FaceNetwork:
         return []
 
     def run_stills(self, inputs: Sequence[torch.Tensor]) -> np.ndarray:
-        """Predict n faces without context; the scores are float32 (n, C)."""
+        """Predict n faces without context: scores, float32 (n, C + K)."""
         raise NotImplementedError
 
     def run_live(
@@ -81,7 +98,7 @@ class FaceNetwork:
             live: IDs of the tracks that may continue.
 
         Returns:
-            Scores, float32 (n, C).
+            Scores, float32 (n, C + K).
         """
         return self.run_stills(inputs)
 
@@ -136,6 +153,9 @@ class FrameByFrame(FaceNetwork):
         model: Model whose data preprocessor is used.
         classifier: Network with ``predict``, such as the student of
             ``model``; ``None`` is the model itself.
+
+    Raises:
+        ValueError: Its head names its tasks, and none is of expressions.
     """
 
     def __init__(
@@ -143,18 +163,28 @@ class FrameByFrame(FaceNetwork):
     ) -> None:
         super().__init__(model)
         self.classifier = classifier or model
+        head = self.classifier.head
+        self._tasks = ordered_tasks(head) if has_several_tasks(head) else None
+        self.value_names = value_names(head)
 
     @property
     def num_classes(self) -> int:
+        if self._tasks is not None:
+            return self._tasks['EXPR'].num_outputs
         return self.classifier.head.num_classes
 
     def run_images(self, images: torch.Tensor) -> torch.Tensor:
         samples = self.classifier(images, mode='predict')
-        return torch.stack([sample.pred_score for sample in samples])
+        if self._tasks is None:
+            return torch.stack([sample.pred_score for sample in samples])
+        keys = [f'{task}_pred_score' for task in self._tasks]
+        return torch.stack(
+            [torch.cat([x.get(key) for key in keys]) for x in samples]
+        )
 
     def run_stills(self, inputs: Sequence[torch.Tensor]) -> np.ndarray:
         if not inputs:
-            return np.zeros((0, self.num_classes), np.float32)
+            return self.no_scores()
         return self.calibrated(self.run(inputs))
 
     def add(self, batch: dict) -> list[dict]:
@@ -187,12 +217,13 @@ class WindowByWindow(FaceNetwork):
         super().__init__(model)
         self.window = window
         self.stride = stride
-        self._task = find_expression_task(model.cls_head)
+        self._tasks = ordered_tasks(model.cls_head)
+        self.value_names = value_names(model.cls_head)
         self.reset()
 
     @property
     def num_classes(self) -> int:
-        return self._task.num_outputs
+        return self._tasks['EXPR'].num_outputs
 
     def reset(self) -> None:
         self._tracks: dict[int, _FeatureBuffer] = {}
@@ -205,7 +236,7 @@ class WindowByWindow(FaceNetwork):
     def run_stills(self, inputs: Sequence[torch.Tensor]) -> np.ndarray:
         """Predict each face as a clip of a single frame."""
         if not inputs:
-            return np.zeros((0, self.num_classes), np.float32)
+            return self.no_scores()
         valid = np.ones(1, bool)
         windows = [
             self._predict(0, 0, features[None], valid)
@@ -221,7 +252,7 @@ class WindowByWindow(FaceNetwork):
     ) -> np.ndarray:
         """Predict the window that ends at this frame, for each track."""
         if not inputs:
-            return np.zeros((0, self.num_classes), np.float32)
+            return self.no_scores()
         self._latest = {x: y for x, y in self._latest.items() if x in live}
         scores = []
         for track_id, features in zip(track_ids, self.run(inputs)):
@@ -277,14 +308,25 @@ class WindowByWindow(FaceNetwork):
         )
 
     def run_window(self, x: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        """Return the scores (1, w, C) of features (1, w, D), valid (1, w)."""
+        """Return the scores of a window.
+
+        Args:
+            x: Features, (1, w, D).
+            valid: Which frames have a face, (1, w).
+
+        Returns:
+            Scores, (1, w, C + K).
+        """
         device = self.model.student_digest.device
         logits = self.model.cls_head(
             torch.from_numpy(x).to(device), torch.from_numpy(valid).to(device)
         )
-        if isinstance(logits, dict):
-            logits = logits['EXPR']
-        return to_numpy(self._task.predict(logits))
+        if not isinstance(logits, dict):
+            logits = dict(EXPR=logits)
+        scores = [
+            task.predict(logits[name]) for name, task in self._tasks.items()
+        ]
+        return to_numpy(torch.cat(scores, dim=-1))
 
 
 class _FeatureBuffer:

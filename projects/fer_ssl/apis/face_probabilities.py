@@ -106,7 +106,8 @@ class FaceProbabilities:
 
     @torch.no_grad()
     def _run(self, batch: list[torch.Tensor]) -> np.ndarray:
-        return self.inferencer.network.run(batch)
+        network = self.inferencer.network
+        return network.run(batch)[:, : network.num_classes]
 
     def _face(self, faces: OwnFaces, row: int) -> torch.Tensor | None:
         """Return a face as the network gets it, or None if there is none."""

@@ -77,7 +77,7 @@ def write_hub_folder(
 
 def _config(loaded: LoadedNetwork, source: str) -> dict:
     """Return the content of ``config.json``."""
-    classes = class_names(loaded.cfg, loaded.checkpoint)
+    classes = class_names(loaded.cfg, loaded.checkpoint, loaded.model)
     with loaded.building():
         face_input = FaceInput.from_config(loaded.cfg)
     normalization = loaded.model.data_preprocessor

@@ -68,8 +68,8 @@ class LivePredictor:
             np.array([frame.number]),
             np.array([frame.time]),
             faces,
-            scores,
-            smoothed,
+            scores[:, : len(self.classes)],
+            smoothed[:, : len(self.classes)],
         )
 
 

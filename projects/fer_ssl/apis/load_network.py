@@ -18,6 +18,7 @@ from ..models.teacher_student import TeacherStudent
 from ..utils.saved_config import components_of_data, saved_config
 from .default_checkpoint import find_checkpoint
 from .face_networks import FaceNetwork, FrameByFrame, WindowByWindow
+from .task_values import head_of, value_names
 
 
 def check_device(device: str | None) -> None:
@@ -166,8 +167,13 @@ def face_network(model: nn.Module, cfg: Config) -> FaceNetwork:
     return WindowByWindow(model, window, dataset.get('stride') or window)
 
 
-def class_names(cfg: Config, checkpoint: dict) -> tuple[str, ...]:
+def class_names(
+    cfg: Config, checkpoint: dict, model: nn.Module
+) -> tuple[str, ...]:
     """Return the class names of the config, or else of the checkpoint.
+
+    Of a network of several tasks, they are the expressions among the columns
+    that the data set names.
 
     Raises:
         ValueError: If neither of them names the classes.
@@ -182,4 +188,5 @@ def class_names(cfg: Config, checkpoint: dict) -> tuple[str, ...]:
             'neither the config (test_dataloader.dataset.metainfo.classes) '
             'nor the checkpoint names the classes.'
         )
-    return tuple(classes)
+    others = value_names(head_of(model))
+    return tuple(name for name in classes if name not in others)

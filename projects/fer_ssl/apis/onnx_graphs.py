@@ -12,6 +12,7 @@ from ..models.frame_recognizer import FrameRecognizer
 from ..models.heads.action_unit_task import ActionUnitTask
 from ..models.heads.expression_task import ExpressionTask
 from ..models.temporal.recurrent_encoder import RecurrentEncoder
+from ..models.temporal.transformer_encoder import TransformerEncoder
 from .face_input import FaceInput
 from .onnx_recurrence import OnnxRecurrence
 
@@ -161,6 +162,10 @@ class FeaturesToTasks(nn.Module):
         super().__init__()
         self.head = copy.deepcopy(model.cls_head)
         for parent in list(self.head.modules()):
+            if isinstance(parent, TransformerEncoder):
+                # The frames that it keeps depend on the data, which a graph
+                # cannot follow. Its output is the same without.
+                parent.skip_invalid = False
             for name, child in list(parent.named_children()):
                 if isinstance(child, RecurrentEncoder):
                     setattr(parent, name, OnnxRecurrence(child))

@@ -13,6 +13,7 @@ from mmengine.config import Config
 
 from .face_networks import FaceNetwork, FrameByFrame, WindowByWindow
 from .onnx_file import FEATURES, TEMPORAL, OnnxFile
+from .task_values import task_order, value_columns
 
 
 def open_onnx(path: str, config: object, device: str | None) -> OnnxFile:
@@ -90,6 +91,13 @@ class OnnxWindowByWindow(WindowByWindow):
         self.features = features
         self.window = int(file.metadata['window'])
         self.stride = int(file.metadata['stride'])
+        widths = {x.name: x.shape[-1] for x in file.session.get_outputs()}
+        self._others = [name for name in task_order(widths) if name != 'EXPR']
+        self.value_names = tuple(
+            column
+            for name in self._others
+            for column in value_columns(name, widths[name])
+        )
         self.reset()
 
     @property
@@ -100,7 +108,9 @@ class OnnxWindowByWindow(WindowByWindow):
         return run_on_faces(self.features, inputs)
 
     def run_window(self, x: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        return self.file.run(features=x, valid=valid)['EXPR']
+        outputs = self.file.run(features=x, valid=valid)
+        others = [outputs[name] for name in self._others]
+        return np.concatenate([outputs['EXPR'], *others], axis=-1)
 
 
 def run_on_faces(file: OnnxFile, inputs: Sequence[torch.Tensor]) -> np.ndarray:

@@ -24,6 +24,7 @@ from .onnx_graphs import (
     FacesToProbabilities,
     FeaturesToTasks,
 )
+from .task_values import has_several_tasks
 
 
 @dataclass
@@ -104,6 +105,12 @@ def _classifier(loaded: LoadedNetwork, network: str) -> nn.Module:
             f'{loaded.path}: {type(model).__name__} is neither an image '
             'classifier, nor a TeacherStudent or a FrameRecognizer.'
         )
+    if has_several_tasks(model.head):
+        raise ValueError(
+            f'{loaded.path}: a classifier of several tasks '
+            f'({", ".join(model.head.tasks)}) is not exported. Export a '
+            'FrameRecognizer, whose file has an output for each task.'
+        )
     return model
 
 
@@ -116,7 +123,7 @@ def _classifier_part(
     rgb: np.ndarray,
 ) -> OnnxPart:
     """Return a classifier, from faces to probabilities."""
-    classes = class_names(loaded.cfg, loaded.checkpoint)
+    classes = class_names(loaded.cfg, loaded.checkpoint, loaded.model)
     probabilities = FrameByFrame(loaded.model, classifier).run(inputs)
     if probabilities.shape[1] != len(classes):
         raise ValueError(
@@ -164,7 +171,7 @@ def _recognizer_parts(
     classes, calibration = None, None
     tasks = FeaturesToTasks(model, None).tasks
     if any(isinstance(task, ExpressionTask) for task in tasks.values()):
-        classes = class_names(cfg, loaded.checkpoint)
+        classes = class_names(cfg, loaded.checkpoint, model)
         calibration = saved_calibration(
             loaded.checkpoint, loaded.path, classes
         )

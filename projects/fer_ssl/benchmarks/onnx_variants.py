@@ -67,7 +67,7 @@ def compare_variants(
         of PyTorch.
     """
     loaded = load_network(checkpoint)
-    classes = class_names(loaded.cfg, loaded.checkpoint)
+    classes = class_names(loaded.cfg, loaded.checkpoint, loaded.model)
     with loaded.building():
         face_input = FaceInput.from_config(loaded.cfg)
     paths, labels = _faces(loaded, classes, root, split)

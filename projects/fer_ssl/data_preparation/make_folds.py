@@ -12,7 +12,7 @@ from ..datasets.videos.video_folds import (
     HEADER,
     source_video,
 )
-from ..labels import IGNORE_LABEL
+from ..labels import ABAW_TRACKS, IGNORE_LABEL
 from ..utils.balanced_folds import balanced_folds
 from ..utils.files import whole_file
 from ..utils.tables import markdown_table
@@ -26,14 +26,23 @@ def frame_counts(labels: np.ndarray, num_classes: int) -> np.ndarray:
 
     Args:
         labels: Labels as :func:`.abaw_annotation.read_annotation` returns
-            them.
-        num_classes: Number C of classes or action units.
+            them, or a structured array with a field for each of several tasks.
+        num_classes: Number C of classes or action units of a single task.
 
     Returns:
         Counts (1 + K,), int64: all frames, followed by the frames of each
         class (C,), those in which each action unit is active (C,), or those
-        in each cell of a 4 x 4 grid over valence and arousal (16,).
+        in each cell of a 4 x 4 grid over valence and arousal (16,). Of several
+        tasks: the frames that are annotated for any of them; then, for each
+        task, the frames that are annotated for it, and its own K counts.
     """
+    if labels.dtype.names:
+        counts = [is_annotated(labels).sum()]
+        for task in labels.dtype.names:
+            own = labels[task]
+            counts.append(is_annotated(own).sum())
+            counts += frame_counts(own, len(ABAW_TRACKS[task]))[1:].tolist()
+        return np.array(counts)
     if labels.ndim == 1:
         known = labels[labels != IGNORE_LABEL]
         counts = np.bincount(known, minlength=num_classes)
@@ -49,10 +58,44 @@ def frame_counts(labels: np.ndarray, num_classes: int) -> np.ndarray:
 
 def count_names(labels: np.ndarray, classes: Sequence[str]) -> list[str]:
     """Return the names of the counts of :func:`frame_counts`."""
+    if labels.dtype.names:
+        names = ['frames']
+        for task in labels.dtype.names:
+            own = count_names(labels[task], ABAW_TRACKS[task])
+            names += [task, *own[1:]]
+        return names
     if np.issubdtype(labels.dtype, np.floating):
         edges = [f'{2 * i / _CELLS - 1:g}' for i in range(_CELLS)]
         classes = [f'v{v} a{a}' for v in edges for a in edges]
     return ['frames', *classes]
+
+
+def check_tasks(
+    folds: Mapping[str, int],
+    counts: Mapping[str, np.ndarray],
+    names: Sequence[str],
+    tasks: Sequence[str],
+) -> None:
+    """Check that every fold can be scored for each of several tasks.
+
+    Args:
+        folds: Fold of each video.
+        counts: Counts (K,) of each video from :func:`frame_counts`.
+        names: Names of the K counts.
+        tasks: Names of the tasks.
+
+    Raises:
+        ValueError: No frame of a fold is annotated for a task.
+    """
+    sums = _sums_of_folds(folds, counts)
+    for task in tasks:
+        empty = np.flatnonzero(sums[:, names.index(task)] == 0)
+        if len(empty):
+            raise ValueError(
+                f'no frame of fold {empty[0]} is annotated for {task}, so the '
+                'fold could not be scored. Ask for fewer folds, or try '
+                'another seed.'
+            )
 
 
 def make_folds(
@@ -112,16 +155,22 @@ def folds_table(
         counts: Counts (K,) of each video.
         names: Names of the K counts.
     """
-    num_folds = max(folds.values()) + 1
-    sums = np.zeros((num_folds, len(names)))
+    sums = _sums_of_folds(folds, counts)
+    percent = 100 * sums / np.maximum(sums.sum(axis=0), 1)
+    sizes = np.bincount(list(folds.values())).tolist()
+    lines = [['videos', *sizes, len(folds)]]
+    for name, parts, total in zip(names, percent.T, sums.sum(axis=0)):
+        lines.append([name, *(f'{x:.1f} %' for x in parts), f'{total:,}'])
+    heads = [f'fold {fold}' for fold in range(len(sums))]
+    return markdown_table(['', *heads, 'all'], lines)
+
+
+def _sums_of_folds(
+    folds: Mapping[str, int], counts: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """Add up the counts (K,) of the videos of each fold, int64 (F, K)."""
+    first = next(iter(counts.values()))
+    sums = np.zeros((max(folds.values()) + 1, len(first)), np.int64)
     for video, fold in folds.items():
         sums[fold] += counts[video]
-    percent = 100 * sums / np.maximum(sums.sum(axis=0), 1)
-    lines = []
-    for fold in range(num_folds):
-        size = sum(f == fold for f in folds.values())
-        lines.append([fold, size, *(f'{x:.1f}' for x in percent[fold])])
-    total = [f'{x:,.0f}' for x in sums.sum(axis=0)]
-    lines.append(['all', len(folds), *total])
-    head = ['fold', 'videos', *(f'{name} %' for name in names)]
-    return markdown_table(head, lines, text_columns=0)
+    return sums

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,6 +38,9 @@ class FacePredictions:
             ID; :data:`FACE` (n,).
         scores: Probabilities, float32 (n, C).
         smoothed_scores: The same after post-processing, float32 (n, C).
+        values: What a network of several tasks predicts besides, such as
+            valence and probabilities of action units; float32 (n, K).
+        value_names: Names of the K values.
     """
 
     video: str
@@ -47,6 +50,8 @@ class FacePredictions:
     faces: np.ndarray
     scores: np.ndarray
     smoothed_scores: np.ndarray
+    values: np.ndarray | None = None
+    value_names: tuple[str, ...] = ()
 
     @classmethod
     def of_image(
@@ -55,6 +60,7 @@ class FacePredictions:
         classes: Sequence[str],
         boxes: Sequence[Sequence[float]],
         scores: np.ndarray,
+        value_names: Sequence[str] = (),
     ) -> FacePredictions:
         """Build the predictions for one image.
 
@@ -62,21 +68,26 @@ class FacePredictions:
             name: Name of the image.
             classes: Names of the C classes.
             boxes: Boxes of the faces in pixels, (n, 4).
-            scores: Their probabilities, (n, C).
+            scores: Their probabilities, followed by their values, (n, C + K).
+            value_names: Names of the K values.
         """
         faces = np.zeros(len(boxes), FACE)
         faces['frame'] = 1
         faces['face'] = np.arange(1, len(boxes) + 1)
         faces['box'] = np.reshape(boxes, (-1, 4))
-        scores = np.reshape(scores, (-1, len(classes))).astype(np.float32)
+        count = len(classes)
+        scores = np.reshape(scores, (-1, count + len(value_names)))
+        scores = scores.astype(np.float32)
         return cls(
             name,
             tuple(classes),
             np.ones(1, np.int64),
             np.zeros(1),
             faces,
-            scores,
-            scores,
+            scores[:, :count],
+            scores[:, :count],
+            scores[:, count:],
+            tuple(value_names),
         )
 
     @classmethod
@@ -90,6 +101,7 @@ class FacePredictions:
         windows: Iterable[Mapping],
         post_processor: PostProcessor | None = None,
         min_length: int = 1,
+        value_names: Sequence[str] = (),
     ) -> FacePredictions:
         """Assemble the predictions of windows, face by face.
 
@@ -105,10 +117,12 @@ class FacePredictions:
             faces: One entry per face and frame, :data:`FACE` (n,).
             windows: Windows as in :meth:`VideoPredictions.from_windows`, with
                 the track ID as ``video`` and the number of the first frame as
-                ``start``.
+                ``start``. The ``scores`` are the probabilities, followed by
+                the values, (w, C + K).
             post_processor: Smooths the scores of a track.
             min_length: Tracks of fewer frames count as false alarms and are
                 left out. The others get new IDs from 1, by first appearance.
+            value_names: Names of the K values, which are not post-processed.
         """
         track_ids, first, new, counts = np.unique(
             faces['face'],
@@ -143,10 +157,13 @@ class FacePredictions:
                     start = window['start'] - begin[face]
                     yield dict(window, video=names[face], start=start)
 
-        raw = VideoPredictions.from_windows(kept_windows(), truth, classes)
-        smooth = raw.apply(post_processor)
-        scores = np.zeros((len(faces), len(classes)), np.float32)
-        smoothed_scores = np.zeros_like(scores)
+        columns, count = (*classes, *value_names), len(classes)
+        raw = VideoPredictions.from_windows(kept_windows(), truth, columns)
+        smooth = VideoPredictions(
+            (replace(x, scores=x.scores[:, :count]) for x in raw), classes
+        ).apply(post_processor)
+        scores = np.zeros((len(faces), len(columns)), np.float32)
+        smoothed_scores = np.zeros((len(faces), count), np.float32)
         for face in range(1, len(names)):
             rows = np.flatnonzero(faces['face'] == face)
             at = faces['frame'][rows] - begin[face]
@@ -158,8 +175,10 @@ class FacePredictions:
             frames,
             times,
             faces,
-            scores,
+            scores[:, :count],
             smoothed_scores,
+            scores[:, count:],
+            tuple(value_names),
         )
 
     @property
@@ -183,7 +202,10 @@ class FacePredictions:
         return range(*bounds.tolist())
 
     def summary(self) -> list[dict]:
-        """Describe each face: begin, end, frames and smoothed classes."""
+        """Describe each face: begin, end, frames and smoothed classes.
+
+        If there are values, also the mean of each over the face's frames.
+        """
         entries = []
         for face in range(1, self.num_faces + 1):
             rows = self.faces['face'] == face
@@ -202,12 +224,23 @@ class FacePredictions:
                         for name, count in zip(self.classes, counts.tolist())
                         if count
                     },
+                    **self._named_values(rows),
                 )
             )
         return entries
 
+    def _named_values(self, rows: np.ndarray) -> dict:
+        """Return ``values``, the mean of each over some rows, if any."""
+        if not self.value_names:
+            return {}
+        means = self.values[rows].mean(axis=0, dtype=np.float64).tolist()
+        return dict(values=dict(zip(self.value_names, means)))
+
     def describe_faces(self) -> list[dict]:
-        """Describe each face of an image: box, label and probabilities."""
+        """Describe each face of an image: box, label and probabilities.
+
+        If there are values, also these.
+        """
         return [
             dict(
                 face=int(face['face']),
@@ -215,8 +248,9 @@ class FacePredictions:
                 label=self.classes[scores.argmax()],
                 score=float(scores.max()),
                 scores=dict(zip(self.classes, scores.tolist())),
+                **self._named_values(np.array([row])),
             )
-            for face, scores in zip(self.faces, self.scores)
+            for row, (face, scores) in enumerate(zip(self.faces, self.scores))
         ]
 
     def to_csv(self, path: str, is_complete: bool = True) -> None:
@@ -224,18 +258,25 @@ class FacePredictions:
 
         Columns are ``frame, time, face, left, top, right, bottom``, one
         probability per class, ``label``, ``smoothed`` and
-        ``smoothed_score``, the smoothed probability of that class. A frame
-        without a face has one row, which is empty after its time.
+        ``smoothed_score``, the smoothed probability of that class, and then
+        one value per name in ``value_names``. A frame without a face has one
+        row, which is empty after its time.
 
         Args:
             path: The file.
             is_complete: Whether to mark the end of the file by an empty line;
                 not if the prediction of the video was stopped.
         """
-        empty = [''] * (5 + len(self.classes) + len(AFTER_SCORES))
+        header = (
+            *BEFORE_SCORES,
+            *self.classes,
+            *AFTER_SCORES,
+            *self.value_names,
+        )
+        empty = [''] * (len(header) - 2)
         with whole_file(path) as file:
             writer = csv.writer(file, lineterminator='\n')
-            writer.writerow((*BEFORE_SCORES, *self.classes, *AFTER_SCORES))
+            writer.writerow(header)
             for frame, time in zip(self.frames.tolist(), self.times.tolist()):
                 before = (frame, f'{time:.3f}')
                 rows = self.rows_of(frame)
@@ -249,6 +290,7 @@ class FacePredictions:
                             *self.cells(row),
                             self.classes[smoothed.argmax()],
                             f'{smoothed.max():.4f}',
+                            *self.value_cells(row),
                         )
                     )
             if is_complete:
@@ -261,32 +303,38 @@ class FacePredictions:
         yield from (f'{x:.4f}' for x in self.scores[row])
         yield self.classes[self.scores[row].argmax()]
 
+    def value_cells(self, row: int) -> Iterator[str]:
+        """Yield the cells of the values of a face, if there are any."""
+        if self.value_names:
+            yield from (f'{x:.4f}' for x in self.values[row])
+
 
 def write_image_csv(
     path: str,
     images: Sequence[FacePredictions],
-    classes: Sequence[str],
     is_complete: bool = True,
 ) -> None:
     """Write one row per face of each image; missing folders are created.
 
     Columns are ``image, face, left, top, right, bottom``, one probability per
-    class, and ``label``. An image without a face has one row, which is empty
-    after its name.
+    class, ``label``, and one value per name in ``value_names``. An image
+    without a face has one row, which is empty after its name.
 
     Args:
         path: The file.
-        images: Predictions for images.
-        classes: Names of the C classes of all of them.
+        images: Predictions for images by one network; at least one.
         is_complete: See :meth:`FacePredictions.to_csv`.
     """
+    first = images[0]
+    columns = (*BEFORE_SCORES[2:], *first.classes, 'label', *first.value_names)
     with whole_file(path) as file:
         writer = csv.writer(file, lineterminator='\n')
-        writer.writerow(('image', *BEFORE_SCORES[2:], *classes, 'label'))
+        writer.writerow(('image', *columns))
         for image in images:
             for row in range(len(image.faces)):
-                writer.writerow((image.video, *image.cells(row)))
+                cells = (*image.cells(row), *image.value_cells(row))
+                writer.writerow((image.video, *cells))
             if not len(image.faces):
-                writer.writerow((image.video, *[''] * (5 + len(classes) + 1)))
+                writer.writerow((image.video, *[''] * len(columns)))
         if is_complete:
             file.write(END)

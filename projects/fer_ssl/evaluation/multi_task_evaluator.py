@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mmengine.evaluator import Evaluator
 from mmengine.registry import EVALUATOR
 
@@ -45,14 +47,18 @@ class MultiTaskEvaluator(Evaluator):
         Args:
             size: Number of items of the data set.
         """
-        scores = super().evaluate(size)
-        first = next(iter(PARTS))
-        sums = {}
-        for key in scores:
-            for end in ('', '_with_face'):
-                prefix = key.removesuffix(first + end)
-                terms = {f'{prefix}{x}{end}': PARTS[x] for x in PARTS}
-                if prefix != key and terms.keys() <= scores.keys():
-                    total = sum(scores[x] * terms[x] for x in terms)
-                    sums[f'{prefix}P{end}'] = total
-        return {**scores, **sums}
+        return with_sums(super().evaluate(size))
+
+
+def with_sums(scores: Mapping[str, float]) -> dict[str, float]:
+    """Return the scores of all tasks, followed by their sums."""
+    first = next(iter(PARTS))
+    sums = {}
+    for key in scores:
+        for end in ('', '_with_face'):
+            prefix = key.removesuffix(first + end)
+            terms = {f'{prefix}{x}{end}': PARTS[x] for x in PARTS}
+            if prefix != key and terms.keys() <= scores.keys():
+                total = sum(scores[x] * terms[x] for x in terms)
+                sums[f'{prefix}P{end}'] = total
+    return {**scores, **sums}

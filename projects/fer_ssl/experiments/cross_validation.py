@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
 from mmengine.registry import METRICS, init_default_scope
 
 from ..datasets.videos.video_folds import read_folds
 from ..evaluation import VideoPredictions
 from ..evaluation.ensemble import average_predictions
+from ..evaluation.multi_task_evaluator import with_sums
 from ..launch import find_config
 from ..utils.files import write_text
 from ..utils.tables import write_csv
-from .plan import Plan, Step
+from .plan import Plan, Step, metric_configs, read_config
 from .step_queue import StepQueue
 from .study_report import score_table
 from .training_runs import scores_of_test
@@ -51,17 +51,33 @@ class CrossValidation:
         test_split: str | None = None,
     ) -> None:
         path = find_config(config)
-        self.config = Config.fromfile(path, import_custom_modules=False)
+        self.config = read_config(path, {}, options, str(path))
         self.plan = Plan()
         self.test_split = test_split
         self._tests: list[tuple[str, Step]] = []
         self._predictions: list[Step] = []
+        self._files = self._files_of_predictions()
         folds_file = str(Path(folds).resolve())
         names = sorted(set(read_folds(folds_file).values()))
         for seed in seeds:
             for name in names:
                 others = [x for x in names if x != name]
                 self._add_fold(path, folds_file, name, others, seed, options)
+
+    def _files_of_predictions(self) -> dict[str, tuple[str | None, str]]:
+        """Return task and file of predictions, by place of the metric.
+
+        One metric of each task is enough for the predictions.
+        """
+        files: dict[str, tuple[str | None, str]] = {}
+        for place, metric in metric_configs(
+            self.config, 'test_evaluator'
+        ).items():
+            task = metric.get('task')
+            if task not in [own for own, _ in files.values()]:
+                end = f'_{task}' if task else ''
+                files[place] = (task, f'predictions{end}.csv')
+        return files
 
     def _add_fold(
         self,
@@ -108,9 +124,6 @@ class CrossValidation:
         options: Mapping[str, Any],
         own: Mapping[str, Any],
     ) -> Step:
-        evaluator = 'test_evaluator'
-        if isinstance(self.config.test_evaluator, (list, tuple)):
-            evaluator += '.0'  # one of several is enough for the file
         return self.plan.add_step(
             str(path),
             name,
@@ -121,7 +134,10 @@ class CrossValidation:
             options={
                 **options,
                 **own,
-                f'{evaluator}.out_file': '{folder}/predictions.csv',
+                **{
+                    f'{place}.out_file': f'{{folder}}/{file}'
+                    for place, (_, file) in self._files.items()
+                },
             },
             after=[train.key],
         )
@@ -166,31 +182,34 @@ class CrossValidation:
 
     def write_ensemble(
         self, queue: StepQueue
-    ) -> tuple[Path, dict[str, float]]:
+    ) -> tuple[list[Path], dict[str, float]]:
         """Write the mean of all models' predictions for the test split.
 
         Args:
             queue: The queue that has run the plan without a failure.
 
         Returns:
-            The CSV file, and its scores by the test evaluators of the config;
-            there are none if the split has no labels.
+            The CSV file, or that of each task, and the scores by the test
+            evaluators of the config; there are none if the split has no
+            labels.
         """
-        mean = average_predictions(
-            [
-                VideoPredictions.from_csv(
-                    str(queue.folder(step) / 'predictions.csv')
-                )
-                for step in self._predictions
-            ]
-        )
-        out = queue.work_dir / f'ensemble_{self.test_split}.csv'
-        mean.to_csv(str(out))
+        means, written = {}, []
+        for task, file in self._files.values():
+            means[task] = average_predictions(
+                [
+                    VideoPredictions.from_csv(str(queue.folder(step) / file))
+                    for step in self._predictions
+                ]
+            )
+            end = f'_{task}' if task else ''
+            path = queue.work_dir / f'ensemble_{self.test_split}{end}.csv'
+            means[task].to_csv(str(path))
+            written.append(path)
         init_default_scope(self.config.default_scope)
-        evaluators = self.config.test_evaluator
-        if not isinstance(evaluators, (list, tuple)):
-            evaluators = [evaluators]
         scores: dict[str, float] = {}
-        for evaluator in evaluators:
-            scores.update(METRICS.build(evaluator).score(mean))
-        return out, scores
+        for metric in metric_configs(self.config, 'test_evaluator').values():
+            mean = means[metric.get('task')]
+            scores.update(METRICS.build(metric).score(mean))
+        if 'metrics' in self.config.test_evaluator:
+            scores = with_sums(scores)
+        return written, scores

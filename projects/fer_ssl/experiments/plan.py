@@ -141,8 +141,8 @@ class Plan:
         _merge(config, options, where)
         evaluator = {'train': 'val_evaluator', 'test': 'test_evaluator'}
         if kind in evaluator:
-            key = evaluator[kind]
-            options.update(_own_files(key, config.get(key)))
+            metrics = metric_configs(config, evaluator[kind])
+            options.update(_own_files(metrics))
         # Covers the content of the config and, by the keys in braces, the
         # steps before: after any change the step gets another folder, so that
         # no stale result is used.
@@ -208,14 +208,31 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _own_files(key: str, evaluators: Any) -> Iterator[tuple[str, str]]:
+def metric_configs(config: Config, key: str) -> dict[str, Mapping]:
+    """Return the configs of all metrics by their places in the config.
+
+    Args:
+        config: The config.
+        key: ``'val_evaluator'`` or ``'test_evaluator'``: a metric, a list of
+            them, or an evaluator with ``metrics``.
+
+    Returns:
+        ``{'test_evaluator.metrics.0': dict(type=...), ...}``
+    """
+    found = config.get(key)
+    if isinstance(found, Mapping) and 'metrics' in found:
+        key, found = f'{key}.metrics', found['metrics']
+    if isinstance(found, (list, tuple)):
+        return {f'{key}.{index}': metric for index, metric in enumerate(found)}
+    return {} if found is None else {key: found}
+
+
+def _own_files(metrics: Mapping[str, Mapping]) -> Iterator[tuple[str, str]]:
     """Yield options that keep predictions in the step's own folder.
 
     Otherwise two steps of one config would write the same file.
     """
-    is_list = isinstance(evaluators, (list, tuple))
-    for index, evaluator in enumerate(evaluators if is_list else [evaluators]):
-        if evaluator is not None and evaluator.get('out_file'):
-            place = f'{key}.{index}' if is_list else key
-            name = Path(evaluator['out_file']).name
+    for place, metric in metrics.items():
+        if metric.get('out_file'):
+            name = Path(metric['out_file']).name
             yield f'{place}.out_file', f'{{folder}}/{name}'

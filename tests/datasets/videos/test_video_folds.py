@@ -5,12 +5,14 @@ import pytest
 from sklearn.model_selection import StratifiedGroupKFold
 
 from fer_ssl.data_preparation.make_folds import (
+    check_tasks,
     count_names,
     folds_table,
     frame_counts,
     make_folds,
     write_folds,
 )
+from fer_ssl.datasets.videos.abaw_annotation import ignored_labels
 from fer_ssl.datasets.videos.video_folds import (
     read_folds,
     select_folds,
@@ -57,6 +59,32 @@ def test_frame_counts():
         'v0 a-0.5',
     }
     assert count_names(units, ('AU1', 'AU2')) == ['frames', 'AU1', 'AU2']
+
+
+def test_counts_of_several_tasks():
+    labels = ignored_labels(('VA', 'EXPR', 'AU'), 6)
+    labels['VA'][1] = 0.3, 0.9
+    labels['EXPR'][[1, 2]] = 7, 4
+    labels['AU'][4, [0, 11]] = 0, 1
+    counts = frame_counts(labels, 8)
+    names = count_names(labels, ())
+    assert len(names) == len(counts) == 1 + 17 + 9 + 13
+    assert {n: c for n, c in zip(names, counts.tolist()) if c} == {
+        'frames': 3,
+        'VA': 1,
+        'v0 a0.5': 1,
+        'EXPR': 2,
+        'happiness': 1,
+        'other': 1,
+        'AU': 1,
+        'AU26': 1,
+    }
+    tasks = labels.dtype.names
+    check_tasks({'a': 0, 'b': 1}, {'a': counts, 'b': counts}, names, tasks)
+    labels['AU'] = -1
+    both = {'a': counts, 'b': frame_counts(labels, 8)}
+    with pytest.raises(ValueError, match='no frame of fold 1 .* for AU, so'):
+        check_tasks({'a': 0, 'b': 1}, both, names, tasks)
 
 
 def random_videos(num_videos=300, seed=0):
@@ -171,9 +199,9 @@ def test_table():
     counts = {'a': np.array([4, 1]), 'b': np.array([4, 3])}
     table = folds_table({'a': 0, 'b': 1}, counts, ['frames', 'fear'])
     assert table.splitlines() == [
-        '| fold | videos | frames % | fear % |',
-        '| ---: | ---: | ---: | ---: |',
-        '| 0 | 1 | 50.0 | 25.0 |',
-        '| 1 | 1 | 50.0 | 75.0 |',
-        '| all | 2 | 8 | 4 |',
+        '|  | fold 0 | fold 1 | all |',
+        '| --- | ---: | ---: | ---: |',
+        '| videos | 1 | 1 | 2 |',
+        '| frames | 50.0 % | 50.0 % | 8 |',
+        '| fear | 25.0 % | 75.0 % | 4 |',
     ]

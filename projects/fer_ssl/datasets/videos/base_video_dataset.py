@@ -152,7 +152,11 @@ class BaseVideoDataset(BaseDataset):
         if self.folds is None:
             return videos
         path = join_path(self.data_root or '', self.folds)
-        return select_folds(videos, read_folds(path), self.split)
+        folds = read_folds(path)
+        try:
+            return select_folds(videos, folds, self.split)
+        except ValueError as error:
+            raise ValueError(f'{path}: {error}') from None
 
     def load_items(self) -> np.ndarray:
         """Return the items as rows of an array, for get_data_info."""

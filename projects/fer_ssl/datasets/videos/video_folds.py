@@ -77,7 +77,8 @@ def select_folds(
     if unknown:
         raise ValueError(
             f'the folds name {len(unknown)} videos that are not in the data '
-            f'set, the first is {unknown[0]!r}: they are of another one.'
+            f'set, the first is {unknown[0]!r}: they are of another one. Make '
+            'its own folds by tools/abaw/make_folds.py.'
         )
     if chosen is None:
         wanted = set(folds.values())
@@ -91,10 +92,11 @@ def select_folds(
             f'there is no fold {", ".join(sorted(missing))}; the folds are '
             f'{", ".join(sorted(set(folds.values())))}.'
         )
-    left_out = len(videos) - len(folds)
+    left_out = [name for name in videos if name not in folds]
     if left_out:
         print_log(
-            f'{left_out} of {len(videos)} videos are in no fold and left out.',
+            f'{len(left_out)} of {len(videos)} videos are in no fold and left '
+            f'out, the first is {left_out[0]!r}.',
             'current',
             logging.WARNING,
         )
