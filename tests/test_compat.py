@@ -26,7 +26,7 @@ from mmengine.hooks import EMAHook
 from mmengine.logging import HistoryBuffer
 from mmengine.registry import HOOKS
 from mmengine.runner import checkpoint as mmengine_checkpoint
-from mmengine.runner import load_checkpoint
+from mmengine.runner import load_checkpoint, loops
 
 from fer_ssl import compat
 from fer_ssl.utils import safe_load
@@ -295,6 +295,33 @@ def test_operators_are_looked_for_on_python_3_14():
 def test_looking_for_operators_still_needed():
     done = python(OPERATORS.format(''))
     assert "no attribute 'find_loader'" in done.stderr
+
+
+DRAWS = (
+    'import torch\n'
+    '{}\n'
+    'from mmengine.runner.loops import _InfiniteDataloaderIterator\n'
+    'before = torch.get_rng_state()\n'
+    'loader = torch.utils.data.DataLoader([1, 2])\n'
+    'batches = _InfiniteDataloaderIterator(loader)\n'
+    'print(not torch.equal(before, torch.get_rng_state()))\n'
+    'before = torch.get_rng_state()\n'
+    'print(int(next(batches)), torch.equal(before, torch.get_rng_state()))'
+)
+
+
+def test_loader_draws_its_number_before_the_start_weights():
+    done = python(DRAWS.format('import fer_ssl'))
+    assert done.stdout.split() == ['True', '1', 'True'], done.stderr
+
+
+@pytest.mark.skipif(
+    not hasattr(loops._InfiniteDataloaderIterator, '_ensure_iterator'),
+    reason='mmengine starts a loader with the loop',
+)
+def test_starting_loaders_with_the_loop_still_needed():
+    done = python(DRAWS.format(''))
+    assert done.stdout.split() == ['False', '1', 'False'], done.stderr
 
 
 def test_repair_that_does_not_apply_is_named():

@@ -49,6 +49,7 @@ def apply_repairs() -> None:
         when_imported(name, find_modules_without_pkgutil)
     when_imported('mmengine.runner.checkpoint', load_checkpoints_safely)
     when_imported('mmengine.runner.checkpoint', write_checkpoints_whole)
+    when_imported('mmengine.runner.loops', start_loaders_with_the_loop)
     for name in ('runner', '_flexible_runner'):
         when_imported(f'mmengine.runner.{name}', resume_without_running_text)
     for name in ('mmengine.hooks', 'mmpretrain.engine.hooks'):
@@ -318,6 +319,35 @@ def find_modules_without_pkgutil(module: types.ModuleType) -> None:
     if hasattr(pkgutil, 'find_loader') or not hasattr(module, 'pkgutil'):
         return
     module.pkgutil = module_with(pkgutil, find_loader=importlib.util.find_spec)
+
+
+# --------------------------------------------------------------------------
+# mmengine: the loaders of a training
+# --------------------------------------------------------------------------
+def start_loaders_with_the_loop(loops: types.ModuleType) -> None:
+    """Draw the same start weights for a seed as mmengine does.
+
+    Symptom: a training with OneDL's packages starts from other weights than
+    with mmengine. The iterator of a loader draws a random number, and
+    onedl-mmengine makes it at the first batch, after the weights are drawn,
+    whereas mmengine makes it with the loop, before.
+    Upstream: ``_InfiniteDataloaderIterator`` of onedl-mmengine 0.10.12.
+
+    Args:
+        loops: The module ``mmengine.runner.loops``.
+    """
+    iterator = loops._InfiniteDataloaderIterator
+    initialize = iterator.__init__
+    late = hasattr(iterator, '_ensure_iterator')
+    if not late or hasattr(initialize, '__wrapped__'):
+        return
+
+    @functools.wraps(initialize)
+    def initialize_and_start(self, dataloader: Any) -> None:
+        initialize(self, dataloader)
+        self._ensure_iterator()
+
+    iterator.__init__ = initialize_and_start
 
 
 # --------------------------------------------------------------------------

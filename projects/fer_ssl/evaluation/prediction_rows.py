@@ -23,6 +23,7 @@ from ..utils.text_rows import csv_rows, read_lines
 CLASS_COLUMNS = ('label', 'truth')
 #: Marks the end of a complete file.
 END = '\n'
+_BLOCK = 10_000  # rows that are formatted at a time
 
 
 def header_of(
@@ -65,9 +66,12 @@ def score_cells(
 def _number_cells(values: np.ndarray) -> Iterator[list[str]]:
     """Format rows of cells; 9 significant digits restore float32 exactly."""
     row_format = ','.join(['%.9g'] * values.shape[1])
-    text = '\n'.join([row_format] * len(values))
-    lines = (text % tuple(values.ravel().tolist())).split('\n')
-    return (line.split(',') for line in lines)
+    # The text of a million rows at once would take a gigabyte.
+    for first in range(0, len(values), _BLOCK):
+        block = values[first : first + _BLOCK]
+        text = '\n'.join([row_format] * len(block))
+        for line in (text % tuple(block.ravel().tolist())).split('\n'):
+            yield line.split(',')
 
 
 def read_rows(path: str) -> tuple[Sequence[int], list]:

@@ -10,6 +10,7 @@ import numpy as np
 from ..labels import IGNORE_LABEL
 from .functional.classification_scores import confusion_matrix
 from .post_processing.post_processor import PostProcessor, fill_frames
+from .window_table import WindowTable
 
 
 @dataclass
@@ -109,7 +110,7 @@ class VideoPredictions:
     @classmethod
     def from_windows(
         cls,
-        windows: Iterable[Mapping],
+        windows: WindowTable | Iterable[Mapping],
         videos: Mapping[str, Sequence[int]],
         classes: Sequence[str],
         weights: str = 'uniform',
@@ -125,9 +126,10 @@ class VideoPredictions:
         frame gets ``no_face_score``.
 
         Args:
-            windows: Mappings with ``video``, ``start`` (0-based frame),
-                ``scores`` (w, C) and, optionally, ``valid`` (w,) bool. Only
-                frames that are not valid may lie beyond the end of the video.
+            windows: A table, or mappings with ``video``, ``start`` (0-based
+                frame), ``scores`` (w, C) and, optionally, ``valid`` (w,)
+                bool. Only frames that are not valid may lie beyond the end
+                of the video.
             videos: Truth (T,) of every video, -1 = not annotated, or (T, C);
                 see :class:`VideoPrediction`. Also defines which videos there
                 are, their order and their lengths.
@@ -150,39 +152,9 @@ class VideoPredictions:
             )
         if no_face_score is None:
             no_face_score = 1 / len(classes)
-        sums = {
-            name: np.zeros((len(labels), len(classes)))
-            for name, labels in videos.items()
-        }
-        mass = {name: np.zeros(len(labels)) for name, labels in videos.items()}
-        for window in windows:
-            name, start = window['video'], int(window['start'])
-            if name not in sums:
-                raise ValueError(f'video {name} is predicted but unknown.')
-            scores = np.asarray(window['scores'], dtype=np.float64)
-            size = len(scores)
-            weight = np.ones(size)
-            if weights == 'triangular':
-                ramp = np.arange(1.0, size + 1)
-                weight = np.minimum(ramp, ramp[::-1])
-            valid = window.get('valid')
-            frames = np.arange(start, start + size)
-            if valid is not None:
-                valid = np.asarray(valid, dtype=bool)
-                scores, weight = scores[valid], weight[valid]
-                frames = frames[valid]
-            if frames.size == 0:
-                continue
-            if frames[0] < 0 or frames[-1] >= len(mass[name]):
-                raise ValueError(
-                    f'video {name} has {len(mass[name])} frames, but a '
-                    f'window predicts frames {frames[0] + 1} to '
-                    f'{frames[-1] + 1}.'
-                )
-            check_finite(scores, f'video {name}', frames)
-            # Indices within a window are unique, so += needs no np.add.at.
-            sums[name][frames] += weight[:, None] * scores
-            mass[name][frames] += weight
+        if not isinstance(windows, WindowTable):
+            windows = WindowTable.from_windows(windows, len(classes))
+        sums, mass = _sums_of_frames(windows, videos, weights)
         known = {name: weight > 0 for name, weight in mass.items()}
         if has_face is not None:
             known = {name: known[name] & has_face[name] for name in known}
@@ -264,6 +236,60 @@ def check_finite(
     raise ValueError(
         f'{place}, frame {frame + 1}: the scores are {scores[row].tolist()}; '
         'the model has diverged or its checkpoint is damaged.'
+    )
+
+
+def _sums_of_frames(
+    windows: WindowTable, videos: Mapping[str, Sequence[int]], weights: str
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Add up the windows over every frame of all videos.
+
+    Returns:
+        The sums of the weighted scores (T, C) and of the weights (T,), both
+        float64, by the name of the video.
+    """
+    for name in windows.videos:
+        if name not in videos:
+            raise ValueError(f'video {name} is predicted but unknown.')
+    lengths = np.array([len(x) for x in videos.values()], dtype=np.int64)
+    ends = np.cumsum(lengths)
+    rows = {name: row for row, name in enumerate(videos)}
+    video = np.array([rows[name] for name in windows.videos], dtype=np.int64)
+    window, place = (x[windows.valid] for x in windows.places())
+    video = video[windows.video[window]]
+    frame = windows.start[window] + place
+    scores = windows.scores[windows.valid]
+    outside = (frame < 0) | (frame >= lengths[video])
+    if outside.any():
+        first = int(outside.argmax())
+        frames = frame[window == window[first]]
+        raise ValueError(
+            f'video {list(videos)[video[first]]} has {lengths[video[first]]} '
+            f'frames, but a window predicts frames {frames[0] + 1} to '
+            f'{frames[-1] + 1}.'
+        )
+    finite = np.isfinite(scores).all(axis=1)
+    if not finite.all():
+        first = slice(finite.argmin(), finite.argmin() + 1)
+        name = list(videos)[video[first][0]]
+        check_finite(scores[first], f'video {name}', frame[first])
+    weight = np.ones(len(frame))
+    if weights == 'triangular':
+        weight = np.minimum(place + 1.0, windows.size[window] - place)
+    row = (ends - lengths)[video] + frame
+    # In the order of the windows, so that rounding is always the same.
+    total = int(lengths.sum())
+    sums = np.stack(
+        [
+            np.bincount(row, weight * column, minlength=total)
+            for column in scores.T
+        ],
+        axis=1,
+    )
+    mass = np.bincount(row, weight, minlength=total)
+    return (
+        dict(zip(videos, np.split(sums, ends[:-1]))),
+        dict(zip(videos, np.split(mass, ends[:-1]))),
     )
 
 

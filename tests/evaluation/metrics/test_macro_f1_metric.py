@@ -264,6 +264,9 @@ def test_two_ranks_equal_one(tmp_path):
         (window_samples()[:7], video_meta()),
     ]
     expected = [evaluate(build(), *case) for case in cases]
+    whole = build()
+    whole.keeps_scored = True
+    evaluate(whole, *cases[1])
     config, path = dict(type='MacroF1Metric'), str(tmp_path / 'p.csv')
     configs = [dict(config, out_file=path), config]
     found = evaluate_on_ranks(
@@ -274,9 +277,14 @@ def test_two_ranks_equal_one(tmp_path):
         (int(sample['gt_label']), int(sample['pred_score'].argmax()))
         for sample in image_samples(21)
     ]
-    for results, scored in zip(found, (in_order, None)):
+    for results in found:
         assert [scores for scores, _ in results] == expected
-        assert results[0][1] == scored
+    (_, images), (_, videos) = found[0]
+    assert [scored for _, scored in found[1]] == [None, None]
+    assert list(map(tuple, images)) == in_order
+    for video, one in zip(videos, whole.scored):
+        np.testing.assert_array_equal(video.scores, one.scores)
+        np.testing.assert_array_equal(video.has_face, one.has_face)
     written = ImagePredictions.from_csv(path)
     assert written.images == [f'{i}.jpg' for i in range(21)]
     assert list(zip(written.labels, written.predicted)) == in_order
