@@ -52,21 +52,51 @@ def test_arguments_are_asked_for(call, name):
 
 
 @pytest.mark.parametrize(
+    'name, file, given',
+    [('dist_train', '', 'toy.py'), ('dist_test', 'x.pth', 'toy.py x.pth')],
+)
+def test_call_on_a_node(call, tmp_path, monkeypatch, name, file, given):
+    python = tmp_path / 'python'
+    python.write_text('#!/bin/sh\necho "$PYTHONPATH" "$@"\n')
+    python.chmod(0o755)
+    # `call` puts the folder of its own Python first.
+    monkeypatch.setattr(sys, 'executable', str(python))
+    node = dict(NNODES='4', NODE_RANK='3', MASTER_ADDR='first', PORT='29511')
+    for key, value in node.items():
+        monkeypatch.setenv(key, value)
+    script = f'{{tools}}/{name}.sh'
+    output = call(f"bash {script} toy.py {file} 8 --work-dir 'two words'")
+    assert f'{TOOLS}/../projects' in output
+    assert (
+        '-m torch.distributed.run --nnodes=4 --node_rank=3 '
+        '--master_addr=first --master_port=29511 --nproc_per_node=8 '
+        f'{TOOLS}/{name[5:]}.py {given} --launcher pytorch '
+        '--work-dir two words'
+    ) in output
+
+
+@pytest.mark.parametrize(
     'name, last, command',
     [
         ('slurm_train', 'dir', 'train.py toy.py --work-dir dir'),
         ('slurm_test', 'x.pth', 'test.py toy.py x.pth'),
     ],
 )
-def test_slurm_call(call, tmp_path, monkeypatch, name, last, command):
+@pytest.mark.parametrize('gpus, per_node', [(4, 4), (16, 8)])
+def test_slurm_call(
+    call, tmp_path, monkeypatch, name, last, command, gpus, per_node
+):
     srun = tmp_path / 'srun'
     srun.write_text('#!/bin/sh\necho "$@"\n')
     srun.chmod(0o755)
     monkeypatch.setenv('PATH', f'{tmp_path}{os.pathsep}{os.environ["PATH"]}')
-    monkeypatch.setenv('GPUS', '4')
+    monkeypatch.setenv('GPUS', str(gpus))
     monkeypatch.setenv('SRUN_ARGS', '--mem=8G --quiet')
     output = call(f'bash {{tools}}/{name}.sh gpu job toy.py {last} --amp')
-    assert '--partition=gpu --job-name=job --gres=gpu:4 --ntasks=4' in output
+    assert (
+        f'--partition=gpu --job-name=job --gres=gpu:{per_node} '
+        f'--ntasks={gpus} --ntasks-per-node={per_node} --cpus-per-task=5'
+    ) in output
     assert '--kill-on-bad-exit=1 --mem=8G --quiet python -u' in output
     assert f'{TOOLS}/{command} --launcher slurm --amp' in output
 
