@@ -72,3 +72,20 @@ def test_tool(call):
     )
     assert '6,000,000 unlabeled faces, 48 GB' in shown
     assert len(re.findall(r'^\| 64 \|', shown, re.M)) == 2
+
+
+def test_gathering(call):
+    shown = call('python {tools}/benchmark/gather.py --predictions 321')
+    rows = re.findall(
+        r'^\| (\w[^|]*) \|(?: [\d.]+ \|){5} [\d.]+ \|', shown, re.M
+    )
+    assert len(rows) == 4
+
+
+def test_checkpoints(call):
+    config = ROOT / 'configs/demo/demo_spatial.py'
+    shown = call(f'python {{tools}}/benchmark/checkpoint.py {config}')
+    # The weights twice, each with the momentum of its optimizer.
+    row = re.search(r'demo_spatial.py \| ([\d.]+) \| ([\d.]+)', shown)
+    weights, size = map(float, row.groups())
+    assert size == pytest.approx(8 * weights, rel=0.1)

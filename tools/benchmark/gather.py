@@ -122,7 +122,6 @@ def main() -> None:
             )
             row = torch.load(f'{folder}/row.pth')
         rows.append([name, *(f'{x:,.1f}' for x in row)])
-        print(rows[-1], flush=True)
     heads = (
         f'{args.predictions:,} predictions|keeping, CPU s|evaluate, CPU s|'
         'evaluate, s|memory before, MB|more at the peak, MB|macro-F1, %'
