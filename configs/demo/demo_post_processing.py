@@ -6,7 +6,7 @@
 #       --checkpoint work_dirs/demo_temporal/iter_400.pth
 # configs/ablations/demo_post_processing.yml runs everything. CPU, 2 cores:
 # half a minute. Results: docs/method.md.
-_base_ = ['demo_temporal.py', '../_base_/evaluators/expression_steps.py']
+_base_ = ['demo_temporal.py', '../_base_/datasets/expression_steps.py']
 
 test_evaluator = [
     dict(

@@ -9,7 +9,7 @@
 # CPU, one minute. Result: not measured yet.
 _base_ = [
     'faces_soft_labels_r18.py',
-    '../_base_/evaluators/expression_steps.py',
+    '../_base_/datasets/expression_steps.py',
 ]
 
 test_dataloader = dict(

@@ -205,3 +205,8 @@ def test_table():
         '| frames | 50.0 % | 50.0 % | 8 |',
         '| fear | 25.0 % | 75.0 % | 4 |',
     ]
+
+
+def test_missing_folds(tmp_path):
+    with pytest.raises(FileNotFoundError, match='a.csv: no such file of fol'):
+        read_folds(str(tmp_path / 'a.csv'))

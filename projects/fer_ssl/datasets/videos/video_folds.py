@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
@@ -38,6 +39,11 @@ def read_folds(path: str) -> dict[str, str]:
         FileNotFoundError: There is no such file.
         ValueError: The content is invalid; the message names file and line.
     """
+    if not os.path.isfile(path):
+        raise FileNotFoundError(
+            f'{path}: no such file of folds. Make it by '
+            'tools/abaw/make_folds.py.'
+        )
     folds: dict[str, str] = {}
     rows = csv_rows(path)
     line, header = next(rows, (1, []))
