@@ -5,7 +5,7 @@
 # color tells the sad ones.
 #   FER_SSL_FACES=DIR OMP_NUM_THREADS=1 mim train fer_ssl \
 #       configs/faces/faces_soft_labels_r18.py
-# 40 minutes of one CPU core. Result: not measured yet.
+# 40 minutes of one CPU core. Result: docs/results.md.
 _base_ = ['../ferplus/ferplus_soft_labels_r18.py']
 
 classes = ('neutral', 'anger', 'happiness', 'sadness', 'surprise')

@@ -6,7 +6,7 @@
 #       --checkpoint work_dirs/faces_soft_labels_r18/iter_5400.pth
 # configs/ablations/faces_sequences.yml runs everything. Reads data/sequences,
 # or the folder FER_SSL_SEQUENCES.
-# CPU, one minute. Result: not measured yet.
+# CPU, one minute. Result: docs/results.md.
 _base_ = [
     'faces_soft_labels_r18.py',
     '../_base_/datasets/expression_steps.py',

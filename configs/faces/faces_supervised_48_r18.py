@@ -2,7 +2,7 @@
 # and schedule of faces_soft_labels_r18.py, from random weights.
 #   FER_SSL_FACES=DIR OMP_NUM_THREADS=1 mim train fer_ssl \
 #       configs/faces/faces_supervised_48_r18.py
-# 40 minutes of one CPU core. Result: not measured yet.
+# 40 minutes of one CPU core. Result: docs/results.md.
 _base_ = ['faces_soft_labels_r18.py']
 
 max_iters = 14000

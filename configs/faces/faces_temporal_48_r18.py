@@ -5,7 +5,7 @@
 #       --out F
 #   mim train fer_ssl configs/faces/faces_temporal_48_r18.py
 # Reads data/sequences, or the folder FER_SSL_SEQUENCES.
-# CPU, a few minutes. Result: not measured yet.
+# CPU, a few minutes. Result: docs/results.md.
 _base_ = ['faces_temporal_r18.py', '../_base_/models/resnet18_48.py']
 
 student_checkpoint = (
