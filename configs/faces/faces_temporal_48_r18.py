@@ -15,10 +15,7 @@ feature_store = (
     '{{$FER_SSL_FEATURES:work_dirs/faces_temporal_48_r18/features}}'
 )
 model = dict(
-    backbone=dict(
-        _delete_=True,
-        **_base_.network.backbone,
-    ),
+    backbone=dict(_delete_=True, **_base_.network.backbone),
     student_checkpoint=student_checkpoint,
     data_preprocessor=dict(mean=[127.5], std=[63.75], to_rgb=False),
     cls_head=dict(temporal_encoder=dict(in_channels=128)),

@@ -136,9 +136,15 @@ def test_sequences_are_seen_as_the_student_saw_faces(
         )
         return dataset.get_data_info(index)['img_path'], dataset[index]
 
-    path, item = one_frame(
-        Config.fromfile(CONFIGS / frames).test_dataloader.dataset
-    )
+    monkeypatch.setenv('FER_SSL_FIT_FILES', 'other.csv')
+    frame_by_frame = Config.fromfile(CONFIGS / frames)
+    fitted = [
+        metric.network
+        for metric in frame_by_frame.test_evaluator
+        if 'fit_files' in metric.get('post_process', {})
+    ]
+    assert fitted == ['balanced'] * (5 if '48' in frames else 0)
+    path, item = one_frame(frame_by_frame.test_dataloader.dataset)
     dataset = with_features.extract_dataloader.dataset
     other_path, other = one_frame({**dataset, 'split': 'val'})
     assert path == other_path
