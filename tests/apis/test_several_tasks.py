@@ -1,6 +1,7 @@
 """Prediction with networks of several tasks: expressions and values."""
 
 import csv
+import json
 
 import cv2
 import numpy as np
@@ -28,7 +29,9 @@ pytest.importorskip('av')
 from fer_ssl.apis import ExpressionInferencer  # noqa: E402
 from fer_ssl.apis.export_onnx import export_onnx  # noqa: E402
 from fer_ssl.apis.face_probabilities import FaceProbabilities  # noqa: E402
+from fer_ssl.apis.hub_folder import write_hub_folder  # noqa: E402
 from fer_ssl.apis.live import LivePredictor  # noqa: E402
+from fer_ssl.apis.onnx_file import OnnxFile  # noqa: E402
 from fer_ssl.apis.own_faces import OwnFaces  # noqa: E402
 from fer_ssl.media.video_file import VideoFile  # noqa: E402
 
@@ -178,12 +181,27 @@ def test_networks_of_one_task_have_no_values(tmp_path, write_videos):
         assert load(weights).network.value_names == ()
 
 
-def test_onnx(tmp_path, clip):
-    pytest.importorskip('onnx')
-    pytest.importorskip('onnxruntime')
+@pytest.fixture
+def onnx_packages():
+    for name in ('onnx', 'onnxscript', 'onnxruntime'):
+        pytest.importorskip(name)
+
+
+@pytest.mark.usefixtures('onnx_packages')
+@pytest.mark.parametrize('build', [task_classifier, task_recognizer])
+def test_onnx(tmp_path, clip, build):
     path, boxes = clip
-    cfg = task_recognizer()
-    cfg.model.cls_head.temporal_encoder.skip_invalid = True
+    cfg = build()
+    if build is task_recognizer:
+        cfg.model.cls_head.temporal_encoder.skip_invalid = True
+    cfg.calibration = dict(
+        temperature=2.0,
+        bias=[0.5, *[0.0] * 7],
+        classes=list(ABAW_EXPRESSIONS),
+        method='labels',
+        num_faces=80,
+        prior=[0.125] * 8,
+    )
     weights, _ = write_checkpoint(tmp_path / 'a.pth', cfg)
     out = tmp_path / 'a.onnx'
     export_onnx(weights, str(out))
@@ -195,10 +213,47 @@ def test_onnx(tmp_path, clip):
     assert other.value_names == one.value_names == NAMES
     np.testing.assert_allclose(other.values, one.values, atol=1e-4)
     np.testing.assert_allclose(other.scores, one.scores, atol=1e-4)
+    assert other.values.std(axis=0).min() > 1e-4
 
-    weights, _ = write_checkpoint(tmp_path / 'b.pth', task_classifier())
-    with pytest.raises(
-        ValueError, match=r'b\.pth: a classifier of several .*AU, EXPR, VA'
-    ):
-        export_onnx(weights, str(tmp_path / 'b.onnx'))
-    assert not (tmp_path / 'b.onnx').exists()
+
+@pytest.mark.usefixtures('onnx_packages')
+def test_onnx_without_expressions(tmp_path):
+    tasks = {name: TASKS[name] for name in ('VA', 'AU')}
+    cfg = task_classifier(tasks)
+    weights, model = write_checkpoint(tmp_path / 'a.pth', cfg)
+    (file,) = export_onnx(weights, str(tmp_path / 'a.onnx'))
+    outputs = OnnxFile(file.path).run(faces=np.zeros((3, 24, 24, 3), np.uint8))
+    images = model.data_preprocessor(
+        dict(inputs=[torch.zeros(3, 24, 24, dtype=torch.uint8)])
+    )['inputs']
+    with torch.no_grad():
+        logits = model(images)
+    for name, task in model.head.tasks.items():
+        expected = task.predict(logits[name]).numpy()
+        assert outputs[name].shape == (3, expected.shape[1])
+        np.testing.assert_allclose(outputs[name][2:], expected, atol=1e-5)
+    with pytest.raises(ValueError, match='does not predict expressions'):
+        load(file.path)
+
+
+@pytest.mark.usefixtures('onnx_packages')
+def test_hub_folder(tmp_path):
+    weights, _ = write_checkpoint(tmp_path / 'a.pth', task_classifier())
+    content = torch.load(weights)
+    content['meta']['dataset_meta'] = dict(classes=list(ABAW_EXPRESSIONS))
+    torch.save(content, weights)
+    folder = tmp_path / 'my faces'
+    write_hub_folder(weights, str(folder))
+    config = json.loads((folder / 'config.json').read_text())
+    assert config['num_labels'] == 8 and config['values'] == list(NAMES)
+    card = (folder / 'README.md').read_text()
+    assert '\nAlso estimates valence, arousal, AU1, AU2, ' in card
+    assert 'and gives one output per task.\n' in card
+    faces = [torch.full((3, 24, 24), 90, dtype=torch.uint8)]
+    one, other = (
+        load(x).network.run_stills(faces)
+        for x in (weights, folder / 'model.onnx')
+    )
+    np.testing.assert_allclose(other, one, atol=1e-4)
+    from_folder = load(folder).network.run_stills(faces)
+    np.testing.assert_array_equal(from_folder, one)

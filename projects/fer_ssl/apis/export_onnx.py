@@ -50,7 +50,8 @@ def export_onnx(
     """Write a network as ONNX, with what comes before and after it.
 
     A classifier, or one network of a ``TeacherStudent``, becomes one file:
-    ``faces``, uint8 RGB (N, S, S, 3), to ``probabilities``, float32 (N, C).
+    ``faces``, uint8 RGB (N, S, S, 3), to ``probabilities``, float32 (N, C),
+    or to one output per task (N, C), such as ``EXPR``, if it has several.
     Conversion to gray, normalization, softmax, class prior and calibration
     are inside; finding, cropping and resizing the face are not.
 
@@ -148,12 +149,14 @@ def _make(part: OnnxPart, precision: str) -> tuple[bytes, float]:
     if part.kind == TEMPORAL:
         outputs = run_session(session, part.inputs)
     else:
-        (name,) = part.expected
         done = [
-            run_session(session, dict(faces=batch))[name]
+            run_session(session, dict(faces=batch))
             for batch in _batches(part.inputs['faces'])
         ]
-        outputs = {name: np.concatenate(done)}
+        outputs = {
+            name: np.concatenate([batch[name] for batch in done])
+            for name in part.expected
+        }
     difference = part.difference(outputs)
     if precision == 'fp32' and not difference <= TOLERANCE:
         raise ValueError(

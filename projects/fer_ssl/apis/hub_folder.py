@@ -22,6 +22,7 @@ from .face_input import FaceInput
 from .load_network import LoadedNetwork, class_names, load_network
 from .onnx_file import export_problem
 from .publish_checkpoint import publish_checkpoint
+from .task_values import head_of, value_names
 
 #: Stands where nobody has said what is true.
 UNKNOWN = 'unknown'
@@ -95,6 +96,7 @@ def _config(loaded: LoadedNetwork, source: str) -> dict:
         num_labels=len(classes),
         id2label={str(i): name for i, name in enumerate(classes)},
         label2id={name: i for i, name in enumerate(classes)},
+        values=list(value_names(head_of(loaded.model))),
         preprocessing=dict(
             side=face_input.side,
             steps=list(face_input.steps),

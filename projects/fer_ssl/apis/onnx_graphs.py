@@ -128,6 +128,34 @@ class FacesToProbabilities(nn.Module):
         )
 
 
+class FacesToTasks(nn.Module):
+    """Classifier of several tasks: faces, uint8 (N, S, S, 3), to (N, C_i).
+
+    Args:
+        face_input: See :class:`FacesToImages`.
+        model: Model whose data preprocessor is used.
+        classifier: Network that predicts; ``model`` or a part of it.
+        calibration: Calibration of the expressions; ``None`` for none.
+    """
+
+    def __init__(
+        self,
+        face_input: FaceInput,
+        model: nn.Module,
+        classifier: nn.Module,
+        calibration: Calibration | None,
+    ) -> None:
+        super().__init__()
+        self.to_images = FacesToImages(face_input, model.data_preprocessor)
+        self.classifier = classifier
+        self.tasks = dict(classifier.head.tasks.items())
+        self.softmax = _softmax(calibration)
+
+    def forward(self, faces: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        logits = self.classifier(self.to_images(faces), mode='tensor')
+        return _predict(self.tasks, logits, self.softmax)
+
+
 class FacesToFeatures(nn.Module):
     """Student of a recognizer: faces, uint8 (N, S, S, 3), to (N, D).
 
@@ -181,15 +209,21 @@ class FeaturesToTasks(nn.Module):
         logits = self.head(features, valid)
         if not isinstance(logits, dict):
             logits = dict.fromkeys(self.tasks, logits)
-        return tuple(
-            self._predict(task, logits[name])
-            for name, task in self.tasks.items()
-        )
+        return _predict(self.tasks, logits, self.softmax)
 
-    def _predict(self, task: nn.Module, logits: torch.Tensor) -> torch.Tensor:
-        if isinstance(task, ExpressionTask):
-            return self.softmax(logits.float())
-        return task.predict(logits)
+
+def _predict(
+    tasks: dict[str, nn.Module],
+    logits: dict[str, torch.Tensor],
+    softmax: nn.Module,
+) -> tuple[torch.Tensor, ...]:
+    """Return the outputs of the tasks, those of expressions calibrated."""
+    return tuple(
+        softmax(logits[name].float())
+        if isinstance(task, ExpressionTask)
+        else task.predict(logits[name])
+        for name, task in tasks.items()
+    )
 
 
 def _default_name(task: nn.Module) -> str:

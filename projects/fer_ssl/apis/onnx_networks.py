@@ -69,13 +69,15 @@ class OnnxFrameByFrame(FrameByFrame):
 
     def __init__(self, file: OnnxFile) -> None:
         self.file = file
+        self._outputs, self.value_names = _ordered_outputs(file)
 
     @property
     def num_classes(self) -> int:
         return len(self.file.classes)
 
     def run_part(self, inputs: Sequence[torch.Tensor]) -> np.ndarray:
-        return run_on_faces(self.file, inputs)
+        outputs = run_on_faces(self.file, inputs)
+        return np.concatenate([outputs[x] for x in self._outputs], axis=-1)
 
 
 class OnnxWindowByWindow(WindowByWindow):
@@ -91,13 +93,7 @@ class OnnxWindowByWindow(WindowByWindow):
         self.features = features
         self.window = int(file.metadata['window'])
         self.stride = int(file.metadata['stride'])
-        widths = {x.name: x.shape[-1] for x in file.session.get_outputs()}
-        self._others = [name for name in task_order(widths) if name != 'EXPR']
-        self.value_names = tuple(
-            column
-            for name in self._others
-            for column in value_columns(name, widths[name])
-        )
+        self._outputs, self.value_names = _ordered_outputs(file)
         self.reset()
 
     @property
@@ -105,16 +101,33 @@ class OnnxWindowByWindow(WindowByWindow):
         return len(self.file.classes)
 
     def run_part(self, inputs: Sequence[torch.Tensor]) -> np.ndarray:
-        return run_on_faces(self.features, inputs)
+        return run_on_faces(self.features, inputs)['features']
 
     def run_window(self, x: np.ndarray, valid: np.ndarray) -> np.ndarray:
         outputs = self.file.run(features=x, valid=valid)
-        others = [outputs[name] for name in self._others]
-        return np.concatenate([outputs['EXPR'], *others], axis=-1)
+        return np.concatenate([outputs[x] for x in self._outputs], axis=-1)
 
 
-def run_on_faces(file: OnnxFile, inputs: Sequence[torch.Tensor]) -> np.ndarray:
-    """Run a file on n faces; the output is float32 (n, ...).
+def _ordered_outputs(file: OnnxFile) -> tuple[list[str], tuple[str, ...]]:
+    """Return the outputs of a file, expressions first, and the values' names.
+
+    The expressions are ``EXPR`` among several tasks, or else
+    ``probabilities``.
+    """
+    widths = {x.name: x.shape[-1] for x in file.session.get_outputs()}
+    names = task_order(widths)
+    return names, tuple(
+        column
+        for name in names
+        if name not in ('EXPR', 'probabilities')
+        for column in value_columns(name, widths[name])
+    )
+
+
+def run_on_faces(
+    file: OnnxFile, inputs: Sequence[torch.Tensor]
+) -> dict[str, np.ndarray]:
+    """Run a file on n faces; each output is float32 (n, ...).
 
     Args:
         file: File of the kind ``'faces'`` or ``'features'``.
@@ -125,5 +138,4 @@ def run_on_faces(file: OnnxFile, inputs: Sequence[torch.Tensor]) -> np.ndarray:
     # to gray in the file makes the same again.
     faces = torch.stack(list(inputs)).expand(-1, 3, -1, -1).flip(1)
     faces = faces.permute(0, 2, 3, 1).contiguous().numpy()
-    (output,) = file.run(faces=faces).values()
-    return output
+    return file.run(faces=faces)

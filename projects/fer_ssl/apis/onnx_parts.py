@@ -22,6 +22,7 @@ from .onnx_file import FACES, FEATURES, TEMPORAL
 from .onnx_graphs import (
     FacesToFeatures,
     FacesToProbabilities,
+    FacesToTasks,
     FeaturesToTasks,
 )
 from .task_values import has_several_tasks
@@ -84,9 +85,10 @@ def onnx_parts(
         parts = _recognizer_parts(loaded, path, face_input, inputs, rgb)
     else:
         classifier = _classifier(loaded, network)
-        parts = [
-            _classifier_part(loaded, path, classifier, face_input, inputs, rgb)
-        ]
+        make_part = _classifier_part
+        if has_several_tasks(classifier.head):
+            make_part = _task_classifier_part
+        parts = [make_part(loaded, path, classifier, face_input, inputs, rgb)]
     for part in parts:
         part.metadata.update(asdict(face_input), network=network)
     return parts
@@ -104,12 +106,6 @@ def _classifier(loaded: LoadedNetwork, network: str) -> nn.Module:
         raise ValueError(
             f'{loaded.path}: {type(model).__name__} is neither an image '
             'classifier, nor a TeacherStudent or a FrameRecognizer.'
-        )
-    if has_several_tasks(model.head):
-        raise ValueError(
-            f'{loaded.path}: a classifier of several tasks '
-            f'({", ".join(model.head.tasks)}) is not exported. Export a '
-            'FrameRecognizer, whose file has an output for each task.'
         )
     return model
 
@@ -154,6 +150,42 @@ def _classifier_part(
     )
 
 
+def _task_classifier_part(
+    loaded: LoadedNetwork,
+    path: Path,
+    classifier: nn.Module,
+    face_input: FaceInput,
+    inputs: list[torch.Tensor],
+    rgb: np.ndarray,
+) -> OnnxPart:
+    """Return a classifier of several tasks, from faces to their outputs."""
+    model, tasks = loaded.model, dict(classifier.head.tasks.items())
+    classes, calibration = _expressions(loaded, tasks)
+    images = model.data_preprocessor(dict(inputs=inputs, data_samples=None))
+    logits = classifier(images['inputs'], mode='tensor')
+    return OnnxPart(
+        path,
+        FACES,
+        FacesToTasks(face_input, model, classifier, calibration),
+        dict(faces=rgb),
+        _expected_tasks(tasks, logits, calibration),
+        dict(
+            classes=classes,
+            calibration=calibration and calibration.to_config(),
+        ),
+    )
+
+
+def _expressions(
+    loaded: LoadedNetwork, tasks: dict[str, nn.Module]
+) -> tuple[tuple[str, ...] | None, Calibration | None]:
+    """Return the classes and the calibration, if there are expressions."""
+    if not any(isinstance(task, ExpressionTask) for task in tasks.values()):
+        return None, None
+    classes = class_names(loaded.cfg, loaded.checkpoint, loaded.model)
+    return classes, saved_calibration(loaded.checkpoint, loaded.path, classes)
+
+
 def _recognizer_parts(
     loaded: LoadedNetwork,
     path: Path,
@@ -168,13 +200,8 @@ def _recognizer_parts(
             f'{loaded.path}: this network reads several streams, such as '
             'sound, which is not exported.'
         )
-    classes, calibration = None, None
     tasks = FeaturesToTasks(model, None).tasks
-    if any(isinstance(task, ExpressionTask) for task in tasks.values()):
-        classes = class_names(cfg, loaded.checkpoint, model)
-        calibration = saved_calibration(
-            loaded.checkpoint, loaded.path, classes
-        )
+    classes, calibration = _expressions(loaded, tasks)
     second = path.with_name(f'{path.stem}_features.onnx')
     dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
     window = dataset.get('window', 64)
@@ -184,13 +211,16 @@ def _recognizer_parts(
     clips = np.stack([features, features[::-1]])
     valid = np.arange(clips.shape[1]) % 5 != 4
     valid = np.stack([valid, valid])
+    logits = model.cls_head(torch.from_numpy(clips), torch.from_numpy(valid))
+    if not isinstance(logits, dict):
+        logits = dict.fromkeys(tasks, logits)
     return [
         OnnxPart(
             path,
             TEMPORAL,
             FeaturesToTasks(model, calibration),
             dict(features=clips, valid=valid),
-            _expected_tasks(model, tasks, clips, valid, calibration),
+            _expected_tasks(tasks, logits, calibration),
             dict(
                 classes=classes,
                 calibration=calibration and calibration.to_config(),
@@ -211,18 +241,11 @@ def _recognizer_parts(
 
 
 def _expected_tasks(
-    model: FrameRecognizer,
     tasks: dict[str, nn.Module],
-    features: np.ndarray,
-    valid: np.ndarray,
+    logits: dict[str, torch.Tensor],
     calibration: Calibration | None,
 ) -> dict[str, np.ndarray]:
-    """Run the temporal model of PyTorch itself."""
-    logits = model.cls_head(
-        torch.from_numpy(features), torch.from_numpy(valid)
-    )
-    if not isinstance(logits, dict):
-        logits = dict.fromkeys(tasks, logits)
+    """Return the outputs of PyTorch for the logits of each task."""
     expected = {}
     for name, task in tasks.items():
         scores = to_numpy(task.predict(logits[name]))
