@@ -217,6 +217,22 @@ def test_onnx(tmp_path, clip, build):
 
 
 @pytest.mark.usefixtures('onnx_packages')
+@pytest.mark.parametrize('build', [task_classifier, task_recognizer])
+def test_onnx_of_other_classes_is_refused(tmp_path, build):
+    cfg = build()
+    metainfo = cfg.test_dataloader.dataset.metainfo
+    metainfo.classes = [x for x in metainfo.classes if x != 'fear']
+    weights, _ = write_checkpoint(tmp_path / 'a.pth', cfg)
+    with pytest.raises(
+        ValueError,
+        match=r'a\.pth: the network predicts 8 classes, but the config names '
+        r'7: neutral, anger, disgust, happiness, ',
+    ):
+        export_onnx(weights, str(tmp_path / 'a.onnx'))
+    assert not list(tmp_path.glob('*.onnx'))
+
+
+@pytest.mark.usefixtures('onnx_packages')
 def test_onnx_without_expressions(tmp_path):
     tasks = {name: TASKS[name] for name in ('VA', 'AU')}
     cfg = task_classifier(tasks)

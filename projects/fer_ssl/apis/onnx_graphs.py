@@ -103,38 +103,6 @@ class FacesToProbabilities(nn.Module):
         face_input: See :class:`FacesToImages`.
         model: Model whose data preprocessor is used.
         classifier: Network that predicts; ``model`` or a part of it.
-        calibration: Calibration of the probabilities; ``None`` for none.
-    """
-
-    def __init__(
-        self,
-        face_input: FaceInput,
-        model: nn.Module,
-        classifier: nn.Module,
-        calibration: Calibration | None,
-    ) -> None:
-        super().__init__()
-        self.to_images = FacesToImages(face_input, model.data_preprocessor)
-        self.classifier = classifier
-        self.to_probabilities = _softmax(calibration)
-
-    def forward(self, faces: torch.Tensor) -> torch.Tensor:
-        images = self.to_images(faces)
-        logits = self.classifier(images, mode='tensor').float()
-        # PriorLinearHead.predict adds it.
-        prior = getattr(self.classifier.head, 'log_prior', None)
-        return self.to_probabilities(
-            logits if prior is None else logits + prior
-        )
-
-
-class FacesToTasks(nn.Module):
-    """Classifier of several tasks: faces, uint8 (N, S, S, 3), to (N, C_i).
-
-    Args:
-        face_input: See :class:`FacesToImages`.
-        model: Model whose data preprocessor is used.
-        classifier: Network that predicts; ``model`` or a part of it.
         calibration: Calibration of the expressions; ``None`` for none.
     """
 
@@ -148,12 +116,22 @@ class FacesToTasks(nn.Module):
         super().__init__()
         self.to_images = FacesToImages(face_input, model.data_preprocessor)
         self.classifier = classifier
-        self.tasks = dict(classifier.head.tasks.items())
         self.softmax = _softmax(calibration)
+
+    def forward(self, faces: torch.Tensor) -> torch.Tensor:
+        images = self.to_images(faces)
+        logits = self.classifier(images, mode='tensor').float()
+        # PriorLinearHead.predict adds it.
+        prior = getattr(self.classifier.head, 'log_prior', None)
+        return self.softmax(logits if prior is None else logits + prior)
+
+
+class FacesToTasks(FacesToProbabilities):
+    """Classifier of several tasks: faces, uint8 (N, S, S, 3), to (N, C_i)."""
 
     def forward(self, faces: torch.Tensor) -> tuple[torch.Tensor, ...]:
         logits = self.classifier(self.to_images(faces), mode='tensor')
-        return _predict(self.tasks, logits, self.softmax)
+        return _predict(self.classifier.head.tasks, logits, self.softmax)
 
 
 class FacesToFeatures(nn.Module):
@@ -213,7 +191,7 @@ class FeaturesToTasks(nn.Module):
 
 
 def _predict(
-    tasks: dict[str, nn.Module],
+    tasks: nn.ModuleDict | dict[str, nn.Module],
     logits: dict[str, torch.Tensor],
     softmax: nn.Module,
 ) -> tuple[torch.Tensor, ...]:

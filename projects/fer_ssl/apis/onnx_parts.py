@@ -13,7 +13,6 @@ from torch import nn
 from ..evaluation.calibration import Calibration, saved_calibration
 from ..evaluation.metrics.frame_prediction_metric import to_numpy
 from ..models.frame_recognizer import FrameRecognizer
-from ..models.heads.expression_task import ExpressionTask
 from ..models.teacher_student import TeacherStudent
 from .face_input import FaceInput
 from .face_networks import FrameByFrame
@@ -85,10 +84,9 @@ def onnx_parts(
         parts = _recognizer_parts(loaded, path, face_input, inputs, rgb)
     else:
         classifier = _classifier(loaded, network)
-        make_part = _classifier_part
-        if has_several_tasks(classifier.head):
-            make_part = _task_classifier_part
-        parts = [make_part(loaded, path, classifier, face_input, inputs, rgb)]
+        parts = [
+            _classifier_part(loaded, path, classifier, face_input, inputs, rgb)
+        ]
     for part in parts:
         part.metadata.update(asdict(face_input), network=network)
     return parts
@@ -118,72 +116,31 @@ def _classifier_part(
     inputs: list[torch.Tensor],
     rgb: np.ndarray,
 ) -> OnnxPart:
-    """Return a classifier, from faces to probabilities."""
-    classes = class_names(loaded.cfg, loaded.checkpoint, loaded.model)
-    probabilities = FrameByFrame(loaded.model, classifier).run(inputs)
-    if probabilities.shape[1] != len(classes):
-        raise ValueError(
-            f'{loaded.path}: the network predicts {probabilities.shape[1]} '
-            f'classes, but the config names {len(classes)}: '
-            f'{", ".join(classes)}.'
-        )
-    calibration = None
-    if classifier is not getattr(loaded.model, 'teacher', None):
-        # The student's, since that one predicts.
-        calibration = saved_calibration(
-            loaded.checkpoint, loaded.path, classes
-        )
-    if calibration is not None:
-        probabilities = calibration(probabilities)
+    """Return a classifier, from faces to probabilities or to its tasks."""
+    model = loaded.model
+    if has_several_tasks(classifier.head):
+        images = model.data_preprocessor(
+            dict(inputs=inputs, data_samples=None)
+        )['inputs']
+        logits = classifier(images, mode='tensor')
+        expected = _predictions(classifier.head.tasks, logits)
+        graph = FacesToTasks
+    else:
+        scores = FrameByFrame(model, classifier).run(inputs)
+        expected, graph = dict(probabilities=scores), FacesToProbabilities
+    is_teacher = classifier is getattr(model, 'teacher', None)
+    classes, calibration = _calibrate(loaded, expected, is_teacher)
     return OnnxPart(
         path,
         FACES,
-        FacesToProbabilities(
-            face_input, loaded.model, classifier, calibration
-        ),
+        graph(face_input, model, classifier, calibration),
         dict(faces=rgb),
-        dict(probabilities=probabilities),
+        expected,
         dict(
             classes=classes,
             calibration=calibration and calibration.to_config(),
         ),
     )
-
-
-def _task_classifier_part(
-    loaded: LoadedNetwork,
-    path: Path,
-    classifier: nn.Module,
-    face_input: FaceInput,
-    inputs: list[torch.Tensor],
-    rgb: np.ndarray,
-) -> OnnxPart:
-    """Return a classifier of several tasks, from faces to their outputs."""
-    model, tasks = loaded.model, dict(classifier.head.tasks.items())
-    classes, calibration = _expressions(loaded, tasks)
-    images = model.data_preprocessor(dict(inputs=inputs, data_samples=None))
-    logits = classifier(images['inputs'], mode='tensor')
-    return OnnxPart(
-        path,
-        FACES,
-        FacesToTasks(face_input, model, classifier, calibration),
-        dict(faces=rgb),
-        _expected_tasks(tasks, logits, calibration),
-        dict(
-            classes=classes,
-            calibration=calibration and calibration.to_config(),
-        ),
-    )
-
-
-def _expressions(
-    loaded: LoadedNetwork, tasks: dict[str, nn.Module]
-) -> tuple[tuple[str, ...] | None, Calibration | None]:
-    """Return the classes and the calibration, if there are expressions."""
-    if not any(isinstance(task, ExpressionTask) for task in tasks.values()):
-        return None, None
-    classes = class_names(loaded.cfg, loaded.checkpoint, loaded.model)
-    return classes, saved_calibration(loaded.checkpoint, loaded.path, classes)
 
 
 def _recognizer_parts(
@@ -201,7 +158,6 @@ def _recognizer_parts(
             'sound, which is not exported.'
         )
     tasks = FeaturesToTasks(model, None).tasks
-    classes, calibration = _expressions(loaded, tasks)
     second = path.with_name(f'{path.stem}_features.onnx')
     dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
     window = dataset.get('window', 64)
@@ -214,13 +170,15 @@ def _recognizer_parts(
     logits = model.cls_head(torch.from_numpy(clips), torch.from_numpy(valid))
     if not isinstance(logits, dict):
         logits = dict.fromkeys(tasks, logits)
+    expected = _predictions(tasks, logits)
+    classes, calibration = _calibrate(loaded, expected)
     return [
         OnnxPart(
             path,
             TEMPORAL,
             FeaturesToTasks(model, calibration),
             dict(features=clips, valid=valid),
-            _expected_tasks(tasks, logits, calibration),
+            expected,
             dict(
                 classes=classes,
                 calibration=calibration and calibration.to_config(),
@@ -240,16 +198,41 @@ def _recognizer_parts(
     ]
 
 
-def _expected_tasks(
-    tasks: dict[str, nn.Module],
+def _predictions(
+    tasks: nn.ModuleDict | dict[str, nn.Module],
     logits: dict[str, torch.Tensor],
-    calibration: Calibration | None,
 ) -> dict[str, np.ndarray]:
-    """Return the outputs of PyTorch for the logits of each task."""
-    expected = {}
-    for name, task in tasks.items():
-        scores = to_numpy(task.predict(logits[name]))
-        if isinstance(task, ExpressionTask) and calibration is not None:
-            scores = calibration(scores)
-        expected[name] = scores
-    return expected
+    """Return what PyTorch predicts for the logits of each task."""
+    return {
+        name: to_numpy(task.predict(logits[name]))
+        for name, task in tasks.items()
+    }
+
+
+def _calibrate(
+    loaded: LoadedNetwork,
+    expected: dict[str, np.ndarray],
+    is_teacher: bool = False,
+) -> tuple[tuple[str, ...] | None, Calibration | None]:
+    """Calibrate the expressions among the expected outputs, in place.
+
+    Returns:
+        The classes of the expressions, and their calibration. Without
+        expressions, both are ``None``.
+    """
+    name = next((x for x in ('EXPR', 'probabilities') if x in expected), None)
+    if name is None:
+        return None, None
+    classes = class_names(loaded.cfg, loaded.checkpoint, loaded.model)
+    count = expected[name].shape[-1]
+    if count != len(classes):
+        raise ValueError(
+            f'{loaded.path}: the network predicts {count} classes, but the '
+            f'config names {len(classes)}: {", ".join(classes)}.'
+        )
+    if is_teacher:  # The calibration is the student's, which predicts.
+        return classes, None
+    calibration = saved_calibration(loaded.checkpoint, loaded.path, classes)
+    if calibration is not None:
+        expected[name] = calibration(expected[name])
+    return classes, calibration
