@@ -13,6 +13,10 @@ from ...utils.seeds import mixed_seed
 from ..graceful_stop import GracefulStop, StopRequest, TrainingInterrupted
 from ..hooks.safe_checkpoint_hook import save_interrupted
 
+#: What a loader raises after its workers were killed: torch's own error, or
+#: those of the socket by which a worker hands over a batch.
+_LOADER_ERRORS = (RuntimeError, ConnectionError, EOFError, FileNotFoundError)
+
 
 class ResumableLoop:
     """Base class of the training loops of this package.
@@ -66,24 +70,36 @@ class ResumableLoop:
         if not (self.stop.requested and complete):
             try:
                 batch = next(iterator)
-            except (RuntimeError, ConnectionError, EOFError) as error:
-                # After a stop signal this is expected: the signal has ended
-                # the workers of the loader, too.
-                if not self.stop.requested:
-                    if isinstance(error, RuntimeError):
-                        raise
-                    # Gives torch's SIGCHLD handler the time to raise its own
-                    # error, which says which worker was killed and how.
-                    time.sleep(1)
-                    raise RuntimeError(
-                        'DataLoader worker exited unexpectedly while it '
-                        'handed over a batch.'
-                    ) from error
+            except _LOADER_ERRORS as error:
+                self._raise_unless_stopped(error)
         if self.stop.agreed() and (complete or batch is None):
             raise StopRequest(by_all=True)
         # Dropout, for example, draws from the global generators.
         set_random_seed(mixed_seed(self.runner.seed, self._iter, get_rank()))
         return batch
+
+    def _raise_unless_stopped(self, error: Exception) -> None:
+        """Raise an error of a loader, unless a stop signal explains it.
+
+        The signal has ended the workers of the loader, too.
+        """
+        if self.stop.requested:
+            return
+        # A worker that has ended has closed its socket. No file is named then,
+        # as it is if a data set lacks one.
+        lost = isinstance(error, FileNotFoundError) and error.errno is not None
+        if not (
+            isinstance(error, (ConnectionError, EOFError))
+            or (lost and error.filename is None)
+        ):
+            raise error
+        # Gives torch's SIGCHLD handler the time to raise its own error, which
+        # says which worker was killed and how.
+        time.sleep(1)
+        raise RuntimeError(
+            'DataLoader worker exited unexpectedly while it handed over a '
+            'batch.'
+        ) from error
 
     def _steps_are_complete(self) -> bool:
         """Whether no accumulated gradient waits for further iterations."""
@@ -115,7 +131,6 @@ class ResumableLoop:
             return
         try:
             self.runner.val_loop.run()
-        except RuntimeError as error:  # a killed worker, as in next_batch
-            if not self.stop.requested:
-                raise
+        except _LOADER_ERRORS as error:
+            self._raise_unless_stopped(error)
             raise StopRequest from error
