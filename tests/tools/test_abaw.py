@@ -132,3 +132,5 @@ def test_folds_of_several_tasks(call, folder):
     assert f'{file}: --track MTL reads the folder of this file' in printed
     printed = call(command.replace('s-Aff-Wild2 copy', 'none'), status=2)
     assert 'error: none: no ' in printed
+    printed = call(command.replace('--track MTL ', ''), status=2)
+    assert 'tools take `--track MTL`' in printed

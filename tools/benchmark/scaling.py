@@ -22,7 +22,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from torch import distributed
 
-from fer_ssl.benchmarks.timing import time_training
+from fer_ssl.benchmarks.timing import StepTimes, time_training
 from fer_ssl.launch import run
 from fer_ssl.utils.tables import markdown_table
 
@@ -138,27 +138,37 @@ def check(args: argparse.Namespace) -> None:
     weights = sum(x.numel() for x in student if x.requires_grad)
     with tempfile.TemporaryDirectory() as folder:
 
-        def step_of(name: str, ranks: int) -> float:
+        def step_of(name: str, ranks: int) -> StepTimes:
             given = Path(folder, name), args.iterations, options, ranks
-            return time_training(TRAIN, args.check, *given).compute_ms
+            return time_training(TRAIN, args.check, *given)
 
         # At the same time, because they share caches as two ranks do.
         with ThreadPoolExecutor(2) as pool:
             apart = list(pool.map(step_of, ('first', 'second'), (1, 1)))
-        measured = step_of('both', 2)
+        both = step_of('both', 2)
         size = 4_000_000
         given = folder, size, args.iterations
         torch.multiprocessing.spawn(time_reductions, given, nprocs=2)
         large, small = torch.load(f'{folder}/times.pth')
-    args.step_ms = max(apart)  # a reduction waits for the slower one
+    compute = [times.compute_ms for times in apart]
+    args.step_ms = max(compute)  # a reduction waits for the slower one
     # With two ranks a reduction takes size / bandwidth + 2 * latency.
     args.latency = small / 2 * 1e6
     args.bandwidth = size * 4 / (large - small) / 1e9
     predicted = step_ms(2, args, weights)
     print(f'link: {args.bandwidth:.2f} GB/s, {args.latency:.0f} us')
-    print(f'two separate trainings: {apart[0]:.1f} and {apart[1]:.1f} ms')
-    both = f'{predicted:.1f} ms predicted, {measured:.1f} ms measured'
-    print(f'two processes: {both}, ratio {predicted / measured:.2f}')
+    first, second = compute
+    print(f'two separate trainings: {first:.1f} and {second:.1f} ms')
+    print(
+        f'two processes: {predicted:.1f} ms predicted, '
+        f'{both.compute_ms:.1f} ms measured, '
+        f'ratio {predicted / both.compute_ms:.2f}'
+    )
+    first, second = (times.data_ms for times in apart)
+    print(
+        f'wait for data: {first:.1f} and {second:.1f} ms in the separate '
+        f'trainings, {both.data_ms:.1f} ms in the first of two processes'
+    )
 
 
 def main() -> None:

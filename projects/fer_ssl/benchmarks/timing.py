@@ -111,6 +111,11 @@ class StepTimes:
         """Median step without the wait for data, in ms."""
         return float(np.median(self.total - self.data) * 1e3)
 
+    @property
+    def data_ms(self) -> float:
+        """Median wait for data per step, in ms."""
+        return float(np.median(self.data) * 1e3)
+
 
 def time_training(
     train: Path,

@@ -9,7 +9,7 @@ from mmengine.registry import DATASETS
 
 from fer_ssl.data_preparation.check.data_check import DataCheck
 from fer_ssl.data_preparation.check.data_report import describe
-from fer_ssl.datasets import SAffWild2Reader
+from fer_ssl.datasets import AffWild2Reader, SAffWild2Reader
 from fer_ssl.datasets.videos.abaw_annotation import (
     ignored_labels,
     is_annotated,
@@ -201,6 +201,12 @@ def build(root, kind, **kwargs):
             **kwargs,
         )
     )
+
+
+@pytest.mark.parametrize('folder', ['', 'MTL_Challenge'])
+def test_a_single_track_is_not_in_it(written, folder):
+    with pytest.raises(ValueError, match='Wild2, .* the AU .*SAffWild2Reader'):
+        AffWild2Reader('AU').read_labels(str(written[0] / folder), 'train')
 
 
 def test_frames(written):

@@ -29,7 +29,8 @@ from .crop_folders import (
     some_videos,
 )
 from .frames_csv import VideoAnnotation
-from .submission_frames import read_frame_list, track_of
+from .s_aff_wild2_reader import is_s_aff_wild2
+from .submission_frames import MULTI_TASK, read_frame_list, track_of
 
 _TRACK_FOLDERS = {
     'EXPR': ('EXPR_Recognition_Challenge', 'EXPR_Classification_Challenge'),
@@ -271,6 +272,12 @@ class AffWild2Reader:
         names = _TRACK_FOLDERS[self.track]
         found = find_folders(annotations, names)
         if len(found) != 1:
+            if not found and is_s_aff_wild2(annotations):
+                raise ValueError(
+                    f'{annotations} is s-Aff-Wild2, which has no annotation '
+                    f'of the {self.track} track. Read it with the reader '
+                    f'SAffWild2Reader; tools take `--track {MULTI_TASK}`.'
+                )
             problem = f'{len(found)} folders' if found else 'no folder'
             raise FileNotFoundError(
                 f'{annotations}: {problem} named {" or ".join(names)}, here '

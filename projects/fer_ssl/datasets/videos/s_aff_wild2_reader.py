@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import os.path as osp
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 from mmengine.logging import print_log
@@ -41,6 +42,12 @@ def _find_file(annotations: str, names: Sequence[str]) -> str | None:
     folders = [annotations, *find_folders(annotations, [_FOLDER])]
     paths = [osp.join(folder, name) for folder in folders for name in names]
     return next(filter(osp.isfile, paths), None)
+
+
+def is_s_aff_wild2(folder: str) -> bool:
+    """Return whether a folder has a file of the multi-task annotation."""
+    names = [*chain(*_FILES.values()), _TEST_SET]
+    return _find_file(folder, names) is not None
 
 
 def _parts(folder: str) -> dict[str, dict]:
