@@ -1,6 +1,8 @@
 import argparse
 import os
+import signal
 from functools import partial
+from multiprocessing.connection import Client
 from types import SimpleNamespace
 
 import pytest
@@ -371,6 +373,33 @@ def test_other_errors_of_workers_keep_their_traceback():
     loader = torch.utils.data.DataLoader(Raises(int, 'x'), num_workers=1)
     with pytest.raises(ValueError, match='Original Traceback'):
         launch.run(lambda: list(loader))
+
+
+def end_worker():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def connect_to_nobody():
+    Client('/none/socket', 'AF_UNIX')
+
+
+@pytest.mark.parametrize('num_workers', [0, 1])
+def test_a_lost_worker_is_one_line(num_workers):
+    # In this process, as if the worker that had the socket were gone.
+    function = end_worker if num_workers else connect_to_nobody
+    loader = torch.utils.data.DataLoader(
+        Raises(function), num_workers=num_workers
+    )
+
+    def main():
+        with launch.results_in('work_dirs/x'):
+            list(loader)
+
+    with pytest.raises(SystemExit) as stop:
+        launch.run(main)
+    (line,) = stop.value.code.splitlines()
+    assert line.startswith('error: DataLoader worker (')
+    assert 'num_workers' in line and 'work_dirs' not in line
 
 
 def test_strict_loading_keeps_other_errors():

@@ -34,6 +34,7 @@ from yaml import YAMLError
 from .utils.config_options import read_options
 from .utils.config_types import class_of, is_type
 from .utils.files import make_folder
+from .utils.lost_workers import lost_worker
 from .utils.placeholders import check_file
 from .utils.terminal import hold_back_warnings
 
@@ -536,7 +537,8 @@ def results_in(folder: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _REMEDIES or error.filename or _is_ours(error):
+        about_file = error.errno in _REMEDIES and not error.filename
+        if not about_file or _is_ours(error) or lost_worker(error):
             raise
         raise OSError(error.errno, error.strerror, folder) from error
 
@@ -593,10 +595,11 @@ def check_training(filename: str, content: dict) -> None:
 def run(main: Callable[[], None]) -> None:
     """Run the main function of a script and report its errors.
 
-    An error raised by this package, and every operating system error about a
-    file, is printed as one line. Any other error keeps its traceback. A
-    training that was stopped by a signal prints the command to resume it and
-    exits with code 128 + signal. The script ends when its launcher does.
+    An error raised by this package, every operating system error about a file,
+    and the loss of a loader worker are printed as one line. Any other error
+    keeps its traceback. A training that was stopped by a signal prints the
+    command to resume it and exits with code 128 + signal. The script ends when
+    its launcher does.
     """
     end_with_parent()
     hold_back_warnings()
@@ -607,7 +610,15 @@ def run(main: Callable[[], None]) -> None:
         # would raise the same error again, hence /dev/null.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except OSError as error:
+    except (OSError, EOFError, RuntimeError) as error:
+        text = lost_worker(error)
+        if text is not None:
+            sys.exit(
+                f'error: {text}. If it was killed for lack of memory, use '
+                'fewer: num_workers of the data loaders.'
+            )
+        if not isinstance(error, OSError):
+            raise
         sys.exit(f'error: {describe_error(error)}')
     except (ImportError, ValueError) as error:
         if not _is_ours(error):

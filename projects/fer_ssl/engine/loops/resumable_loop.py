@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any
@@ -9,13 +8,10 @@ from mmengine.dist import barrier, get_rank
 from mmengine.runner import set_random_seed
 from torch import nn
 
+from ...utils.lost_workers import LOADER_ERRORS, lost_worker
 from ...utils.seeds import mixed_seed
 from ..graceful_stop import GracefulStop, StopRequest, TrainingInterrupted
 from ..hooks.safe_checkpoint_hook import save_interrupted
-
-#: What a loader raises after its workers were killed: torch's own error, or
-#: those of the socket by which a worker hands over a batch.
-_LOADER_ERRORS = (RuntimeError, ConnectionError, EOFError, FileNotFoundError)
 
 
 class ResumableLoop:
@@ -70,7 +66,7 @@ class ResumableLoop:
         if not (self.stop.requested and complete):
             try:
                 batch = next(iterator)
-            except _LOADER_ERRORS as error:
+            except LOADER_ERRORS as error:
                 self._raise_unless_stopped(error)
         if self.stop.agreed() and (complete or batch is None):
             raise StopRequest(by_all=True)
@@ -85,21 +81,10 @@ class ResumableLoop:
         """
         if self.stop.requested:
             return
-        # A worker that has ended has closed its socket. No file is named then,
-        # as it is if a data set lacks one.
-        lost = isinstance(error, FileNotFoundError) and error.errno is not None
-        if not (
-            isinstance(error, (ConnectionError, EOFError))
-            or (lost and error.filename is None)
-        ):
+        text = lost_worker(error)
+        if text is None:
             raise error
-        # Gives torch's SIGCHLD handler the time to raise its own error, which
-        # says which worker was killed and how.
-        time.sleep(1)
-        raise RuntimeError(
-            'DataLoader worker exited unexpectedly while it handed over a '
-            'batch.'
-        ) from error
+        raise RuntimeError(text) from error
 
     def _steps_are_complete(self) -> bool:
         """Whether no accumulated gradient waits for further iterations."""
@@ -131,6 +116,6 @@ class ResumableLoop:
             return
         try:
             self.runner.val_loop.run()
-        except _LOADER_ERRORS as error:
+        except LOADER_ERRORS as error:
             self._raise_unless_stopped(error)
             raise StopRequest from error
