@@ -21,10 +21,11 @@ import torch
 import yaml
 from mmengine.config import Config
 from mmengine.config import config as mmengine_config
+from mmengine.dataset import BaseDataset
 from mmengine.fileio import LocalBackend
 from mmengine.hooks import EMAHook
 from mmengine.logging import HistoryBuffer
-from mmengine.registry import HOOKS
+from mmengine.registry import DATASETS, HOOKS
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner import load_checkpoint, loops
 
@@ -308,6 +309,44 @@ DRAWS = (
     'before = torch.get_rng_state()\n'
     'print(int(next(batches)), torch.equal(before, torch.get_rng_state()))'
 )
+
+
+class Faces(BaseDataset):
+    def load_data_list(self):
+        labels = [0, 0, 0, 1] if self.ann_file else [0] * 4
+        return [dict(gt_label=x) for x in labels]
+
+    def get_cat_ids(self, idx):
+        return [self.get_data_info(idx)['gt_label']]
+
+
+def wrapped_twice():
+    """Balanced over 14 and 2 faces of the classes 0 and 1, in wrappers."""
+    faces = [dict(type=Faces), dict(type=Faces, ann_file='a')]
+    config = dict(type='ConcatDataset', datasets=faces)
+    config = dict(type='RepeatDataset', dataset=config, times=2)
+    for _ in range(2):
+        config = dict(
+            type='ClassBalancedDataset', dataset=config, oversample_thr=0.5
+        )
+    return DATASETS.build(config)
+
+
+def test_balance_of_wrapped_datasets():
+    found = wrapped_twice()
+    labels = [found[i]['gt_label'] for i in range(len(found))]
+    # sqrt(0.5 / (2 / 16)) = 2 times each of 2, then of these 4 in 18
+    # sqrt(0.5 / (4 / 18)) = 1.5, rounded up.
+    assert np.bincount(labels).tolist() == [14, 8]
+
+
+def test_naming_wrapped_classes_still_needed():
+    done = python(
+        'from mmengine.dataset import ConcatDataset, RepeatDataset\n'
+        'print(*(hasattr(x, "get_cat_ids") for x in (ConcatDataset, '
+        'RepeatDataset)))'
+    )
+    assert done.stdout.split() == ['False', 'False'], done.stderr
 
 
 def test_loader_draws_its_number_before_the_start_weights():

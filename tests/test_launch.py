@@ -141,6 +141,45 @@ def test_arguments_of_the_loop(loop, message):
         launch.check_loops(Config(dict(train_cfg=loop)))
 
 
+@pytest.mark.parametrize(
+    'loader, message',
+    [
+        (dict(batch_sizes=3), r'\.batch_sizes: .*; did you mean batch_size'),
+        (dict(batch_size=0), r'\.batch_size=0: must be a positive integer'),
+        (dict(batch_size='x'), r"\.batch_size='x': must be a positive"),
+    ],
+)
+def test_arguments_of_a_loader(loader, message):
+    with pytest.raises(ValueError, match=f'^unlabeled_dataloader{message}'):
+        launch.check_loops(Config(dict(unlabeled_dataloader=loader)))
+    loader = dict(dataset={}, batch_size=2, num_batch_per_epoch=3)
+    launch.check_loops(Config(dict(val_dataloader=loader)))
+
+
+def test_text_in_the_place_of_a_number(parse, capsys):
+    options = '--cfg-options', 'model.head.num_classes=abc'
+    launch.load_config(parse(*options))
+    assert (
+        "warning: --cfg-options model.head.num_classes: 'abc' is text, but "
+        'the config has the number'
+    ) in capsys.readouterr().err
+    launch.load_config(parse('--cfg-options', 'model.head.num_classes=7'))
+    assert not capsys.readouterr().err
+
+
+def test_yaml_that_would_run_code(parse, tmp_path):
+    marker, path = tmp_path / 'marker', tmp_path / 'a.yml'
+    path.write_text(f'a: 1\nb: !!python/object/apply:os.mkdir ["{marker}"]\n')
+    message = r'a\.yml:2: not valid YAML for data: .*apply:os\.mkdir'
+    for read in (
+        launch.read_config_file,
+        lambda x: launch.load_config(parse(config=x)),
+    ):
+        with pytest.raises(ValueError, match=message):
+            read(path)
+    assert not marker.exists()
+
+
 def test_loops_with_their_arguments():
     for loop in (
         dict(type='ResumableTrainLoop', max_iters=2, val_interval=1),

@@ -19,14 +19,17 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmengine.config import Config
-
 from fer_ssl.experiments.command import (
     add_experiment_arguments,
     prepare,
     run_plan,
 )
-from fer_ssl.launch import add_cfg_options, find_config, run
+from fer_ssl.launch import (
+    add_cfg_options,
+    find_config,
+    read_config_file,
+    run,
+)
 from fer_ssl.utils.config_options import read_options
 
 
@@ -55,7 +58,7 @@ def main() -> None:
     from fer_ssl.experiments.cross_validation import CrossValidation
     from fer_ssl.experiments.fold_check import check_folds
 
-    config = Config.fromfile(
+    config = read_config_file(
         find_config(args.config), import_custom_modules=False
     )
     validation = CrossValidation(

@@ -50,6 +50,7 @@ def apply_repairs() -> None:
     when_imported('mmengine.runner.checkpoint', load_checkpoints_safely)
     when_imported('mmengine.runner.checkpoint', write_checkpoints_whole)
     when_imported('mmengine.runner.loops', start_loaders_with_the_loop)
+    when_imported('mmengine.dataset.dataset_wrapper', name_wrapped_classes)
     for name in ('runner', '_flexible_runner'):
         when_imported(f'mmengine.runner.{name}', resume_without_running_text)
     for name in ('mmengine.hooks', 'mmpretrain.engine.hooks'):
@@ -319,6 +320,36 @@ def find_modules_without_pkgutil(module: types.ModuleType) -> None:
     if hasattr(pkgutil, 'find_loader') or not hasattr(module, 'pkgutil'):
         return
     module.pkgutil = module_with(pkgutil, find_loader=importlib.util.find_spec)
+
+
+# --------------------------------------------------------------------------
+# mmengine: data sets in data sets
+# --------------------------------------------------------------------------
+def name_wrapped_classes(wrappers: types.ModuleType) -> None:
+    """Let ``ClassBalancedDataset`` wrap other wrappers.
+
+    Symptom: around ``ConcatDataset`` or ``RepeatDataset``, it ends with
+    ``object has no attribute 'get_cat_ids'``.
+    Upstream: ``mmengine/dataset/dataset_wrapper.py``, all versions up to
+    0.11.
+
+    Args:
+        wrappers: The module. Each wrapper without that method gets it.
+    """
+
+    def of_several(self, idx: int) -> list[int]:
+        part, inside = self._get_ori_dataset_idx(idx)
+        return self.datasets[part].get_cat_ids(inside)
+
+    def of_one(self, idx: int) -> list[int]:
+        return self.dataset.get_cat_ids(self._get_ori_dataset_idx(idx))
+
+    for kind, get_cat_ids in (
+        (wrappers.ConcatDataset, of_several),
+        (wrappers.RepeatDataset, of_one),
+    ):
+        if not hasattr(kind, 'get_cat_ids'):
+            kind.get_cat_ids = get_cat_ids
 
 
 # --------------------------------------------------------------------------

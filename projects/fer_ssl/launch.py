@@ -23,15 +23,15 @@ import textwrap
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from mmengine.config import Config, ConfigDict
-from yaml import YAMLError
+from yaml import MarkedYAMLError, YAMLError
 
-from .utils.config_options import read_options
+from .utils.config_options import entry_of, read_options
 from .utils.config_types import class_of, is_type
 from .utils.files import make_folder
 from .utils.lost_workers import lost_worker
@@ -143,15 +143,14 @@ def load_config(args: argparse.Namespace) -> Config:
     select_device(args)
     importlib.util.find_spec('mmcv')  # MissingMMCV raises before any work
     path = find_config(args.config)
-    try:
-        cfg = Config.fromfile(path)
-    except (ValueError, YAMLError) as error:
-        raise ValueError(f'{path}: {error}') from error
+    cfg = read_config_file(path)
     for key in args.cfg_options:
         warn_of_new_key(cfg, key)  # before the merge, which adds the key
     data_root = cfg.get('data_root')
+    options = read_options(cfg, args.cfg_options)
+    warn_of_text(cfg, options)
     try:
-        cfg.merge_from_dict(read_options(cfg, args.cfg_options))
+        cfg.merge_from_dict(options)
     except (KeyError, TypeError) as error:
         raise ValueError(f'--cfg-options: {error.args[0]}') from error
     if 'data_root' in args.cfg_options:
@@ -162,6 +161,29 @@ def load_config(args: argparse.Namespace) -> Config:
     elif cfg.get('work_dir') is None:
         cfg.work_dir = osp.join('./work_dirs', path.stem)
     return cfg
+
+
+def read_config_file(path: str | Path, **options: Any) -> Config:
+    """Read a config file.
+
+    Args:
+        path: Python, which runs, or YAML or JSON.
+        options: Arguments of ``Config.fromfile``.
+
+    Raises:
+        ValueError: It is not valid, or rejects something itself, such as an
+            environment variable; the message names the file.
+    """
+    try:
+        return Config.fromfile(path, **options)
+    except MarkedYAMLError as error:
+        # MMEngine reads a copy, in which the lines are the same.
+        line = (error.problem_mark or error.context_mark).line + 1
+        raise ValueError(
+            f'{path}:{line}: not valid YAML for data: {error.problem}.'
+        ) from error
+    except (ValueError, YAMLError) as error:
+        raise ValueError(f'{path}: {error}') from error
 
 
 def find_config(name: str) -> Path:
@@ -277,6 +299,19 @@ def warn_of_new_key(cfg: Config, key: str) -> None:
         known = known[name]
 
 
+def warn_of_text(cfg: Config, options: Mapping[str, Any]) -> None:
+    """Warn about options that put text in the place of a number."""
+    for key, value in options.items():
+        entry = entry_of(cfg, key)
+        # 'dynamic' as a loss scale is right.
+        if type(entry) in (int, float) and isinstance(value, str):
+            print(
+                f'warning: --cfg-options {key}: {value!r} is text, but the '
+                f'config has the number {entry} there.',
+                file=sys.stderr,
+            )
+
+
 def _runner_arguments() -> list[str]:
     from mmengine.runner import Runner
 
@@ -290,14 +325,18 @@ def _similar(name: str, names: list[str]) -> str:
 
 
 def check_loops(cfg: Config) -> None:
-    """Check that the loops have the arguments that the config gives them.
+    """Check that loops and loaders have the arguments that the config gives.
 
     Raises:
-        ValueError: A loop does not accept an argument, such as ``max_epochs``
-            if it counts iterations; the message names the key of the config.
+        ValueError: One does not accept an argument, such as ``max_epochs``
+            if a loop counts iterations; the message names the key of the
+            config.
     """
     from mmengine.registry import LOOPS
 
+    for place, loader in cfg.items():
+        if place.endswith('_dataloader') and isinstance(loader, dict):
+            _check_loader(place, loader)
     for place, kind in (
         ('train_cfg', None),
         ('val_cfg', 'ValLoop'),
@@ -323,6 +362,25 @@ def check_loops(cfg: Config) -> None:
             raise ValueError(
                 f'{place}.{key}: {kind.__name__} has no such argument{hint}'
             )
+
+
+def _check_loader(place: str, loader: dict) -> None:
+    """Check the keys and the batch size of a loader of the config."""
+    from torch.utils.data import DataLoader
+
+    # The last one is of MMEngine itself.
+    names = [*_argument_names(DataLoader), 'num_batch_per_epoch']
+    for key in loader:
+        if key not in names:
+            raise ValueError(
+                f'{place}.{key}: a data loader has no such argument'
+                f'{_similar(key, names)}'
+            )
+    size = loader.get('batch_size')
+    if size is not None and (type(size) is not int or size < 1):
+        raise ValueError(
+            f'{place}.batch_size={size!r}: must be a positive integer.'
+        )
 
 
 def _argument_names(kind: type) -> list[str] | None:

@@ -397,6 +397,51 @@ def test_short_clip_and_boxes_of_another_video(tmp_path):
     assert 'no row belongs to the video c' in other['problems'][0]
 
 
+@pytest.mark.parametrize(
+    ('row', 'problem'),
+    [
+        ('0.1,0.1,0.8,0.9', '3 of 3 boxes of the video a are smaller than 2'),
+        ('300,200,1300,1400', '3 of 3 boxes of the video a have their center'),
+    ],
+)
+def test_a_video_whose_boxes_all_match_nothing_has_no_result(
+    tmp_path, row, problem
+):
+    path = write_frames(tmp_path / 'a.mp4', [gray(50)] * 3)
+    boxes = tmp_path / 'boxes.csv'
+    boxes.write_text(BOX_HEADER + ''.join(f'{t},{row}\n' for t in (1, 2, 3)))
+    inferencer, _ = make(tmp_path, classifier(), str(boxes), min_faces=1)
+    with pytest.raises(ValueError, match=problem):
+        inferencer(path, out_dir=str(tmp_path / 'out'))
+    assert not (tmp_path / 'out/predictions.csv').exists()
+    # Beside another input, it is the problem of this one.
+    first, second = inferencer([path, path])['predictions']
+    assert 'faces' not in first and 'faces' not in second
+    assert problem in first['problems'][0]
+
+
+@pytest.mark.parametrize(
+    ('rows', 'problem'),
+    [
+        ('a.png,1,5,5,30,30\n', 'no row belongs to the video a'),
+        ('a,1,0.1,0.1,0.8,0.9\n', '1 of 1 boxes of the video a are smaller'),
+        ('a,2,5,5,30,30\n', '1 of 1 boxes of the video a come after'),
+    ],
+)
+def test_boxes_that_match_nothing_of_an_image(tmp_path, rows, problem):
+    path = str(tmp_path / 'a.png')
+    cv2.imwrite(path, gray(50))
+    boxes = tmp_path / 'boxes.csv'
+    boxes.write_text('video,' + BOX_HEADER + rows)
+    inferencer, _ = make(tmp_path, classifier(), str(boxes))
+    with pytest.raises(ValueError, match=problem):
+        inferencer(path)
+    boxes.write_text('video,' + BOX_HEADER + 'a,1,5,5,30,30\n' + rows)
+    inferencer, _ = make(tmp_path, classifier(), str(boxes))
+    (image,) = inferencer(path)['predictions']
+    assert len(image['faces']) == 1 + ('0.1' in rows)
+
+
 def test_webcam(tmp_path, clip, monkeypatch):
     path, table, _ = clip
 

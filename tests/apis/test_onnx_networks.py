@@ -151,6 +151,11 @@ def change(path, target, **entries):
         (dict(side='7'), 'The steps do not lead to side 7'),
         (dict(gray='{"no": 1}'), 'its metadata is damaged'),
         (dict(classes='null'), 'does not predict expressions'),
+        (dict(classes='[' * 100_000), 'damaged.*nested too deeply'),
+        (dict(classes='["a"]'), 'damaged.*1 classes, but'),
+        (dict(classes='[1, 2]'), 'damaged.*classes are'),
+        (dict(classes='[["a"], ["b"]]'), 'damaged.*classes are'),
+        (dict(classes='["a", "a"]'), 'damaged.*classes are'),
         (
             dict(steps='[{"type": "os.system", "command": "true"}]'),
             'its metadata is damaged.*os.system',

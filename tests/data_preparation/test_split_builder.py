@@ -14,6 +14,7 @@ from mmengine.registry import DATASETS
 from fer_ssl.data_preparation.dataset_spec import (
     build_image_source,
     parse_dataset_spec,
+    parse_named_specs,
 )
 from fer_ssl.data_preparation.split_builder import (
     WHOLE_IMAGE,
@@ -524,6 +525,29 @@ def test_dataset_on_the_command_line(text, config):
 def test_no_dataset_on_the_command_line(text):
     with pytest.raises(ValueError, match='is not a data set. Give a class'):
         parse_dataset_spec(text)
+
+
+def test_data_sets_with_names():
+    found = parse_named_specs(["a (2)=A(x='b=c')", 'd=B()'])
+    assert found == {'a (2)': dict(type='A', x='b=c'), 'd': dict(type='B')}
+
+
+@pytest.mark.parametrize(
+    'texts, problem',
+    [
+        (["A(x='b')"], 'is not of the form NAME=SET. .*mine=A'),
+        (['a.yml'], 'is not of the form NAME=SET. .*mine=a.yml'),
+        (['=A()'], 'is not of the form NAME=SET'),
+        (['a=A()', 'a=B()'], "'a=B\\(\\)': another data set has the name 'a'"),
+        (
+            ['a=labels.csv'],
+            r"'labels.csv' is not a data set. .*for another one\)\.$",
+        ),
+    ],
+)
+def test_data_sets_without_a_name_of_their_own(texts, problem):
+    with pytest.raises(ValueError, match=problem):
+        parse_named_specs(texts)
 
 
 def test_dataset_in_a_config_file(tmp_path):

@@ -174,9 +174,10 @@ def test_rows_without_an_image_are_no_face(write):
     assert len(dataset) == 1 and not messages
 
 
-def test_boxes_are_compared_by_their_numbers(write):
+@pytest.mark.parametrize('box', [' 0,0,9,9', '0.0,0,9,9.0'])
+def test_boxes_are_compared_by_their_numbers(write, box):
     header = 'image,expression,left,top,right,bottom\n'
-    rows = 'a.png,fear,0,0,9,9\na.png,anger, 0,0,9,9\n'
+    rows = f'a.png,fear,0,0,9,9\na.png,anger,{box}\n'
     with pytest.raises(ValueError, match="csv:3: a.png is of class 'anger'"):
         FaceDataset(write(f'{header}{rows}'))
 

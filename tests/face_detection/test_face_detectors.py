@@ -120,6 +120,21 @@ def test_boxes_of_another_video(tmp_path):
     assert detector.problems('b', 12, (160, 160)) == []
 
 
+def test_box_that_is_listed_again(tmp_path):
+    rows = ['1,30,20,130,140', '1,30.0,20,130,140.0', '1,31,20,130,140']
+    detector = boxes_file(tmp_path, rows)
+    assert len(detector.find(frame(), 'clip')) == 2
+    (message,) = detector.problems('clip', 1, (160, 160))
+    assert '1 rows of the video clip list a box again' in message
+
+
+def test_box_that_would_use_up_the_memory(tmp_path):
+    detector = boxes_file(tmp_path, ['1,-1e6,-1e6,1e6,1e6', *GOOD[1:]])
+    with pytest.raises(ValueError, match=r'boxes\.csv: a box in frame 1 of '):
+        detector.find(frame(1), 'clip')
+    assert len(detector.find(frame(2), 'clip')) == 1
+
+
 def test_missing_csv(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'none\.csv'):
         BoxesFromCSV(str(tmp_path / 'none.csv'))

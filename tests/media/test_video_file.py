@@ -180,6 +180,21 @@ def test_rotation_as_pyav_understands_it(tmp_path):
     assert frame.rotation == 90  # counter-clockwise
 
 
+def test_truncated_avi(tmp_path):
+    """Its duration is that of the bytes that are left."""
+    images = np.random.default_rng(0).integers(0, 255, (30, 64, 96, 3))
+    path = write_frames(tmp_path / 'a.avi', images.astype(np.uint8))
+    video = VideoFile(path)
+    assert len(list(video)) == 30 and video.problems == []
+    content = open(path, 'rb').read()
+    open(path, 'wb').write(content[: len(content) // 2])
+    video = VideoFile(path)
+    count = len(list(video))
+    (problem,) = [x for x in video.problems if 'header' in x]
+    assert 0 < count < 25
+    assert f'a.avi: {count} of the 30 frames that its header' in problem
+
+
 def test_truncated_file(tmp_path):
     path = tmp_path / 'a.mkv'
     write_frames(path, noise(60), g='5')

@@ -2,8 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
+from fer_ssl.apis.onnx_file import open_session
 from fer_ssl.data_preparation.dataset_spec import parse_dataset_spec
-from fer_ssl.datasets.containers.record_io import RecordIOFile
+from fer_ssl.datasets.containers.record_io import RecordIOFile, write_index
 from fer_ssl.datasets.faces.affectnet_dataset import read_code
 from fer_ssl.datasets.faces.fer_plus_dataset import (
     read_pixel_paths,
@@ -12,6 +13,7 @@ from fer_ssl.datasets.faces.fer_plus_dataset import (
 from fer_ssl.face_detection.yunet_detector import YuNetDetector
 from fer_ssl.launch import find_config
 from fer_ssl.media.image_limit import check_pixels
+from fer_ssl.media.media_sources import list_sources
 from fer_ssl.media.open_media import open_media
 from fer_ssl.utils.data_files import read_data_file, read_npy
 from fer_ssl.utils.placeholders import describe_placeholder
@@ -44,6 +46,11 @@ def read_records(path):
     RecordIOFile(path).image_keys()
 
 
+def open_network(path):
+    pytest.importorskip('onnxruntime')
+    open_session(path, path)
+
+
 @pytest.mark.parametrize('what', KINDS)
 @pytest.mark.parametrize(
     'name, read',
@@ -64,10 +71,13 @@ def read_records(path):
         ('a.onnx', YuNetDetector),
         ('a.idx', lambda path: RecordIOFile(f'{path[:-4]}.rec')),
         ('a.rec', read_records),
+        ('b.rec', write_index),
+        ('a.wav', list_sources),
+        ('b.onnx', open_network),
     ],
 )
 def test_readers_say_what_the_file_is(tmp_path, name, read, what):
-    if name == 'a.mp4':
+    if name in ('a.mp4', 'a.wav'):
         pytest.importorskip('av')
     path = tmp_path / name
     path.write_text(KINDS[what])

@@ -56,6 +56,7 @@ def content_of(metadata):
     [
         struct.pack('<Q', 100) + b'{"w":',
         content_of(dict(dataset_meta='{')),
+        content_of(dict(dataset_meta='[' * 100_000)),
         struct.pack('<Q', 2) + b'{]',
     ],
 )

@@ -17,7 +17,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
 
-from fer_ssl.launch import find_config, run
+from fer_ssl.launch import find_config, read_config_file, run
 from fer_ssl.utils.files import save_figure
 from fer_ssl.visualization.reconstructions import plot_reconstructions
 
@@ -44,7 +44,7 @@ def spaced_images(cfg: Config, count: int) -> list[str]:
 
 def main() -> None:
     args = parse_args()
-    cfg = Config.fromfile(find_config(args.config))
+    cfg = read_config_file(find_config(args.config))
     init_default_scope(cfg.default_scope)
     model = MODELS.build(cfg.model).eval()
     load_checkpoint(model, args.checkpoint, map_location='cpu')

@@ -15,7 +15,7 @@ import argparse
 
 from fer_ssl.data_preparation.dataset_spec import (
     SPEC_FORMS,
-    parse_dataset_spec,
+    parse_named_specs,
 )
 from fer_ssl.data_preparation.split_builder import (
     SplitRecipe,
@@ -47,30 +47,29 @@ def parse_args() -> argparse.Namespace:
         '(split_paper_a.yml), with the keys labeled, unlabeled, held_out, '
         'only, per_class, seed, classes, image_root',
     )
-    pairs = dict(type=name_and_text, action='append', default=[])
+    sets = dict(action='append', default=[], metavar='NAME=SET')
     parser.add_argument(
         '--labeled',
-        **pairs,
-        metavar='NAME=SET',
+        **sets,
         help='data set whose labels may be used; may be repeated. SET is '
-        f'{SPEC_FORMS}, except the last three',
+        + SPEC_FORMS,
     )
     parser.add_argument(
         '--unlabeled',
-        **pairs,
-        metavar='NAME=SET',
+        **sets,
         help='data set that contributes unlabeled faces only; may be repeated',
     )
     parser.add_argument(
         '--held-out',
-        **pairs,
-        metavar='NAME=SET',
+        **sets,
         help='data set, such as a validation part, whose images must not be '
         'in the split, under any name; may be repeated',
     )
     parser.add_argument(
         '--only',
-        **pairs,
+        type=name_and_text,
+        action='append',
+        default=[],
         metavar='NAME=CLASS,CLASS',
         help='classes for which a data set may contribute labeled faces; '
         'default: all',
@@ -107,9 +106,7 @@ def make_recipe(args: argparse.Namespace) -> SplitRecipe:
     if args.recipe:
         recipe = read_recipe(str(find_config(args.recipe)))
     for name in ('labeled', 'unlabeled', 'held_out'):
-        sets = {
-            key: parse_dataset_spec(text) for key, text in getattr(args, name)
-        }
+        sets = parse_named_specs(getattr(args, name))
         recipe[name] = {**recipe.get(name, {}), **sets}
     only = {key: text.split(',') for key, text in args.only}
     recipe['only'] = {**recipe.get('only', {}), **only}

@@ -24,7 +24,7 @@ from fer_ssl.data_preparation.check.data_report import (
     has_problems,
     write_problems,
 )
-from fer_ssl.data_preparation.dataset_spec import parse_dataset_spec
+from fer_ssl.data_preparation.dataset_spec import parse_named_specs
 from fer_ssl.launch import describe_error, run
 from fer_ssl.utils.files import write_text
 
@@ -101,16 +101,12 @@ def main() -> None:
     for name in args.modules:
         import_dataset_module(name)
     try:
-        more = {}
-        for text in args.set:
-            name, _, config = text.partition('=')
-            more[name] = parse_dataset_spec(config)
         check = DataCheck(
             args.data_root,
             args.images,
             args.state,
             args.processes,
-            more=more,
+            more=parse_named_specs(args.set),
         )
         check.run()
     except KeyboardInterrupt:

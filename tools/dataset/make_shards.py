@@ -16,7 +16,7 @@ import argparse
 from fractions import Fraction
 
 from fer_ssl.data_preparation.dataset_spec import (
-    SPEC_FORMS,
+    SOURCE_FORMS,
     build_image_source,
 )
 from fer_ssl.data_preparation.shard_writer import write_shards
@@ -35,7 +35,7 @@ def parse_args() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('source', help=f'the images: {SPEC_FORMS}')
+    parser.add_argument('source', help=f'the images: {SOURCE_FORMS}')
     parser.add_argument(
         'out',
         nargs='+',

@@ -244,9 +244,7 @@ class ExpressionInferencer(BaseInferencer):
     def _inputs_to_list(self, inputs: Any) -> list[MediaSource]:
         """List the images, videos and webcams of all inputs."""
         sources = list_sources(inputs)
-        videos = [x.stem for x in sources if x.kind != 'image']
-        if videos:
-            self.detector.check_videos(videos)
+        self.detector.check_videos([x.stem for x in sources])
         return sources
 
     def _results(
@@ -297,13 +295,21 @@ class ExpressionInferencer(BaseInferencer):
         """Set ``faces`` of the result of each image."""
         found = []
         for result, image, _ in batch:
-            if image is not None:
-                self.pipeline.begin(result.source.stem)
-                found.append(self.pipeline(VideoFrame(1, 0.0, image)))
-        inputs = [face for faces in found for face in faces['inputs']]
+            if image is None:
+                continue
+            self.pipeline.begin(result.source.stem)
+            try:
+                faces = self.pipeline(VideoFrame(1, 0.0, image))
+                result.problems += self.detector.problems(
+                    result.source.stem, 1, self.pipeline.frame_size
+                )
+            except ValueError as error:
+                result.problems.append(str(error))
+            else:
+                found.append((result, faces))
+        inputs = [face for _, faces in found for face in faces['inputs']]
         scores = iter(self.network.run_stills(inputs))
-        readable = (x for x, image, _ in batch if image is not None)
-        for result, faces in zip(readable, found):
+        for result, faces in found:
             boxes = faces['faces']['box']
             result.faces = FacePredictions.of_image(
                 result.source.name,
@@ -350,6 +356,11 @@ class ExpressionInferencer(BaseInferencer):
         with torch.no_grad():
             windows += self.network.finish()
         numbers, times, faces = map(np.concatenate, zip(*batches))
+        if not result.is_stopped:
+            # Before there is a result: none if the detector's data match none.
+            result.problems += self.detector.problems(
+                video.name, len(numbers), self.pipeline.frame_size
+            )
         result.faces = FacePredictions.from_windows(
             video.name,
             self.classes,
@@ -365,10 +376,6 @@ class ExpressionInferencer(BaseInferencer):
             result.problems.append(
                 f'{video.path}: stopped after frame {numbers[-1]}; there is '
                 'no overlay.'
-            )
-        else:
-            result.problems += self.detector.problems(
-                video.name, len(numbers), self.pipeline.frame_size
             )
         if len(faces) and not result.faces.num_faces:
             longest = np.bincount(faces['face']).max()

@@ -12,7 +12,7 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner.checkpoint import _load_checkpoint
 from torch import nn
 
-from ..launch import find_config
+from ..launch import find_config, read_config_file
 from ..models.frame_recognizer import FrameRecognizer
 from ..models.teacher_student import TeacherStudent
 from ..utils.saved_config import components_of_data, saved_config
@@ -103,7 +103,7 @@ def read_checkpoint(
         cfg = saved_config(checkpoint, path)
         return cfg, checkpoint, components_of_data(path)
     if isinstance(model, str):
-        cfg = Config.fromfile(find_config(model))
+        cfg = read_config_file(find_config(model))
     else:
         cfg = Config(dict(model)) if isinstance(model, dict) else model.copy()
     return cfg, checkpoint, nullcontext()

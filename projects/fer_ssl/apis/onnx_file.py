@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from ..utils.data_files import parse_json
+from ..utils.placeholders import check_file
 from ..utils.saved_config import components_of_data
 from .face_input import FaceInput
 
@@ -75,7 +76,9 @@ class OnnxFile:
             )
         self.kind = texts.pop('fer_ssl')
         try:
-            self.metadata = {k: json.loads(x) for k, x in texts.items()}
+            self.metadata = {
+                key: parse_json(key, text) for key, text in texts.items()
+            }
         except ValueError as error:
             raise self.damaged(error) from error
 
@@ -90,11 +93,14 @@ class OnnxFile:
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes."""
+        """Names of the classes, all different."""
         classes = self.metadata.get('classes')
         if not isinstance(classes, list) or not classes:
             raise ValueError(f'{self.path}: it does not predict expressions.')
-        return tuple(map(str, classes))
+        texts = {x for x in classes if isinstance(x, str) and x}
+        if len(texts) < len(classes):
+            raise self.damaged(f'classes are {classes}')
+        return tuple(classes)
 
     def beside(self, kind: str) -> OnnxFile:
         """Open the file of another kind that was written with this one."""
@@ -164,6 +170,8 @@ def open_session(
             model, options, providers=providers
         )
     except Exception as error:  # onnxruntime has a class for each failure
+        if isinstance(model, str):
+            check_file(model)
         reason = str(error).strip().splitlines()[0][:200]
         raise ValueError(
             f'{name}: onnxruntime cannot open this file as ONNX ({reason}).'

@@ -91,8 +91,8 @@ class OnnxWindowByWindow(WindowByWindow):
     def __init__(self, file: OnnxFile, features: OnnxFile) -> None:
         self.file = file
         self.features = features
-        self.window = int(file.metadata['window'])
-        self.stride = int(file.metadata['stride'])
+        self.window = _count(file, 'window')
+        self.stride = _count(file, 'stride')
         self._outputs, self.value_names = _ordered_outputs(file)
         self.reset()
 
@@ -108,13 +108,33 @@ class OnnxWindowByWindow(WindowByWindow):
         return np.concatenate([outputs[x] for x in self._outputs], axis=-1)
 
 
+def _count(file: OnnxFile, name: str) -> int:
+    """Return a number of frames, at least 1, that the metadata hold.
+
+    Raises:
+        ValueError: They hold something else.
+    """
+    value = file.metadata.get(name)
+    if type(value) is not int or value < 1:
+        raise file.damaged(f'{name} is {value!r}')
+    return value
+
+
 def _ordered_outputs(file: OnnxFile) -> tuple[list[str], tuple[str, ...]]:
     """Return the outputs of a file, expressions first, and the values' names.
 
     The expressions are ``EXPR`` among several tasks, or else
     ``probabilities``.
+
+    Raises:
+        ValueError: It names another number of classes.
     """
     widths = {x.name: x.shape[-1] for x in file.session.get_outputs()}
+    width = widths.get('EXPR', widths.get('probabilities'))
+    if width != len(file.classes):
+        raise file.damaged(
+            f'{len(file.classes)} classes, but {width} probabilities'
+        )
     names = task_order(widths)
     return names, tuple(
         column

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os.path as osp
+from collections.abc import Iterable
 
 import numpy as np
 from mmengine.config import Config
@@ -14,12 +15,17 @@ from ..utils.data_files import read_data_file
 from ..utils.placeholders import check_file
 from ..utils.text_rows import read_lines
 
+#: What :func:`parse_dataset_spec` takes.
 SPEC_FORMS = (
     "a class with its arguments (FaceDataset(data_root='data', "
-    "ann_file='labels.csv')), a config file (Python, which is executed, or "
+    "ann_file='labels.csv')), or a config file (Python, which is executed, or "
     'YAML or JSON, which are not) with the variable `dataset` '
-    '(data.py, or data.py:unlabeled_dataloader.dataset for another one), '
-    'FILE.rec, FILE.csv (as FaceDataset) or FILE.txt (one image per line)'
+    '(data.py, or data.py:unlabeled_dataloader.dataset for another one)'
+)
+#: What :func:`build_image_source` takes.
+SOURCE_FORMS = (
+    f'{SPEC_FORMS}, or FILE.rec, FILE.csv (as FaceDataset) or FILE.txt (one '
+    'image per line)'
 )
 
 
@@ -27,7 +33,7 @@ def build_image_source(text: str, image_root: str = '', **changes):
     """Build the data set that a spec names.
 
     Args:
-        text: One of :data:`SPEC_FORMS`.
+        text: One of :data:`SOURCE_FORMS`.
         image_root: Base folder of the images in a ``.csv`` or ``.txt`` file.
             Defaults to the folder of that file.
         changes: Additional arguments of the class.
@@ -139,6 +145,31 @@ def parse_dataset_spec(text: str) -> dict:
             f'{text!r} is not a data set. Give {SPEC_FORMS}.'
         ) from None
     return config
+
+
+def parse_named_specs(texts: Iterable[str]) -> dict[str, dict]:
+    """Return the configs of the data sets of options ``NAME=SET``, by name.
+
+    Raises:
+        ValueError: An option has no name or that of another one; or see
+            :func:`parse_dataset_spec`.
+    """
+    configs: dict[str, dict] = {}
+    for text in texts:
+        name, equals, spec = text.partition('=')
+        # Class(argument=...) has an equals sign, but no name before it.
+        if not name or not equals or name.count('(') > name.count(')'):
+            raise ValueError(
+                f'{text!r} is not of the form NAME=SET. Put a name of your '
+                f'choice before it: {f"mine={text}"!r}.'
+            )
+        if name in configs:
+            raise ValueError(
+                f'{text!r}: another data set has the name {name!r}. Choose '
+                'different names.'
+            )
+        configs[name] = parse_dataset_spec(spec)
+    return configs
 
 
 def check_registered_types(path: str, config) -> None:

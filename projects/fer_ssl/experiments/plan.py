@@ -14,7 +14,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ..launch import replace_data_root
+from ..launch import read_config_file, replace_data_root
 from ..utils.config_options import entry_of, option_text, option_value
 
 #: Name in braces, of a variable or a step.
@@ -177,9 +177,9 @@ def read_config(
     """
     try:
         with _environment(env):
-            config = Config.fromfile(path, import_custom_modules=False)
+            config = read_config_file(path, import_custom_modules=False)
     except ValueError as error:
-        raise ValueError(f'{where}: {path}: {error}') from None
+        raise ValueError(f'{where}: {error}') from None
     _merge(config, options, where)
     return config
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from mmengine.registry import TASK_UTILS
 
+from ..media.image_limit import max_pixels
 from ..utils.text_rows import BOX_COLUMNS, csv_rows, read_header
 from .face import Face, FaceDetector
 
@@ -76,19 +77,37 @@ class BoxesFromCSV(FaceDetector):
                     'pixels with left < right and top < bottom.'
                 )
             boxes.append(numbers)
-        # Compact arrays, sorted by frame for the binary search in find().
+        # Compact arrays, sorted by frame for the binary search in find(). The
+        # same box again is the same face.
         self._boxes = {
-            name: np.array(sorted(boxes), float).reshape(-1, 5)
+            name: np.array(sorted(set(boxes)), float).reshape(-1, 5)
+            for name, boxes in videos.items()
+        }
+        self._repeated = {
+            name: len(boxes) - len(self._boxes[name])
             for name, boxes in videos.items()
         }
 
     def find(self, frame: VideoFrame, video: str) -> list[Face]:
-        """See the base class; every box has the score 1."""
+        """See the base class; every box has the score 1.
+
+        Raises:
+            ValueError: A box has more pixels than an image may have.
+        """
         boxes = self._boxes.get(video if self._has_video else '')
         if boxes is None:
             return []
         bounds = frame.number, frame.number + 1
         first, stop = np.searchsorted(boxes[:, 0], bounds)
+        left, top, right, bottom = boxes[first:stop, 1:].T
+        side = np.maximum(right - left, bottom - top).max(initial=0)
+        if side**2 > max_pixels():  # the square around it is allocated
+            height, width = frame.image.shape[:2]
+            raise ValueError(
+                f'{self.path}: a box in frame {frame.number} of the video '
+                f'{video} has a side of {side:.0f} pixels, but the frame has '
+                f'{width} x {height}. Are the boxes in pixels?'
+            )
         faces = [Face(tuple(row[1:]), 1.0) for row in boxes[first:stop]]
         return sorted(faces, key=lambda face: -face.area)
 
@@ -109,6 +128,12 @@ class BoxesFromCSV(FaceDetector):
         if boxes is None:
             return [f'{self.path}: no row belongs to the video {video}.']
         messages, unused = [], np.zeros(len(boxes), bool)
+        repeated = self._repeated[video if self._has_video else '']
+        if repeated:
+            messages.append(
+                f'{self.path}: {repeated} rows of the video {video} list a '
+                'box again, which counts once.'
+            )
         frame, (left, top, right, bottom) = boxes[:, 0], boxes[:, 1:].T
         x, y = (left + right) / 2, (top + bottom) / 2
         inside = (x > 0) & (x < size[0]) & (y > 0) & (y < size[1])

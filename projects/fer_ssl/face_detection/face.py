@@ -49,7 +49,11 @@ class FaceDetector(ABC):
         """
 
     def check_videos(self, videos: Sequence[str]) -> None:  # noqa: B027
-        """Raise a ValueError if the detector suits none of these videos."""
+        """Raise a ValueError if the detector suits none of these.
+
+        Args:
+            videos: Names of all videos and images to be searched.
+        """
 
     def problems(
         self, video: str, num_frames: int, size: tuple[int, int]
@@ -57,7 +61,7 @@ class FaceDetector(ABC):
         """Return messages about data for a video that match none of it.
 
         Args:
-            video: Name of the video, whose frames were all searched.
+            video: Name of the video or image, all of which was searched.
             num_frames: Number of its frames.
             size: Width and height of the frames in pixels.
 

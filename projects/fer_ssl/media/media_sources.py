@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from ..utils.folder_walk import describe_unread, is_leftover
+from ..utils.placeholders import check_file
 from ..utils.warn_once import warn_once
 from .image_limit import open_image
 from .open_media import VIDEO_TYPES
@@ -158,6 +159,7 @@ def _kind_of(path: str) -> str:
     try:
         VideoFile(path)
     except ValueError as error:
+        check_file(path)
         raise ValueError(
             f'{path}: neither an image nor a video that can be read.'
         ) from error

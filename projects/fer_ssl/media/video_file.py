@@ -77,6 +77,9 @@ class VideoFile:
             self._rate = frame_rate(stream)
             self._duration = _duration(media, stream)
             self.num_frames = stream.frames or None
+            # FFmpeg takes the duration of a truncated AVI from its size.
+            is_avi = media.format.name == 'avi'
+            self._declared = stream.frames if is_avi else 0
             if self.num_frames is None and self._duration:
                 self.num_frames = round(self._duration * self._rate)
 
@@ -105,7 +108,12 @@ class VideoFile:
                 f'{clock.jumps[0]}; such a frame is taken as the next one.'
             )
         read = clock.time + 1 / self._rate
-        if self._duration and self._duration - read > max(
+        if self._declared - number > max(5, 0.01 * self._declared):
+            self.problems.append(
+                f'{self.path}: {number} of the {self._declared} frames that '
+                'its header names were read. Is the file complete?'
+            )
+        elif self._duration and self._duration - read > max(
             0.5, 2 / self._rate, 0.01 * self._duration
         ):
             self.problems.append(

@@ -15,6 +15,7 @@ import safetensors.torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from .data_files import parse_json
 from .files import whole_file
 
 
@@ -50,7 +51,8 @@ def read_safetensors(file: str | os.PathLike, map_location: Any) -> dict:
             meta = dict(opened.metadata() or {})
             weights = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
         if 'dataset_meta' in meta:
-            meta['dataset_meta'] = json.loads(meta['dataset_meta'])
+            text = meta['dataset_meta']
+            meta['dataset_meta'] = parse_json('dataset_meta', text)
     except (SafetensorError, ValueError) as error:
         raise ValueError(
             f'{file}: this safetensors file is damaged or incomplete '

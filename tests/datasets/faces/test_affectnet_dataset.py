@@ -119,6 +119,15 @@ def row(image='1/a.jpg', code=0, face='1,2,3,4'):
     return f'{image},{face},0.5;0.5,{code},0.1,0.1\n'
 
 
+def test_2017_faces_that_are_listed_again(tmp_path):
+    path = tmp_path / 'x.csv'
+    other_face = row(code=2, face='9,2,3,4')
+    path.write_text(row() + row(face='1.0,2,3,4') + other_face + row(code=3))
+    faces, without_box, repeated = read_csv_release(str(path))
+    assert (faces.labels.tolist(), without_box) == ([0, 2], [])
+    assert repeated == {'line 2': False, 'line 4': True}
+
+
 @pytest.mark.parametrize(
     'text, message',
     [
@@ -141,7 +150,7 @@ def test_2017_faulty_file(tmp_path, text, message):
 def test_2017_that_pandas_has_written(tmp_path):
     path = tmp_path / 'x.csv'
     path.write_text(row(face='1.0,2.0,3.0,4.0', code='5.0'))
-    faces, _ = read_csv_release(str(path))
+    faces, *_ = read_csv_release(str(path))
     assert faces.labels.tolist() == [5]
     assert faces.boxes.tolist() == [[1, 2, 4, 6]]
     path.write_text(row(face='1.5,2.0,3.0,4.0'))
@@ -153,7 +162,7 @@ def test_2017_columns_in_another_order(tmp_path):
     path = tmp_path / 'x.csv'
     names = ['expression', *AFFECTNET_HEADER[:6]]
     path.write_text(f'{",".join(names)}\n5,a.jpg,1,2,3,4,0;0\n')
-    faces, _ = read_csv_release(str(path))
+    faces, *_ = read_csv_release(str(path))
     assert faces.images == ['a.jpg'] and faces.labels.tolist() == [5]
     assert faces.boxes.tolist() == [[1, 2, 4, 6]]
 
@@ -179,6 +188,7 @@ def test_2017_fuzz(tmp_path):
             st.integers(0, 10),
         ),
         min_size=1,
+        unique_by=lambda row: row[:3],
     ),
     st.booleans(),
 )
@@ -190,8 +200,8 @@ def test_2017_any_names(tmp_path_factory, rows, header):
             writer.writerow(AFFECTNET_HEADER)
         for image, x, size, code in rows:
             writer.writerow((image, x, -x, size, 7, '0;0', code, -2, -2))
-    faces, left_out = read_csv_release(str(path))
-    assert not left_out
+    faces, left_out, repeated = read_csv_release(str(path))
+    assert not left_out and not repeated
     assert faces.images == [image for image, *_ in rows]
     assert faces.labels.tolist() == [code for *_, code in rows]
     assert faces.boxes.tolist() == [

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from mmengine.registry import DATASETS, init_default_scope
 
-from fer_ssl.datasets.faces.expw_dataset import read_label_list
+from fer_ssl.datasets.faces.expw_dataset import ExpWDataset, read_label_list
 from tests.datasets.faces.expw_files import EXPW, write_expw
 from tests.helpers.annotation_fuzz import check_parser
 from tests.helpers.image_files import pixels
@@ -42,6 +42,21 @@ def test_names_carry_the_number_of_the_face(files, tmp_path):
         'sad_girl_1_2.jpg',
     ]
     assert len(set(faces.images)) == 3
+
+
+def test_faces_that_are_listed_again(files, tmp_path):
+    path = tmp_path / 'label/label.lst'
+    row = 'a.jpg 0 1 2 3 4 50'
+    path.write_text(f'{row} 1\n{row} 1\n{row} 2\n')
+    with patch.object(ExpWDataset, 'warn') as warn:
+        dataset = DATASETS.build(files)
+    assert dataset.get_gt_labels().tolist() == [2]  # disgust
+    messages = [call.args[0] for call in warn.call_args_list]
+    assert messages == [
+        '1 faces are left out as they are listed in an earlier line: line 2.',
+        '1 faces are left out as they are listed in an earlier line, with '
+        'another class: line 3.',
+    ]
 
 
 def test_faces_are_cut_out(files):

@@ -59,6 +59,21 @@ def test_split_that_is_a_number(write_faces):
     assert names(dataset) == ['1.png', '3.png']
 
 
+@pytest.mark.parametrize(
+    ('text', 'problem'),
+    [
+        ('version https://git-lfs.github.com/spec/v1\n', ':1: this is a Git'),
+        ('anger\n\nfear\n', ":2: '' is empty or listed before"),
+        ('anger\nfear\nanger\n', ":3: 'anger' is empty or listed before"),
+    ],
+)
+def test_files_that_do_not_list_classes(tmp_path, text, problem):
+    path = tmp_path / 'classes.txt'
+    path.write_text(text)
+    with pytest.raises(ValueError, match=rf'classes\.txt{problem}'):
+        FaceDataset('a.csv', metainfo=dict(classes=str(path)), lazy_init=True)
+
+
 def test_file_of_classes(faces, tmp_path):
     path = tmp_path / 'classes.txt'
     faces['metainfo'] = dict(classes=str(path))

@@ -69,6 +69,7 @@ def test_names_of_the_list(files, tmp_path):
         ('train_2.jpg one', "'one' is not a whole number"),
         ('valid_2.jpg 1', 'neither train_ nor test_'),
         ('train_1.jpg 2', 'train_1.jpg is already in line 1'),
+        ('train_1_aligned.jpg 2', 'aligned.jpg is already in line 1'),
     ],
 )
 def test_faulty_line(tmp_path, line, message):

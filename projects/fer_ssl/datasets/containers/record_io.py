@@ -300,6 +300,10 @@ def _record_parts(
         magic, word = _FRAME.unpack(files.read(path, offset, _FRAME.size))
         kind, length = word >> _LENGTH_BITS, word & ((1 << _LENGTH_BITS) - 1)
         if magic != MAGIC or kind not in expected:
+            # A pointer is shorter than any file of records.
+            check_placeholder(
+                path, files.read(path, 0, min(files.size(path), 100))
+            )
             what = 'record' if _WHOLE in expected else 'part of a record'
             raise DamagedFileError(
                 f'{path}: byte {offset}: no {what} begins here (found '

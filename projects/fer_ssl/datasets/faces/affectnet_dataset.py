@@ -82,7 +82,7 @@ class AffectNetDataset(CodedFaceDataset):
         <data_root>/Manually_Annotated_Images/<number>/<hash>.jpg
 
     The header line of the CSV files is optional. A face whose box is ``NULL``
-    or empty is left out and counted.
+    or empty is left out and counted, and so is one that is listed again.
 
     2021: cropped faces::
 
@@ -176,20 +176,29 @@ class AffectNetDataset(CodedFaceDataset):
             faces, left_out = read_npy_release(self.data_prefix['img_path'])
             reason = 'their image is missing'
         else:
-            faces, left_out = read_csv_release(self.ann_file)
+            faces, left_out, repeated = read_csv_release(self.ann_file)
             reason = 'they have no box'
+            self.warn_repeated(repeated)
         self.warn_left_out(reason, left_out)
         return faces
 
 
-def read_csv_release(path: str) -> tuple[FaceTable, list[str]]:
-    """Read the faces of a CSV file of 2017, and the lines without a box.
+def read_csv_release(
+    path: str,
+) -> tuple[FaceTable, list[str], dict[str, bool]]:
+    """Read a CSV file of 2017; find lines without a box or a new face.
+
+    Returns:
+        The faces, the lines without a box, and those that list a face again,
+        each with whether its class is another one.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: A line is malformed. The message names file and line.
     """
     images, labels, boxes, without_box = [], [], [], []
+    codes: dict[tuple, int] = {}
+    repeated: dict[str, bool] = {}
     header = None
     for line, row in csv_rows(path):
         where = f'{path}:{line}'
@@ -225,10 +234,15 @@ def read_csv_release(path: str) -> tuple[FaceTable, list[str]]:
         except EmptyBoxError:
             without_box.append(f'line {line}')
             continue
+        known = codes.get((image, box))
+        if known is not None:
+            repeated[f'line {line}'] = known != code
+            continue
+        codes[image, box] = code
         images.append(image)
         labels.append(code)
         boxes.append(box)
-    return FaceTable(images, labels, boxes=boxes), without_box
+    return FaceTable(images, labels, boxes=boxes), without_box, repeated
 
 
 def read_npy_release(folder: str) -> tuple[FaceTable, list[str]]:

@@ -12,7 +12,7 @@ from mmengine.utils import is_abs
 
 from ...labels import ABAW_EXPRESSIONS, IGNORE_LABEL
 from ...utils.warn_once import warn_once
-from ..class_names import check_class_names
+from ..class_names import with_class_names
 from ..folder_layout import FolderLayout
 from ..transforms.crop_face import FaceOutsideImageError
 from ..unreadable_images import (
@@ -115,7 +115,7 @@ class BaseFaceDataset(BaseDataset):
 
     @classmethod
     def _load_metainfo(cls, metainfo: dict | None = None) -> dict:
-        return check_class_names(super()._load_metainfo(metainfo))
+        return super()._load_metainfo(with_class_names(metainfo))
 
     def read_faces(self) -> FaceTable:
         """Read all faces of the split; labels are class indices."""

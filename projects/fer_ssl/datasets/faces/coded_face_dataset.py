@@ -82,6 +82,17 @@ class CodedFaceDataset(BaseFaceDataset):
                 'to that of its images.'
             )
 
+    def warn_repeated(self, places: dict[str, bool]) -> None:
+        """Warn how many faces were listed before, and are left out.
+
+        Args:
+            places: Lines, each with whether its class is another one.
+        """
+        reason = 'they are listed in an earlier line'
+        for is_other, end in ((False, ''), (True, ', with another class')):
+            found = [x for x, other in places.items() if other == is_other]
+            self.warn_left_out(reason + end, found)
+
     def warn_left_out(self, reason: str, places: list[str]) -> None:
         """Warn how many faces are left out, if any, and name the first."""
         if places:

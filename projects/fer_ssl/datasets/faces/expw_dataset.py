@@ -96,20 +96,27 @@ class ExpWDataset(CodedFaceDataset):
     def read_codes(self) -> FaceTable:
         faces, empty, repeated = read_label_list(self.ann_file)
         self.warn_left_out('their box is empty', empty)
-        self.warn_left_out('they are listed in an earlier line', repeated)
+        self.warn_repeated(repeated)
         return faces
 
 
-def read_label_list(path: str) -> tuple[FaceTable, list[str], list[str]]:
+def read_label_list(
+    path: str,
+) -> tuple[FaceTable, list[str], dict[str, bool]]:
     """Read ``label.lst``; find lines with an empty box or a repeated face.
+
+    Returns:
+        The faces, the lines with an empty box, and those that list a face
+        again, each with whether its class is another one.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: A line is malformed. The message names file and line.
     """
     images, labels, boxes, names = [], [], [], []
-    empty, repeated = [], []
-    seen = set()
+    empty: list[str] = []
+    repeated: dict[str, bool] = {}
+    codes: dict[tuple[str, int], int] = {}
     for line, fields in spaced_rows(path):
         where = f'{path}:{line}'
         if len(fields) != len(COLUMNS):
@@ -128,10 +135,11 @@ def read_label_list(path: str) -> tuple[FaceTable, list[str], list[str]]:
                 f'{where}: the confidence {confidence[:40]!r} is not a number.'
             ) from None
         check_code(where, code, EXPRESSIONS)
-        if (image, number) in seen:
-            repeated.append(f'line {line}')
+        known = codes.get((image, number))
+        if known is not None:
+            repeated[f'line {line}'] = known != code
             continue
-        seen.add((image, number))
+        codes[image, number] = code
         try:
             check_box(where, (left, top, right, bottom))
         except EmptyBoxError:

@@ -124,7 +124,10 @@ class FaceDataset(BaseFaceDataset):
             row = dict(zip(header, fields))
             box = None
             if has_boxes:
-                box = tuple(row[x].strip() for x in BOX_COLUMNS)
+                # As text, since boxes of other splits are not checked.
+                box = tuple(
+                    row[x].strip().removesuffix('.0') for x in BOX_COLUMNS
+                )
             if row['image']:
                 repeated.add(
                     line,

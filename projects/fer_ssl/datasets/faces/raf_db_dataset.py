@@ -128,10 +128,10 @@ def read_partition_list(path: str, split: str | None = None) -> FaceTable:
                 f'whose numbers are 1 to {len(EXPRESSIONS)}.'
             )
         check_code(where, code, EXPRESSIONS, first=FIRST_CODE)
-        if line_of.setdefault(image, line) != line:
-            raise ValueError(
-                f'{where}: {image} is already in line {line_of[image]}.'
-            )
+        # Both train_00001.jpg and its aligned name are this face.
+        first = line_of.setdefault(aligned_name(image), line)
+        if first != line:
+            raise ValueError(f'{where}: {image} is already in line {first}.')
         of = image.partition('_')[0]
         if of not in SPLITS:
             raise ValueError(

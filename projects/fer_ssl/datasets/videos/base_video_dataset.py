@@ -9,7 +9,7 @@ from mmengine.registry import TASK_UTILS
 
 from ...labels import ABAW_EXPRESSIONS, ABAW_TRACKS
 from ...utils.warn_once import warn_once
-from ..class_names import check_class_names
+from ..class_names import with_class_names
 from ..folder_layout import FolderLayout
 from .frames_csv import VideoAnnotation, read_frames_csv
 from .video_folds import read_folds, select_folds
@@ -91,7 +91,7 @@ class BaseVideoDataset(BaseDataset):
 
     @classmethod
     def _load_metainfo(cls, metainfo: dict | None = None) -> dict:
-        return check_class_names(super()._load_metainfo(metainfo))
+        return super()._load_metainfo(with_class_names(metainfo))
 
     def load_data_list(self) -> np.ndarray:
         """Read the annotations and return the subclass's items, an array."""
