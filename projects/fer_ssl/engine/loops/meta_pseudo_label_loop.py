@@ -203,7 +203,7 @@ class MetaPseudoLabelLoop(PairedTrainLoop):
         if stepped and self.feedback is not None:
             feedback = self._compute_feedback(student, batches)
             if feedback[0].ndim:
-                outputs['feedback/auc'] = feedback_auc(feedback, batches)
+                outputs.update(feedback_auc(feedback, batches))
             runner.call_hook(
                 'before_teacher_step',
                 batch_idx=self._iter,

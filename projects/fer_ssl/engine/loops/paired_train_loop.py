@@ -251,8 +251,9 @@ class PairedTrainLoop(ResumableTrainLoop):
         all_reduce_dict(outputs, op='mean')
         values = torch.stack([x.float() for x in outputs.values()]).tolist()
         outputs.update(zip(outputs, values))
-        if math.isnan(outputs.get('feedback/auc', 0.0)):
-            del outputs['feedback/auc']
+        for name in ('feedback/auc', 'feedback/auc_same_label'):
+            if math.isnan(outputs.get(name, 0.0)):
+                del outputs[name]
         known = outputs.pop('pseudo_label/known', 0)
         hits = outputs.pop('pseudo_label/hits', 0)
         if known > 0:
