@@ -1,6 +1,7 @@
 """Options that speed up a step change its numbers only by rounding."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,8 +11,10 @@ from torch.autograd import forward_ad
 from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from fer_ssl.models import bfloat16_autocast
 from fer_ssl.models.feedback import DotFeedback
 from tests.helpers.recorder import Recorder
+from tests.helpers.tiny_networks import use_eight_channels
 
 
 @pytest.fixture
@@ -46,6 +49,7 @@ def assert_same_training(one, other, rtol, atol):
 
 def test_channels_last(short, train):
     """Loads weights, since random ones depend on the memory layout."""
+    use_eight_channels(short.model.network)
     short.default_hooks.checkpoint.interval = 1
     train(short)
     short.load_from = f'{short.work_dir}/iter_1.pth'
@@ -58,6 +62,7 @@ def test_channels_last(short, train):
 
 
 def test_channels_last_survives_start_weights_and_resume(short, build_runner):
+    use_eight_channels(short.model.network)
     short.default_hooks.checkpoint.interval = 1
     build_runner(short).train()
     options = {'train_cfg.channels_last': True, 'resume': True}
@@ -119,7 +124,13 @@ def test_inductor(short, train):
     assert_same_training(compiled, plain, rtol=1e-3, atol=1e-5)
 
 
-def test_bfloat16(short, train):
+@pytest.fixture
+def bfloat16(monkeypatch):
+    """As if the CPU had bfloat16."""
+    monkeypatch.setattr(bfloat16_autocast, '_cpu_has_bfloat16', lambda: True)
+
+
+def test_bfloat16(bfloat16, short, train):
     plain, _ = train(short)
     for wrapper in (short.optim_wrapper.teacher, short.optim_wrapper.student):
         wrapper.type = 'Bfloat16OptimWrapper'
@@ -131,7 +142,7 @@ def test_bfloat16(short, train):
     assert {x.dtype for x in weights.values()} <= {torch.float32, torch.int64}
 
 
-def test_bfloat16_gradient(short, build_runner):
+def test_bfloat16_gradient(bfloat16, short, build_runner):
     """The labeled gradient in bfloat16, of the very same student."""
     found = {}
 
@@ -146,6 +157,23 @@ def test_bfloat16_gradient(short, build_runner):
     runner.train()
     assert found[True] == pytest.approx(found[False].item(), rel=0.1)
     assert found[True] != found[False]
+
+
+def test_float32_on_a_cpu_without_bfloat16(short, train, monkeypatch):
+    plain = train(short)
+    check = bfloat16_autocast._cpu_has_bfloat16
+    check.cache_clear()
+    monkeypatch.setattr(
+        torch.ops.mkldnn, '_is_mkldnn_bf16_supported', lambda: False
+    )
+    for wrapper in (short.optim_wrapper.teacher, short.optim_wrapper.student):
+        wrapper.type = 'Bfloat16OptimWrapper'
+    short.train_cfg.feedback = dict(type='DotFeedback', bfloat16=True)
+    found = train(short)
+    check.cache_clear()
+    assert_same_training(found, plain, rtol=0, atol=0)
+    logs = ''.join(x.read_text() for x in Path(short.work_dir).glob('*/*.log'))
+    assert logs.count('would only emulate bfloat16') == 1
 
 
 class Readings(TorchDispatchMode):

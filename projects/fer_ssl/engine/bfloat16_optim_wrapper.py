@@ -3,10 +3,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
 from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
 from torch import nn
+
+from ..models.bfloat16_autocast import bfloat16_autocast
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -15,12 +16,12 @@ class Bfloat16OptimWrapper(OptimWrapper):
 
     ``AmpOptimWrapper`` cannot be built without an accelerator. bfloat16 has
     the range of float32, so it needs no loss scaling, and no step is skipped.
+    On a CPU without bfloat16, float32 is used (:func:`bfloat16_autocast`).
     """
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Autocast on the device of the weights."""
         device = next(model.parameters()).device.type
-        autocast = torch.autocast(device, torch.bfloat16)
-        with super().optim_context(model), autocast:
+        with super().optim_context(model), bfloat16_autocast(device):
             yield

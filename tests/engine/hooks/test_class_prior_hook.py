@@ -130,6 +130,24 @@ def test_another_head_is_refused(config, build_runner):
         build_runner(config).train()
 
 
+def test_label_distributions_keep_the_uniform_prior(config, build_runner):
+    config.train_dataloader.dataset.pipeline.insert(
+        1, dict(type='LabelDistribution', num_classes=3)
+    )
+    runner = build_runner(config)
+    runner.train()
+    assert not runner.model.head.log_prior.any()
+    (log,) = Path(config.work_dir).glob('*/*.log')
+    assert 'The class prior stays uniform' in log.read_text()
+
+
+def test_student_is_refused(spatial_config, build_runner):
+    spatial_config.model.network.head.type = 'PriorLinearHead'
+    spatial_config.custom_hooks = [HOOK]
+    with pytest.raises(ValueError, match='student of a TeacherStudent learns'):
+        build_runner(spatial_config).train()
+
+
 def test_all_ranks_have_one_prior(config, tmp_path):
     """Each rank has BatchNorm statistics of its own, and no averaged ones."""
     path = f'{tmp_path}/result'

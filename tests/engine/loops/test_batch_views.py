@@ -13,6 +13,7 @@ from fer_ssl.engine.averaged_models import averaged_models
 from fer_ssl.models.methods import BaseMethod, MethodResult
 from tests.datasets.faces.fer_plus_files import write_fer_plus
 from tests.helpers.recorder import Recorder
+from tests.helpers.tiny_networks import use_eight_channels
 
 FLIP = dict(type='RandomHorizontalFlip', p=0.5)
 VIEWS = dict(
@@ -289,6 +290,7 @@ def test_teacher_without_averaged_weights(config, build_runner):
 def test_channels_last_gives_the_same_weights(
     config, build_runner, update_buffers
 ):
+    use_eight_channels(config.model)
     config.custom_hooks = [
         dict(type='EMAHook', momentum=0.5, update_buffers=update_buffers)
     ]

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from mmengine.config import Config
 from torch import Tensor, nn
 
+from ...models.bfloat16_autocast import bfloat16_autocast
 from ...models.feedback.probes import frozen_running_statistics
 from ...utils.seeds import mixed_seed
 
@@ -127,9 +128,7 @@ class PlainLoop:
     ) -> Tensor:
         if bfloat16 is None:
             bfloat16 = self.bfloat16
-        with torch.autocast(
-            self.device.type, torch.bfloat16, enabled=bfloat16
-        ):
+        with bfloat16_autocast(self.device.type, bfloat16):
             return network(faces, mode='tensor').float()
 
     def _sample(self, probs: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 from ...datasets.samplers.seeded_draws import SeededDraws
 from ...evaluation.functional.class_prior import estimate_class_prior
 from ...models.heads import PriorLinearHead
+from ...models.teacher_student import TeacherStudent
 from ...models.unwrapped import unwrapped
 from ..averaged_models import averaged_models
 
@@ -27,7 +28,12 @@ class ClassPriorHook(Hook):
     predicts random faces of a dataset, and :func:`estimate_class_prior` finds
     the prior from the predictions. No label of these faces is used. The head
     must be a :class:`PriorLinearHead`. With an ``EMAHook``, the averaged
-    network predicts; of a teacher and a student, it is the student.
+    network predicts.
+
+    The estimate assumes that the network has learned balanced classes. The
+    prior therefore stays uniform, with a warning, if the labeled faces have
+    label distributions, such as votes, and the student of a teacher, which
+    learns pseudo-labels, is refused.
 
     Args:
         dataset: Config of a dataset of faces like those that the network will
@@ -37,8 +43,8 @@ class ClassPriorHook(Hook):
         min_prior: Minimum prior of a class, so that no class is impossible.
 
     Raises:
-        ValueError: The head has no prior, or there is no dataset, or its
-            items have several views.
+        ValueError: The network is a teacher and a student, or its head has
+            no prior, or there is no dataset, or its items have several views.
     """
 
     # After EMAHook has averaged, and before the checkpoint is saved.
@@ -87,6 +93,16 @@ class ClassPriorHook(Hook):
     ) -> None:
         if runner.iter + 1 < runner.max_iters:
             return
+        labeled = data_batch.get('labeled', data_batch)
+        if any('gt_score' in x for x in labeled['data_samples']):
+            print_log(
+                'The class prior stays uniform: its estimate assumes balanced '
+                'classes, and the labeled faces have label distributions. '
+                'Remove ClassPriorHook.',
+                'current',
+                logging.WARNING,
+            )
+            return
         averaged = [x.module for x in averaged_models(runner)]
         network, *_ = averaged or [unwrapped(runner.model)]
         probs = self._predict(network)
@@ -130,15 +146,16 @@ class ClassPriorHook(Hook):
 
 def _head_of(model: nn.Module) -> PriorLinearHead:
     network = unwrapped(model)
-    # Of a teacher and a student, the student predicts.
-    is_pair = hasattr(network, 'student')
-    if is_pair:
-        network = unwrapped(network.student)
+    if isinstance(network, TeacherStudent):
+        raise ValueError(
+            'ClassPriorHook needs a network that learns balanced classes, but '
+            'the student of a TeacherStudent learns pseudo-labels: remove '
+            'the hook.'
+        )
     head = getattr(network, 'head', None)
     if not isinstance(head, PriorLinearHead):
-        path = 'model.network.head' if is_pair else 'model.head'
         raise ValueError(
-            f"ClassPriorHook needs {path}.type='PriorLinearHead', found "
+            "ClassPriorHook needs model.head.type='PriorLinearHead', found "
             f'{type(head).__name__}.'
         )
     return head

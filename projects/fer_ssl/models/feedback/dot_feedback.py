@@ -19,7 +19,8 @@ class DotFeedback(BaseFeedback):
         cosine: Return the cosine of the two gradients, in [-1, 1], which does
             not depend on the learning rate or on the gradients' norms.
         bfloat16: Compute the labeled gradient under autocast to bfloat16,
-            which takes about half the time on hardware with that type.
+            which takes about half the time on hardware with that type. A
+            CPU without it uses float32.
     """
 
     needs_sgd = True

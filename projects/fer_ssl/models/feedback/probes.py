@@ -14,6 +14,7 @@ from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ...compat import differentiable_attention
+from ..bfloat16_autocast import bfloat16_autocast
 from .meta_batch import MetaBatch
 
 Tensors = dict[str, Tensor]  # by the name of a parameter
@@ -146,7 +147,7 @@ def labeled_gradients(
     device = batches[0].faces.device.type
     total: Tensors = {}
     for batch in batches:  # one graph at a time, to save memory
-        with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
+        with bfloat16_autocast(device, bfloat16):
             loss = labeled_loss(student, [batch]) / len(batches)
         grads = torch.autograd.grad(
             loss, list(weights.values()), allow_unused=True
