@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 from PIL import Image
 
 from fer_ssl.data_preparation.still_sequences import make_still_sequences
+from tests.helpers.tiny_networks import use_eight_channels
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'faces'
 NAMES = sorted(
@@ -64,9 +65,7 @@ def test_training(faces, tmp_path, monkeypatch, name):
     config.model.init_cfg = None
     network = config.model.get('network', config.model)
     network.init_cfg = None
-    network.backbone.update(base_channels=4, stem_channels=4)
-    stages = network.backbone.get('num_stages', 4)
-    network.head.in_channels = 4 * 2 ** (stages - 1)
+    use_eight_channels(network)
     train = config.train_cfg
     train.update(max_iters=2, val_interval=2)
     loaders = [config.train_dataloader, config.val_dataloader]

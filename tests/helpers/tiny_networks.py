@@ -41,7 +41,8 @@ def use_eight_channels(network):
     writes out of bounds in oneDNN 3.12 on a CPU without AVX-512.
     """
     network.backbone.update(stem_channels=8, base_channels=8)
-    network.head.in_channels = 64
+    num_stages = network.backbone.get('num_stages', 4)
+    network.head.in_channels = 8 * 2 ** (num_stages - 1)
 
 
 def classifier(**changes):
