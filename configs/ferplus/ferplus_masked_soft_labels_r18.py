@@ -17,5 +17,5 @@ model = dict(
     )
 )
 
-max_iters = 4050
+max_iters = 6750
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
