@@ -1,5 +1,6 @@
 import argparse
 import os
+import re
 import signal
 from functools import partial
 from multiprocessing.connection import Client
@@ -154,6 +155,33 @@ def test_arguments_of_a_loader(loader, message):
         launch.check_loops(Config(dict(unlabeled_dataloader=loader)))
     loader = dict(dataset={}, batch_size=2, num_batch_per_epoch=3)
     launch.check_loops(Config(dict(val_dataloader=loader)))
+
+
+def test_schedule_after_the_end_of_the_training():
+    warm_up = dict(type='LinearLR', by_epoch=False, end=100)
+    cosine = dict(type='CosineAnnealingLR', by_epoch=False, begin=100)
+    loop = dict(type='SemiSupervisedLoop', max_iters=100)
+    for schedules, place in (
+        ([warm_up, cosine], 'param_scheduler.1'),
+        (cosine, 'param_scheduler'),
+        (dict(teacher=warm_up, student=[cosine]), 'param_scheduler.student.0'),
+    ):
+        cfg = Config(dict(train_cfg=loop, param_scheduler=schedules))
+        message = (
+            rf'^{re.escape(place)}\.begin=100: CosineAnnealingLR would begin '
+            r'after .*, train_cfg\.max_iters=100\. Train longer'
+        )
+        with pytest.raises(ValueError, match=message):
+            launch.check_schedules(cfg)
+        cfg.train_cfg.max_iters = 101
+        launch.check_schedules(cfg)
+    cfg = dict(
+        train_cfg=dict(type='ResumableEpochLoop', max_epochs=2),
+        param_scheduler=[dict(type='CosineAnnealingLR', begin=2)],
+    )
+    with pytest.raises(ValueError, match=r'train_cfg\.max_epochs=2'):
+        launch.check_schedules(Config(cfg))
+    launch.check_schedules(Config(dict(train_cfg=loop)))
 
 
 def test_text_in_the_place_of_a_number(parse, capsys):

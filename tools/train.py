@@ -6,6 +6,7 @@ from fer_ssl.apis.default_checkpoint import check_checkpoint
 from fer_ssl.launch import (
     add_launch_arguments,
     check_loops,
+    check_schedules,
     check_start_weights,
     enable_amp,
     load_config,
@@ -43,6 +44,7 @@ def main() -> None:
     outlive_mim(args.launcher)  # forks, so before anything is loaded
     cfg = load_config(args)
     check_loops(cfg)
+    check_schedules(cfg)
     check_start_weights(cfg.model)
     if args.resume:
         cfg.resume = True

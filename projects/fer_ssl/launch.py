@@ -364,6 +364,39 @@ def check_loops(cfg: Config) -> None:
             )
 
 
+def check_schedules(cfg: Config) -> None:
+    """Check that each parameter schedule begins before the training ends.
+
+    Raises:
+        ValueError: One does not, as if the training is shorter than the
+            warm-up; the message names the keys of the config.
+    """
+    loop = cfg.get('train_cfg') or {}
+    for place, schedule in _schedules(cfg.get('param_scheduler')):
+        by_epoch = schedule.get('by_epoch', True)
+        last = 'max_epochs' if by_epoch else 'max_iters'
+        begin = schedule.get('begin', 0)
+        if loop.get(last) is not None and begin >= loop[last]:
+            raise ValueError(
+                f'{place}.begin={begin}: {schedule.type} would begin after '
+                f'the end of the training, train_cfg.{last}={loop[last]}. '
+                'Train longer, or let it and the end of the warm-up before it '
+                'come earlier.'
+            )
+
+
+def _schedules(
+    node: Any, place: str = 'param_scheduler'
+) -> Iterator[tuple[str, ConfigDict]]:
+    """Yield key and config of each schedule, of one or several optimizers."""
+    if isinstance(node, dict) and 'type' in node:
+        yield place, node
+        return
+    parts = node.items() if isinstance(node, dict) else enumerate(node or ())
+    for key, part in parts:
+        yield from _schedules(part, f'{place}.{key}')
+
+
 def _check_loader(place: str, loader: dict) -> None:
     """Check the keys and the batch size of a loader of the config."""
     from torch.utils.data import DataLoader
